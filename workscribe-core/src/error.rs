@@ -1,0 +1,360 @@
+//! What can go wrong, for the caller: a stable code, a sentence a person can act on, and pointers to fields.
+//!
+//! Every refusal of a service is an [`Error`] with a [`Code`]. The code fixes the [`ErrorKind`], which an
+//! adapter maps to its own world (HTTP does so in one place). To add one: a line in [`codes!`](self), and use it.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::storage::StoreError;
+
+/// The family of an error: what the caller may do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request cannot be used as it is (HTTP 400).
+    BadRequest,
+    /// The caller is not known (401).
+    Unauthenticated,
+    /// The caller is known and may not do this (403).
+    Forbidden,
+    /// There is no such thing, or none that the caller may see (404).
+    NotFound,
+    /// The present state does not allow it (409).
+    Conflict,
+    /// It was there and is no more (410).
+    Gone,
+    /// The caller's copy is stale (412).
+    PreconditionFailed,
+    /// The input has faults, listed by field (422).
+    Invalid,
+    /// Too often; see [`Error::retry_after`] (429).
+    TooManyRequests,
+    /// A fault of the program or its storage (500). Its source is for the log alone.
+    Internal,
+    /// A part that is needed is not there now; the same call may work later (503).
+    Unavailable,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $kind:ident, $title:literal;)+) => {
+        /// The stable codes of the public contract.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)+ }
+
+        impl Code {
+            /// Every code, in the order in which they are declared.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The code as it stands in answers.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// The family it belongs to.
+            #[must_use]
+            pub const fn kind(self) -> ErrorKind {
+                match self { $(Code::$name => ErrorKind::$kind,)+ }
+            }
+
+            /// A short summary that does not change from one occurrence to the next.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// One or more fields have faults.
+    ValidationFailed = "VALIDATION_FAILED", Invalid, "Some fields are not valid";
+    /// The e-mail address belongs to an account.
+    EmailTaken = "EMAIL_TAKEN", Conflict, "This e-mail address is taken";
+    /// The address or the password is wrong.
+    InvalidCredentials = "INVALID_CREDENTIALS", Unauthenticated, "Wrong e-mail address or password";
+    /// The account was disabled by an operator.
+    AccountDisabled = "ACCOUNT_DISABLED", Forbidden, "This account is disabled";
+    /// The account's address must be verified first.
+    EmailNotVerified = "EMAIL_NOT_VERIFIED", Forbidden, "The e-mail address is not verified";
+    /// No access token, or one that is not accepted.
+    Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Log in first";
+    /// A refresh token that is not accepted.
+    InvalidRefreshToken = "INVALID_TOKEN", Unauthenticated, "The refresh token is not valid";
+    /// A refresh token was used a second time; its session has ended.
+    TokenReused = "TOKEN_REUSED", Unauthenticated, "The refresh token was used before";
+    /// A mailed token that is unknown, used or expired.
+    InvalidToken = "INVALID_TOKEN", BadRequest, "The token is not valid";
+    /// The invitation is for an account that exists: log in to accept it.
+    LoginRequired = "LOGIN_REQUIRED", Unauthenticated, "Log in to accept this invitation";
+    /// The invitation was sent to another address.
+    EmailMismatch = "EMAIL_MISMATCH", Forbidden, "This invitation is for another e-mail address";
+    /// The role does not allow it.
+    InsufficientRole = "INSUFFICIENT_ROLE", Forbidden, "Your role does not allow this";
+    /// No such session of the caller.
+    SessionNotFound = "SESSION_NOT_FOUND", NotFound, "No such session";
+    /// No such organization for the caller.
+    OrganizationNotFound = "ORGANIZATION_NOT_FOUND", NotFound, "No such organization";
+    /// No such member of the organization.
+    MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "No such member";
+    /// No such invitation.
+    InvitationNotFound = "INVITATION_NOT_FOUND", NotFound, "No such invitation";
+    /// The invitation has expired.
+    InvitationExpired = "INVITATION_EXPIRED", Gone, "This invitation has expired";
+    /// The invitation was accepted before.
+    InvitationAccepted = "INVITATION_ACCEPTED", Conflict, "This invitation was accepted";
+    /// The slug belongs to another organization.
+    SlugTaken = "SLUG_TAKEN", Conflict, "This slug is taken";
+    /// The person is a member already.
+    AlreadyMember = "ALREADY_MEMBER", Conflict, "Already a member";
+    /// An organization keeps at least one owner.
+    LastOwner = "LAST_OWNER", Conflict, "The last owner must stay";
+    /// `If-Match` names another version.
+    StaleVersion = "STALE_VERSION", PreconditionFailed, "This was changed in the meantime";
+    /// Two requests changed the same thing at once.
+    WriteConflict = "WRITE_CONFLICT", Conflict, "Another request changed this at the same time";
+    /// The idempotency key was used with another request.
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", Invalid, "This idempotency key was used for another request";
+    /// The first request with this idempotency key is still running.
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", Conflict, "The first request with this key is still running";
+    /// The body is not JSON.
+    MalformedBody = "MALFORMED_BODY", BadRequest, "The body is not valid JSON";
+    /// Too many requests from this address or for this account.
+    RateLimited = "RATE_LIMITED", TooManyRequests, "Too many requests";
+    /// More work than can be queued.
+    Overloaded = "OVERLOADED", Unavailable, "The server is busy";
+    /// The database, or another part that is needed, does not answer.
+    Unavailable = "SERVICE_UNAVAILABLE", Unavailable, "The service is not available right now";
+    /// A fault of the server.
+    Internal = "INTERNAL_ERROR", Internal, "Something went wrong on our side";
+}
+
+/// One fault of one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
+    pub pointer: String,
+    /// What is wrong, for programs: `TOO_SHORT`, `REQUIRED`, …
+    pub code: &'static str,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+/// Collects the faults of an input, so that a caller sees all of them at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<FieldError>);
+
+impl Violations {
+    /// Notes a fault.
+    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
+    }
+
+    /// Keeps the value of a check, or notes its fault under `pointer`.
+    pub fn keep<T>(&mut self, pointer: &str, checked: Result<T, Fault>) -> Option<T> {
+        checked.map_err(|Fault { code, message }| self.add(pointer, code, message)).ok()
+    }
+
+    /// # Errors
+    /// `VALIDATION_FAILED` with every fault, when there is one.
+    pub fn into_result(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+    }
+}
+
+/// Why a value is not acceptable, before it is known which field it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// For programs.
+    pub code: &'static str,
+    /// For people.
+    pub message: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault with its code and sentence.
+    pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// A refusal, with what the caller needs to act on it.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    params: Map<String, Value>,
+    fields: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A refusal with its code and a sentence for people.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            params: Map::new(),
+            fields: Vec::new(),
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// `VALIDATION_FAILED` with the faults found.
+    #[must_use]
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
+        let detail = match fields.as_slice() {
+            [one] => one.message.clone(),
+            many => format!("{} fields are not valid; see errors.", many.len()),
+        };
+        let mut error = Self::new(Code::ValidationFailed, detail);
+        error.0.fields = fields;
+        error
+    }
+
+    /// A fault of the program itself. The source goes to the log, never to the caller.
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(
+            Code::Internal,
+            "The request failed for a reason on our side. Quote the request id when you report it.",
+        )
+        .with_source(source)
+    }
+
+    /// 503: a part that is needed does not answer.
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Code::Unavailable, "A part of the service does not answer. Try again in a moment.")
+            .with_source(source)
+            .with_retry_after(Duration::from_secs(2))
+    }
+
+    /// Adds a parameter that a translated sentence needs.
+    #[must_use]
+    pub fn with_param(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.params.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says when the same call may work.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Keeps the cause, for the log.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The family of the code.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.0.code.kind()
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What a translated sentence needs.
+    #[must_use]
+    pub const fn params(&self) -> &Map<String, Value> {
+        &self.0.params
+    }
+
+    /// The faults, by field; empty unless the kind is [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        &self.0.fields
+    }
+
+    /// How long to wait before the same call may work.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.0.code.as_str())
+            .field("detail", &self.0.detail)
+            .field("fields", &self.0.fields)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::StaleVersion => Self::new(
+                Code::StaleVersion,
+                "This was changed since you read it. Read it again and repeat your change.",
+            ),
+            StoreError::Conflict { .. } => Self::new(
+                Code::WriteConflict,
+                "Another request changed the same thing at the same time. Try again.",
+            )
+            .with_source(error),
+            StoreError::Corrupt { .. } | StoreError::Backend(_) => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_fault_never_shows_the_drivers_text() {
+        let error = Error::from(StoreError::Backend("relation ws_users does not exist".into()));
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(!error.detail().contains("ws_users"));
+        assert!(error.source().is_some(), "the log still gets the cause");
+    }
+
+    #[test]
+    fn a_code_within_its_family_is_used_once() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            for other in &Code::ALL[index + 1..] {
+                assert!(
+                    (code.as_str(), code.kind()) != (other.as_str(), other.kind()),
+                    "{code:?} and {other:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What happened, told to hooks inside the transaction in which it happened.
+
+use async_trait::async_trait;
+
+use crate::id::{InvitationId, OrgId, SessionId, UserId};
+use crate::storage::UnitOfWork;
+use crate::tenancy::{Organization, Role};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DomainEvent {
+    /// An account was made.
+    UserRegistered {
+        /// Whose.
+        user: UserId,
+    },
+    /// A refresh token was used a second time; its session has been ended.
+    RefreshTokenReused {
+        /// Whose.
+        user: UserId,
+        /// Which session.
+        session: SessionId,
+    },
+    /// A password was changed or reset.
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+    },
+    /// An organization was made.
+    OrganizationCreated {
+        /// The organization.
+        organization: Organization,
+        /// Its first owner.
+        owner: UserId,
+    },
+    /// An organization's name or slug was changed.
+    OrganizationUpdated {
+        /// As it is now.
+        organization: Organization,
+    },
+    /// An organization and all that belongs to it was removed.
+    OrganizationDeleted {
+        /// Which.
+        org: OrgId,
+        /// By whom.
+        actor: UserId,
+    },
+    /// Somebody was invited.
+    MemberInvited {
+        /// Into which organization.
+        org: OrgId,
+        /// The invitation.
+        invitation: InvitationId,
+    },
+    /// Somebody joined.
+    MemberJoined {
+        /// Which organization.
+        org: OrgId,
+        /// Who.
+        user: UserId,
+        /// As what.
+        role: Role,
+    },
+    /// A member's role was changed.
+    MemberRoleChanged {
+        /// In which organization.
+        org: OrgId,
+        /// Whose.
+        user: UserId,
+        /// To what.
+        role: Role,
+    },
+    /// Somebody left or was removed.
+    MemberRemoved {
+        /// From which organization.
+        org: OrgId,
+        /// Who.
+        user: UserId,
+    },
+}
+
+/// An embedder's code that runs within the transaction of the event.
+///
+/// It may read and write through the unit of work, or reach its own database's connection with
+/// [`UnitOfWork::as_any_mut`]. An error rolls the whole operation back. Do no remote call in it: enqueue a job.
+#[async_trait]
+pub trait Hook: Send + Sync {
+    /// Called once for each event, in order.
+    ///
+    /// # Errors
+    /// Any error undoes the operation, and the caller gets a 500 unless it is a [`crate::Error`].
+    async fn on_event(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<(), crate::Error>;
+}

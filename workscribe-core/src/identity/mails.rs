@@ -1,0 +1,100 @@
+//! The mail jobs of this area. No payload holds a token: the worker derives it from the token's id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::WorkScribe;
+use crate::error::Error;
+use crate::id::{JobId, OneTimeTokenId};
+use crate::outbox::Job;
+use crate::storage::UnitOfWork;
+
+use super::email::Email;
+use super::model::{OneTimeToken, Purpose, User};
+use super::secrets::TokenHash;
+
+/// What a mail to the holder of an account is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountMail {
+    /// A link to verify the address.
+    VerifyEmail,
+    /// A link to a new password. Asked for by address; whether there is an account is found out by the worker,
+    /// so that the time of the answer tells nothing.
+    ResetPassword,
+    /// Somebody tried to register with the address of this account (under `verify_first`).
+    AlreadyRegistered,
+}
+
+/// Sends a mail to an account's address, if there is an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendAccountMail {
+    /// What it is about.
+    pub mail: AccountMail,
+    /// To whom.
+    pub email: Email,
+}
+
+impl Job for SendAccountMail {
+    const KIND: &'static str = "mail.account";
+}
+
+/// A mail about an account, with its token, if it has one.
+pub struct PreparedAccountMail {
+    /// To whom.
+    pub user: User,
+    /// The token for the link.
+    pub token: Option<String>,
+}
+
+impl SendAccountMail {
+    /// Looks the account up and makes the token; `None` when there is nobody to write to, or no need any more.
+    ///
+    /// The token's id is the job's, so a job that runs twice mails the same token twice.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn prepare(
+        &self,
+        app: &WorkScribe,
+        job: JobId,
+        uow: &mut dyn UnitOfWork,
+    ) -> Result<Option<PreparedAccountMail>, Error> {
+        let Some(found) = uow.users().credentials_by_email(&self.email).await? else { return Ok(None) };
+        let user = found.user;
+        if user.disabled_at.is_some() {
+            return Ok(None);
+        }
+        let (purpose, ttl) = match self.mail {
+            AccountMail::AlreadyRegistered => return Ok(Some(PreparedAccountMail { user, token: None })),
+            AccountMail::VerifyEmail if user.email_verified => return Ok(None),
+            AccountMail::VerifyEmail => (Purpose::VerifyEmail, app.settings().verify_ttl),
+            AccountMail::ResetPassword => (Purpose::ResetPassword, app.settings().reset_ttl),
+        };
+        let token = issue(app, uow, &user, purpose, ttl, job.as_uuid().into()).await?;
+        Ok(Some(PreparedAccountMail { user, token: Some(token) }))
+    }
+}
+
+async fn issue(
+    app: &WorkScribe,
+    uow: &mut dyn UnitOfWork,
+    user: &User,
+    purpose: Purpose,
+    ttl: chrono::TimeDelta,
+    id: OneTimeTokenId,
+) -> Result<String, Error> {
+    let token = app
+        .secrets()
+        .one_time(None, purpose, id.as_uuid())
+        .ok_or_else(|| Error::internal("the key in use is gone"))?;
+    let row = OneTimeToken {
+        id,
+        hash: TokenHash::of(&token),
+        purpose,
+        user_id: user.id,
+        email: user.email.clone(),
+        expires_at: app.now() + ttl,
+    };
+    uow.tokens().put_one_time(&row).await?;
+    Ok(token)
+}

@@ -1,0 +1,36 @@
+//! Users, credentials, sessions and single-use tokens.
+//!
+//! | file | what |
+//! |---|---|
+//! | `model.rs` | [`User`], [`Session`], [`OneTimeToken`] and what else is stored |
+//! | `email.rs`, `password.rs` | the rules for addresses and passwords |
+//! | `store.rs` | the store traits |
+//! | `secrets.rs` | refresh and mailed tokens: how they are made, derived and hashed |
+//! | `service.rs` | accounts: register, profile, password, verification |
+//! | `sessions.rs` | login, refresh, logout, and who a bearer is |
+//! | `throttle.rs` | the delay after failed logins |
+//! | `mails.rs` | the mail jobs of this area |
+
+mod cache;
+mod email;
+mod mails;
+mod model;
+mod password;
+pub(crate) mod secrets;
+mod service;
+mod sessions;
+mod store;
+mod throttle;
+
+pub(crate) use cache::SessionCache;
+pub use email::Email;
+pub use mails::{AccountMail, SendAccountMail};
+pub use model::{
+    Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
+};
+pub use password::{MAX_PASSWORD_CHARS, PasswordPolicy};
+pub use secrets::{SecretKey, SecretRing, TokenHash};
+pub use service::{Identity, PreparedUser, Register, RegisterOutcome};
+pub use sessions::{Actor, IssuedTokens};
+pub use store::{AttemptStore, Rotated, Rotation, TokenStore, UserStore};
+pub use throttle::LoginDelay;

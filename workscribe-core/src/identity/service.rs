@@ -1,0 +1,390 @@
+use crate::app::{RegistrationPolicy, WorkScribe};
+use crate::error::{Code, Error, Violations};
+use crate::events::DomainEvent;
+use crate::id::{SessionId, UserId};
+use crate::ports::{Secret, Verdict};
+use crate::storage::{Constraint, StoreError, UnitOfWork};
+
+use super::email::Email;
+use super::mails::{AccountMail, SendAccountMail};
+use super::model::{Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url, display_name};
+use super::secrets::TokenHash;
+use super::sessions::{Actor, IssuedTokens};
+use super::throttle;
+
+/// Accounts and sessions. Had from [`WorkScribe::identity`].
+///
+/// Operations take the caller's unit of work. Those that hash a password open their own around it, since hashing
+/// takes long and must not hold a transaction open.
+#[derive(Clone, Copy)]
+pub struct Identity<'a> {
+    pub(super) app: &'a WorkScribe,
+}
+
+/// What a person enters to register.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// Their address.
+    pub email: String,
+    /// Their name.
+    pub display_name: String,
+    /// Their password.
+    pub password: Secret,
+}
+
+/// A checked registration with its password hashed, ready to be written.
+#[derive(Clone)]
+pub struct PreparedUser {
+    email: Email,
+    display_name: String,
+    password_hash: String,
+}
+
+/// What became of a registration.
+#[derive(Debug)]
+pub enum RegisterOutcome {
+    /// The account is there and logged in.
+    Registered(IssuedTokens),
+    /// A mail was sent, whether or not there was an account before.
+    MailSent,
+}
+
+impl<'a> Identity<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// Checks a registration and hashes its password. Opens no unit of work.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` with every fault; `OVERLOADED`.
+    pub async fn prepare(&self, input: &Register) -> Result<PreparedUser, Error> {
+        let mut violations = Violations::default();
+        let email = violations.keep("/email", Email::parse(&input.email));
+        let name = violations.keep("/display_name", display_name(&input.display_name));
+        violations.keep("/password", self.app.settings().password.check(&input.password));
+        violations.into_result()?;
+        let (Some(email), Some(display_name)) = (email, name) else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        let password_hash = self.app.hasher().hash(&input.password).await?;
+        Ok(PreparedUser { email, display_name, password_hash })
+    }
+
+    /// Writes a prepared account, in the caller's transaction, with the mail that verifies its address.
+    ///
+    /// # Errors
+    /// `EMAIL_TAKEN`.
+    pub async fn create(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        prepared: PreparedUser,
+        email_verified: bool,
+    ) -> Result<User, Error> {
+        let new = NewUser {
+            id: self.app.new_id(),
+            email: prepared.email,
+            display_name: prepared.display_name,
+            password_hash: Some(prepared.password_hash),
+            email_verified,
+            created_at: self.app.now(),
+        };
+        self.insert(uow, &new).await
+    }
+
+    /// Adds an account without a password, for an embedder whose users log in another way.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `EMAIL_TAKEN`.
+    pub async fn create_without_password(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        email: &str,
+        name: &str,
+        email_verified: bool,
+    ) -> Result<User, Error> {
+        let mut violations = Violations::default();
+        let email = violations.keep("/email", Email::parse(email));
+        let name = violations.keep("/display_name", display_name(name));
+        violations.into_result()?;
+        let (Some(email), Some(display_name)) = (email, name) else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        let created_at = self.app.now();
+        let new = NewUser {
+            id: self.app.new_id(),
+            email,
+            display_name,
+            password_hash: None,
+            email_verified,
+            created_at,
+        };
+        self.insert(uow, &new).await
+    }
+
+    async fn insert(&self, uow: &mut dyn UnitOfWork, new: &NewUser) -> Result<User, Error> {
+        let user = uow.users().insert(new).await.map_err(|error| match error {
+            StoreError::Conflict { constraint: Constraint::UserEmail } => Error::new(
+                Code::EmailTaken,
+                "There is an account with this e-mail address. Log in, or reset the password.",
+            ),
+            other => other.into(),
+        })?;
+        if !user.email_verified {
+            self.app
+                .enqueue(uow, &SendAccountMail { mail: AccountMail::VerifyEmail, email: user.email.clone() })
+                .await?;
+        }
+        self.app.emit(uow, &DomainEvent::UserRegistered { user: user.id }).await?;
+        Ok(user)
+    }
+
+    /// Registers, as the policy says. Under `verify_first` a known address takes the same path but for the mail.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `EMAIL_TAKEN` (under `open`), `OVERLOADED`.
+    pub async fn register(&self, input: &Register, client: &Client) -> Result<RegisterOutcome, Error> {
+        let prepared = self.prepare(input).await?;
+        let email = prepared.email.clone();
+        let mut uow = self.app.begin().await?;
+        match (self.create(&mut *uow, prepared, false).await, self.app.settings().registration) {
+            (Ok(user), RegistrationPolicy::Open) => {
+                let tokens = self.start_session(&mut *uow, user, client).await?;
+                self.app.commit(uow).await?;
+                Ok(RegisterOutcome::Registered(tokens))
+            }
+            (Ok(_), RegistrationPolicy::VerifyFirst) => {
+                self.app.commit(uow).await?;
+                Ok(RegisterOutcome::MailSent)
+            }
+            (Err(error), RegistrationPolicy::VerifyFirst) if error.code() == Code::EmailTaken => {
+                drop(uow);
+                let mut uow = self.app.begin().await?;
+                self.app
+                    .enqueue(&mut *uow, &SendAccountMail { mail: AccountMail::AlreadyRegistered, email })
+                    .await?;
+                self.app.commit(uow).await?;
+                Ok(RegisterOutcome::MailSent)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The account of the caller.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when it is gone.
+    pub async fn me(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<User, Error> {
+        uow.users().find(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
+    }
+
+    /// Changes one's own profile.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `STALE_VERSION`.
+    pub async fn update_profile(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        change: &ProfileChange,
+        expected: Option<i64>,
+    ) -> Result<User, Error> {
+        let mut violations = Violations::default();
+        let checked = ProfileChange {
+            display_name: change
+                .display_name
+                .as_deref()
+                .and_then(|name| violations.keep("/display_name", display_name(name))),
+            avatar_url: change
+                .avatar_url
+                .as_ref()
+                .map(|url| url.as_deref().and_then(|url| violations.keep("/avatar_url", avatar_url(url)))),
+        };
+        violations.into_result()?;
+        uow.users()
+            .update_profile(actor.user, &checked, expected, self.app.now())
+            .await?
+            .ok_or_else(super::sessions::unauthenticated)
+    }
+
+    /// Asks for a link to a new password. The answer, and the work until it, are the same for any address.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for what is not an address.
+    pub async fn forgot_password(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<(), Error> {
+        let email = parse_email(email)?;
+        self.app.enqueue(uow, &SendAccountMail { mail: AccountMail::ResetPassword, email }).await?;
+        Ok(())
+    }
+
+    /// Sets a new password with a mailed token. Ends every session, forgets failed logins, and takes the address as
+    /// verified, since the token came by mail.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` (the token stays good), `INVALID_TOKEN`, `OVERLOADED`.
+    pub async fn reset_password(&self, token: &str, password: &Secret) -> Result<(), Error> {
+        self.check_password("/new_password", password)?;
+        let (now, hash) = (self.app.now(), TokenHash::of(token));
+        // Looked up before the costly hash, and taken after it, within the transaction.
+        if self.app.read().await?.tokens().find_one_time(Purpose::ResetPassword, &hash, now).await?.is_none()
+        {
+            return Err(invalid_token());
+        }
+        let password_hash = self.app.hasher().hash(password).await?;
+        let mut uow = self.app.begin().await?;
+        let token = uow
+            .tokens()
+            .take_one_time(Purpose::ResetPassword, &hash, now)
+            .await?
+            .ok_or_else(invalid_token)?;
+        uow.users().set_password(token.user_id, &password_hash, now).await?.ok_or_else(invalid_token)?;
+        uow.users().set_verified(token.user_id, &token.email, now).await?;
+        uow.tokens().delete_sessions(token.user_id, None).await?;
+        uow.tokens().delete_one_time(token.user_id, Purpose::ResetPassword).await?;
+        uow.attempts().clear(&throttle::account(&token.email)).await?;
+        self.app.sessions().forget(token.user_id, now);
+        self.app.emit(&mut *uow, &DomainEvent::PasswordChanged { user: token.user_id }).await?;
+        self.app.commit(uow).await
+    }
+
+    /// Changes one's own password and ends one's other sessions. Wrong current passwords count as failed logins.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
+    pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<(), Error> {
+        self.check_password("/new_password", new)?;
+        let found = self.app.read().await?.users().credentials(actor.user).await?;
+        let Credentials { user, password_hash } = found.ok_or_else(super::sessions::unauthenticated)?;
+        throttle::check(self.app, &user.email).await?;
+        if self.app.hasher().verify(current, password_hash.as_deref()).await? == Verdict::Wrong {
+            throttle::failed(self.app, &user.email).await?;
+            return Err(Error::new(Code::InvalidCredentials, "The current password is wrong."));
+        }
+        let hash = self.app.hasher().hash(new).await?;
+        let mut uow = self.app.begin().await?;
+        let now = self.app.now();
+        let user = uow
+            .users()
+            .set_password(actor.user, &hash, now)
+            .await?
+            .ok_or_else(super::sessions::unauthenticated)?;
+        uow.tokens().delete_sessions(user.id, Some(actor.session)).await?;
+        uow.tokens().set_session_epoch(actor.session, user.session_epoch).await?;
+        uow.tokens().delete_one_time(user.id, Purpose::ResetPassword).await?;
+        self.app.sessions().forget(user.id, now);
+        self.app.emit(&mut *uow, &DomainEvent::PasswordChanged { user: user.id }).await?;
+        self.app.commit(uow).await
+    }
+
+    /// Takes an address as verified, with a mailed token.
+    ///
+    /// # Errors
+    /// `INVALID_TOKEN`.
+    pub async fn verify_email(&self, uow: &mut dyn UnitOfWork, token: &str) -> Result<(), Error> {
+        let now = self.app.now();
+        let hash = TokenHash::of(token);
+        let token =
+            uow.tokens().take_one_time(Purpose::VerifyEmail, &hash, now).await?.ok_or_else(invalid_token)?;
+        if uow.users().set_verified(token.user_id, &token.email, now).await? {
+            Ok(())
+        } else {
+            Err(invalid_token())
+        }
+    }
+
+    /// Sends the link to verify one's address again; nothing happens when it is verified.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn resend_verification(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
+        let user = self.me(uow, actor).await?;
+        if !user.email_verified {
+            self.app
+                .enqueue(uow, &SendAccountMail { mail: AccountMail::VerifyEmail, email: user.email })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Disables an account, which ends its sessions at once, or enables it. For operators: no route leads here.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when there is no such account.
+    pub async fn set_disabled(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        user: UserId,
+        disabled: bool,
+    ) -> Result<User, Error> {
+        let now = self.app.now();
+        let changed = uow
+            .users()
+            .set_disabled(user, disabled, now)
+            .await?
+            .ok_or_else(super::sessions::unauthenticated)?;
+        if disabled {
+            uow.tokens().delete_sessions(user, None).await?;
+            self.app.sessions().forget(user, now);
+        }
+        Ok(changed)
+    }
+
+    /// One's own sessions, newest first.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn sessions(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+    ) -> Result<Vec<super::Session>, Error> {
+        Ok(uow.tokens().sessions_of(actor.user, self.app.now()).await?)
+    }
+
+    /// Ends one of one's own sessions.
+    ///
+    /// # Errors
+    /// `SESSION_NOT_FOUND`.
+    pub async fn end_session(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        session: SessionId,
+    ) -> Result<(), Error> {
+        self.app.sessions().forget(actor.user, self.app.now());
+        if uow.tokens().delete_session(actor.user, session).await? {
+            Ok(())
+        } else {
+            Err(Error::new(Code::SessionNotFound, "You have no session with this id."))
+        }
+    }
+
+    /// Ends all of one's sessions but the present one.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn end_other_sessions(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
+        self.app.sessions().forget(actor.user, self.app.now());
+        Ok(uow.tokens().delete_sessions(actor.user, Some(actor.session)).await?)
+    }
+
+    fn check_password(&self, pointer: &str, password: &Secret) -> Result<(), Error> {
+        let mut violations = Violations::default();
+        violations.keep(pointer, self.app.settings().password.check(password));
+        violations.into_result()
+    }
+}
+
+pub(crate) fn parse_email(text: &str) -> Result<Email, Error> {
+    let mut violations = Violations::default();
+    let email = violations.keep("/email", Email::parse(text));
+    violations.into_result()?;
+    email.ok_or_else(|| Error::internal("a fault was not noted"))
+}
+
+fn invalid_token() -> Error {
+    Error::new(
+        Code::InvalidToken,
+        "This link is not valid any more: it was used, or its time is over. Ask for a new one.",
+    )
+}

@@ -1,0 +1,46 @@
+//! The domain of WorkScribe: users and sessions, organizations, members and invitations, and the jobs behind them.
+//!
+//! Nothing here knows a database, a web framework or Redis. Services hold the rules and take a [`UnitOfWork`];
+//! adapters bring the [`Storage`] and the other [`ports`].
+//!
+//! # Map
+//!
+//! | module | what |
+//! |---|---|
+//! | [`id`], [`clock`], [`page`], [`error`] | typed ids, time and randomness, cursors, errors with stable codes |
+//! | [`storage`] | [`Storage`], [`UnitOfWork`], [`StoreError`] |
+//! | [`identity`] | accounts, sessions, single-use tokens |
+//! | [`tenancy`] | organizations, members, invitations; the door ([`tenancy::OrgScope`]) and permissions |
+//! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
+//! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
+//! | [`WorkScribe`] | all of it put together |
+//!
+//! # How to add an aggregate
+//!
+//! 1. A module in its area: `model.rs` (plain data and its rules), `store.rs` (an object-safe trait; every call within an
+//!    organization takes an [`tenancy::OrgScope`] first), the service.
+//! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, the memory form in the testkit, and
+//!    a migration for each database.
+//! 3. A conformance case for every store method: all storages run them.
+//! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix, which fails until they are there.
+
+mod app;
+pub mod clock;
+pub mod error;
+pub mod events;
+pub mod id;
+pub mod idempotency;
+pub mod identity;
+pub mod local;
+pub mod outbox;
+pub mod page;
+pub mod ports;
+pub mod storage;
+pub mod tenancy;
+
+pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
+pub use error::{Code, Error, ErrorKind};
+pub use storage::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
+
+/// The version of WorkScribe.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::ports::{RateDecision, RateLimiter, RateRule};
+
+/// The generic cell rate algorithm (ITU-T I.371), in microseconds: one number a key, the "theoretical arrival
+/// time" of the next use. Answers the decision and the number to keep, if it changed.
+///
+/// Written here since the Redis adapter has the same rule in its script, and one suite holds both to it.
+#[must_use]
+pub fn gcra(rule: &RateRule, stored: Option<i64>, now: i64) -> (RateDecision, Option<i64>) {
+    let window = i64::try_from(rule.window.as_micros()).unwrap_or(i64::MAX / 4);
+    let step = window / i64::from(rule.limit.max(1));
+    let arrival = stored.unwrap_or(now).max(now);
+    let next = arrival + step;
+    let ahead = next - now;
+    let micros = |value: i64| Duration::from_micros(value.max(0).unsigned_abs());
+    if ahead > window {
+        let decision = RateDecision {
+            allowed: false,
+            remaining: 0,
+            reset_after: micros(arrival - now),
+            retry_after: micros(ahead - window),
+        };
+        return (decision, None);
+    }
+    let remaining = u32::try_from((window - ahead) / step.max(1)).unwrap_or(u32::MAX);
+    (
+        RateDecision { allowed: true, remaining, reset_after: micros(ahead), retry_after: Duration::ZERO },
+        Some(next),
+    )
+}
+
+/// Limits within this process's memory.
+#[derive(Debug, Default)]
+pub struct LocalRateLimiter {
+    arrivals: Mutex<HashMap<(&'static str, String), i64>>,
+}
+
+impl LocalRateLimiter {
+    /// Past this many keys, those whose limit is whole again are dropped.
+    const SWEEP_ABOVE: usize = 50_000;
+}
+
+#[async_trait]
+impl RateLimiter for LocalRateLimiter {
+    async fn hit(&self, rule: &RateRule, key: &str, now: Timestamp) -> RateDecision {
+        let now = now.timestamp_micros();
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        if arrivals.len() > Self::SWEEP_ABOVE {
+            arrivals.retain(|_, arrival| *arrival > now);
+        }
+        let key = (rule.name, key.to_owned());
+        let (decision, keep) = gcra(rule, arrivals.get(&key).copied(), now);
+        if let Some(arrival) = keep {
+            arrivals.insert(key, arrival);
+        }
+        decision
+    }
+}
+
+/// Limits nothing: for load tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unlimited;
+
+#[async_trait]
+impl RateLimiter for Unlimited {
+    async fn hit(&self, rule: &RateRule, _key: &str, _now: Timestamp) -> RateDecision {
+        RateDecision {
+            allowed: true,
+            remaining: rule.limit,
+            reset_after: Duration::ZERO,
+            retry_after: Duration::ZERO,
+        }
+    }
+}

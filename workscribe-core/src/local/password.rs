@@ -1,0 +1,198 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use tokio::sync::Semaphore;
+
+use crate::error::{Code, Error};
+use crate::identity::secrets::hmac;
+use crate::ports::{PasswordHasher, Secret, Verdict};
+
+/// Marks hashes of the scheme below. A hash without it is the first server's plain bcrypt.
+const SCHEME: &str = "$ws1";
+/// The key of the digest: it keeps hashes apart from those of other programs, so a leaked list of bare SHA-256
+/// digests cannot be tried against them. A secret of the operator's can take its place.
+const DEFAULT_KEY: &[u8] = b"workscribe password digest v1";
+
+/// bcrypt over a keyed digest.
+///
+/// bcrypt reads 72 bytes and stops at a NUL, so it gets `base64(HMAC-SHA-256(key, password))`: 43 characters that
+/// depend on every byte of the password (OWASP Password Storage; ASVS 5.0, 6.2.8). Work runs on blocking threads, as
+/// many at once as there are cores; past a bounded queue the answer is `OVERLOADED`.
+pub struct BcryptHasher {
+    key: Vec<u8>,
+    cost: u32,
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    most_waiting: usize,
+}
+
+impl BcryptHasher {
+    /// The cost unless another is chosen (OWASP asks for 10 or more).
+    pub const DEFAULT_COST: u32 = 12;
+    /// How many may wait for a thread.
+    pub const DEFAULT_QUEUE: usize = 64;
+
+    /// A hasher of a cost between 4 and 31; each step doubles the work.
+    #[must_use]
+    pub fn new(cost: u32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            key: DEFAULT_KEY.to_vec(),
+            cost: cost.clamp(4, 31),
+            running: Arc::new(Semaphore::new(cores)),
+            waiting: AtomicUsize::new(0),
+            most_waiting: Self::DEFAULT_QUEUE,
+        }
+    }
+
+    /// Digests with a secret key ("pepper"). Without the same key no stored hash verifies: never lose or change it.
+    #[must_use]
+    pub fn with_key(mut self, key: &Secret) -> Self {
+        self.key = key.expose().as_bytes().to_vec();
+        self
+    }
+
+    /// Allows another number of waiting calls.
+    #[must_use]
+    pub fn with_queue(mut self, most_waiting: usize) -> Self {
+        self.most_waiting = most_waiting;
+        self
+    }
+
+    fn digest(&self, password: &Secret) -> String {
+        STANDARD_NO_PAD.encode(hmac(&self.key, &[password.expose().as_bytes()]))
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let place = Place::take(&self.waiting, self.most_waiting)?;
+        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
+        drop(place);
+        tokio::task::spawn_blocking(move || {
+            // The permit goes with the work, which a dropped request does not stop.
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(Error::internal)
+    }
+}
+
+impl Default for BcryptHasher {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_COST)
+    }
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Result<Self, Error> {
+        if waiting.fetch_add(1, Ordering::Relaxed) >= most {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::new(
+                Code::Overloaded,
+                "Too many people are logging in at this moment. Try again in a few seconds.",
+            )
+            .with_retry_after(Duration::from_secs(2)));
+        }
+        Ok(Self(waiting))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for BcryptHasher {
+    async fn hash(&self, password: &Secret) -> Result<String, Error> {
+        let (digest, cost) = (self.digest(password), self.cost);
+        let hash = self.run(move || bcrypt::hash(digest, cost)).await?.map_err(Error::internal)?;
+        Ok(format!("{SCHEME}{hash}"))
+    }
+
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
+        let (digest, cost) = (self.digest(password), self.cost);
+        let Some(stored) = hash else {
+            // As much work as a real check, so that the time does not tell that there is no such account.
+            self.run(move || bcrypt::hash(digest, cost)).await?.map_err(Error::internal)?;
+            return Ok(Verdict::Wrong);
+        };
+        let (ours, text, bcrypt_hash) = match stored.strip_prefix(SCHEME) {
+            Some(bcrypt_hash) => (true, digest, bcrypt_hash.to_owned()),
+            // The first server's hashes: bcrypt of the first 72 bytes.
+            None => (false, password.expose().to_owned(), stored.to_owned()),
+        };
+        let current =
+            ours && bcrypt_hash.parse::<bcrypt::HashParts>().is_ok_and(|parts| parts.get_cost() == cost);
+        // A hash that cannot be read fits no password.
+        let fits = self.run(move || bcrypt::verify(text, &bcrypt_hash)).await?.unwrap_or(false);
+        Ok(match (fits, current) {
+            (false, _) => Verdict::Wrong,
+            (true, true) => Verdict::Right,
+            (true, false) => Verdict::RightButOutdated,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn differ(one: String, other: String) {
+        let hasher = BcryptHasher::new(4);
+        let hash = hasher.hash(&Secret::new(one.clone())).await.unwrap();
+        assert_eq!(hasher.verify(&Secret::new(one), Some(&hash)).await.unwrap(), Verdict::Right);
+        assert_eq!(hasher.verify(&Secret::new(other), Some(&hash)).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn no_byte_of_a_password_is_ignored() {
+        differ("a".repeat(72), "a".repeat(73)).await;
+        differ("🔑".repeat(64), "🔑".repeat(63) + "🔒").await;
+        differ("🔑".repeat(128), "🔑".repeat(127) + "🔒").await;
+        differ("before\0after".into(), "before\0other".into()).await;
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_first_server_verifies_and_is_outdated() {
+        let hasher = BcryptHasher::new(4);
+        let old = bcrypt::hash("correct horse battery", 4).unwrap();
+        let check = |text: &str| Secret::new(text);
+        assert_eq!(
+            hasher.verify(&check("correct horse battery"), Some(&old)).await.unwrap(),
+            Verdict::RightButOutdated
+        );
+        assert_eq!(hasher.verify(&check("wrong"), Some(&old)).await.unwrap(), Verdict::Wrong);
+        let long = bcrypt::hash("x".repeat(72), 4).unwrap();
+        assert_eq!(
+            hasher.verify(&check(&"x".repeat(80)), Some(&long)).await.unwrap(),
+            Verdict::RightButOutdated
+        );
+    }
+
+    #[tokio::test]
+    async fn another_cost_is_outdated_and_a_broken_hash_is_wrong() {
+        let password = Secret::new("correct horse battery");
+        let old = BcryptHasher::new(5).hash(&password).await.unwrap();
+        let hasher = BcryptHasher::new(4);
+        assert_eq!(hasher.verify(&password, Some(&old)).await.unwrap(), Verdict::RightButOutdated);
+        assert_eq!(hasher.verify(&password, Some("not a hash")).await.unwrap(), Verdict::Wrong);
+        assert_eq!(hasher.verify(&password, None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn past_the_queue_the_answer_is_overloaded() {
+        let hasher = Arc::new(BcryptHasher::new(4).with_queue(0));
+        let refused = hasher.hash(&Secret::new("correct horse battery")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Overloaded);
+        assert!(refused.retry_after().is_some());
+    }
+}

@@ -1,0 +1,20 @@
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::ports::Wakeup;
+
+/// Wakes the workers of this process.
+#[derive(Debug, Default)]
+pub struct LocalWakeup(Notify);
+
+#[async_trait]
+impl Wakeup for LocalWakeup {
+    async fn notify(&self) {
+        // `notify_one` keeps one permit when nobody waits, so a call between two waits is not lost.
+        self.0.notify_one();
+    }
+
+    async fn wait(&self) {
+        self.0.notified().await;
+    }
+}

@@ -1,0 +1,165 @@
+//! Keyset pagination: pages that neither skip nor repeat an item while others are added.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Violations};
+
+/// The place in a list after which the next page begins: the sort time, and the id as tie-break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The time by which the list is sorted.
+    pub at: Timestamp,
+    /// The id of the last item of the page before.
+    pub id: Uuid,
+}
+
+impl Cursor {
+    /// The opaque text a client hands back.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut bytes = [0_u8; 24];
+        bytes[..8].copy_from_slice(&self.at.timestamp_micros().to_be_bytes());
+        bytes[8..].copy_from_slice(self.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads what [`Cursor::encode`] wrote; `None` for anything else.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (micros, id) = bytes.split_at(8);
+        let at = Timestamp::from_timestamp_micros(i64::from_be_bytes(micros.try_into().ok()?))?;
+        Some(Self { at, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    limit: u32,
+    after: Option<Cursor>,
+    count: bool,
+}
+
+impl PageRequest {
+    /// Items on a page when the caller does not say.
+    pub const DEFAULT_LIMIT: u32 = 25;
+    /// Items on a page at the most.
+    pub const MAX_LIMIT: u32 = 100;
+
+    /// Checks the three query parameters that every list takes.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for a limit outside 1–100 or a cursor that this server did not make.
+    pub fn new(limit: Option<i64>, cursor: Option<&str>, count: bool) -> Result<Self, Error> {
+        let mut violations = Violations::default();
+        let limit = match limit.map(u32::try_from) {
+            None => Self::DEFAULT_LIMIT,
+            Some(Ok(limit @ 1..=Self::MAX_LIMIT)) => limit,
+            Some(_) => {
+                violations.add("/query/limit", "OUT_OF_RANGE", "The limit must be between 1 and 100.");
+                Self::DEFAULT_LIMIT
+            }
+        };
+        let after = cursor.and_then(|text| {
+            let decoded = Cursor::decode(text);
+            if decoded.is_none() {
+                violations.add(
+                    "/query/cursor",
+                    "INVALID_CURSOR",
+                    "Use the next_cursor of an earlier page, unchanged.",
+                );
+            }
+            decoded
+        });
+        violations.into_result()?;
+        Ok(Self { limit, after, count })
+    }
+
+    /// The first page, of the default size.
+    #[must_use]
+    pub const fn first() -> Self {
+        Self { limit: Self::DEFAULT_LIMIT, after: None, count: false }
+    }
+
+    /// The first page, of the largest size.
+    #[must_use]
+    pub const fn largest() -> Self {
+        Self { limit: Self::MAX_LIMIT, after: None, count: false }
+    }
+
+    /// How many rows a store reads: one more than the page shows, which tells whether a next page exists.
+    #[must_use]
+    pub const fn fetch(&self) -> i64 {
+        self.limit as i64 + 1
+    }
+
+    /// Where the page begins; `None` for the first.
+    #[must_use]
+    pub const fn after(&self) -> Option<Cursor> {
+        self.after
+    }
+
+    /// Whether the caller asked for the total.
+    #[must_use]
+    pub const fn wants_count(&self) -> bool {
+        self.count
+    }
+
+    /// Cuts the rows that were read down to the page and names the next cursor.
+    #[must_use]
+    pub fn page<T>(&self, mut rows: Vec<T>, total: Option<i64>, key: impl Fn(&T) -> Cursor) -> Page<T> {
+        let more = rows.len() > self.limit as usize;
+        rows.truncate(self.limit as usize);
+        let next_cursor = if more { rows.last().map(|row| key(row).encode()) } else { None };
+        Page { items: rows, next_cursor, total }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// What to ask for the next page with; `None` on the last.
+    pub next_cursor: Option<String>,
+    /// How many items the whole list has, when the caller asked.
+    pub total: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_the_round_trip_and_nothing_else_is_one() {
+        let cursor = Cursor {
+            at: Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap(),
+            id: Uuid::from_u128(7),
+        };
+        assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        for bad in ["", "x", "AAAA", "%00", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn limits_outside_1_to_100_are_refused() {
+        for bad in [0, 101, -1, i64::MAX] {
+            assert!(PageRequest::new(Some(bad), None, false).is_err());
+        }
+        assert_eq!(PageRequest::new(Some(100), None, false).unwrap().fetch(), 101);
+    }
+
+    #[test]
+    fn the_next_cursor_is_there_only_when_more_was_read_than_shown() {
+        let request = PageRequest::new(Some(2), None, false).unwrap();
+        let key = |n: &u128| Cursor { at: Timestamp::UNIX_EPOCH, id: Uuid::from_u128(*n) };
+        assert!(request.page(vec![1, 2], None, key).next_cursor.is_none());
+        let page = request.page(vec![1, 2, 3], None, key);
+        assert_eq!((page.items, page.next_cursor), (vec![1, 2], Some(key(&2).encode())));
+    }
+}

@@ -1,0 +1,128 @@
+//! The seam to the databases: a [`Storage`] makes units of work, and a unit of work is the repository.
+//!
+//! One transaction spans every store and the outbox, so a job, a hook's row and the write that caused them
+//! commit together or not at all. Stores only read and write; services decide. A missing row is an
+//! `Option`; a broken unique rule is a [`StoreError::Conflict`] that names the [`Constraint`], never a
+//! look-up before the insert.
+//!
+//! **How to add an aggregate**: model and store trait in its area's module, an accessor here, the statements
+//! in `workscribe-sql/src/stores/`, the memory form in `workscribe-testkit/src/memory/`, a migration for
+//! each database, and cases in `workscribe-testkit/src/conformance/`, which every storage then runs.
+
+use std::any::Any;
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+
+use crate::idempotency::IdempotencyStore;
+use crate::identity::{AttemptStore, TokenStore, UserStore};
+use crate::outbox::{JobStore, Outbox};
+use crate::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+
+/// A database, or what stands for one.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// A transaction, opened at the first statement. Dropping it rolls back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is to be had.
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+
+    /// Statements without a transaction around them: for reads on the hot path. Each sees what is
+    /// committed when it runs. Writing through it is a mistake that a storage may refuse.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is to be had.
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+
+    /// What is not ready to serve, by part; empty when all is well.
+    async fn readiness(&self) -> Vec<NotReady>;
+}
+
+/// A part that cannot serve now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotReady {
+    /// `database`, `migrations` or `redis`.
+    pub part: &'static str,
+    /// What is the matter, without secrets.
+    pub reason: String,
+}
+
+/// One piece of work on the database; see the module's notes.
+#[async_trait]
+pub trait UnitOfWork: Send {
+    /// Users and their credentials.
+    fn users(&mut self) -> &mut dyn UserStore;
+    /// Failed logins, by account.
+    fn attempts(&mut self) -> &mut dyn AttemptStore;
+    /// Sessions and single-use tokens.
+    fn tokens(&mut self) -> &mut dyn TokenStore;
+    /// Organizations, and the door into them.
+    fn organizations(&mut self) -> &mut dyn OrganizationStore;
+    /// Members of an organization.
+    fn members(&mut self) -> &mut dyn MemberStore;
+    /// Invitations into an organization.
+    fn invitations(&mut self) -> &mut dyn InvitationStore;
+    /// Answers kept for repeated requests.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyStore;
+    /// Where jobs are written, with the rows that caused them.
+    fn outbox(&mut self) -> &mut dyn Outbox;
+    /// The worker's side of the queue.
+    fn jobs(&mut self) -> &mut dyn JobStore;
+
+    /// Whether a job was enqueued through this unit, so that a worker is worth waking after the commit.
+    fn has_enqueued(&self) -> bool;
+
+    /// The concrete unit, so that an embedder's hook can reach its own database's connection.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses; then nothing was written.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The unique rules of the schema, told apart by name and not by a driver's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Constraint {
+    /// A primary key, or another rule that only a fault of the program can break.
+    Other,
+    /// A user's e-mail address.
+    UserEmail,
+    /// An organization's slug.
+    OrganizationSlug,
+    /// One membership for a user in an organization.
+    Membership,
+    /// A row that is referred to is not there.
+    Reference,
+}
+
+/// Why a storage could not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A unique rule is broken by another row.
+    #[error("the {constraint:?} rule is broken by another row")]
+    Conflict {
+        /// Which rule.
+        constraint: Constraint,
+    },
+    /// The row is there, in another version than the one expected.
+    #[error("the row has another version than the one expected")]
+    StaleVersion,
+    /// The database cannot be reached, is too busy, or gave up on the statement's time.
+    #[error("the storage does not answer")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// A stored value cannot be read back.
+    #[error("a value in {table} cannot be read: {problem}")]
+    Corrupt {
+        /// The table it stands in.
+        table: &'static str,
+        /// Which column, and what is wrong with it.
+        problem: String,
+    },
+    /// Anything else that the database says.
+    #[error("the storage refused the statement")]
+    Backend(#[source] Box<dyn StdError + Send + Sync>),
+}

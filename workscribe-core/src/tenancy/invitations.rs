@@ -1,0 +1,341 @@
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, FieldError, Violations};
+use crate::events::DomainEvent;
+use crate::id::{InvitationId, OneTimeTokenId};
+use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash};
+use crate::outbox::Job;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::ports::Secret;
+use crate::storage::{Constraint, StoreError, UnitOfWork};
+
+use super::model::{Invitation, InvitationPreview, InvitationStatus, Organization, Role};
+use super::organizations::Organizations;
+use super::permission::Action;
+use super::scope::{InvitationPass, OrgScope};
+
+/// Sends the mail of an invitation. The token is derived from its id by the worker; the payload does not hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendInvitationMail {
+    /// To whom.
+    pub email: Email,
+    /// Into which organization.
+    pub org_name: String,
+    /// From whom.
+    pub inviter_name: String,
+    /// As what.
+    pub role: Role,
+    /// The token's id.
+    pub token_id: OneTimeTokenId,
+    /// The name of the key that derives it.
+    pub key_id: String,
+}
+
+impl Job for SendInvitationMail {
+    const KIND: &'static str = "mail.invitation";
+}
+
+impl SendInvitationMail {
+    /// The token for the link; `None` when its key is not accepted any more.
+    #[must_use]
+    pub fn token(&self, app: &crate::WorkScribe) -> Option<String> {
+        app.secrets().one_time(Some(&self.key_id), Purpose::Invitation, self.token_id.as_uuid())
+    }
+}
+
+/// What a person without an account enters to accept an invitation.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Their name.
+    pub display_name: Option<String>,
+    /// Their password.
+    pub password: Option<Secret>,
+}
+
+/// The outcome of accepting: the person is a member, and logged in.
+pub type AcceptedInvitation = IssuedTokens;
+
+impl Organizations<'_> {
+    /// Invites an address, in place of a pending invitation to it.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`.
+    pub async fn invite(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        organization: &Organization,
+        email: &str,
+        role: Role,
+    ) -> Result<Invitation, Error> {
+        scope.require(self.app.authorizer(), Action::ManageInvitations)?;
+        let mut violations = Violations::default();
+        let email = violations.keep("/email", Email::parse(email));
+        if role == Role::Owner {
+            violations.add(
+                "/role",
+                "NOT_ALLOWED",
+                "Invite an admin or a member; an owner can make them an owner later.",
+            );
+        }
+        violations.into_result()?;
+        let Some(email) = email else { return Err(Error::internal("a fault was not noted")) };
+        if uow.members().find_by_email(scope, &email).await?.is_some() {
+            return Err(Error::new(
+                Code::AlreadyMember,
+                "A member of this organization has this e-mail address.",
+            ));
+        }
+        let (now, token) = (self.app.now(), self.new_token()?);
+        let invitation = Invitation {
+            id: self.app.new_id(),
+            org_id: scope.org(),
+            email,
+            role,
+            stored_status: InvitationStatus::Pending,
+            token_hash: token.hash,
+            invited_by: scope.actor(),
+            expires_at: now + self.app.settings().invitation_ttl,
+            version: 1,
+            created_at: now,
+        };
+        uow.invitations().put_pending(scope, &invitation).await?;
+        self.send(uow, scope, organization, &invitation, token.id).await?;
+        let event = DomainEvent::MemberInvited { org: scope.org(), invitation: invitation.id };
+        self.app.emit(uow, &event).await?;
+        Ok(invitation)
+    }
+
+    /// The invitations, newest first, in every status.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub async fn invitations(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Page<Invitation>, Error> {
+        scope.require(self.app.authorizer(), Action::ManageInvitations)?;
+        let rows = uow.invitations().list(scope, page).await?;
+        let total = if page.wants_count() { Some(uow.invitations().count(scope).await?) } else { None };
+        Ok(page
+            .page(rows, total, |invitation| Cursor { at: invitation.created_at, id: invitation.id.into() }))
+    }
+
+    /// Sends an invitation again, with a new token and its whole time; the old link ends.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND` (also when revoked), `INVITATION_ACCEPTED`.
+    pub async fn resend_invitation(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        organization: &Organization,
+        id: InvitationId,
+    ) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ManageInvitations)?;
+        let token = self.new_token()?;
+        let expires_at = self.app.now() + self.app.settings().invitation_ttl;
+        match uow.invitations().renew(scope, id, &token.hash, expires_at).await? {
+            Some(invitation) => self.send(uow, scope, organization, &invitation, token.id).await,
+            None => Err(self.why_not_pending(uow, scope, id).await?),
+        }
+    }
+
+    /// Takes an invitation back. One that is revoked already stays so, without an error.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND`, `INVITATION_ACCEPTED`, `STALE_VERSION`.
+    pub async fn revoke_invitation(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: InvitationId,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ManageInvitations)?;
+        if uow.invitations().revoke(scope, id, expected).await? {
+            return Ok(());
+        }
+        match uow.invitations().find(scope, id).await?.map(|invitation| invitation.stored_status) {
+            Some(InvitationStatus::Revoked) => Ok(()),
+            _ => Err(self.why_not_pending(uow, scope, id).await?),
+        }
+    }
+
+    /// What the bearer of a token may see.
+    ///
+    /// # Errors
+    /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`.
+    pub async fn preview_invitation(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        token: &str,
+    ) -> Result<InvitationPreview, Error> {
+        Ok(InvitationPass::redeem(uow, token, self.app.now()).await?.into_preview())
+    }
+
+    /// Accepts an invitation and logs in.
+    ///
+    /// With a bearer whose address is the invited one, that user joins. Without one, and without an account of that
+    /// address, name and password make one, verified, since the token came by mail.
+    ///
+    /// # Errors
+    /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`, `EMAIL_MISMATCH`, `LOGIN_REQUIRED` when there is an account,
+    /// `ALREADY_MEMBER`, `VALIDATION_FAILED`, `OVERLOADED`.
+    pub async fn accept_invitation(
+        &self,
+        token: &str,
+        actor: Option<&Actor>,
+        account: &NewAccount,
+        client: &Client,
+    ) -> Result<AcceptedInvitation, Error> {
+        // Checked before the costly hash, and again within the transaction.
+        let mut reading = self.app.read().await?;
+        let pass = InvitationPass::redeem(&mut *reading, token, self.app.now()).await?;
+        let email = pass.invitation().email.clone();
+        let newcomer = match actor {
+            Some(_) => None,
+            None if reading.users().credentials_by_email(&email).await?.is_some() => {
+                return Err(login_required());
+            }
+            None => {
+                drop(reading);
+                Some(self.prepare_account(&email, account).await?)
+            }
+        };
+        let mut uow = self.app.begin().await?;
+        let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
+        let user = match (actor, newcomer) {
+            (Some(actor), _) => self.app.identity().me(&mut *uow, actor).await?,
+            (None, Some(prepared)) => {
+                let created = self.app.identity().create(&mut *uow, prepared, true).await;
+                created.map_err(
+                    |error| if error.code() == Code::EmailTaken { login_required() } else { error },
+                )?
+            }
+            (None, None) => return Err(login_required()),
+        };
+        if user.email != email {
+            return Err(Error::new(
+                Code::EmailMismatch,
+                "This invitation was sent to another e-mail address than that of your account.",
+            ));
+        }
+        let joined = self.join(&mut *uow, &pass, &user).await;
+        joined?;
+        let tokens = self.app.identity().start_session(&mut *uow, user, client).await?;
+        self.app.commit(uow).await?;
+        Ok(tokens)
+    }
+
+    async fn join(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        pass: &InvitationPass,
+        user: &crate::identity::User,
+    ) -> Result<(), Error> {
+        let now = self.app.now();
+        if !uow.invitations().accept(pass, now).await? {
+            return Err(Error::new(
+                Code::InvitationNotFound,
+                "This invitation is not valid any more. Ask for a new one.",
+            ));
+        }
+        uow.members().join(pass, user.id, now).await.map_err(|error| match error {
+            StoreError::Conflict { constraint: Constraint::Membership } => {
+                Error::new(Code::AlreadyMember, "You are a member of this organization already.")
+            }
+            // The organization was removed at the same moment.
+            StoreError::Conflict { constraint: Constraint::Reference } => Error::new(
+                Code::InvitationNotFound,
+                "This invitation is not valid any more. Ask for a new one.",
+            ),
+            other => other.into(),
+        })?;
+        if !user.email_verified {
+            uow.users().set_verified(user.id, &user.email, now).await?;
+        }
+        let invitation = pass.invitation();
+        let event =
+            DomainEvent::MemberJoined { org: invitation.org_id, user: user.id, role: invitation.role };
+        self.app.emit(uow, &event).await
+    }
+
+    async fn prepare_account(&self, email: &Email, account: &NewAccount) -> Result<PreparedUser, Error> {
+        let (Some(display_name), Some(password)) = (account.display_name.clone(), account.password.clone())
+        else {
+            let required = |pointer: &str, missing: bool| {
+                missing.then(|| FieldError {
+                    pointer: pointer.into(),
+                    code: "REQUIRED",
+                    message: "Enter a name and a password to make your account.".into(),
+                })
+            };
+            let faults = [
+                required("/display_name", account.display_name.is_none()),
+                required("/password", account.password.is_none()),
+            ];
+            return Err(Error::invalid(faults.into_iter().flatten().collect()));
+        };
+        self.app.identity().prepare(&Register { email: email.to_string(), display_name, password }).await
+    }
+
+    async fn why_not_pending(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: InvitationId,
+    ) -> Result<Error, Error> {
+        let found = uow.invitations().find(scope, id).await?;
+        Ok(match found.map(|invitation| invitation.stored_status) {
+            Some(InvitationStatus::Accepted) => Error::new(
+                Code::InvitationAccepted,
+                "This invitation was accepted. Remove the member instead.",
+            ),
+            _ => Error::new(Code::InvitationNotFound, "This organization has no such invitation."),
+        })
+    }
+
+    async fn send(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        organization: &Organization,
+        invitation: &Invitation,
+        token_id: OneTimeTokenId,
+    ) -> Result<(), Error> {
+        let inviter =
+            uow.members().find(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
+        let mail = SendInvitationMail {
+            email: invitation.email.clone(),
+            org_name: organization.name.clone(),
+            inviter_name: inviter.display_name,
+            role: invitation.role,
+            token_id,
+            key_id: self.app.secrets().current().id().to_owned(),
+        };
+        self.app.enqueue(uow, &mail).await?;
+        Ok(())
+    }
+
+    fn new_token(&self) -> Result<NewToken, Error> {
+        let id: OneTimeTokenId = self.app.new_id();
+        let token = self.app.secrets().one_time(None, Purpose::Invitation, id.as_uuid());
+        let token = token.ok_or_else(|| Error::internal("the key in use is gone"))?;
+        Ok(NewToken { id, hash: TokenHash::of(&token) })
+    }
+}
+
+struct NewToken {
+    id: OneTimeTokenId,
+    hash: TokenHash,
+}
+
+fn login_required() -> Error {
+    Error::new(
+        Code::LoginRequired,
+        "There is an account with the invited e-mail address. Log in, then accept the invitation.",
+    )
+}

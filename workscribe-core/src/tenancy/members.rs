@@ -1,0 +1,122 @@
+use crate::error::{Code, Error};
+use crate::events::DomainEvent;
+use crate::id::UserId;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::UnitOfWork;
+
+use super::model::{Member, Role};
+use super::organizations::Organizations;
+use super::permission::Action;
+use super::scope::OrgScope;
+
+impl Organizations<'_> {
+    /// The members, by time of joining.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn members(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Page<Member>, Error> {
+        scope.require(self.app.authorizer(), Action::ViewOrganization)?;
+        let rows = uow.members().list(scope, page).await?;
+        let total = if page.wants_count() { Some(uow.members().count(scope).await?) } else { None };
+        Ok(page.page(rows, total, |member| Cursor { at: member.joined_at, id: member.user_id.into() }))
+    }
+
+    /// Gives a member a role.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner does anything; `MEMBER_NOT_FOUND`;
+    /// `LAST_OWNER`; `STALE_VERSION`.
+    pub async fn set_role(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        user: UserId,
+        role: Role,
+        expected: Option<i64>,
+    ) -> Result<Member, Error> {
+        scope.require(self.app.authorizer(), Action::ManageMembers)?;
+        let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
+        if member.role > Role::Member || role == Role::Owner {
+            self.require_as(actor_role, Action::ManageAdmins)?;
+        }
+        if member.role == Role::Owner && role != Role::Owner {
+            self.keep_an_owner(uow, scope).await?;
+        }
+        let changed =
+            uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
+        self.app.emit(uow, &DomainEvent::MemberRoleChanged { org: scope.org(), user, role }).await?;
+        Ok(changed)
+    }
+
+    /// Removes a member, or oneself.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE` unless it is oneself, an admin removes a member, or an owner anyone; `MEMBER_NOT_FOUND`;
+    /// `LAST_OWNER`; `STALE_VERSION`.
+    pub async fn remove_member(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        user: UserId,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        let oneself = user == scope.actor();
+        if !oneself {
+            scope.require(self.app.authorizer(), Action::ManageMembers)?;
+        }
+        let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
+        if !oneself && member.role > Role::Member {
+            self.require_as(actor_role, Action::ManageAdmins)?;
+        }
+        if member.role == Role::Owner {
+            self.keep_an_owner(uow, scope).await?;
+        }
+        if !uow.members().remove(scope, user, expected).await? {
+            return Err(no_such_member());
+        }
+        self.app.emit(uow, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
+    }
+
+    /// Takes the organization's lock, and reads the member and the caller's role under it: what was true at the door may
+    /// have changed while the lock was waited for.
+    async fn lock_and_find(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        user: UserId,
+    ) -> Result<(Member, Role), Error> {
+        uow.organizations().lock(scope).await?;
+        let actor = uow.members().find(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
+        if user == scope.actor() {
+            let role = actor.role;
+            return Ok((actor, role));
+        }
+        self.require_as(actor.role, Action::ManageMembers)?;
+        let member = uow.members().find(scope, user).await?.ok_or_else(no_such_member)?;
+        Ok((member, actor.role))
+    }
+
+    /// Refuses to let the last owner go. The caller holds the organization's lock.
+    async fn keep_an_owner(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
+        if uow.members().count_owners(scope).await? > 1 {
+            return Ok(());
+        }
+        Err(Error::new(Code::LastOwner, "An organization needs an owner. Make somebody else an owner first."))
+    }
+
+    fn require_as(&self, role: Role, action: Action) -> Result<(), Error> {
+        if self.app.authorizer().allows(role, action) {
+            return Ok(());
+        }
+        Err(super::scope::insufficient_role(role))
+    }
+}
+
+fn no_such_member() -> Error {
+    Error::new(Code::MemberNotFound, "This organization has no member with this id.")
+}

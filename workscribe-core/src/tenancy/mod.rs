@@ -1,0 +1,26 @@
+//! Organizations, members and invitations; and the door: [`OrgScope`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `scope.rs` | the door: a membership look-up makes an [`OrgScope`], and nothing else does |
+//! | `permission.rs` | what each role may do, in one table |
+//! | `model.rs` | [`Organization`], [`Member`], [`Invitation`] and their rules |
+//! | `store.rs` | the store traits; every tenant-scoped call takes an [`OrgScope`] |
+//! | `organizations.rs`, `members.rs`, `invitations.rs` | the services |
+
+mod invitations;
+mod members;
+mod model;
+mod organizations;
+mod permission;
+mod scope;
+mod store;
+
+pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail};
+pub use model::{
+    Invitation, InvitationPreview, InvitationStatus, Member, Organization, OrganizationChange, Role, Slug,
+};
+pub use organizations::{NewOrganization, Organizations};
+pub use permission::{Action, RoleTable};
+pub use scope::{InvitationPass, OrgScope};
+pub use store::{InvitationStore, MemberStore, OrganizationStore};

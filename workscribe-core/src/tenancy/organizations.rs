@@ -1,0 +1,134 @@
+use crate::app::WorkScribe;
+use crate::error::{Code, Error, Violations};
+use crate::events::DomainEvent;
+use crate::identity::{Actor, display_name};
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::{Constraint, StoreError, UnitOfWork};
+
+use super::model::{Organization, OrganizationChange, Role, Slug};
+use super::permission::Action;
+use super::scope::OrgScope;
+
+/// Organizations, members and invitations. Had from [`WorkScribe::organizations`].
+///
+/// Every operation takes the caller's unit of work, and those within an organization take its [`OrgScope`].
+#[derive(Clone, Copy)]
+pub struct Organizations<'a> {
+    pub(super) app: &'a WorkScribe,
+}
+
+/// What a person enters to make an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrganization {
+    /// Its name.
+    pub name: String,
+    /// Its name in URLs.
+    pub slug: String,
+}
+
+impl<'a> Organizations<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// Makes an organization; the caller is its first owner.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, `SLUG_TAKEN`.
+    pub async fn create(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        new: &NewOrganization,
+    ) -> Result<(OrgScope, Organization), Error> {
+        let mut violations = Violations::default();
+        let name = violations.keep("/name", display_name(&new.name));
+        let slug = violations.keep("/slug", Slug::parse(&new.slug));
+        violations.into_result()?;
+        let (Some(name), Some(slug)) = (name, slug) else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        let now = self.app.now();
+        let organization =
+            Organization { id: self.app.new_id(), name, slug, version: 1, created_at: now, updated_at: now };
+        uow.organizations().insert(&organization, actor.user).await.map_err(slug_taken)?;
+        let event =
+            DomainEvent::OrganizationCreated { organization: organization.clone(), owner: actor.user };
+        self.app.emit(uow, &event).await?;
+        Ok((OrgScope::of_new_member(organization.id, actor.user, Role::Owner), organization))
+    }
+
+    /// One's own organizations, by age, each with one's role.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn list(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        page: &PageRequest,
+    ) -> Result<Page<(Organization, Role)>, Error> {
+        let rows = uow.organizations().list_of(actor.user, page).await?;
+        let total =
+            if page.wants_count() { Some(uow.organizations().count_of(actor.user).await?) } else { None };
+        Ok(page.page(rows, total, |(org, _)| Cursor { at: org.created_at, id: org.id.into() }))
+    }
+
+    /// Changes the name or the slug.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `SLUG_TAKEN`, `STALE_VERSION`.
+    pub async fn update(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        name: Option<&str>,
+        slug: Option<&str>,
+        expected: Option<i64>,
+    ) -> Result<Organization, Error> {
+        scope.require(self.app.authorizer(), Action::UpdateOrganization)?;
+        let mut violations = Violations::default();
+        let change = OrganizationChange {
+            name: name.and_then(|name| violations.keep("/name", display_name(name))),
+            slug: slug.and_then(|slug| violations.keep("/slug", Slug::parse(slug))),
+        };
+        violations.into_result()?;
+        let updated =
+            uow.organizations().update(scope, &change, expected, self.app.now()).await.map_err(slug_taken)?;
+        let organization = updated.ok_or_else(gone)?;
+        self.app.emit(uow, &DomainEvent::OrganizationUpdated { organization: organization.clone() }).await?;
+        Ok(organization)
+    }
+
+    /// Removes the organization with all that belongs to it.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `STALE_VERSION`.
+    pub async fn delete(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::DeleteOrganization)?;
+        // Told before the rows go, so that a hook can still read them.
+        self.app
+            .emit(uow, &DomainEvent::OrganizationDeleted { org: scope.org(), actor: scope.actor() })
+            .await?;
+        if uow.organizations().delete(scope, expected).await? { Ok(()) } else { Err(gone()) }
+    }
+}
+
+fn slug_taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Conflict { constraint: Constraint::OrganizationSlug } => {
+            Error::new(Code::SlugTaken, "Another organization has this slug. Choose another.")
+        }
+        other => other.into(),
+    }
+}
+
+/// The organization went between the door and the statement.
+pub(super) fn gone() -> Error {
+    Error::new(Code::OrganizationNotFound, "This organization does not exist any more.")
+}

@@ -1,0 +1,79 @@
+use crate::ports::Authorizer;
+
+use super::model::Role;
+
+/// What can be done in an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See the organization and who is in it.
+    ViewOrganization,
+    /// Change its name or slug.
+    UpdateOrganization,
+    /// Remove it with all that belongs to it.
+    DeleteOrganization,
+    /// Invite, and see, send again and take back invitations.
+    ManageInvitations,
+    /// Make a member an admin, or remove a member.
+    ManageMembers,
+    /// Change or remove admins and owners, and make owners.
+    ManageAdmins,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 6] = [
+        Self::ViewOrganization,
+        Self::UpdateOrganization,
+        Self::DeleteOrganization,
+        Self::ManageInvitations,
+        Self::ManageMembers,
+        Self::ManageAdmins,
+    ];
+}
+
+/// The rules of the contract: the one place where roles meet actions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RoleTable;
+
+impl Authorizer for RoleTable {
+    fn allows(&self, role: Role, action: Action) -> bool {
+        let least = match action {
+            Action::ViewOrganization => Role::Member,
+            Action::UpdateOrganization | Action::ManageInvitations | Action::ManageMembers => Role::Admin,
+            Action::DeleteOrganization | Action::ManageAdmins => Role::Owner,
+        };
+        role >= least
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change of rights shows here as a changed line.
+    #[test]
+    fn the_whole_matrix_of_roles_and_actions() {
+        let rows: Vec<String> = Action::ALL
+            .into_iter()
+            .map(|action| {
+                let allowed: Vec<_> = Role::ALL
+                    .into_iter()
+                    .filter(|role| RoleTable.allows(*role, action))
+                    .map(Role::as_str)
+                    .collect();
+                format!("{action:?}: {}", allowed.join(" "))
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                "ViewOrganization: member admin owner",
+                "UpdateOrganization: admin owner",
+                "DeleteOrganization: owner",
+                "ManageInvitations: admin owner",
+                "ManageMembers: admin owner",
+                "ManageAdmins: owner",
+            ]
+        );
+    }
+}

@@ -1,0 +1,132 @@
+use crate::clock::Timestamp;
+use crate::error::{Code, Error};
+use crate::id::{OrgId, UserId};
+use crate::identity::TokenHash;
+use crate::ports::Authorizer;
+use crate::storage::UnitOfWork;
+
+use super::model::{Invitation, InvitationPreview, InvitationStatus, Organization, Role, Slug};
+use super::permission::Action;
+
+/// Proof that a user is a member of an organization, made by looking the membership up.
+///
+/// Every tenant-scoped store call takes one. Its fields are private and it has no public constructor, so code that
+/// forgets the look-up does not compile:
+///
+/// ```compile_fail,E0451
+/// use workscribe_core::tenancy::{OrgScope, Role};
+/// let (org, actor): (workscribe_core::id::OrgId, workscribe_core::id::UserId) = unimplemented!();
+/// let forged = OrgScope { org, actor, role: Role::Owner };
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrgScope {
+    org: OrgId,
+    actor: UserId,
+    role: Role,
+}
+
+impl OrgScope {
+    /// The door: looks the membership up, in one statement.
+    ///
+    /// # Errors
+    /// `ORGANIZATION_NOT_FOUND`, the same for an outsider as for a slug that nobody has.
+    pub async fn enter(
+        uow: &mut dyn UnitOfWork,
+        slug: &str,
+        actor: UserId,
+    ) -> Result<(Self, Organization), Error> {
+        let found = match Slug::existing(slug) {
+            Some(slug) => uow.organizations().membership(&slug, actor).await?,
+            None => None,
+        };
+        let (organization, role) = found.ok_or_else(|| {
+            Error::new(
+                Code::OrganizationNotFound,
+                "There is no organization with this slug that you are a member of.",
+            )
+        })?;
+        Ok((Self { org: organization.id, actor, role }, organization))
+    }
+
+    /// The scope of somebody whose membership was written a moment ago, in the same unit of work.
+    pub(super) const fn of_new_member(org: OrgId, actor: UserId, role: Role) -> Self {
+        Self { org, actor, role }
+    }
+
+    /// Which organization.
+    #[must_use]
+    pub const fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn actor(&self) -> UserId {
+        self.actor
+    }
+
+    /// What they are in it.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Refuses what the role may not do.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<(), Error> {
+        if authorizer.allows(self.role, action) {
+            return Ok(());
+        }
+        Err(insufficient_role(self.role))
+    }
+}
+
+pub(super) fn insufficient_role(role: Role) -> Error {
+    Error::new(
+        Code::InsufficientRole,
+        "Your role in this organization does not allow this. Ask an owner or admin.",
+    )
+    .with_param("role", role.as_str())
+}
+
+/// Proof that somebody holds the token of an invitation that can be accepted now, made by looking the token up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationPass {
+    preview: InvitationPreview,
+}
+
+impl InvitationPass {
+    /// Looks a token up.
+    ///
+    /// # Errors
+    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, `INVITATION_EXPIRED`.
+    pub async fn redeem(uow: &mut dyn UnitOfWork, token: &str, now: Timestamp) -> Result<Self, Error> {
+        let preview = uow.invitations().find_by_token(&TokenHash::of(token)).await?.ok_or_else(|| {
+            Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
+        })?;
+        match preview.invitation.status(now) {
+            InvitationStatus::Pending => Ok(Self { preview }),
+            InvitationStatus::Expired => {
+                Err(Error::new(Code::InvitationExpired, "This invitation has expired. Ask for a new one."))
+            }
+            InvitationStatus::Accepted | InvitationStatus::Revoked => Err(Error::new(
+                Code::InvitationNotFound,
+                "This invitation is not valid any more. Ask for a new one.",
+            )),
+        }
+    }
+
+    /// The invitation.
+    #[must_use]
+    pub const fn invitation(&self) -> &Invitation {
+        &self.preview.invitation
+    }
+
+    /// What its bearer may see.
+    #[must_use]
+    pub fn into_preview(self) -> InvitationPreview {
+        self.preview
+    }
+}

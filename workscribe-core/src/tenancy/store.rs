@@ -1,0 +1,110 @@
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::id::{InvitationId, UserId};
+use crate::identity::{Email, TokenHash};
+use crate::page::PageRequest;
+use crate::storage::StoreError;
+
+use super::model::{Invitation, InvitationPreview, Member, Organization, OrganizationChange, Role, Slug};
+use super::scope::{InvitationPass, OrgScope};
+
+/// Organizations, and the look-up behind the door.
+#[async_trait]
+pub trait OrganizationStore: Send {
+    /// Adds an organization with its first owner; [`crate::Constraint::OrganizationSlug`] when the slug is taken.
+    async fn insert(&mut self, organization: &Organization, owner: UserId) -> Result<(), StoreError>;
+    /// The organization of a slug and what a user is in it; `None` unless they are a member. One statement.
+    async fn membership(
+        &mut self,
+        slug: &Slug,
+        user: UserId,
+    ) -> Result<Option<(Organization, Role)>, StoreError>;
+    /// A user's own organizations by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    async fn list_of(
+        &mut self,
+        user: UserId,
+        page: &PageRequest,
+    ) -> Result<Vec<(Organization, Role)>, StoreError>;
+    /// How many organizations a user is in.
+    async fn count_of(&mut self, user: UserId) -> Result<i64, StoreError>;
+    /// Takes the organization's lock until the end of the transaction: whoever counts owners holds it.
+    async fn lock(&mut self, scope: &OrgScope) -> Result<(), StoreError>;
+    /// Changes it; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        change: &OrganizationChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Organization>, StoreError>;
+    /// Removes it with all that belongs to it; [`StoreError::StaleVersion`] as above, `false` when it is gone.
+    async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError>;
+}
+
+/// Members of an organization.
+#[async_trait]
+pub trait MemberStore: Send {
+    /// Members by time of joining (`joined_at`, `user_id`), up to [`PageRequest::fetch`] rows.
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Member>, StoreError>;
+    /// How many members there are.
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
+    /// One member.
+    async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError>;
+    /// A member by address.
+    async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError>;
+    /// How many owners there are. Take the organization's lock first.
+    async fn count_owners(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
+    /// Gives a member a role; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
+    async fn set_role(
+        &mut self,
+        scope: &OrgScope,
+        user: UserId,
+        role: Role,
+        expected: Option<i64>,
+    ) -> Result<Option<Member>, StoreError>;
+    /// Removes a member; [`StoreError::StaleVersion`] as above, `false` when there is none.
+    async fn remove(
+        &mut self,
+        scope: &OrgScope,
+        user: UserId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+    /// Adds the bearer of an invitation; [`crate::Constraint::Membership`] when they are a member already.
+    async fn join(&mut self, pass: &InvitationPass, user: UserId, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Invitations into an organization.
+#[async_trait]
+pub trait InvitationStore: Send {
+    /// Adds a pending invitation, in place of a pending one to the same address, in one statement.
+    async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> Result<(), StoreError>;
+    /// Invitations, newest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError>;
+    /// How many invitations there are.
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
+    /// One invitation.
+    async fn find(&mut self, scope: &OrgScope, id: InvitationId) -> Result<Option<Invitation>, StoreError>;
+    /// Gives a pending invitation a new token and time; `None` when it is not pending.
+    async fn renew(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        token_hash: &TokenHash,
+        expires_at: Timestamp,
+    ) -> Result<Option<Invitation>, StoreError>;
+    /// Takes a pending invitation back; `false` when it is not pending. [`StoreError::StaleVersion`] as elsewhere.
+    async fn revoke(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+    /// The invitation of a token, whatever its status, with what its bearer may see.
+    async fn find_by_token(
+        &mut self,
+        token_hash: &TokenHash,
+    ) -> Result<Option<InvitationPreview>, StoreError>;
+    /// Marks a pending invitation as accepted, if its token is still the one redeemed: of many at once, one is.
+    async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError>;
+}
