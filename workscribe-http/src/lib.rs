@@ -1,1 +1,70 @@
-//! workscribe-http
+//! WorkScribe over HTTP: an OpenAPI-described JSON API over poem, to be served by a host or mounted by an embedder.
+//!
+//! ```no_run
+//! # use workscribe_core::WorkScribe;
+//! # async fn serve(app: WorkScribe) -> std::io::Result<()> {
+//! use workscribe_http::{HttpOptions, IdentityApi, OrganizationsApi, mount};
+//!
+//! let apis = (IdentityApi::new(&app), OrganizationsApi::new(&app));
+//! let api = mount(&app, apis, &HttpOptions::default());
+//! poem::Server::new(poem::listener::TcpListener::bind("127.0.0.1:8001")).run(api).await
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! | module | what |
+//! |---|---|
+//! | `identity`, `organizations`, `health` | one public `#[OpenApi]` struct an area, and its DTOs |
+//! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
+//! | `problem` | refusals as problem documents (RFC 9457), in one place |
+//! | `body`, `reply`, `time` | bodies in and out, statuses and `ETag`, times |
+//! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
+//! | `openapi` | completes the derived document |
+//! | `cors` | cross-origin requests |
+//!
+//! # How to add an operation
+//!
+//! A method in its area's `#[OpenApi]` block: parse, open a unit of work, enter the scope
+//! ([`OrgScope::enter`](workscribe_core::tenancy::OrgScope::enter)), call one service method, commit, answer. DTOs
+//! derive `Object` for the document and serde for parsing. Refusals beyond those of its shape go into
+//! `openapi::refusals`. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
+//! matrix its row: it fails until there is one.
+
+mod auth;
+mod body;
+mod caller;
+mod cors;
+pub mod health;
+pub mod identity;
+mod mount;
+mod once;
+pub mod openapi;
+pub mod organizations;
+mod problem;
+mod reply;
+pub mod tags;
+mod time;
+
+pub use auth::{BearerAuth, OptionalActor};
+pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
+pub use caller::{Caller, Limits};
+pub use health::HealthApi;
+pub use identity::IdentityApi;
+pub use mount::{HttpOptions, mount};
+pub use organizations::OrganizationsApi;
+pub use problem::{ApiError, ApiResult, FieldProblem, PROBLEM_JSON, Problem, status_of};
+pub use reply::{Created, NoContent, Reply, Versioned, etag, if_match};
+pub use time::Time;
+
+use workscribe_core::WorkScribe;
+
+/// Every API of WorkScribe, with the given limits: what the host serves.
+#[must_use]
+pub fn all(app: &WorkScribe, limits: Limits) -> (HealthApi, IdentityApi, OrganizationsApi) {
+    (
+        HealthApi::new(app),
+        IdentityApi::new(app).with_limits(limits),
+        OrganizationsApi::new(app).with_limits(limits),
+    )
+}

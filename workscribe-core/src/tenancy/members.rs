@@ -26,7 +26,7 @@ impl Organizations<'_> {
         Ok(page.page(rows, total, |member| Cursor { at: member.joined_at, id: member.user_id.into() }))
     }
 
-    /// Gives a member a role.
+    /// Gives a member a role; `None` leaves it as it is, and answers the member.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner does anything; `MEMBER_NOT_FOUND`;
@@ -36,11 +36,12 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         user: UserId,
-        role: Role,
+        role: Option<Role>,
         expected: Option<i64>,
     ) -> Result<Member, Error> {
         scope.require(self.app.authorizer(), Action::ManageMembers)?;
         let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
+        let Some(role) = role else { return Ok(member) };
         if member.role > Role::Member || role == Role::Owner {
             self.require_as(actor_role, Action::ManageAdmins)?;
         }

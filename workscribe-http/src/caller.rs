@@ -1,0 +1,204 @@
+//! Where a request comes from, and how often it may.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv6Net};
+use poem::http::{HeaderMap, HeaderValue, header};
+use poem::{FromRequest, Request, RequestBody, Result};
+use workscribe_core::identity::Client;
+use workscribe_core::ports::{RateDecision, RateRule};
+use workscribe_core::{Code, Error, WorkScribe};
+
+use crate::problem::ApiError;
+
+/// The address a request comes from. `X-Forwarded-For` counts only as far as configured proxies vouch for it: from the
+/// right, the first address that is not one of theirs.
+#[must_use]
+pub(crate) fn client_ip(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(&canonical(*ip)));
+    let mut client = canonical(peer?);
+    if !is_trusted(&client) {
+        return Some(client);
+    }
+    let values: Vec<_> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    for entry in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        let Ok(ip) = entry.trim().parse::<IpAddr>() else { break };
+        client = canonical(ip);
+        if !is_trusted(&client) {
+            break;
+        }
+    }
+    Some(client)
+}
+
+/// An IPv4 address that came as an IPv6 one is IPv4.
+fn canonical(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}
+
+/// What a limit counts by: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given
+/// (RFC 6177 §2).
+fn limit_key(ip: Option<IpAddr>) -> String {
+    match ip {
+        Some(IpAddr::V6(v6)) => {
+            Ipv6Net::new(v6, 64).map_or_else(|_| v6.to_string(), |net| net.trunc().to_string())
+        }
+        Some(v4) => v4.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// How often what may be done.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Logins from one address: 30 a minute.
+    pub login: RateRule,
+    /// Registrations from one address: 30 an hour.
+    pub register: RateRule,
+    /// Requests for a new password from one address: 30 an hour.
+    pub forgot: RateRule,
+    /// Requests for a new password for one account: 5 an hour.
+    pub forgot_account: RateRule,
+    /// Uses of mailed tokens from one address: 60 an hour.
+    pub mailed_token: RateRule,
+    /// Verification mails sent again to one user: 5 an hour.
+    pub resend: RateRule,
+    /// Invitations sent by one user: 200 an hour.
+    pub invite: RateRule,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        const HOUR: Duration = Duration::from_secs(3_600);
+        const fn rule(name: &'static str, limit: u32, window: Duration) -> RateRule {
+            RateRule { name, limit, window }
+        }
+        Self {
+            login: rule("login", 30, MINUTE),
+            register: rule("register", 30, HOUR),
+            forgot: rule("forgot-password", 30, HOUR),
+            forgot_account: rule("forgot-password-account", 5, HOUR),
+            mailed_token: rule("mailed-token", 60, HOUR),
+            resend: rule("resend", 5, HOUR),
+            invite: rule("invite", 200, HOUR),
+        }
+    }
+}
+
+/// The limit a request was counted under, for the headers of its answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counted(Arc<Mutex<Option<(RateRule, RateDecision)>>>);
+
+impl Counted {
+    /// Adds the `RateLimit` and `RateLimit-Policy` headers (draft-ietf-httpapi-ratelimit-headers-10).
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let counted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((rule, decision)) = counted else { return };
+        let policy = format!("\"{}\";q={};w={}", rule.name, rule.limit, rule.window.as_secs());
+        let reset = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
+        let now = format!("\"{}\";r={};t={reset}", rule.name, decision.remaining);
+        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Who calls, as far as the connection and its headers tell.
+pub struct Caller {
+    client: Client,
+    counted: Counted,
+}
+
+impl Caller {
+    /// What is kept with a session.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Counts this request by the caller's address.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`.
+    pub async fn limit(&self, app: &WorkScribe, rule: &RateRule) -> Result<(), ApiError> {
+        self.limit_by(app, rule, &limit_key(self.client.ip)).await
+    }
+
+    /// Counts this request by another key.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`.
+    pub async fn limit_by(&self, app: &WorkScribe, rule: &RateRule, key: &str) -> Result<(), ApiError> {
+        let decision = app.limiter().hit(rule, key, app.now()).await;
+        *self.counted.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((*rule, decision));
+        if decision.allowed {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::RateLimited,
+            "Too many requests of this kind. Wait until the time in Retry-After has passed.",
+        )
+        .with_param("limit", rule.limit)
+        .with_retry_after(decision.retry_after)
+        .into())
+    }
+}
+
+/// The client's address, put on the request by the outermost layer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientIp(pub(crate) Option<IpAddr>);
+
+impl<'a> FromRequest<'a> for Caller {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let ip = request.data::<ClientIp>().and_then(|ip| ip.0);
+        Ok(Self {
+            client: Client { ip, user_agent: user_agent.map(str::to_owned) },
+            counted: request.data::<Counted>().cloned().unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip_of(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+        }
+        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        client_ip(Some(peer.parse().unwrap()), &headers, &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_from_configured_proxies() {
+        assert_eq!(ip_of("203.0.113.9", &["198.51.100.1"], &[]), "203.0.113.9");
+        assert_eq!(ip_of("203.0.113.9", &["198.51.100.1"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(ip_of("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(ip_of("::ffff:10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn they_are_read_from_the_right_so_a_made_up_first_entry_is_not_believed() {
+        assert_eq!(ip_of("10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.2"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(ip_of("10.0.0.1", &["1.2.3.4", "198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(ip_of("10.0.0.1", &["198.51.100.1, rubbish, 10.0.0.2"], &["10.0.0.0/8"]), "10.0.0.2");
+        assert_eq!(ip_of("10.0.0.1", &["10.0.0.7"], &["10.0.0.0/8"]), "10.0.0.7");
+    }
+
+    #[test]
+    fn limits_count_an_ipv6_network_as_one() {
+        let key = |text: &str| limit_key(Some(text.parse().unwrap()));
+        assert_eq!(key("2001:db8:1:2:3::4"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+}

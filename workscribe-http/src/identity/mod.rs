@@ -1,0 +1,305 @@
+//! Accounts and sessions over HTTP.
+
+mod dto;
+
+use poem_openapi::param::{Header, Path};
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{ApiResponse, OpenApi};
+use workscribe_core::error::FieldError;
+use workscribe_core::id::SessionId;
+use workscribe_core::identity::{ProfileChange, Register, RegisterOutcome};
+use workscribe_core::ports::Secret;
+use workscribe_core::tenancy::NewAccount;
+use workscribe_core::{Code, Error, WorkScribe};
+
+use crate::auth::{BearerAuth, OptionalActor};
+use crate::body::{Body, OptionalBody};
+use crate::caller::{Caller, Limits};
+use crate::problem::ApiResult;
+use crate::reply::{NoContent, Reply, Versioned, if_match};
+use crate::tags::Tags;
+
+pub use dto::*;
+
+/// Register, log in, refresh, log out; one's account, password, sessions and invitations.
+pub struct IdentityApi {
+    app: WorkScribe,
+    limits: Limits,
+}
+
+impl IdentityApi {
+    /// The API of an application, with the usual limits.
+    #[must_use]
+    pub fn new(app: &WorkScribe) -> Self {
+        Self { app: app.clone(), limits: Limits::default() }
+    }
+
+    /// With other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// The answers to a registration.
+#[derive(ApiResponse)]
+pub enum RegisterResponse {
+    /// The account is there and logged in.
+    #[oai(status = 201)]
+    Registered(
+        Body<Tokens>,
+        /// Where the account is.
+        #[oai(header = "Location")]
+        String,
+    ),
+    /// Under the policy `verify_first`: a mail was sent, whether or not there was an account before.
+    #[oai(status = 202)]
+    MailSent,
+}
+
+const ME: &str = "/api/v1/auth/me";
+
+#[OpenApi(prefix_path = "/api/v1/auth", tag = "Tags::Identity")]
+impl IdentityApi {
+    /// Register
+    ///
+    /// Makes an account and logs it in. A mail with a link verifies the address.
+    #[oai(path = "/register", method = "post", operation_id = "register")]
+    async fn register(&self, caller: Caller, body: Body<RegisterRequest>) -> ApiResult<RegisterResponse> {
+        caller.limit(&self.app, &self.limits.register).await?;
+        let RegisterRequest { display_name, email, password } = body.0;
+        let input = Register { email, display_name, password: Secret::new(password) };
+        Ok(match self.app.identity().register(&input, caller.client()).await? {
+            RegisterOutcome::Registered(tokens) => {
+                RegisterResponse::Registered(Body::new(tokens.into()), ME.to_owned())
+            }
+            RegisterOutcome::MailSent => RegisterResponse::MailSent,
+        })
+    }
+
+    /// Log in
+    ///
+    /// After five failures for an account further tries wait, first 15 seconds and at the most 15 minutes.
+    #[oai(path = "/login", method = "post", operation_id = "login")]
+    async fn login(&self, caller: Caller, body: Body<LoginRequest>) -> ApiResult<Reply<Tokens>> {
+        caller.limit(&self.app, &self.limits.login).await?;
+        let LoginRequest { email, password } = body.0;
+        let tokens = self.app.identity().login(&email, &Secret::new(password), caller.client()).await?;
+        Ok(Reply::new(tokens.into()))
+    }
+
+    /// Get new tokens for a refresh token
+    ///
+    /// A refresh token is used once. Used again within 30 seconds, while its successor is unused, it gives the same
+    /// successor; used again later, it ends its session.
+    #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
+    async fn refresh(&self, body: Body<RefreshRequest>) -> ApiResult<Reply<Tokens>> {
+        Ok(Reply::new(self.app.identity().refresh(&body.0.refresh_token).await?.into()))
+    }
+
+    /// Log out
+    ///
+    /// Ends the session of the access token, its refresh tokens included.
+    #[oai(path = "/logout", method = "post", operation_id = "logout")]
+    async fn logout(&self, auth: BearerAuth) -> ApiResult<NoContent> {
+        let mut uow = self.app.begin().await?;
+        self.app.identity().logout(&mut *uow, auth.actor()).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Ask for a link to a new password
+    ///
+    /// Answers the same whether or not there is such an account. The link is good for one hour, once.
+    #[oai(path = "/forgot-password", method = "post", operation_id = "forgotPassword")]
+    async fn forgot_password(
+        &self,
+        caller: Caller,
+        body: Body<ForgotPasswordRequest>,
+    ) -> ApiResult<NoContent> {
+        caller.limit(&self.app, &self.limits.forgot).await?;
+        let account = body.0.email.trim().to_lowercase();
+        caller.limit_by(&self.app, &self.limits.forgot_account, &account).await?;
+        let mut uow = self.app.begin().await?;
+        self.app.identity().forgot_password(&mut *uow, &body.0.email).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Set a new password with the token of a mail
+    ///
+    /// Ends every session of the account.
+    #[oai(path = "/reset-password", method = "post", operation_id = "resetPassword")]
+    async fn reset_password(&self, caller: Caller, body: Body<ResetPasswordRequest>) -> ApiResult<NoContent> {
+        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        let ResetPasswordRequest { token, new_password } = body.0;
+        self.app.identity().reset_password(&token, &Secret::new(new_password)).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Get one's account
+    #[oai(path = "/me", method = "get", operation_id = "getMe")]
+    async fn me(&self, auth: BearerAuth) -> ApiResult<Versioned<User>> {
+        let mut uow = self.app.read().await?;
+        let user = self.app.identity().me(&mut *uow, auth.actor()).await?;
+        let version = user.version;
+        Ok(Versioned::new(user.into(), version))
+    }
+
+    /// Change one's account
+    #[oai(path = "/me", method = "patch", operation_id = "updateMe")]
+    async fn update_me(
+        &self,
+        auth: BearerAuth,
+        /// The `ETag` the change is meant for.
+        #[oai(name = "If-Match")]
+        condition: Header<Option<String>>,
+        body: Body<UpdateMeRequest>,
+    ) -> ApiResult<Versioned<User>> {
+        let UpdateMeRequest { display_name, avatar_url } = body.0;
+        let change = ProfileChange {
+            display_name: not_null("/display_name", display_name)?,
+            avatar_url: avatar_url.into(),
+        };
+        let mut uow = self.app.begin().await?;
+        let expected = if_match(condition.0.as_deref());
+        let user = self.app.identity().update_profile(&mut *uow, auth.actor(), &change, expected).await?;
+        self.app.commit(uow).await?;
+        let version = user.version;
+        Ok(Versioned::new(user.into(), version))
+    }
+
+    /// Change one's password
+    ///
+    /// Ends one's other sessions.
+    #[oai(path = "/change-password", method = "post", operation_id = "changePassword")]
+    async fn change_password(
+        &self,
+        auth: BearerAuth,
+        body: Body<ChangePasswordRequest>,
+    ) -> ApiResult<NoContent> {
+        let ChangePasswordRequest { current_password, new_password } = body.0;
+        let (current, new) = (Secret::new(current_password), Secret::new(new_password));
+        self.app.identity().change_password(auth.actor(), &current, &new).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// List one's sessions
+    #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
+    async fn sessions(&self, auth: BearerAuth) -> ApiResult<Reply<SessionList>> {
+        let mut uow = self.app.read().await?;
+        let sessions = self.app.identity().sessions(&mut *uow, auth.actor()).await?;
+        let current = auth.actor().session;
+        let sessions = sessions.into_iter().map(|session| {
+            let is_current = session.id == current;
+            Session::new(session, is_current)
+        });
+        Ok(Reply::new(SessionList { sessions: sessions.collect(), next_cursor: None }))
+    }
+
+    /// End one of one's sessions
+    #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "endSession")]
+    async fn end_session(
+        &self,
+        auth: BearerAuth,
+        /// The session's id.
+        session_id: Path<String>,
+    ) -> ApiResult<NoContent> {
+        let id: SessionId = session_id
+            .0
+            .parse()
+            .map_err(|_| Error::new(Code::SessionNotFound, "You have no session with this id."))?;
+        let mut uow = self.app.begin().await?;
+        self.app.identity().end_session(&mut *uow, auth.actor(), id).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// End all of one's sessions but the present one
+    #[oai(path = "/sessions", method = "delete", operation_id = "endOtherSessions")]
+    async fn end_other_sessions(&self, auth: BearerAuth) -> ApiResult<NoContent> {
+        let mut uow = self.app.begin().await?;
+        self.app.identity().end_other_sessions(&mut *uow, auth.actor()).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Verify one's address with the token of a mail
+    #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
+    async fn verify_email(&self, caller: Caller, body: Body<VerifyEmailRequest>) -> ApiResult<NoContent> {
+        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        let mut uow = self.app.begin().await?;
+        self.app.identity().verify_email(&mut *uow, &body.0.token).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Send the link that verifies one's address again
+    #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
+    async fn resend_verification(&self, auth: BearerAuth, caller: Caller) -> ApiResult<NoContent> {
+        caller.limit_by(&self.app, &self.limits.resend, &auth.actor().user.to_string()).await?;
+        let mut uow = self.app.begin().await?;
+        self.app.identity().resend_verification(&mut *uow, auth.actor()).await?;
+        self.app.commit(uow).await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Look at an invitation
+    ///
+    /// For those who hold the token of its mail.
+    #[oai(path = "/invitations/:token", method = "get", operation_id = "getInvitation")]
+    async fn invitation(
+        &self,
+        caller: Caller,
+        /// The token of the link in the mail.
+        token: Path<String>,
+    ) -> ApiResult<Reply<InvitationPreview>> {
+        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        let mut uow = self.app.read().await?;
+        let preview = self.app.organizations().preview_invitation(&mut *uow, &token.0).await?;
+        Ok(Reply::new(InvitationPreview {
+            org_name: preview.org_name,
+            org_slug: preview.org_slug.to_string(),
+            role: preview.invitation.role.into(),
+            email: preview.invitation.email.to_string(),
+            inviter_name: preview.inviter_name,
+            expires_at: preview.invitation.expires_at.into(),
+        }))
+    }
+
+    /// Accept an invitation
+    ///
+    /// With an access token whose account has the invited address, that account joins. Without one, and without an
+    /// account of that address, `display_name` and `password` make one.
+    #[oai(path = "/invitations/:token/accept", method = "post", operation_id = "acceptInvitation")]
+    async fn accept_invitation(
+        &self,
+        caller: Caller,
+        actor: OptionalActor,
+        /// The token of the link in the mail.
+        token: Path<String>,
+        body: OptionalBody<AcceptInvitationRequest>,
+    ) -> ApiResult<Reply<Tokens>> {
+        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        let AcceptInvitationRequest { display_name, password } = body.0;
+        let account = NewAccount { display_name, password: password.map(Secret::new) };
+        let organizations = self.app.organizations();
+        let tokens =
+            organizations.accept_invitation(&token.0, actor.0.as_ref(), &account, caller.client()).await?;
+        Ok(Reply::new(tokens.into()))
+    }
+}
+
+/// A field that can be left out, and cannot be null.
+pub(crate) fn not_null<T>(pointer: &str, field: MaybeUndefined<T>) -> Result<Option<T>, Error> {
+    match field {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+        MaybeUndefined::Null => Err(Error::invalid(vec![FieldError {
+            pointer: pointer.to_owned(),
+            code: "NOT_NULLABLE",
+            message: "This field cannot be null. Leave it out to keep it.".into(),
+        }])),
+    }
+}

@@ -1,0 +1,167 @@
+//! Puts APIs together into one endpoint, with what every request needs around them.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use ipnet::IpNet;
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::web::Html;
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get};
+use poem_openapi::{OpenApi, OpenApiService, OperationId};
+use tracing::Instrument as _;
+use workscribe_core::id::RequestId;
+use workscribe_core::{VERSION, WorkScribe};
+
+use crate::caller::{ClientIp, Counted, client_ip};
+use crate::cors::CorsGate;
+use crate::{openapi, problem};
+
+/// How the API is served.
+#[derive(Debug, Clone, Default)]
+pub struct HttpOptions {
+    /// Origins whose pages may call the API from a browser, such as `https://app.example.com`.
+    pub cors_origins: Vec<String>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Makes one endpoint of an API, or of several as a tuple: any subset of WorkScribe's, an embedder's own among them.
+///
+/// Around every request: an id (in `X-Request-Id`, problems and logs), the client's address, CORS, problem documents for
+/// every refusal, and a line in the log. Beside the APIs there are `/openapi.json` and the page `/docs`.
+pub fn mount<T: OpenApi + 'static>(
+    app: &WorkScribe,
+    apis: T,
+    options: &HttpOptions,
+) -> BoxEndpoint<'static, Response> {
+    let service = OpenApiService::new(apis, "WorkScribe", VERSION);
+    let derived = service.spec();
+    let document = openapi::finish(serde_json::from_str(&derived).unwrap_or_default());
+    let page: Arc<str> = service.swagger_ui_html().replace(&derived, &document.to_string()).into();
+    let allowed = openapi::methods(&document);
+    let json: Arc<str> = document.to_string().into();
+    let route = Route::new()
+        .at(
+            "/openapi.json",
+            get(make_sync(move |_| {
+                Response::builder().content_type("application/json").body(json.to_string())
+            })),
+        )
+        .at("/docs", get(make_sync(move |_| Html(page.to_string()))))
+        .nest("/", service.into_endpoint());
+    let inner = Arc::new(Inner { app: app.clone(), route: route.map_to_response().boxed(), allowed });
+    let front = Front {
+        app: app.clone(),
+        trusted_proxies: options.trusted_proxies.clone(),
+        next: CorsGate::new(&options.cors_origins, inner),
+    };
+    front.boxed()
+}
+
+/// The id of a request, on the request.
+#[derive(Clone)]
+struct Id(String);
+
+/// The outermost layer: gives the request what the inner ones read, and the answer its headers.
+struct Front<E> {
+    app: WorkScribe,
+    trusted_proxies: Vec<IpNet>,
+    next: E,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = self.app.new_id::<RequestId>().to_string();
+        let peer = request.remote_addr().as_socket_addr().map(|address| address.ip());
+        let ip = client_ip(peer, request.headers(), &self.trusted_proxies);
+        let counted = Counted::default();
+        request.set_data(Id(id.clone()));
+        request.set_data(ClientIp(ip));
+        request.set_data(counted.clone());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let span = tracing::info_span!("request", request_id = %id);
+        let started = Instant::now();
+        let mut response = match self.next.call(request).instrument(span.clone()).await {
+            Ok(response) => response,
+            Err(error) => problem::finish(Err(error), &id),
+        };
+        span.in_scope(|| log(&method, &path, &response, started));
+        counted.write(response.headers_mut());
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert("x-request-id", value);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if path.starts_with("/api/") {
+            // Answers hold a tenant's data or tokens: no cache may keep them.
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        Ok(response)
+    }
+}
+
+/// One line a request. The operation stands for the path, since a path may hold a mailed token.
+fn log(method: &Method, path: &str, response: &Response, started: Instant) {
+    let operation = response.data::<OperationId>().map(|operation| operation.0);
+    let path = if operation.is_none() && !path.contains("/invitations/") { path } else { "" };
+    let status = response.status().as_u16();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, operation, path, status, micros, "answered");
+}
+
+/// Between CORS and the routes: panics and refusals become answers here, so that CORS headers are on them too.
+struct Inner {
+    app: WorkScribe,
+    route: BoxEndpoint<'static, Response>,
+    allowed: Vec<(Vec<String>, String)>,
+}
+
+impl Inner {
+    /// The `Allow` header that a 405 must have (RFC 9110 §15.5.6).
+    fn allow(&self, path: &str) -> Option<HeaderValue> {
+        let wanted: Vec<&str> = path.split('/').collect();
+        let fits = |pattern: &[String]| {
+            pattern.len() == wanted.len()
+                && pattern.iter().zip(&wanted).all(|(part, have)| part.starts_with('{') || part == have)
+        };
+        let methods: Vec<&str> = self
+            .allowed
+            .iter()
+            .filter(|(pattern, _)| fits(pattern))
+            .map(|(_, methods)| methods.as_str())
+            .collect();
+        let methods = if methods.is_empty() { vec!["GET, HEAD"] } else { methods };
+        HeaderValue::from_str(&methods.join(", ")).ok()
+    }
+}
+
+impl Endpoint for Inner {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = request.data::<Id>().map(|id| id.0.clone()).unwrap_or_default();
+        let path = request.uri().path().to_owned();
+        request.set_data(self.app.clone());
+        let answer = match AssertUnwindSafe(self.route.call(request)).catch_unwind().await {
+            Ok(answer) => answer.map(IntoResponse::into_response),
+            Err(payload) => return Ok(problem::panicked(&*payload, &id)),
+        };
+        let mut response = answer.unwrap_or_else(poem::Error::into_response);
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Some(allow) = self.allow(&path)
+        {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        let operation = response.data::<OperationId>().copied();
+        let mut response = problem::finish(Ok(response), &id);
+        if let Some(operation) = operation {
+            response.set_data(operation);
+        }
+        Ok(response)
+    }
+}

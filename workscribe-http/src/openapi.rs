@@ -1,0 +1,403 @@
+//! The OpenAPI document as a product: what poem-openapi derives, completed so that linters find nothing and client
+//! generators need no edits.
+//!
+//! What is added here: the refusals of every operation with their codes and the one `Problem` schema; which fields are
+//! null; security, also where there is none; examples; canonical header names. A new operation needs a row in
+//! [`refusals`] if it refuses more than its shape tells; a test holds the table against the operations.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use poem_openapi::{OpenApi, OpenApiService};
+use serde_json::{Map, Value, json};
+use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::ports::Secret;
+use workscribe_core::{Code, NotReady, Storage, StoreError, UnitOfWork, VERSION, WorkScribe};
+
+use crate::problem::{PROBLEM_JSON, of_code};
+
+const DESCRIPTION: &str = "The multi-tenant backbone of a work-management product: users and sessions, organizations with members and \
+     invitations. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
+     answered like what does not exist.";
+
+/// The codes that an operation refuses with, besides those that follow from its shape (a body, a page, a bearer).
+fn refusals(operation: &str) -> &'static [Code] {
+    use Code::*;
+    match operation {
+        "register" => &[EmailTaken, RateLimited, Overloaded],
+        "login" => &[InvalidCredentials, AccountDisabled, EmailNotVerified, RateLimited, Overloaded],
+        "refresh" => &[InvalidRefreshToken, TokenReused],
+        "forgotPassword" | "resendVerification" => &[RateLimited],
+        "resetPassword" => &[InvalidToken, RateLimited, Overloaded],
+        "verifyEmail" => &[InvalidToken, RateLimited],
+        "changePassword" => &[InvalidCredentials, RateLimited, Overloaded],
+        "updateMe" => &[StaleVersion],
+        "endSession" => &[SessionNotFound],
+        "getInvitation" => &[InvitationNotFound, InvitationExpired, RateLimited],
+        "acceptInvitation" => &[
+            LoginRequired,
+            Unauthenticated,
+            EmailMismatch,
+            InvitationNotFound,
+            InvitationExpired,
+            AlreadyMember,
+            RateLimited,
+            Overloaded,
+        ],
+        "createOrganization" => &[SlugTaken, IdempotencyInProgress, IdempotencyKeyReused],
+        "getOrganization" | "listMembers" => &[OrganizationNotFound],
+        "updateOrganization" => &[OrganizationNotFound, InsufficientRole, SlugTaken, StaleVersion],
+        "deleteOrganization" => &[OrganizationNotFound, InsufficientRole, StaleVersion],
+        "inviteMember" => &[
+            OrganizationNotFound,
+            InsufficientRole,
+            AlreadyMember,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+            RateLimited,
+        ],
+        "listInvitations" => &[OrganizationNotFound, InsufficientRole],
+        "resendInvitation" => {
+            &[OrganizationNotFound, InsufficientRole, InvitationNotFound, InvitationAccepted, RateLimited]
+        }
+        "revokeInvitation" => {
+            &[OrganizationNotFound, InsufficientRole, InvitationNotFound, InvitationAccepted, StaleVersion]
+        }
+        "updateMember" | "removeMember" => {
+            &[OrganizationNotFound, InsufficientRole, MemberNotFound, LastOwner, StaleVersion]
+        }
+        _ => &[],
+    }
+}
+
+/// Fields whose value is never shown again, for forms and generators.
+const PASSWORDS: &[&str] = &["password", "new_password", "current_password"];
+
+/// What a field of this name may look like.
+fn example(field: &str) -> Option<Value> {
+    Some(match field {
+        "email" => json!("ada@example.com"),
+        "display_name" | "inviter_name" => json!("Ada Lovelace"),
+        "password" | "new_password" | "current_password" => json!("correct horse battery staple"),
+        "avatar_url" => json!("https://example.com/ada.png"),
+        "name" | "org_name" => json!("Analytical Engines"),
+        "slug" | "org_slug" => json!("analytical-engines"),
+        "created_at" | "updated_at" | "joined_at" | "last_used_at" | "expires_at" => {
+            json!("2026-11-23T09:30:00.000000Z")
+        }
+        "id" | "user_id" | "invited_by" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f"),
+        "expires_in" => json!(900),
+        "token" => json!("q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI"),
+        "ip" => json!("203.0.113.7"),
+        "user_agent" => json!("Mozilla/5.0"),
+        "pointer" => json!("/email"),
+        "request_id" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e60"),
+        "version" => json!(VERSION),
+        _ => return None,
+    })
+}
+
+/// The finished document of an API.
+#[must_use]
+pub fn document<T: OpenApi>(apis: T) -> Value {
+    let service = OpenApiService::new(apis, "WorkScribe", VERSION).description(DESCRIPTION);
+    finish(serde_json::from_str(&service.spec()).unwrap_or_default())
+}
+
+/// The document of every API of WorkScribe: what the host serves.
+///
+/// # Panics
+/// Never: the key of the application that stands in for one is long enough.
+#[must_use]
+#[expect(clippy::expect_used, reason = "the key is a literal of more than 32 bytes")]
+pub fn whole() -> Value {
+    let key = SecretKey::new(&Secret::new("no request is ever signed with this key")).expect("long enough");
+    let app = WorkScribe::builder(Arc::new(NoStorage), SecretRing::new(key, Vec::new())).build();
+    document(crate::all(&app, crate::Limits::default()))
+}
+
+/// Describing an API takes no database.
+struct NoStorage;
+
+#[async_trait]
+impl Storage for NoStorage {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Err(StoreError::Unavailable("there is no storage".into()))
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.begin().await
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        vec![NotReady { part: "database", reason: "there is none".to_owned() }]
+    }
+}
+
+pub(crate) fn finish(mut document: Value) -> Value {
+    document["info"]["contact"] =
+        json!({"name": "WorkScribe", "url": "https://github.com/workscribe/workscribe"});
+    document["info"]["license"] =
+        json!({"name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/Apache-2.0.html"});
+    document["servers"] = json!([{"url": "/", "description": "The server that serves this document"}]);
+    let input_schemas = schemas_of_requests(&document);
+    for path in members(&mut document["paths"]) {
+        for operation in members(path) {
+            finish_operation(operation);
+        }
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        for (name, schema) in schemas {
+            finish_schema(schema, input_schemas.contains(name));
+        }
+    }
+    document["components"]["securitySchemes"]["bearer"]["description"] =
+        json!("The access token of a login. It is good for 15 minutes.");
+    document
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value.as_object_mut().into_iter().flat_map(|object| object.values_mut())
+}
+
+fn schemas_of_requests(document: &Value) -> Vec<String> {
+    let operations =
+        document["paths"].as_object().into_iter().flatten().filter_map(|(_, path)| path.as_object());
+    operations
+        .flat_map(|path| path.values())
+        .filter_map(|operation| {
+            operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()
+        })
+        .filter_map(|reference| reference.rsplit('/').next().map(str::to_owned))
+        .collect()
+}
+
+fn finish_operation(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let has_body = operation.get("requestBody").is_some();
+    let is_secured = operation.get("security").is_some();
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let is_checked = parameters
+        .iter()
+        .any(|parameter| parameter["in"] == "query" || parameter["name"] == "Idempotency-Key");
+    if operation.get("description").is_none() {
+        operation["description"] = json!(format!("{}.", operation["summary"].as_str().unwrap_or_default()));
+    }
+    if id == "acceptInvitation" {
+        operation["security"] = json!([{}, {"bearer": []}]);
+    } else if !is_secured {
+        operation["security"] = json!([]);
+    }
+    if operation["parameters"].as_array().is_some_and(Vec::is_empty) {
+        operation.as_object_mut().map(|operation| operation.remove("parameters"));
+    }
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        finish_parameter(parameter);
+    }
+    let own = refusals(&id);
+    let mut by_status: Vec<(u16, Vec<String>)> = Vec::new();
+    let mut add = |status: u16, code: &str| match by_status.iter_mut().find(|(known, _)| *known == status) {
+        Some((_, codes)) => codes.push(code.to_owned()),
+        None => by_status.push((status, vec![code.to_owned()])),
+    };
+    for code in own {
+        let (status, text, _) = of_code(*code);
+        add(status.as_u16(), text);
+    }
+    if is_secured && !own.contains(&Code::Unauthenticated) {
+        add(401, Code::Unauthenticated.as_str());
+    }
+    if has_body {
+        add(400, Code::MalformedBody.as_str());
+        add(408, "REQUEST_TIMEOUT");
+        add(413, "BODY_TOO_LARGE");
+        add(415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    if has_body || is_checked {
+        add(422, Code::ValidationFailed.as_str());
+    }
+    let is_health = operation["tags"] == json!(["Health"]);
+    if !is_health {
+        add(500, Code::Internal.as_str());
+        add(503, Code::Unavailable.as_str());
+    } else {
+        // Every operation has a refusal: the linters want one, and a wrong method gets it.
+        add(405, "METHOD_NOT_ALLOWED");
+    }
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        for response in responses.values_mut() {
+            finish_response(response);
+        }
+        for (status, codes) in by_status {
+            let codes: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+            responses.insert(status.to_string(), problem_response(status, &codes.join(", ")));
+        }
+    }
+}
+
+fn problem_response(status: u16, codes: &str) -> Value {
+    let mut response = json!({
+        "description": codes,
+        "content": { PROBLEM_JSON: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let header = |text: &str| json!({"description": text, "schema": {"type": "string"}});
+    match status {
+        401 => response["headers"] = json!({"WWW-Authenticate": header("How to authenticate: `Bearer`.")}),
+        429 => {
+            response["headers"] = json!({
+                "Retry-After": header("After how many seconds the request may be sent again."),
+                "RateLimit": header("What is left of the limit."),
+                "RateLimit-Policy": header("The limit and its window."),
+            });
+        }
+        _ => {}
+    }
+    response
+}
+
+fn finish_response(response: &mut Value) {
+    if response["description"].as_str().is_none_or(str::is_empty) {
+        response["description"] = json!("The answer.");
+    }
+    if let Some(headers) = response["headers"].as_object_mut() {
+        let renamed: Map<String, Value> = std::mem::take(headers)
+            .into_iter()
+            .map(|(name, mut header)| {
+                if let Some(object) = header.as_object_mut() {
+                    object.remove("deprecated");
+                }
+                let canonical = match name.as_str() {
+                    "ETAG" => "ETag".to_owned(),
+                    "LOCATION" => "Location".to_owned(),
+                    _ => name,
+                };
+                (canonical, header)
+            })
+            .collect();
+        *headers = renamed;
+    }
+}
+
+fn finish_parameter(parameter: &mut Value) {
+    if let Some(object) = parameter.as_object_mut() {
+        object.remove("deprecated");
+        if object.get("explode").is_some() && object["in"] != "query" {
+            object.remove("explode");
+        }
+    }
+    // Read as texts, so that what is wrong with them is a problem document with a pointer; told as what they are.
+    let schema = match parameter["name"].as_str().unwrap_or_default() {
+        "limit" => json!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 25}),
+        "count" => json!({"type": "boolean", "default": false}),
+        "cursor" => json!({"type": "string", "maxLength": 64}),
+        "slug" => json!({"type": "string", "minLength": 3, "maxLength": 30, "example": "analytical-engines"}),
+        "Idempotency-Key" => json!({"type": "string", "minLength": 1, "maxLength": 255}),
+        "If-Match" => json!({"type": "string", "example": "\"1\""}),
+        "token" => json!({"type": "string", "example": example("token")}),
+        name if name.ends_with("_id") => {
+            json!({"type": "string", "format": "uuid", "example": example("id")})
+        }
+        _ => return,
+    };
+    parameter["schema"] = schema;
+}
+
+/// In answers every field is there, and those that may be null are told so. In requests only what must be sent is required.
+fn finish_schema(schema: &mut Value, is_input: bool) {
+    let required: Vec<String> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    let Some(properties) = schema["properties"].as_object_mut() else { return };
+    let mut always = Vec::new();
+    for (name, property) in properties.iter_mut() {
+        // Left out rather than null.
+        let is_left_out = matches!(name.as_str(), "total" | "errors");
+        let may_be_null = !required.contains(name) && !is_left_out && (!is_input || name == "avatar_url");
+        if may_be_null {
+            set_nullable(property);
+        }
+        if !is_input && !is_left_out {
+            always.push(name.clone());
+        }
+        if PASSWORDS.contains(&name.as_str()) {
+            property["format"] = json!("password");
+            property["writeOnly"] = json!(true);
+        }
+        if property.get("$ref").is_none() && property.get("allOf").is_none() && property["type"] != "array" {
+            if let Some(example) = example(name) {
+                property["example"] = example;
+            }
+        }
+    }
+    if !is_input && !always.is_empty() {
+        schema["required"] = json!(always);
+    }
+}
+
+fn set_nullable(property: &mut Value) {
+    match property.get("$ref").cloned() {
+        Some(reference) => *property = json!({"nullable": true, "allOf": [{"$ref": reference}]}),
+        None => property["nullable"] = json!(true),
+    }
+}
+
+/// Paths and their methods, for the `Allow` header of a 405.
+pub(crate) fn methods(document: &Value) -> Vec<(Vec<String>, String)> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths
+        .map(|(path, operations)| {
+            let mut methods: Vec<String> = operations
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(method, _)| method.to_uppercase())
+                .collect();
+            if methods.iter().any(|method| method == "GET") {
+                methods.push("HEAD".to_owned());
+            }
+            (path.split('/').map(str::to_owned).collect(), methods.join(", "))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every operation of the document, as (id, operation).
+    fn operations(document: &Value) -> Vec<(String, Value)> {
+        let paths = document["paths"].as_object().unwrap().values();
+        paths
+            .flat_map(|path| path.as_object().unwrap().values())
+            .map(|operation| (operation["operationId"].as_str().unwrap().to_owned(), operation.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn every_operation_has_one_success_schema_and_problems_for_the_rest() {
+        for (id, operation) in operations(&whole()) {
+            let responses = operation["responses"].as_object().unwrap();
+            let is_success = |status: &&String| status.starts_with('2');
+            let with_body = responses
+                .iter()
+                .filter(|(status, answer)| is_success(status) && answer.get("content").is_some());
+            assert!(with_body.count() <= 1, "{id}");
+            for (status, response) in responses.iter().filter(|(status, _)| !is_success(status)) {
+                let is_problem = response["content"].get(PROBLEM_JSON).is_some();
+                assert!(is_problem || (id == "getReadiness" && status == "503"), "{id} {status}");
+            }
+            assert!(operation.get("security").is_some(), "{id} says who may call it");
+        }
+    }
+
+    #[test]
+    fn nullable_fields_are_always_there() {
+        let user = &whole()["components"]["schemas"]["User"];
+        assert_eq!(user["properties"]["avatar_url"]["nullable"], true);
+        assert!(user["required"].as_array().unwrap().contains(&json!("avatar_url")));
+        assert!(user["properties"]["email"].get("nullable").is_none());
+    }
+}

@@ -1,0 +1,264 @@
+//! Errors on the wire: one problem document (RFC 9457) for everything that is refused, made in one place.
+//!
+//! A handler's [`ApiError`] travels to the outermost layer as it is; there it becomes a document with the request's id,
+//! and a line in the log if it is the server's fault. What poem refuses by itself (an unknown route, a wrong method, a
+//! body that is too large) is given the same form there.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, Object};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use workscribe_core::{Code, Error, ErrorKind};
+
+/// The media type of problem documents.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A refusal, on its way to the caller.
+#[derive(Debug, Clone)]
+pub struct ApiError(pub(crate) Arc<Error>);
+
+/// What a handler answers.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl From<ApiError> for poem::Error {
+    fn from(error: ApiError) -> Self {
+        let mut carrier = Self::from_status(status_of(error.0.kind()));
+        carrier.set_data(error);
+        carrier
+    }
+}
+
+/// Describes nothing by itself: [`crate::openapi`] lists the refusals of every operation, those of poem included.
+impl ApiResponse for ApiError {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: Vec::new() }
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+/// The status of a family of errors.
+#[must_use]
+pub const fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Gone => StatusCode::GONE,
+        ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// One fault of one field.
+#[derive(Object, Serialize, Deserialize)]
+pub struct FieldProblem {
+    /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
+    pub pointer: String,
+    /// What is wrong, for programs.
+    pub code: String,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+/// A problem document (RFC 9457): the answer to every request that is refused.
+#[derive(Object, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URN that names the kind of problem: `urn:workscribe:problem:<code in kebab-case>`.
+    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// A short summary that does not change from one occurrence to the next.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// A sentence for people.
+    pub detail: String,
+    /// The stable code, for programs.
+    pub code: String,
+    /// What a translation of the sentence needs.
+    pub params: BTreeMap<String, Value>,
+    /// The id of the request, as in the `X-Request-Id` header and in the server's log.
+    pub request_id: String,
+    /// For a 422: every fault, by field.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<FieldProblem>>,
+}
+
+/// What a problem document is made from, whoever refused.
+struct Refusal<'a> {
+    status: StatusCode,
+    code: &'a str,
+    title: &'a str,
+    detail: &'a str,
+    params: Map<String, Value>,
+    errors: Option<Vec<FieldProblem>>,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal<'_> {
+    fn into_response(self, request_id: &str) -> Response {
+        let problem = Problem {
+            type_: format!("urn:workscribe:problem:{}", self.code.to_lowercase().replace('_', "-")),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.to_owned(),
+            code: self.code.to_owned(),
+            params: self.params.into_iter().collect(),
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+        };
+        let mut response =
+            Response::builder().status(self.status).content_type(PROBLEM_JSON).body(problem.to_json_string());
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(after) = self.retry_after {
+            // Rounded up: a client that waits this long is not refused for the same reason.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        response
+    }
+}
+
+fn from_error(error: &Error, request_id: &str) -> Response {
+    let status = status_of(error.kind());
+    if status.is_server_error() {
+        tracing::error!(request_id, code = error.code().as_str(), cause = %chain(error), "request failed");
+    }
+    let fields: Vec<_> = error
+        .fields()
+        .iter()
+        .map(|field| FieldProblem {
+            pointer: field.pointer.clone(),
+            code: field.code.to_owned(),
+            message: field.message.clone(),
+        })
+        .collect();
+    Refusal {
+        status,
+        code: error.code().as_str(),
+        title: error.code().title(),
+        detail: error.detail(),
+        params: error.params().clone(),
+        errors: (error.kind() == ErrorKind::Invalid).then_some(fields),
+        retry_after: error.retry_after(),
+    }
+    .into_response(request_id)
+}
+
+/// The error and its causes, for the log.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Codes of what poem, and not a service, refuses.
+const ROUTER: &[(u16, &str, &str, &str)] = &[
+    (
+        400,
+        "BAD_REQUEST",
+        "The request is not valid",
+        "The request cannot be read. Check the path and the parameters.",
+    ),
+    (401, "UNAUTHENTICATED", "Log in first", "Send a valid access token: Authorization: Bearer <token>."),
+    (404, "NOT_FOUND", "No such route", "There is nothing at this path. See /docs for what there is."),
+    (405, "METHOD_NOT_ALLOWED", "Wrong method", "This path does not take this method; see the Allow header."),
+    (
+        408,
+        "REQUEST_TIMEOUT",
+        "The request came too slowly",
+        "The body did not arrive in time. Send it again.",
+    ),
+    (413, "BODY_TOO_LARGE", "The body is too large", "Send at most 1 MiB."),
+    (415, "UNSUPPORTED_MEDIA_TYPE", "Wrong media type", "Send JSON, with Content-Type: application/json."),
+];
+
+fn from_status(status: StatusCode, request_id: &str) -> Response {
+    match ROUTER.iter().find(|row| row.0 == status.as_u16()) {
+        Some((_, code, title, detail)) => {
+            Refusal { status, code, title, detail, params: Map::new(), errors: None, retry_after: None }
+                .into_response(request_id)
+        }
+        None if status.is_client_error() => Refusal {
+            status,
+            code: "BAD_REQUEST",
+            title: status.canonical_reason().unwrap_or("Bad request"),
+            detail: "The request cannot be read.",
+            params: Map::new(),
+            errors: None,
+            retry_after: None,
+        }
+        .into_response(request_id),
+        None => from_error(&Error::internal(format!("answered {status} without a cause")), request_id),
+    }
+}
+
+/// Gives every refusal the form of a problem document; other answers pass.
+pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Response {
+    let response = answer.unwrap_or_else(poem::Error::into_response);
+    if let Some(ApiError(error)) = response.data::<ApiError>() {
+        return from_error(error, request_id);
+    }
+    let status = response.status();
+    let is_refusal = status.is_client_error() || status.is_server_error();
+    let is_problem = response.content_type() == Some(PROBLEM_JSON);
+    // The readiness answer is a 503 of its own kind.
+    let is_own_json = response.content_type() == Some(crate::body::JSON);
+    if is_refusal && !is_problem && !is_own_json {
+        let mut problem = from_status(status, request_id);
+        if let Some(allow) = response.headers().get(header::ALLOW) {
+            problem.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+        return problem;
+    }
+    response
+}
+
+/// The answer to a handler's panic: the same 500 as any other fault.
+pub(crate) fn panicked(payload: &(dyn std::any::Any + Send), request_id: &str) -> Response {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text =
+        text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned());
+    from_error(&Error::internal(format!("a handler panicked: {text}")), request_id)
+}
+
+/// The code, status and title of everything that can be refused, for the document.
+pub(crate) fn of_code(code: Code) -> (StatusCode, &'static str, &'static str) {
+    (status_of(code.kind()), code.as_str(), code.title())
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        poem::Error::from(self).into_response()
+    }
+}

@@ -1,0 +1,106 @@
+//! What operations answer when all is well: one type for each status.
+
+use poem_openapi::ApiResponse;
+use poem_openapi::types::{ToJSON, Type};
+
+use crate::body::Body;
+
+/// 200 with a body.
+#[derive(ApiResponse)]
+pub enum Reply<T: Type + ToJSON> {
+    /// The answer.
+    #[oai(status = 200)]
+    Ok(Body<T>),
+}
+
+/// 200 with a single resource and its version.
+#[derive(ApiResponse)]
+pub enum Versioned<T: Type + ToJSON> {
+    /// The resource as it is now.
+    #[oai(status = 200)]
+    Ok(
+        Body<T>,
+        /// The resource's version, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// 201 with the resource, where it is, and its version.
+#[derive(ApiResponse)]
+pub enum Created<T: Type + ToJSON> {
+    /// The new resource.
+    #[oai(status = 201)]
+    Created(
+        Body<T>,
+        /// Where the resource is.
+        #[oai(header = "Location")]
+        String,
+        /// The resource's version, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// 204: done, and nothing to say.
+#[derive(ApiResponse)]
+pub enum NoContent {
+    /// Done.
+    #[oai(status = 204)]
+    Done,
+}
+
+impl<T: Type + ToJSON> Reply<T> {
+    /// 200 with a body.
+    pub fn new(value: T) -> Self {
+        Self::Ok(Body::new(value))
+    }
+}
+
+impl<T: Type + ToJSON> Versioned<T> {
+    /// 200 with a resource and its version.
+    pub fn new(value: T, version: i64) -> Self {
+        Self::Ok(Body::new(value), etag(version))
+    }
+}
+
+impl<T: Type + ToJSON> Created<T> {
+    /// 201 with a resource, its path and its version.
+    pub fn new(value: T, location: String, version: i64) -> Self {
+        Self::Created(Body::new(value), location, etag(version))
+    }
+}
+
+/// The `ETag` of a version: a strong validator (RFC 9110 §8.8.3).
+#[must_use]
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// The version that an `If-Match` header asks for (RFC 9110 §13.1.1): `None` for `*` or no header. A tag that this
+/// server did not make, a weak one included, is a version that nothing has, so the condition fails.
+#[must_use]
+pub fn if_match(header: Option<&str>) -> Option<i64> {
+    let tag = header?.trim();
+    if tag == "*" {
+        return None;
+    }
+    let version =
+        tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|inner| inner.parse().ok());
+    Some(version.filter(|version| *version > 0).unwrap_or(i64::MIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_of_ours_is_its_version_and_another_matches_nothing() {
+        assert_eq!(if_match(Some(&etag(7))), Some(7));
+        assert_eq!(if_match(None), None);
+        assert_eq!(if_match(Some("*")), None);
+        for strange in ["7", "W/\"7\"", "\"x\"", "", "\"-1\""] {
+            assert_eq!(if_match(Some(strange)), Some(i64::MIN), "{strange}");
+        }
+    }
+}

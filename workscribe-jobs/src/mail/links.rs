@@ -1,0 +1,111 @@
+use url::Url;
+
+use super::SetupError;
+
+/// The links in mails. They start with the configured public URL of the web application, never with the `Host` header of
+/// a request, which an attacker chooses (OWASP Forgot Password Cheat Sheet).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    base: Url,
+}
+
+impl Links {
+    /// Links below a public URL such as `https://app.example.com` or `https://example.com/work/`. Its path is kept.
+    ///
+    /// # Errors
+    /// [`SetupError::Url`] when it is not an absolute `http` or `https` URL, or has credentials, a query or a fragment.
+    pub fn new(public_url: &str) -> Result<Self, SetupError> {
+        let base = Url::parse(public_url.trim()).map_err(|error| SetupError::Url(error.to_string()))?;
+        let fault = |text: &str| Err(SetupError::Url(text.to_owned()));
+        if !matches!(base.scheme(), "http" | "https") {
+            return fault("it must begin with http:// or https://");
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return fault("it must have no credentials");
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return fault("it must have no query and no fragment");
+        }
+        Ok(Self { base })
+    }
+
+    /// The application itself.
+    #[must_use]
+    pub fn home(&self) -> String {
+        self.base.to_string()
+    }
+
+    /// Where a new password is chosen: `/reset-password?token=…`.
+    #[must_use]
+    pub fn reset_password(&self, token: &str) -> String {
+        self.with_query("reset-password", token)
+    }
+
+    /// Where an address is verified: `/verify-email?token=…`.
+    #[must_use]
+    pub fn verify_email(&self, token: &str) -> String {
+        self.with_query("verify-email", token)
+    }
+
+    /// Where an invitation is accepted: `/invitations/{token}/accept`.
+    #[must_use]
+    pub fn accept_invitation(&self, token: &str) -> String {
+        self.below(&["invitations", token, "accept"]).into()
+    }
+
+    fn with_query(&self, page: &str, token: &str) -> String {
+        let mut url = self.below(&[page]);
+        url.query_pairs_mut().append_pair("token", token);
+        url.into()
+    }
+
+    fn below(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // An http URL always has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_slash_makes_no_difference_and_the_path_is_kept() {
+        for base in ["https://example.com/work", "https://example.com/work/"] {
+            let links = Links::new(base).unwrap();
+            assert_eq!(links.reset_password("abc"), "https://example.com/work/reset-password?token=abc");
+            assert_eq!(links.verify_email("abc"), "https://example.com/work/verify-email?token=abc");
+            assert_eq!(links.accept_invitation("abc"), "https://example.com/work/invitations/abc/accept");
+        }
+        let links = Links::new("http://localhost:5173").unwrap();
+        assert_eq!(links.verify_email("abc"), "http://localhost:5173/verify-email?token=abc");
+        assert_eq!(links.home(), "http://localhost:5173/");
+    }
+
+    #[test]
+    fn a_token_cannot_leave_its_place() {
+        let links = Links::new("https://example.com").unwrap();
+        assert_eq!(links.reset_password("a&b=c#d"), "https://example.com/reset-password?token=a%26b%3Dc%23d");
+        assert_eq!(links.accept_invitation("a/b?c"), "https://example.com/invitations/a%2Fb%3Fc/accept");
+    }
+
+    #[test]
+    fn what_is_not_a_public_url_is_refused() {
+        for bad in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "javascript:alert(1)",
+            "https://user:secret@example.com",
+            "https://example.com/?a=b",
+            "https://example.com/#a",
+        ] {
+            let error = Links::new(bad).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

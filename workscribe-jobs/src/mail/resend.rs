@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
+use workscribe_core::ports::{Mail, MailError, Mailer, Secret};
+
+use super::{SetupError, message};
+
+/// How long one call may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// A wish for a longer wait is cut to this: a day.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sends mail through [Resend](https://resend.com)'s HTTP API.
+///
+/// The job's id is the `Idempotency-Key`, so a mail that is sent again within 24 hours (Resend's limit) arrives once. 429,
+/// 5xx, 409 for a call that is still running and a broken connection are tried again, with the provider's `Retry-After`;
+/// any other refusal is final. The reason holds the status and the `name` of Resend's error, never its text, which may
+/// quote an address.
+pub struct ResendMailer {
+    client: Client,
+    url: Url,
+    from: String,
+    timeout: Duration,
+}
+
+impl ResendMailer {
+    /// Where the API is.
+    pub const DEFAULT_URL: &'static str = "https://api.resend.com";
+
+    /// With an API key, the API's base URL, and a sender such as `WorkScribe <no-reply@example.com>`.
+    ///
+    /// # Errors
+    /// [`SetupError`] for the part that cannot be used.
+    pub fn new(key: &Secret, base_url: &str, from: &str) -> Result<Self, SetupError> {
+        message::sender(from)?;
+        let url = format!("{}/emails", base_url.trim().trim_end_matches('/'));
+        let url = Url::parse(&url).map_err(|error| SetupError::Url(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(SetupError::Url("it must begin with http:// or https://".into()));
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose().trim()))
+            .map_err(|_| SetupError::Client("the API key has characters that no key has".into()))?;
+        bearer.set_sensitive(true);
+        let client = Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            .user_agent(concat!("workscribe/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .build()
+            .map_err(|error| SetupError::Client(error.without_url().to_string()))?;
+        Ok(Self { client, url, from: from.trim().to_owned(), timeout: TIMEOUT })
+    }
+
+    /// Another limit for one call than 10 seconds.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    from: &'a str,
+    to: [&'a str; 1],
+    subject: &'a str,
+    text: &'a str,
+    html: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    name: String,
+}
+
+#[async_trait]
+impl Mailer for ResendMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let body = Request {
+            from: &self.from,
+            to: [&mail.to],
+            subject: &mail.subject,
+            text: &mail.text,
+            html: &mail.html,
+        };
+        let call = self
+            .client
+            .post(self.url.clone())
+            .header("Idempotency-Key", mail.id.to_string())
+            .timeout(self.timeout)
+            .json(&body);
+        match call.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(refused(answer).await),
+            Err(error) => Err(MailError::Temporary {
+                reason: if error.is_timeout() {
+                    "Resend took too long".into()
+                } else if error.is_connect() {
+                    "no connection to Resend".into()
+                } else {
+                    "the connection to Resend broke".into()
+                },
+                retry_after: None,
+            }),
+        }
+    }
+}
+
+async fn refused(answer: Response) -> MailError {
+    let status = answer.status();
+    let retry_after = retry_after(answer.headers());
+    let name = answer.json::<Refusal>().await.ok().map(|refusal| refusal.name).filter(|name| is_name(name));
+    let mut reason = format!("Resend answered {}", status.as_u16());
+    if let Some(name) = &name {
+        reason = format!("{reason} {name}");
+    }
+    // The other 409, `invalid_idempotent_request`, says that the key was used for another mail.
+    let running = status == StatusCode::CONFLICT && name.as_deref() == Some("concurrent_idempotent_requests");
+    let passing = running || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    if passing { MailError::Temporary { reason, retry_after } } else { MailError::Permanent { reason } }
+}
+
+/// Whether it looks like the name of an error, and so can hold no address.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+/// Seconds, or a date (RFC 9110 §10.2.3), which is compared with the answer's own `Date`.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wish = text(RETRY_AFTER)?;
+    let wait = match wish.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = DateTime::parse_from_rfc2822(wish).ok()?;
+            let now = DateTime::parse_from_rfc2822(text(DATE)?).ok()?;
+            (until - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WISH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
+        if let Some(date) = date {
+            headers.insert(DATE, date.parse().unwrap());
+        }
+        super::retry_after(&headers)
+    }
+
+    #[test]
+    fn a_wish_is_read_in_both_forms() {
+        let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(wish("17", None), Some(Duration::from_secs(17)));
+        assert_eq!(wish("Wed, 21 Oct 2026 07:28:30 GMT", date), Some(Duration::from_secs(30)));
+        assert_eq!(wish("Wed, 21 Oct 2026 07:27:00 GMT", date), Some(Duration::ZERO), "in the past");
+        assert_eq!(wish("Wed, 21 Oct 2026 07:28:30 GMT", None), None, "a date says nothing without another");
+        assert_eq!(wish("soon", date), None);
+        assert_eq!(wish("99999999999", None), Some(LONGEST_WISH));
+    }
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::message::Mailbox;
+use lettre::transport::smtp;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use workscribe_core::ports::{Mail, MailError, Mailer};
+
+use super::{SetupError, message};
+
+/// How long one command may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a whole mail may take: within half of the default lease.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends mail over SMTP, with connections that are kept for the next mail.
+///
+/// SMTP has no idempotency key, so a crash between the server's word and the note of it sends a mail twice; both have
+/// the same `Message-ID` (`<job id@sender's domain>`).
+pub struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl SmtpMailer {
+    /// A server by URL, and a sender such as `WorkScribe <no-reply@example.com>`.
+    ///
+    /// | URL | encryption | default port |
+    /// |---|---|---|
+    /// | `smtps://user:password@host` | TLS from the start (RFC 8314) | 465 |
+    /// | `smtp://user:password@host?tls=required` | STARTTLS, or nothing is sent | 587 |
+    /// | `smtp://user:password@host?tls=opportunistic` | STARTTLS if the server has it | 587 |
+    /// | `smtp://host` | none: for a server on the same machine | 25 |
+    ///
+    /// User and password are percent-encoded; a path, as in `smtp://host/mail.example.com`, is the name in `EHLO`.
+    ///
+    /// # Errors
+    /// [`SetupError::Url`], [`SetupError::From`].
+    pub fn from_url(url: &str, from: &str) -> Result<Self, SetupError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| {
+                SetupError::Url(
+                    "it must look like smtps://user:password@host or smtp://host:port?tls=required".into(),
+                )
+            })?
+            .timeout(Some(COMMAND_TIMEOUT))
+            .build();
+        Ok(Self { transport, from: message::sender(from)? })
+    }
+
+    /// Connects and says hello, for a check of the configuration. Sends no mail.
+    ///
+    /// # Errors
+    /// [`MailError`], as for a mail.
+    pub async fn check(&self) -> Result<(), MailError> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(temporary("the server did not answer as it should".into())),
+            Err(error) => Err(translate(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let message = message::build(mail, &self.from)?;
+        match tokio::time::timeout(MAIL_TIMEOUT, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(translate(&error)),
+            Err(_) => Err(temporary("the server took too long".into())),
+        }
+    }
+}
+
+/// 4xx and everything about the connection passes; 5xx (RFC 5321 §4.2.1) and what the server cannot do stays. The server's
+/// own text is left out, since it often quotes the address.
+fn translate(error: &smtp::Error) -> MailError {
+    let code = error.status().map(|code| format!("the server answered {code}"));
+    if error.is_permanent() {
+        MailError::Permanent { reason: code.unwrap_or_else(|| "the server refused it".into()) }
+    } else if error.is_client() {
+        MailError::Permanent {
+            reason: "the server lacks what this mail or its login needs (SMTPUTF8, or a way to log in)"
+                .into(),
+        }
+    } else if let Some(code) = code {
+        temporary(code)
+    } else if error.is_tls() {
+        temporary("no encrypted connection to the server".into())
+    } else if error.is_timeout() {
+        temporary("the server took too long".into())
+    } else {
+        temporary("no connection to the server, or it broke".into())
+    }
+}
+
+fn temporary(reason: String) -> MailError {
+    MailError::Temporary { reason, retry_after: None }
+}

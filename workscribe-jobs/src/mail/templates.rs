@@ -1,0 +1,286 @@
+use chrono::TimeDelta;
+use workscribe_core::identity::{Email, User};
+use workscribe_core::tenancy::Role;
+
+/// What a mail says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The subject line. Control characters in it are removed before the mail is sent.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part: a whole document. Whatever a user has entered must be escaped: [`escape_html`].
+    pub html: String,
+}
+
+/// What a mail to the holder of an account is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountNotice<'a> {
+    /// To whom; their language is for the templates to know.
+    pub user: &'a User,
+    /// The link they are to follow.
+    pub link: &'a str,
+    /// How long the link is good; `None` if it does not end.
+    pub good_for: Option<TimeDelta>,
+}
+
+/// What an invitation is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct InvitationNotice<'a> {
+    /// To whom.
+    pub email: &'a Email,
+    /// Into which organization, as its members wrote it.
+    pub org_name: &'a str,
+    /// From whom, as they wrote it.
+    pub inviter_name: &'a str,
+    /// As what.
+    pub role: Role,
+    /// The link they are to follow.
+    pub link: &'a str,
+    /// How long the link is good.
+    pub good_for: TimeDelta,
+}
+
+/// How WorkScribe's mails read. Replace it to translate them or to give them another look.
+///
+/// The same notice must give the same content, since a mail may be sent more than once.
+pub trait MailTemplates: Send + Sync {
+    /// A link to verify the address of an account.
+    fn verify_email(&self, notice: &AccountNotice<'_>) -> Content;
+    /// A link to a new password.
+    fn reset_password(&self, notice: &AccountNotice<'_>) -> Content;
+    /// Somebody tried to register with the address of this account. The link leads to the application.
+    fn already_registered(&self, notice: &AccountNotice<'_>) -> Content;
+    /// An invitation into an organization.
+    fn invitation(&self, notice: &InvitationNotice<'_>) -> Content;
+}
+
+/// The English mails, under the name of a product.
+#[derive(Debug, Clone)]
+pub struct DefaultTemplates {
+    product: String,
+}
+
+impl DefaultTemplates {
+    /// With the name that the mails speak of.
+    pub fn new(product: impl Into<String>) -> Self {
+        Self { product: product.into() }
+    }
+}
+
+impl Default for DefaultTemplates {
+    fn default() -> Self {
+        Self::new("WorkScribe")
+    }
+}
+
+impl MailTemplates for DefaultTemplates {
+    fn verify_email(&self, notice: &AccountNotice<'_>) -> Content {
+        Letter {
+            subject: format!("Verify your e-mail address for {}", self.product),
+            greeting: hello(notice.user),
+            opening: format!(
+                "please confirm that this address is yours, so that {} can use it.",
+                self.product
+            ),
+            link: notice.link,
+            button: "Verify this address",
+            closing: format!(
+                "{}If you did not make an account, ignore this mail; nothing happens then.",
+                good_for(notice.good_for)
+            ),
+        }
+        .write()
+    }
+
+    fn reset_password(&self, notice: &AccountNotice<'_>) -> Content {
+        Letter {
+            subject: format!("Choose a new password for {}", self.product),
+            greeting: hello(notice.user),
+            opening: "somebody, probably you, asked for a new password for your account.".into(),
+            link: notice.link,
+            button: "Choose a new password",
+            closing: format!(
+                "{}It can be used once. If it was not you, ignore this mail; your password stays as it is.",
+                good_for(notice.good_for)
+            ),
+        }
+        .write()
+    }
+
+    fn already_registered(&self, notice: &AccountNotice<'_>) -> Content {
+        Letter {
+            subject: format!("You have a {} account already", self.product),
+            greeting: hello(notice.user),
+            opening:
+                "somebody, probably you, tried to register with this address. It has an account already, so \
+                      just log in. If the password is forgotten, ask for a new one there."
+                    .into(),
+            link: notice.link,
+            button: "Log in",
+            closing: "If it was not you, ignore this mail; nothing was changed.".into(),
+        }
+        .write()
+    }
+
+    fn invitation(&self, notice: &InvitationNotice<'_>) -> Content {
+        let (org, inviter) = (one_line(notice.org_name), one_line(notice.inviter_name));
+        let role = match notice.role {
+            Role::Member => "a member",
+            Role::Admin => "an admin",
+            Role::Owner => "an owner",
+        };
+        Letter {
+            subject: format!("{inviter} invites you to {org} on {}", self.product),
+            greeting: "Hello".into(),
+            opening: format!("{inviter} invites you to join {org} on {} as {role}.", self.product),
+            link: notice.link,
+            button: "Accept the invitation",
+            closing: format!(
+                "{}If you do not know the sender, ignore this mail; nothing happens then.",
+                good_for(Some(notice.good_for))
+            ),
+        }
+        .write()
+    }
+}
+
+/// One mail of the default templates; text and HTML say the same.
+struct Letter<'a> {
+    subject: String,
+    greeting: String,
+    opening: String,
+    link: &'a str,
+    button: &'static str,
+    closing: String,
+}
+
+impl Letter<'_> {
+    fn write(self) -> Content {
+        let Self { subject, greeting, opening, link, button, closing } = self;
+        let text = format!("{greeting},\n\n{opening}\n\n{button}:\n{link}\n\n{closing}\n");
+        let [title, greeting, opening, link, closing] =
+            [&subject, &greeting, &opening, link, &closing].map(escape_html);
+        let html = format!(
+            "<!DOCTYPE html>\n\
+             <html lang=\"en\">\n\
+             <head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
+             <body style=\"margin:0;padding:24px;font-family:sans-serif;font-size:16px;line-height:1.5;color:#1f2328\">\n\
+             <p>{greeting},</p>\n\
+             <p>{opening}</p>\n\
+             <p><a href=\"{link}\" style=\"display:inline-block;padding:10px 16px;background:#1f5fbf;color:#ffffff;\
+             text-decoration:none;border-radius:6px\">{button}</a></p>\n\
+             <p style=\"font-size:14px;color:#57606a\">Or open this address: {link}</p>\n\
+             <p style=\"font-size:14px;color:#57606a\">{closing}</p>\n\
+             </body>\n\
+             </html>\n"
+        );
+        Content { subject, text, html }
+    }
+}
+
+fn hello(user: &User) -> String {
+    format!("Hello {}", one_line(&user.display_name))
+}
+
+fn good_for(time: Option<TimeDelta>) -> String {
+    time.map(|time| format!("The link is good for {}. ", spell_out(time))).unwrap_or_default()
+}
+
+/// A time in English: `one hour`, `48 hours`, `30 minutes`. In days from three days on; rounded down, never below a minute.
+#[must_use]
+pub fn spell_out(time: TimeDelta) -> String {
+    let minutes = time.num_minutes().max(1);
+    let (number, unit) = match minutes {
+        0..60 => (minutes, "minute"),
+        _ if minutes % 60 != 0 && minutes < 3 * 60 => (minutes, "minute"),
+        _ if minutes < 72 * 60 => (minutes / 60, "hour"),
+        _ => (minutes / (24 * 60), "day"),
+    };
+    if number == 1 { format!("one {unit}") } else { format!("{number} {unit}s") }
+}
+
+/// Writes a text so that HTML shows it as it is, within elements and within quoted attributes.
+#[must_use]
+pub fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A text without control characters, and without the marks that turn the direction of writing (Unicode Standard
+/// Annex 9), with which a name could make the words around it read as something else.
+pub(super) fn one_line(text: &str) -> String {
+    let turning =
+        |c| matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|&c| !c.is_control() && !turning(c)).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invitation(org_name: &str, inviter_name: &str) -> Content {
+        DefaultTemplates::default().invitation(&InvitationNotice {
+            email: &Email::parse("ada@example.com").unwrap(),
+            org_name,
+            inviter_name,
+            role: Role::Admin,
+            link: "https://example.com/invitations/t/accept?a=1&b=2",
+            good_for: TimeDelta::hours(48),
+        })
+    }
+
+    #[test]
+    fn names_are_escaped_in_html_and_plain_in_text() {
+        let content = invitation("<script>alert(1)</script>", "\"Tom\" & 'Jerry'");
+        assert!(!content.html.contains("<script>"), "{}", content.html);
+        assert!(content.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert!(content.html.contains("&quot;Tom&quot; &amp; &#39;Jerry&#39;"));
+        assert!(content.text.contains("\"Tom\" & 'Jerry' invites you to join <script>alert(1)</script>"));
+        assert!(content.html.contains("href=\"https://example.com/invitations/t/accept?a=1&amp;b=2\""));
+    }
+
+    #[test]
+    fn a_name_adds_no_line_and_turns_no_direction() {
+        let content = invitation("Acme\r\nBcc: eve@example.com", "Ada\u{202e}\0");
+        assert_eq!(content.subject, "Ada invites you to AcmeBcc: eve@example.com on WorkScribe");
+        assert!(
+            content
+                .text
+                .contains("Ada invites you to join AcmeBcc: eve@example.com on WorkScribe as an admin.")
+        );
+    }
+
+    #[test]
+    fn a_mail_says_until_when_its_link_is_good() {
+        let content = invitation("Acme", "Ada");
+        for part in [&content.text, &content.html] {
+            assert!(part.contains("The link is good for 48 hours."), "{part}");
+        }
+    }
+
+    #[test]
+    fn times_are_spelled_out() {
+        let times = [
+            (TimeDelta::seconds(20), "one minute"),
+            (TimeDelta::minutes(30), "30 minutes"),
+            (TimeDelta::hours(1), "one hour"),
+            (TimeDelta::minutes(90), "90 minutes"),
+            (TimeDelta::hours(48), "48 hours"),
+            (TimeDelta::days(7), "7 days"),
+        ];
+        for (time, text) in times {
+            assert_eq!(spell_out(time), text);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use workscribe_core::outbox::Job;
+
+use crate::handler::{Failure, Handler, JobContext};
+
+/// Which handler runs which kind of job. A worker claims the kinds of its registry and leaves all others alone, so two
+/// workers with different registries share one queue.
+#[derive(Clone, Default)]
+pub struct Registry {
+    handlers: BTreeMap<&'static str, Arc<dyn AnyHandler>>,
+}
+
+impl Registry {
+    /// An empty registry. [`crate::mail::workscribe_jobs`] has one with WorkScribe's own jobs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the handler of a kind, in place of an earlier one: so an embedder replaces one of WorkScribe's.
+    ///
+    /// A payload that does not fit `J` is buried without a call of the handler.
+    #[must_use]
+    pub fn register<J: Job + 'static>(mut self, handler: impl Handler<J>) -> Self {
+        self.handlers.insert(J::KIND, Arc::new(Typed { handler, job: PhantomData }));
+        self
+    }
+
+    /// Adds everything from another registry, in place of handlers of the same kinds.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.handlers.extend(other.handlers);
+        self
+    }
+
+    /// The kinds there are handlers for, sorted.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.handlers.keys().copied()
+    }
+
+    pub(crate) fn get(&self, kind: &str) -> Option<Arc<dyn AnyHandler>> {
+        self.handlers.get(kind).cloned()
+    }
+}
+
+/// A handler whose payload is not parsed yet.
+#[async_trait]
+pub(crate) trait AnyHandler: Send + Sync {
+    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), Failure>;
+}
+
+struct Typed<J, H> {
+    handler: H,
+    job: PhantomData<fn(J)>,
+}
+
+#[async_trait]
+impl<J: Job + 'static, H: Handler<J>> AnyHandler for Typed<J, H> {
+    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), Failure> {
+        let job = serde_json::from_value::<J>(payload).map_err(|error| Failure::bury(misfit(&error)))?;
+        self.handler.handle(context, job).await
+    }
+}
+
+/// Why a payload does not fit. serde's own text may quote the payload; only what names a field of the type is kept.
+fn misfit(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("missing field") {
+        format!("the payload does not fit: {text}")
+    } else {
+        "the payload does not fit its kind".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Count {
+        number: u32,
+    }
+
+    impl Job for Count {
+        const KIND: &'static str = "test.count";
+    }
+
+    #[test]
+    fn why_a_payload_does_not_fit_never_quotes_it() {
+        let fault = |payload| misfit(&serde_json::from_value::<Count>(payload).unwrap_err());
+        assert!(fault(serde_json::json!({})).contains("number"));
+        assert!(!fault(serde_json::json!({ "number": "ada@example.com" })).contains("ada"));
+    }
+
+    #[test]
+    fn a_later_handler_replaces_an_earlier_one() {
+        async fn first(_: JobContext, _: Count) -> Result<(), Failure> {
+            Ok(())
+        }
+        let registry = Registry::new().register::<Count>(first);
+        let before = registry.get(Count::KIND).unwrap();
+        let registry = registry.merge(Registry::new().register::<Count>(first));
+        assert_eq!(registry.kinds().count(), 1);
+        assert!(!Arc::ptr_eq(&before, &registry.get(Count::KIND).unwrap()));
+        assert!(registry.get("test.unknown").is_none());
+    }
+}

@@ -1,0 +1,177 @@
+//! The way of each mail from the service that asks for it to the link in it.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use workscribe_core::identity::{Actor, Client, Register};
+use workscribe_core::ports::{MailError, Secret};
+use workscribe_core::tenancy::{NewOrganization, Role};
+use workscribe_core::{RegistrationPolicy, Settings, WorkScribe};
+use workscribe_jobs::Registry;
+use workscribe_jobs::mail::{DefaultTemplates, Links, workscribe_jobs};
+use workscribe_testkit::clock::FrozenClock;
+use workscribe_testkit::mail::MailCapture;
+use workscribe_testkit::memory::MemoryStorage;
+
+use common::{app, build, counts, ring, worker};
+
+const ADA: &str = "ada@example.com";
+
+fn mails(capture: &MailCapture) -> Registry {
+    let links = Links::new("https://app.example.com/work/").unwrap();
+    workscribe_jobs(Arc::new(capture.clone()), Arc::new(DefaultTemplates::default()), links)
+}
+
+async fn register(app: &WorkScribe, email: &str, name: &str) {
+    let input = Register {
+        email: email.into(),
+        display_name: name.into(),
+        password: Secret::new("correct horse battery staple"),
+    };
+    app.identity().register(&input, &Client::default()).await.unwrap();
+}
+
+async fn actor(app: &WorkScribe, email: &str, name: &str) -> Actor {
+    register(app, email, name).await;
+    let mut uow = app.begin().await.unwrap();
+    let user = app.identity().find_by_email(&mut *uow, email).await.unwrap().unwrap();
+    let tokens = app.identity().start_session(&mut *uow, user, &Client::default()).await.unwrap();
+    app.commit(uow).await.unwrap();
+    app.identity().authenticate(tokens.access_token.expose()).await.unwrap()
+}
+
+async fn invite(app: &WorkScribe, owner: &Actor, org_name: &str) {
+    let mut uow = app.begin().await.unwrap();
+    let new = NewOrganization { name: org_name.into(), slug: "acme".into() };
+    let (scope, org) = app.organizations().create(&mut *uow, owner, &new).await.unwrap();
+    let email = "grace@example.com";
+    app.organizations().invite(&mut *uow, &scope, &org, email, Role::Admin).await.unwrap();
+    app.commit(uow).await.unwrap();
+}
+
+/// What stands between two texts in a link.
+fn between<'a>(link: &'a str, before: &str, after: &str) -> &'a str {
+    link.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or_else(|| panic!("{link}"))
+}
+
+#[tokio::test]
+async fn the_link_of_a_verification_mail_verifies() {
+    let (app, _) = app();
+    let capture = MailCapture::new();
+    register(&app, ADA, "Ada").await;
+    worker(&app, mails(&capture)).drain().await.unwrap();
+    let mail = capture.last_to(ADA).expect("a mail");
+    let link = mail.link.unwrap();
+    assert!(mail.text.contains(&link) && mail.html.contains(&link));
+    assert!(mail.text.contains("48 hours"), "{}", mail.text);
+    let token = between(&link, "https://app.example.com/work/verify-email?token=", "");
+    let mut uow = app.begin().await.unwrap();
+    app.identity().verify_email(&mut *uow, token).await.unwrap();
+    app.commit(uow).await.unwrap();
+    let mut reading = app.read().await.unwrap();
+    assert!(app.identity().find_by_email(&mut *reading, ADA).await.unwrap().unwrap().email_verified);
+}
+
+#[tokio::test]
+async fn the_link_of_a_reset_mail_sets_a_password_once() {
+    let (app, _) = app();
+    let capture = MailCapture::new();
+    let worker = worker(&app, mails(&capture));
+    register(&app, ADA, "Ada").await;
+    worker.drain().await.unwrap();
+    assert_eq!(capture.take().len(), 1);
+    for email in [ADA, "nobody@example.com"] {
+        let mut uow = app.begin().await.unwrap();
+        app.identity().forgot_password(&mut *uow, email).await.unwrap();
+        app.commit(uow).await.unwrap();
+    }
+    worker.drain().await.unwrap();
+    assert_eq!(counts(&app).await.buried, 0);
+    let all = capture.take();
+    assert_eq!(all.len(), 1, "nobody gets none");
+    assert!(all[0].text.contains("one hour"), "{}", all[0].text);
+    let link = all[0].link.as_deref().unwrap();
+    let token = between(link, "https://app.example.com/work/reset-password?token=", "");
+    let password = Secret::new("another long password");
+    app.identity().reset_password(token, &password).await.unwrap();
+    app.identity().reset_password(token, &password).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_link_of_an_invitation_leads_into_the_organization() {
+    let (app, _) = app();
+    let capture = MailCapture::new();
+    let owner = actor(&app, ADA, "Ada <b>Lovelace</b>").await;
+    invite(&app, &owner, "Acme <script>alert(1)</script>").await;
+    worker(&app, mails(&capture)).drain().await.unwrap();
+    let mail = capture.last_to("grace@example.com").expect("a mail");
+    assert!(!mail.html.contains("<script") && !mail.html.contains("<b>"), "{}", mail.html);
+    assert!(mail.subject.contains("Acme"), "{}", mail.subject);
+    let link = mail.link.unwrap();
+    let token = between(&link, "https://app.example.com/work/invitations/", "/accept");
+    let mut reading = app.read().await.unwrap();
+    let preview = app.organizations().preview_invitation(&mut *reading, token).await.unwrap();
+    assert_eq!(preview.invitation.role, Role::Admin);
+}
+
+#[tokio::test]
+async fn an_account_that_is_there_already_is_told_so_by_mail() {
+    let clock = FrozenClock::default();
+    let settings = Settings { registration: RegistrationPolicy::VerifyFirst, ..Settings::default() };
+    let app = build(&MemoryStorage::new(), &clock, ring("k"), settings);
+    let capture = MailCapture::new();
+    let worker = worker(&app, mails(&capture));
+    register(&app, ADA, "Ada").await;
+    worker.drain().await.unwrap();
+    assert_eq!(capture.take().len(), 1);
+    register(&app, ADA, "Eve").await;
+    worker.drain().await.unwrap();
+    let mail = capture.last_to(ADA).expect("a mail");
+    assert!(mail.subject.contains("already"), "{}", mail.subject);
+    assert!(mail.text.contains("Hello Ada"), "{}", mail.text);
+    assert_eq!(mail.link.as_deref(), Some("https://app.example.com/work/"));
+}
+
+#[tokio::test]
+async fn an_invitation_whose_key_is_gone_is_buried() {
+    let (storage, clock) = (MemoryStorage::new(), FrozenClock::default());
+    let before = build(&storage, &clock, ring("k"), Settings::default());
+    let owner = actor(&before, ADA, "Ada").await;
+    let capture = MailCapture::new();
+    worker(&before, mails(&capture)).drain().await.unwrap();
+    assert_eq!(capture.take().len(), 1);
+    invite(&before, &owner, "Acme").await;
+    let after = build(&storage, &clock, ring("n"), Settings::default());
+    worker(&after, mails(&capture)).drain().await.unwrap();
+    assert!(capture.all().is_empty());
+    assert_eq!(counts(&after).await.buried, 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_go_now_is_the_same_when_it_goes() {
+    let (app, clock) = app();
+    let capture = MailCapture::new();
+    let worker = worker(&app, mails(&capture));
+    register(&app, ADA, "Ada").await;
+    capture.fail(1, || MailError::Temporary {
+        reason: "busy".into(),
+        retry_after: Some(Duration::from_secs(30)),
+    });
+    worker.drain().await.unwrap();
+    assert!(capture.all().is_empty());
+    clock.advance(TimeDelta::seconds(29));
+    assert_eq!(worker.drain().await.unwrap(), 0, "the provider's wish");
+    clock.advance(TimeDelta::seconds(1));
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    assert_eq!(capture.all().len(), 1);
+
+    register(&app, "eve@example.com", "Eve").await;
+    capture.fail_permanently(1, "no such mailbox");
+    worker.drain().await.unwrap();
+    assert_eq!(counts(&app).await.buried, 1);
+}
