@@ -39,7 +39,8 @@ pub fn mount<T: OpenApi + 'static>(
 ) -> BoxEndpoint<'static, Response> {
     let service = OpenApiService::new(apis, "WorkScribe", VERSION);
     let derived = service.spec();
-    let document = openapi::finish(serde_json::from_str(&derived).unwrap_or_default());
+    let document =
+        openapi::finish(serde_json::from_str(&derived).unwrap_or_default(), app.settings().registration);
     let page: Arc<str> = service.swagger_ui_html().replace(&derived, &document.to_string()).into();
     let allowed = openapi::methods(&document);
     let json: Arc<str> = document.to_string().into();
@@ -108,7 +109,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
 /// One line a request. The operation stands for the path, since a path may hold a mailed token.
 fn log(method: &Method, path: &str, response: &Response, started: Instant) {
     let operation = response.data::<OperationId>().map(|operation| operation.0);
-    let path = if operation.is_none() && !path.contains("/invitations/") { path } else { "" };
+    let path = (operation.is_none() && !path.contains("/invitations/")).then_some(path);
     let status = response.status().as_u16();
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, operation, path, status, micros, "answered");

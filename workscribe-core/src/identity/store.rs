@@ -99,8 +99,8 @@ pub struct Rotated {
 
 /// Sessions and single-use tokens.
 ///
-/// Two adapters: SQL, which joins the unit's transaction, and Redis, which does not: there, look-ups, rotation and
-/// taking a token act at once, and other writes when the unit is committed. So services call what acts at once
+/// Two adapters: SQL, which joins the unit's transaction, and Redis, which does not: there, look-ups, rotation, taking a
+/// token and ending one session act at once, and other writes when the unit is committed. So services call what acts at once
 /// before their first statement, and correctness never hangs on the two being one: see [`User::session_epoch`].
 #[async_trait]
 pub trait TokenStore: Send {

@@ -1,0 +1,482 @@
+//! The settings, checked: each fault names its variable and says what is wrong.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use workscribe_core::RegistrationPolicy;
+use workscribe_core::clock::{Entropy, SystemEntropy};
+use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::local::{BcryptHasher, SigningKey};
+use workscribe_core::ports::Secret;
+
+use crate::cli::Settings;
+
+/// Why the settings cannot be used. The program exits with 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {reason}")]
+pub(crate) struct ConfigError {
+    variable: &'static str,
+    reason: String,
+}
+
+impl ConfigError {
+    /// A fault of a variable.
+    pub(crate) fn new(variable: &'static str, reason: impl Into<String>) -> Self {
+        Self { variable, reason: reason.into() }
+    }
+}
+
+/// Where sessions and mailed tokens are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenStoreKind {
+    /// In the database.
+    Database,
+    /// In Redis.
+    Redis,
+}
+
+/// How mail goes.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Into the log.
+    Log,
+    /// Through Resend.
+    Resend { key: Secret, url: String },
+    /// Through SMTP.
+    Smtp(Secret),
+    /// Into a folder.
+    Folder(PathBuf),
+}
+
+/// The checked settings.
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) database_url: Secret,
+    pub(crate) redis_url: Option<Secret>,
+    pub(crate) token_store: TokenStoreKind,
+    pub(crate) public_url: String,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) production: bool,
+    pub(crate) secrets: SecretRing,
+    pub(crate) signing_key: Option<SigningKey>,
+    pub(crate) mail: Mail,
+    pub(crate) mail_from: String,
+    pub(crate) registration: RegistrationPolicy,
+    pub(crate) refresh_rotation: bool,
+    pub(crate) rate_limits: bool,
+    pub(crate) bcrypt_cost: u32,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) migrate: bool,
+}
+
+const DEFAULT_DATABASE: &str = "sqlite://workscribe.db";
+const DEFAULT_PUBLIC_URL: &str = "http://localhost:5173";
+
+impl Config {
+    /// Checks the settings.
+    pub(crate) fn read(settings: Settings) -> Result<Self, ConfigError> {
+        let production =
+            choice("WORKSCRIBE_ENV", settings.env, &[("development", false), ("production", true)], false)?;
+        let database_url =
+            secret("WORKSCRIBE_DATABASE_URL", "WORKSCRIBE_DATABASE_URL_FILE", settings.database_url)?
+                .unwrap_or_else(|| Secret::new(DEFAULT_DATABASE));
+        if !["sqlite:", "postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| database_url.expose().starts_with(scheme))
+        {
+            return Err(ConfigError::new("WORKSCRIBE_DATABASE_URL", "use sqlite://FILE or postgres://…"));
+        }
+        let redis_url = secret("WORKSCRIBE_REDIS_URL", "WORKSCRIBE_REDIS_URL_FILE", settings.redis_url)?;
+        let stores = [("database", TokenStoreKind::Database), ("redis", TokenStoreKind::Redis)];
+        let token_store =
+            choice("WORKSCRIBE_TOKEN_STORE", settings.token_store, &stores, TokenStoreKind::Database)?;
+        if token_store == TokenStoreKind::Redis && redis_url.is_none() {
+            return Err(ConfigError::new("WORKSCRIBE_TOKEN_STORE", "redis needs WORKSCRIBE_REDIS_URL"));
+        }
+        let public_url = public_url(settings.public_url)?;
+        let cors_origins = match settings.cors_origins {
+            Some(list) => {
+                split(&list).map(|text| origin("WORKSCRIBE_CORS_ORIGINS", text)).collect::<Result<_, _>>()?
+            }
+            None => vec![origin("WORKSCRIBE_PUBLIC_URL", &public_url)?],
+        };
+        let jwt_secret = secret("WORKSCRIBE_JWT_SECRET", "WORKSCRIBE_JWT_SECRET_FILE", settings.jwt_secret)?;
+        let accepted = secret(
+            "WORKSCRIBE_JWT_ACCEPTED_SECRETS",
+            "WORKSCRIBE_JWT_ACCEPTED_SECRETS_FILE",
+            settings.jwt_accepted_secrets,
+        )?;
+        let secrets = secret_ring(jwt_secret, accepted, production, &database_url)?;
+        let private = secret(
+            "WORKSCRIBE_JWT_PRIVATE_KEY",
+            "WORKSCRIBE_JWT_PRIVATE_KEY_FILE",
+            settings.jwt_private_key,
+        )?;
+        let public =
+            secret("WORKSCRIBE_JWT_PUBLIC_KEY", "WORKSCRIBE_JWT_PUBLIC_KEY_FILE", settings.jwt_public_key)?;
+        let resend_key =
+            secret("WORKSCRIBE_RESEND_API_KEY", "WORKSCRIBE_RESEND_API_KEY_FILE", settings.resend_api_key)?;
+        let mail = secret("WORKSCRIBE_MAIL", "WORKSCRIBE_MAIL_FILE", settings.mail)?;
+        let bcrypt_cost = parse(
+            "WORKSCRIBE_BCRYPT_COST",
+            settings.bcrypt_cost,
+            "a number from 4 to 31",
+            BcryptHasher::DEFAULT_COST,
+        )?;
+        if !(4..=31).contains(&bcrypt_cost) || (production && bcrypt_cost < 10) {
+            return Err(ConfigError::new(
+                "WORKSCRIBE_BCRYPT_COST",
+                "use 4 to 31, and in production 10 or more",
+            ));
+        }
+        let policies =
+            [("open", RegistrationPolicy::Open), ("verify_first", RegistrationPolicy::VerifyFirst)];
+        let proxies = settings.trusted_proxies.unwrap_or_default();
+        let proxies = split(&proxies).map(|text| {
+            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                ConfigError::new(
+                    "WORKSCRIBE_TRUSTED_PROXIES",
+                    format!("{text:?} is not a network such as 10.0.0.0/8"),
+                )
+            })
+        });
+        Ok(Self {
+            listen: parse(
+                "WORKSCRIBE_LISTEN",
+                settings.listen,
+                "an address and port such as 127.0.0.1:8001",
+                SocketAddr::from(([127, 0, 0, 1], 8001)),
+            )?,
+            token_store,
+            cors_origins,
+            signing_key: signing_key(private, public)?,
+            mail: mail_choice(mail, resend_key, settings.resend_url)?,
+            mail_from: settings.mail_from.unwrap_or_else(|| "WorkScribe <no-reply@localhost>".to_owned()),
+            registration: choice(
+                "WORKSCRIBE_REGISTRATION",
+                settings.registration,
+                &policies,
+                RegistrationPolicy::Open,
+            )?,
+            refresh_rotation: switch("WORKSCRIBE_REFRESH_ROTATION", settings.refresh_rotation)?,
+            rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
+            bcrypt_cost,
+            trusted_proxies: proxies.collect::<Result<_, _>>()?,
+            migrate: !settings.no_migrate,
+            database_url,
+            redis_url,
+            public_url,
+            production,
+            secrets,
+        })
+    }
+
+    /// The file of an SQLite database.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
+        sqlite_file(self.database_url.expose())
+    }
+}
+
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default();
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}
+
+fn split(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn choice<T: Copy>(
+    variable: &'static str,
+    text: Option<String>,
+    choices: &[(&str, T)],
+    default: T,
+) -> Result<T, ConfigError> {
+    let Some(text) = text else { return Ok(default) };
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    choices
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| ConfigError::new(variable, format!("{text:?} is not one of: {}", names.join(", "))))
+}
+
+fn switch(variable: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
+    choice(variable, text, &[("on", true), ("off", false)], true)
+}
+
+fn parse<T: FromStr>(
+    variable: &'static str,
+    text: Option<String>,
+    what: &str,
+    default: T,
+) -> Result<T, ConfigError> {
+    match text {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| ConfigError::new(variable, format!("{text:?} is not {what}"))),
+    }
+}
+
+/// A setting that may come from a file. An empty value is none.
+fn secret(
+    variable: &'static str,
+    file_variable: &'static str,
+    value: Option<String>,
+) -> Result<Option<Secret>, ConfigError> {
+    let value = value.filter(|value| !value.is_empty());
+    let file = std::env::var_os(file_variable).filter(|path| !path.is_empty());
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            Err(ConfigError::new(variable, format!("is set, and {file_variable} too: keep one of them")))
+        }
+        (Some(value), None) => Ok(Some(Secret::new(value))),
+        (None, None) => Ok(None),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                ConfigError::new(
+                    file_variable,
+                    format!("{} cannot be read: {error}", Path::new(&path).display()),
+                )
+            })?;
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(ConfigError::new(
+                    file_variable,
+                    format!("{} is empty", Path::new(&path).display()),
+                ));
+            }
+            Ok(Some(Secret::new(text)))
+        }
+    }
+}
+
+fn public_url(text: Option<String>) -> Result<String, ConfigError> {
+    let text = text.unwrap_or_else(|| DEFAULT_PUBLIC_URL.to_owned());
+    origin("WORKSCRIBE_PUBLIC_URL", &text)?;
+    Ok(text)
+}
+
+/// The scheme, host and port of an address.
+fn origin(variable: &'static str, text: &str) -> Result<String, ConfigError> {
+    let fault =
+        || ConfigError::new(variable, format!("{text:?} is not an address such as https://app.example.com"));
+    let url = reqwest::Url::parse(text).map_err(|_| fault())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(fault());
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+fn mail_choice(mail: Option<Secret>, key: Option<Secret>, url: Option<String>) -> Result<Mail, ConfigError> {
+    let Some(mail) = mail else { return Ok(Mail::Log) };
+    let text = mail.expose();
+    if text == "log" {
+        return Ok(Mail::Log);
+    }
+    if text == "resend" {
+        let key = key.ok_or_else(|| {
+            ConfigError::new("WORKSCRIBE_RESEND_API_KEY", "is needed with WORKSCRIBE_MAIL=resend")
+        })?;
+        return Ok(Mail::Resend { key, url: url.unwrap_or_else(|| "https://api.resend.com".to_owned()) });
+    }
+    if text.starts_with("smtp://") || text.starts_with("smtps://") {
+        return Ok(Mail::Smtp(mail));
+    }
+    match text.strip_prefix("file:") {
+        Some(folder) if !folder.is_empty() => {
+            Ok(Mail::Folder(PathBuf::from(folder.trim_start_matches("//"))))
+        }
+        _ => Err(ConfigError::new("WORKSCRIBE_MAIL", "use log, resend, smtp://…, smtps://… or file:DIR")),
+    }
+}
+
+fn signing_key(private: Option<Secret>, public: Option<Secret>) -> Result<Option<SigningKey>, ConfigError> {
+    match (private, public) {
+        (None, None) => Ok(None),
+        (Some(private), Some(public)) => SigningKey::ed25519(&private, public.expose())
+            .map(Some)
+            .map_err(|error| ConfigError::new("WORKSCRIBE_JWT_PRIVATE_KEY", error.to_string())),
+        _ => Err(ConfigError::new(
+            "WORKSCRIBE_JWT_PUBLIC_KEY",
+            "set the private and the public key, or neither",
+        )),
+    }
+}
+
+fn secret_ring(
+    current: Option<Secret>,
+    accepted: Option<Secret>,
+    production: bool,
+    database: &Secret,
+) -> Result<SecretRing, ConfigError> {
+    const VARIABLE: &str = "WORKSCRIBE_JWT_SECRET";
+    let current = match current {
+        Some(secret) => secret,
+        None if production => {
+            return Err(ConfigError::new(
+                VARIABLE,
+                "is needed in production: 32 random bytes or more, such as `openssl rand -base64 48` prints",
+            ));
+        }
+        None => development_secret(database)?,
+    };
+    let key = |variable, secret: &Secret| {
+        if production && is_weak(secret.expose()) {
+            return Err(ConfigError::new(
+                variable,
+                "is too easy to guess for production; use random bytes, such as `openssl rand -base64 48` prints",
+            ));
+        }
+        SecretKey::new(secret).ok_or_else(|| ConfigError::new(variable, "is shorter than 32 bytes"))
+    };
+    let others = accepted.unwrap_or_else(|| Secret::new(""));
+    let others =
+        split(others.expose()).map(|text| key("WORKSCRIBE_JWT_ACCEPTED_SECRETS", &Secret::new(text)));
+    Ok(SecretRing::new(key(VARIABLE, &current)?, others.collect::<Result<_, _>>()?))
+}
+
+/// Whether a secret looks made up rather than random: few different characters, or a word from examples.
+fn is_weak(secret: &str) -> bool {
+    let lower = secret.to_lowercase();
+    let different = secret.chars().collect::<std::collections::HashSet<_>>().len();
+    different < 12
+        || ["secret", "change", "example", "default", "development", "password", "workscribe", "123456789"]
+            .iter()
+            .any(|word| lower.contains(word))
+}
+
+/// The secret of a development server: made once and kept beside the database, readable by its owner only.
+fn development_secret(database: &Secret) -> Result<Secret, ConfigError> {
+    let file = match sqlite_file(database.expose()) {
+        Some(database) => PathBuf::from(format!("{}.secret", database.display())),
+        None => PathBuf::from("workscribe.secret"),
+    };
+    let fault = |error: std::io::Error| {
+        ConfigError::new(
+            "WORKSCRIBE_JWT_SECRET",
+            format!("is not set, and {} cannot be used: {error}", file.display()),
+        )
+    };
+    let mut bytes = [0; 32];
+    SystemEntropy.fill(&mut bytes);
+    let fresh: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match write_new(&file, &fresh) {
+        Ok(()) => Ok(Secret::new(fresh)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::read_to_string(&file).map(|text| Secret::new(text.trim())).map_err(fault)
+        }
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// Writes a file that is not there yet, whole or not at all: another process may start at the same moment.
+fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    if file.exists() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    let draft = PathBuf::from(format!("{}.{}", file.display(), std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&draft)?.write_all(text.as_bytes())?;
+    let linked = std::fs::hard_link(&draft, file);
+    std::fs::remove_file(&draft)?;
+    linked
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("production", &self.production)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { jwt_secret: Some("0123456789abcdef0123456789abcdef".into()), ..Settings::default() }
+    }
+
+    fn fault(settings: Settings) -> String {
+        Config::read(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_readme() {
+        let config = Config::read(settings()).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8001");
+        assert_eq!(config.cors_origins, ["http://localhost:5173"]);
+        assert_eq!((config.bcrypt_cost, config.rate_limits, config.refresh_rotation), (12, true, true));
+        assert!(matches!(config.mail, Mail::Log));
+    }
+
+    #[test]
+    fn a_fault_names_its_variable_and_says_why() {
+        let listen = fault(Settings { listen: Some("8001".into()), ..settings() });
+        assert_eq!(listen, "WORKSCRIBE_LISTEN: \"8001\" is not an address and port such as 127.0.0.1:8001");
+        let cases = [
+            (Settings { jwt_secret: Some("short".into()), ..Settings::default() }, "WORKSCRIBE_JWT_SECRET:"),
+            (Settings { database_url: Some("mysql://x".into()), ..settings() }, "WORKSCRIBE_DATABASE_URL:"),
+            (
+                Settings { token_store: Some("redis".into()), ..settings() },
+                "WORKSCRIBE_TOKEN_STORE: redis needs",
+            ),
+            (Settings { mail: Some("resend".into()), ..settings() }, "WORKSCRIBE_RESEND_API_KEY:"),
+            (Settings { mail: Some("pigeon".into()), ..settings() }, "WORKSCRIBE_MAIL:"),
+            (Settings { registration: Some("closed".into()), ..settings() }, "WORKSCRIBE_REGISTRATION:"),
+            (Settings { rate_limits: Some("yes".into()), ..settings() }, "WORKSCRIBE_RATE_LIMITS:"),
+            (Settings { bcrypt_cost: Some("3".into()), ..settings() }, "WORKSCRIBE_BCRYPT_COST:"),
+            (
+                Settings { trusted_proxies: Some("10.0.0.0/33".into()), ..settings() },
+                "WORKSCRIBE_TRUSTED_PROXIES:",
+            ),
+            (Settings { public_url: Some("app.example.com".into()), ..settings() }, "WORKSCRIBE_PUBLIC_URL:"),
+            (Settings { jwt_private_key: Some("x".into()), ..settings() }, "WORKSCRIBE_JWT_PUBLIC_KEY:"),
+        ];
+        for (settings, start) in cases {
+            let text = fault(settings);
+            assert!(text.starts_with(start), "{text}");
+        }
+    }
+
+    #[test]
+    fn production_refuses_missing_weak_and_example_secrets() {
+        let production = |secret: Option<&str>| Settings {
+            env: Some("production".into()),
+            jwt_secret: secret.map(str::to_owned),
+            ..Settings::default()
+        };
+        assert!(fault(production(None)).contains("is needed in production"));
+        for weak in
+            ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "development-only-secret-change-me-0123456789"]
+        {
+            assert!(fault(production(Some(weak))).contains("too easy to guess"), "{weak}");
+        }
+        let strong = "s5pL0qW8zT3nV7yR1uK6xB4mD9fG2hJcQeZaXoIvNwMtYrPb";
+        assert!(Config::read(production(Some(strong))).is_ok());
+        assert!(
+            fault(Settings { bcrypt_cost: Some("9".into()), ..production(Some(strong)) }).contains("BCRYPT")
+        );
+    }
+
+    #[test]
+    fn the_development_secret_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = Secret::new(format!("sqlite://{}/a.db", folder.path().display()));
+        let first = development_secret(&url).unwrap();
+        assert_eq!(first, development_secret(&url).unwrap());
+        assert_eq!(first.expose().len(), 64);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+}

@@ -1,0 +1,109 @@
+//! `workscribe doctor`: says what is wrong, part by part, and what to do about it.
+
+use std::time::Duration;
+
+use crate::config::{Config, Mail};
+use crate::wiring;
+
+/// Looks at every part and prints a line for each. Answers whether all is well.
+pub(crate) async fn examine(config: &Config) -> bool {
+    let mut well = true;
+    say(&mut well, "configuration", Ok(environment(config)));
+    say(&mut well, "database", database(config).await);
+    say(&mut well, "redis", redis(config).await);
+    say(&mut well, "mail", mail(config).await);
+    well
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn say(well: &mut bool, part: &str, found: Result<String, String>) {
+    match found {
+        Ok(text) => println!("ok    {part}: {text}"),
+        Err(text) => {
+            *well = false;
+            println!("WRONG {part}: {text}");
+        }
+    }
+}
+
+fn environment(config: &Config) -> String {
+    let mut notes = vec![if config.production { "production" } else { "development" }.to_owned()];
+    if config.production && config.public_url.starts_with("http://") {
+        notes.push(
+            "links in mails begin with http://, set WORKSCRIBE_PUBLIC_URL to an https:// address".into(),
+        );
+    }
+    if config.production && matches!(config.mail, Mail::Log) {
+        notes.push("mails only go to the log, tokens included: set WORKSCRIBE_MAIL".into());
+    }
+    if !config.rate_limits {
+        notes
+            .push("requests are not limited, remove WORKSCRIBE_RATE_LIMITS=off except for load tests".into());
+    }
+    notes.join("; ")
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    if let Some(file) = config.sqlite_file()
+        && !file.exists()
+    {
+        return Ok(format!("{} is not there yet; `workscribe serve` or `migrate` makes it", file.display()));
+    }
+    let options = workscribe_sql::Options::default();
+    let connecting = workscribe_sql::connect(config.database_url.expose(), &options);
+    let database = connecting.await.map_err(|error| format!("cannot be reached: {}", chain(&error)))?;
+    let pending =
+        database.pending_migrations().await.map_err(|error| format!("cannot be read: {}", chain(&error)))?;
+    if !pending.is_empty() {
+        return Err(format!("migrations are pending ({}); run `workscribe migrate`", pending.join(", ")));
+    }
+    Ok("reached, and its schema is up to date".into())
+}
+
+async fn redis(config: &Config) -> Result<String, String> {
+    let Some(redis) = wiring::redis(config).map_err(|error| error.to_string())? else {
+        return Ok("not used".into());
+    };
+    redis.ping().await.map_err(|error| format!("does not answer: {}", chain(&error)))?;
+    Ok("answers".into())
+}
+
+async fn mail(config: &Config) -> Result<String, String> {
+    wiring::mailer(config).map_err(|error| error.to_string())?;
+    match &config.mail {
+        Mail::Log => Ok("goes to the log".into()),
+        Mail::Folder(folder) => {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?;
+            Ok(format!("goes to the folder {}", folder.display()))
+        }
+        Mail::Smtp(url) => {
+            let mailer = workscribe_jobs::mail::SmtpMailer::from_url(url.expose(), &config.mail_from);
+            let mailer = mailer.map_err(|error| error.to_string())?;
+            mailer.check().await.map_err(|error| format!("the SMTP server does not take mail: {error}"))?;
+            Ok("the SMTP server answers".into())
+        }
+        Mail::Resend { url, .. } => {
+            let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build();
+            let client = client.map_err(|error| error.to_string())?;
+            client
+                .head(url)
+                .send()
+                .await
+                .map_err(|error| format!("Resend cannot be reached: {}", error.without_url()))?;
+            Ok("Resend can be reached; whether it takes the key shows with the first mail".into())
+        }
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,90 @@
+//! From settings to an application: which adapter stands behind which port.
+
+use std::sync::Arc;
+
+use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
+use workscribe_core::ports::Mailer;
+use workscribe_core::{Settings, Storage, WorkScribe};
+use workscribe_jobs::mail::{
+    DefaultTemplates, FileMailer, Links, LogMailer, ResendMailer, SmtpMailer, workscribe_jobs,
+};
+use workscribe_jobs::{Worker, WorkerOptions};
+use workscribe_redis::{Redis, RedisRateLimiter, RedisTokens, RedisWakeup};
+use workscribe_sql::Database;
+
+use crate::config::{Config, ConfigError, Mail, TokenStoreKind};
+
+/// Everything that runs.
+pub(crate) struct System {
+    /// The database.
+    pub(crate) database: Arc<dyn Database>,
+    /// The application.
+    pub(crate) app: WorkScribe,
+}
+
+/// Connects and puts the application together.
+pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error::Error + Send + Sync>> {
+    let database =
+        workscribe_sql::connect(config.database_url.expose(), &workscribe_sql::Options::default()).await?;
+    let redis = redis(config)?;
+    let mut storage: Arc<dyn Storage> = database.storage();
+    if let (TokenStoreKind::Redis, Some(redis)) = (config.token_store, &redis) {
+        storage = Arc::new(RedisTokens::new(storage, redis.clone()));
+    }
+    let mut builder = WorkScribe::builder(storage, config.secrets.clone())
+        .hasher(Arc::new(BcryptHasher::new(config.bcrypt_cost)))
+        .settings(Settings {
+            registration: config.registration,
+            refresh_rotation: config.refresh_rotation,
+            ..Settings::default()
+        });
+    if let Some(key) = &config.signing_key {
+        builder = builder.issuer(Arc::new(JwtIssuer::ed25519(key.clone(), Vec::new())));
+    }
+    if let Some(redis) = &redis {
+        builder = builder.wakeup(Arc::new(RedisWakeup::new(redis.clone())));
+    }
+    builder = match (config.rate_limits, &redis) {
+        (false, _) => builder.limiter(Arc::new(Unlimited)),
+        (true, Some(redis)) => {
+            builder.limiter(Arc::new(RedisRateLimiter::new(redis.clone(), LocalRateLimiter::default())))
+        }
+        (true, None) => builder,
+    };
+    Ok(System { database, app: builder.build() })
+}
+
+/// Redis, if it is configured. Nothing is connected yet.
+pub(crate) fn redis(config: &Config) -> Result<Option<Redis>, ConfigError> {
+    let connect = |url: &workscribe_core::ports::Secret| {
+        Redis::connect(url.expose(), workscribe_redis::Options::default())
+            .map_err(|error| ConfigError::new("WORKSCRIBE_REDIS_URL", error.to_string()))
+    };
+    config.redis_url.as_ref().map(connect).transpose()
+}
+
+/// The transport for mail.
+pub(crate) fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
+    let from = config.mail_from.as_str();
+    let fault = |error: workscribe_jobs::mail::SetupError| {
+        let variable = match error {
+            workscribe_jobs::mail::SetupError::From => "WORKSCRIBE_MAIL_FROM",
+            _ => "WORKSCRIBE_MAIL",
+        };
+        ConfigError::new(variable, error.to_string())
+    };
+    Ok(match &config.mail {
+        Mail::Log => Arc::new(LogMailer),
+        Mail::Folder(folder) => Arc::new(FileMailer::new(folder, from).map_err(fault)?),
+        Mail::Smtp(url) => Arc::new(SmtpMailer::from_url(url.expose(), from).map_err(fault)?),
+        Mail::Resend { key, url } => Arc::new(ResendMailer::new(key, url, from).map_err(fault)?),
+    })
+}
+
+/// A worker for WorkScribe's own jobs.
+pub(crate) fn worker(config: &Config, app: &WorkScribe) -> Result<Worker, ConfigError> {
+    let links = Links::new(&config.public_url)
+        .map_err(|error| ConfigError::new("WORKSCRIBE_PUBLIC_URL", error.to_string()))?;
+    let registry = workscribe_jobs(mailer(config)?, Arc::new(DefaultTemplates::new("WorkScribe")), links);
+    Ok(Worker::new(app.clone(), registry, WorkerOptions::default()))
+}

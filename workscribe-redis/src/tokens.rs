@@ -1,0 +1,245 @@
+//! Sessions and single-use tokens in Redis, around a storage that keeps everything else.
+//!
+//! Redis is not part of the database's transaction. So within a unit of work
+//!
+//! - look-ups, `rotate`, `take_one_time` and `delete_session` act **at once**, and stay done when the unit is dropped;
+//! - `insert_session`, `set_session_epoch`, `delete_sessions`, `put_one_time` and `delete_one_time` are kept in the unit and
+//!   done **after the commit**, in their order; a dropped unit does none of them. Until then the unit itself does not
+//!   see them either.
+//!
+//! The unit inside opens its transaction at its first statement. A service that calls what acts at once before its
+//! first statement never waits for Redis with a transaction open.
+//!
+//! # When Redis fails after the commit
+//!
+//! `commit` answers [`StoreError::Unavailable`], and **the database's part is committed**. No ended session is good for
+//! that: `User::session_epoch` is in the database, it has grown with the change of the password or the disabling of the
+//! account, and every session is compared with it. What can be missing is what was to be added (a new session: log
+//! in again; a mailed token: its job runs again) and the end of other sessions where no epoch grew (the caller asks
+//! again). What follows the commit runs to its end even if the caller goes away meanwhile.
+
+mod commands;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tracing::Instrument as _;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{SessionId, UserId};
+use workscribe_core::idempotency::IdempotencyStore;
+use workscribe_core::identity::{
+    AttemptStore, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User, UserStore,
+};
+use workscribe_core::outbox::{JobStore, Outbox};
+use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+
+use crate::client::Redis;
+use commands::Write;
+
+/// A storage whose sessions and single-use tokens are in Redis, and everything else in another storage.
+pub struct RedisTokens {
+    inner: Arc<dyn Storage>,
+    redis: Redis,
+}
+
+impl RedisTokens {
+    /// Puts the tokens of `inner` into Redis. Those that are in `inner` already are not moved: people log in again.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>, redis: Redis) -> Self {
+        Self { inner, redis }
+    }
+
+    fn unit(&self, inner: Box<dyn UnitOfWork>, writes: Writes) -> Box<dyn UnitOfWork> {
+        Box::new(Unit { inner, redis: self.redis.clone(), writes })
+    }
+}
+
+#[async_trait]
+impl Storage for RedisTokens {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(self.inner.begin().await?, Writes::AfterCommit(Vec::new())))
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(self.inner.read().await?, Writes::AtOnce))
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        let (mut parts, pong) = tokio::join!(self.inner.readiness(), self.redis.ping());
+        if let Err(error) = pong {
+            parts.push(NotReady { part: "redis", reason: error.to_string() });
+        }
+        parts
+    }
+}
+
+/// Redis did not take what was to follow a commit.
+#[derive(Debug, thiserror::Error)]
+#[error("the database has committed, but Redis did not take the changes of tokens that follow")]
+struct NotApplied(#[source] StoreError);
+
+enum Writes {
+    /// In a transaction.
+    AfterCommit(Vec<Write>),
+    /// In a unit for reading, which nobody commits.
+    AtOnce,
+}
+
+struct Unit {
+    inner: Box<dyn UnitOfWork>,
+    redis: Redis,
+    writes: Writes,
+}
+
+impl Unit {
+    async fn write(&mut self, write: Write) -> Result<(), StoreError> {
+        match &mut self.writes {
+            Writes::AfterCommit(writes) => {
+                writes.push(write);
+                Ok(())
+            }
+            Writes::AtOnce => self.redis.apply(&write).await,
+        }
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for Unit {
+    fn users(&mut self) -> &mut dyn UserStore {
+        self.inner.users()
+    }
+
+    fn attempts(&mut self) -> &mut dyn AttemptStore {
+        self.inner.attempts()
+    }
+
+    fn tokens(&mut self) -> &mut dyn TokenStore {
+        self
+    }
+
+    fn organizations(&mut self) -> &mut dyn OrganizationStore {
+        self.inner.organizations()
+    }
+
+    fn members(&mut self) -> &mut dyn MemberStore {
+        self.inner.members()
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationStore {
+        self.inner.invitations()
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
+        self.inner.idempotency()
+    }
+
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self.inner.outbox()
+    }
+
+    fn jobs(&mut self) -> &mut dyn JobStore {
+        self.inner.jobs()
+    }
+
+    fn has_enqueued(&self) -> bool {
+        self.inner.has_enqueued()
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self.inner.as_any_mut()
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { inner, redis, writes } = *self;
+        let writes = match writes {
+            Writes::AfterCommit(writes) if !writes.is_empty() => writes,
+            _ => return inner.commit().await,
+        };
+        // In a task of its own, so that a caller who goes away between the two does not leave the second undone.
+        let both = async move {
+            inner.commit().await?;
+            for write in &writes {
+                let failed = |error| StoreError::Unavailable(Box::new(NotApplied(error)));
+                redis.apply(write).await.map_err(failed)?;
+            }
+            Ok(())
+        };
+        match tokio::spawn(both.in_current_span()).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(StoreError::Backend(Box::new(error))),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStore for Unit {
+    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        self.write(Write::InsertSession(Box::new(session.clone()))).await
+    }
+
+    async fn session_with_user(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<(Session, User)>, StoreError> {
+        let Some(session) = self.redis.session(id, now).await? else { return Ok(None) };
+        Ok(self.inner.users().find(session.user_id).await?.map(|user| (session, user)))
+    }
+
+    async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        self.redis.session(id, now).await
+    }
+
+    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.redis.sessions_of(user, now).await
+    }
+
+    async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
+        self.redis.rotate(rotation).await
+    }
+
+    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError> {
+        self.write(Write::SetSessionEpoch(id, epoch)).await
+    }
+
+    async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        self.redis.delete_session(user, id).await
+    }
+
+    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError> {
+        self.write(Write::DeleteSessions(user, except)).await
+    }
+
+    async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError> {
+        self.write(Write::PutOneTime(Box::new(token.clone()))).await
+    }
+
+    async fn find_one_time(
+        &mut self,
+        purpose: Purpose,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        self.redis.find_one_time(purpose, hash, now).await
+    }
+
+    async fn take_one_time(
+        &mut self,
+        purpose: Purpose,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        self.redis.take_one_time(purpose, hash, now).await
+    }
+
+    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
+        self.write(Write::DeleteOneTime(user, purpose)).await
+    }
+
+    /// Keys end by themselves, so there is nothing to remove.
+    async fn sweep(&mut self, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}

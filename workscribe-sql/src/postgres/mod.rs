@@ -1,0 +1,165 @@
+//! WorkScribe on Postgres, 15 or newer.
+//!
+//! [`PostgresStorage`] is the storage; [`Unit`] is one transaction, and what an embedder's hook asks for (`Unit::of`) to
+//! write its own rows in it.
+
+#[macro_use]
+mod dialect;
+#[path = "../stores/mod.rs"]
+mod stores;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, query, query_as};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_migrations::POSTGRES as MIGRATIONS;
+
+use crate::error::{migrate_error, store_error};
+use crate::{Database, Options};
+
+pub use stores::Unit;
+
+/// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
+/// round trip, and after the server's restart the dead ones are found here.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// A pool of connections to Postgres. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct PostgresStorage {
+    pool: PgPool,
+    migrated: Arc<AtomicBool>,
+}
+
+impl PostgresStorage {
+    /// Connects, and opens one connection at once so that a wrong address is known now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server does not answer; [`StoreError::Backend`] for a URL it cannot use.
+    pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let connect = with_limits(PgConnectOptions::from_str(url).map_err(refused)?, options);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|conn, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > TRUSTED_IDLE {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(connect)
+            .await
+            .map_err(refused)?;
+        Ok(Self::from_pool(pool))
+    }
+
+    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.
+    #[must_use]
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self { pool, migrated: Arc::default() }
+    }
+
+    /// The pool.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Applies the migrations that are missing. Many nodes may call it at once: one works, the others wait.
+    ///
+    /// # Errors
+    /// When the database refuses, or an applied migration was edited since.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // Taken out of the pool and closed at the end, because its settings and locks are the session's.
+        let mut conn = self.pool.acquire().await.map_err(refused)?.detach();
+        let outcome = migrate(&mut conn).await;
+        if let Err(error) = conn.close().await {
+            tracing::debug!(%error, "the connection of the migration was not closed in order");
+        }
+        outcome
+    }
+
+    /// The migrations that are missing, as `0001 foundation`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server does not answer.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.pool.acquire().await.map_err(refused)?;
+        stores::schema::pending(&mut conn, &MIGRATIONS).await
+    }
+}
+
+/// Sets what every connection of our own pool has, unless the URL says otherwise.
+fn with_limits(connect: PgConnectOptions, options: &Options) -> PgConnectOptions {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    let limits = [
+        ("statement_timeout", millis(options.statement_timeout)),
+        // What a process that hangs in a transaction keeps locked is free again after this.
+        ("idle_in_transaction_session_timeout", millis(options.statement_timeout * 6)),
+    ];
+    let given = connect.get_options().unwrap_or_default().to_owned();
+    // Above the number of statements in `stores/`, so that none is prepared twice on a connection.
+    let connect = connect.statement_cache_capacity(256);
+    let connect = connect.options(limits.into_iter().filter(|(name, _)| !given.contains(name)));
+    if connect.get_application_name().is_some() { connect } else { connect.application_name("workscribe") }
+}
+
+async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+    // A change of the schema may take longer than a request's statement.
+    for limit in ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"] {
+        query(limit).execute(&mut *conn).await.map_err(refused)?;
+    }
+    // Tried again and again instead of waited for: a waiting statement would hold a snapshot, for which an index that
+    // another node builds concurrently waits in turn. The lock ends with the connection.
+    let lock =
+        "SELECT pg_try_advisory_lock(hashtextextended('workscribe migrations in ' || current_schema(), 0))";
+    while !query_as::<_, (bool,)>(lock).fetch_one(&mut *conn).await.map_err(refused)?.0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    MIGRATIONS.run_direct(None, conn, false).await.map_err(|error| migrate_error(error, dialect::classify))
+}
+
+fn refused(error: sqlx::Error) -> StoreError {
+    store_error("connect", error, dialect::classify)
+}
+
+#[async_trait]
+impl Storage for PostgresStorage {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Unit::waiting(self.pool.clone(), true)))
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Unit::waiting(self.pool.clone(), false)))
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        stores::schema::readiness(&self.pool, &MIGRATIONS, &self.migrated).await
+    }
+}
+
+#[async_trait]
+impl Database for PostgresStorage {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Self::migrate(self).await
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        Self::pending_migrations(self).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

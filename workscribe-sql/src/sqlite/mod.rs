@@ -1,0 +1,215 @@
+//! WorkScribe on SQLite, for one machine.
+//!
+//! [`SqliteStorage`] has one connection that writes and a few that read (WAL mode: readers and the writer do not wait for
+//! each other). [`Unit`] is one transaction, and what an embedder's hook asks for (`Unit::of`) to write its own rows in it.
+
+#[macro_use]
+mod dialect;
+#[path = "../stores/mod.rs"]
+mod stores;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::query;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_migrations::SQLITE as MIGRATIONS;
+
+use crate::error::{migrate_error, store_error};
+use crate::{Database, Options};
+
+pub use stores::Unit;
+
+/// A SQLite file. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SqliteStorage {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    migrated: Arc<AtomicBool>,
+}
+
+impl SqliteStorage {
+    /// Opens the file of a URL such as `sqlite://workscribe.db`, and makes it when it is missing. `sqlite::memory:` gives a
+    /// database that ends with the storage, with one connection for everything.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened or another process keeps it locked.
+    pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let given = SqliteConnectOptions::from_str(url).map_err(refused)?;
+        let connect = given
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(options.statement_timeout)
+            // Above the number of statements in `stores/`, so that none is prepared twice on a connection.
+            .statement_cache_capacity(256)
+            // 2 MB a connection; the system's cache does the rest.
+            .pragma("cache_size", "-2000");
+        let write = connect
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            // With NORMAL, a power cut can lose commits that were acknowledged before it: in WAL mode only FULL syncs the
+            // log at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+            .synchronous(SqliteSynchronous::Full)
+            // After a burst of writes the log shrinks to this.
+            .pragma("journal_size_limit", "16777216")
+            .optimize_on_close(true, 400);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(options.acquire_timeout)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+        };
+        // One writer: statements that wait for it queue in the pool, in order, instead of polling the file's lock. Kept
+        // open, because a database in memory ends with its last connection.
+        let one = pool().max_connections(1).min_connections(1).idle_timeout(None);
+        let mut patience = Patience::new();
+        let writer = loop {
+            let outcome = one.clone().connect_with(write.clone()).await;
+            if let Some(outcome) = patience.judge(outcome).await {
+                break outcome?;
+            }
+        };
+        if is_in_memory(url) {
+            return Ok(Self::from_pool(writer));
+        }
+        // After the writer, which has made the file.
+        let readers = pool().max_connections(options.readers.max(1)).connect_lazy_with(
+            // A write that goes the wrong way is refused.
+            connect.pragma("query_only", "ON"),
+        );
+        Ok(Self { writer, readers, migrated: Arc::default() })
+    }
+
+    /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
+    /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self { writer: pool.clone(), readers: pool, migrated: Arc::default() }
+    }
+
+    /// The connections that read.
+    #[must_use]
+    pub const fn pool(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The connection that writes.
+    #[must_use]
+    pub const fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// Applies the migrations that are missing, all in one transaction that holds the write lock. Many processes may call it
+    /// at once: one works, the others wait.
+    ///
+    /// # Errors
+    /// When the database refuses, or an applied migration was edited since.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let mut patience = Patience::new();
+        let mut transaction = loop {
+            let outcome = self.writer.begin_with(dialect::BEGIN).await;
+            if let Some(outcome) = patience.judge(outcome).await {
+                break outcome?;
+            }
+        };
+        MIGRATIONS
+            .run_direct(None, &mut *transaction, false)
+            .await
+            .map_err(|error| migrate_error(error, dialect::classify))?;
+        transaction.commit().await.map_err(refused)?;
+        // Statistics for the planner. They only make it faster, so that a lock elsewhere is no matter.
+        if let Err(error) = query("PRAGMA optimize = 0x10002").execute(&self.writer).await {
+            tracing::debug!(%error, "the statistics were not brought up to date");
+        }
+        Ok(())
+    }
+
+    /// The migrations that are missing, as `0001 foundation`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file is locked.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let mut conn = self.readers.acquire().await.map_err(refused)?;
+        stores::schema::pending(&mut conn, &MIGRATIONS).await
+    }
+}
+
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
+/// How long to wait for a lock that another process holds: SQLite's own timeout covers neither the change to WAL mode nor a
+/// migration that takes long.
+struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    const fn new() -> Self {
+        Self { tries: 100 }
+    }
+
+    /// Takes the outcome of a try: `None` after a pause, when it is worth another.
+    async fn judge<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Option<Result<T, StoreError>> {
+        self.tries -= 1;
+        match outcome {
+            Err(error) if self.tries > 0 && is_locked(&error) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                None
+            }
+            outcome => Some(outcome.map_err(refused)),
+        }
+    }
+}
+
+/// `SQLITE_BUSY` or `SQLITE_LOCKED`, in any of their extended forms.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+fn refused(error: sqlx::Error) -> StoreError {
+    store_error("connect", error, dialect::classify)
+}
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Unit::waiting(self.writer.clone(), true)))
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Unit::waiting(self.readers.clone(), false)))
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        stores::schema::readiness(&self.readers, &MIGRATIONS, &self.migrated).await
+    }
+}
+
+#[async_trait]
+impl Database for SqliteStorage {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Self::migrate(self).await
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        Self::pending_migrations(self).await
+    }
+
+    async fn close(&self) {
+        // Readers first: the last connection to close, the writer's, clears the log away.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

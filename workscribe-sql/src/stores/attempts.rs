@@ -1,0 +1,73 @@
+use async_trait::async_trait;
+use sqlx::{query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::identity::{AttemptStore, TokenHash};
+
+use super::{Ts, Unit};
+
+#[async_trait]
+impl AttemptStore for Unit {
+    async fn blocked_until(
+        &mut self,
+        account: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let find = query_as::<_, (Ts,)>(
+            "SELECT blocked_until FROM ws_login_attempts WHERE account = $1 AND blocked_until > $2",
+        )
+        .bind(&account.0[..])
+        .bind(Ts(now));
+        Ok(self.optional("ws_login_attempts: blocked until", find).await?.map(|(until,)| until.0))
+    }
+
+    async fn record_failure(
+        &mut self,
+        account: &TokenHash,
+        now: Timestamp,
+        forget_before: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let upsert = query_as::<_, (i64,)>(
+            "INSERT INTO ws_login_attempts (account, failures, last_failed_at) VALUES ($1, 1, $2)
+             ON CONFLICT (account) DO UPDATE
+                SET failures = CASE WHEN ws_login_attempts.last_failed_at < $3 THEN 1
+                                    ELSE ws_login_attempts.failures + 1 END,
+                    last_failed_at = $2
+             RETURNING failures",
+        )
+        .bind(&account.0[..])
+        .bind(Ts(now))
+        .bind(Ts(forget_before));
+        let (failures,) = self.one("ws_login_attempts: record failure", upsert).await?;
+        Ok(u32::try_from(failures).unwrap_or(u32::MAX))
+    }
+
+    async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError> {
+        // Failures counted at once may block in another order than they were counted in: the longest block stays.
+        let upsert = query(
+            "INSERT INTO ws_login_attempts (account, failures, last_failed_at, blocked_until) VALUES ($1, 0, $2, $2)
+             ON CONFLICT (account) DO UPDATE
+                SET blocked_until = $2
+              WHERE ws_login_attempts.blocked_until IS NULL OR ws_login_attempts.blocked_until < $2",
+        )
+        .bind(&account.0[..])
+        .bind(Ts(until));
+        self.execute("ws_login_attempts: block", upsert).await?;
+        Ok(())
+    }
+
+    async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM ws_login_attempts WHERE account = $1").bind(&account.0[..]);
+        self.execute("ws_login_attempts: clear", delete).await?;
+        Ok(())
+    }
+
+    async fn sweep(&mut self, forget_before: Timestamp) -> Result<u64, StoreError> {
+        let delete = query(
+            "DELETE FROM ws_login_attempts
+              WHERE last_failed_at < $1 AND (blocked_until IS NULL OR blocked_until < $1)",
+        )
+        .bind(Ts(forget_before));
+        self.execute("ws_login_attempts: sweep", delete).await
+    }
+}

@@ -1,0 +1,110 @@
+use async_trait::async_trait;
+use sqlx::types::Json;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::clock::Timestamp;
+use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
+use workscribe_core::{Constraint, StoreError};
+
+use super::{Ts, Unit, corrupt, digest};
+
+const TABLE: &str = "ws_idempotency_keys";
+
+#[derive(FromRow)]
+struct TakenRow {
+    fingerprint: Vec<u8>,
+    status: Option<i64>,
+    body: Option<Json<serde_json::Value>>,
+}
+
+impl TryFrom<TakenRow> for Claim {
+    type Error = StoreError;
+
+    fn try_from(row: TakenRow) -> Result<Self, StoreError> {
+        let answer = match (row.status, row.body) {
+            (Some(status), Some(Json(body))) => {
+                let status =
+                    u16::try_from(status).map_err(|_| corrupt(TABLE, format!("status is {status}")))?;
+                Some(StoredAnswer { status, body })
+            }
+            _ => None,
+        };
+        Ok(Self::Taken { fingerprint: digest(TABLE, "fingerprint", row.fingerprint)?, answer })
+    }
+}
+
+#[async_trait]
+impl IdempotencyStore for Unit {
+    async fn claim(
+        &mut self,
+        key: &IdempotencyKey,
+        now: Timestamp,
+        stale_before: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        // The row may go between the two statements, when its claim is given back or it is swept: then it is free.
+        for _ in 0..3 {
+            let claim = query_as::<_, (i64,)>(
+                "INSERT INTO ws_idempotency_keys (scope, key, fingerprint, claimed_at, expires_at)
+                 VALUES ($1, $2, $3, $4, $6)
+                 ON CONFLICT (scope, key) DO UPDATE
+                    SET fingerprint = $3, claimed_at = $4, expires_at = $6, status = NULL, body = NULL
+                  WHERE ws_idempotency_keys.expires_at <= $4
+                     OR (ws_idempotency_keys.status IS NULL AND ws_idempotency_keys.claimed_at < $5)
+                 RETURNING CAST(1 AS bigint)",
+            )
+            .bind(&key.scope)
+            .bind(&key.key)
+            .bind(&key.fingerprint[..])
+            .bind(Ts(now))
+            .bind(Ts(stale_before))
+            .bind(Ts(expires_at));
+            if self.optional("ws_idempotency_keys: claim", claim).await?.is_some() {
+                return Ok(Claim::Fresh);
+            }
+            let find = query_as::<_, TakenRow>(
+                "SELECT fingerprint, status, body FROM ws_idempotency_keys WHERE scope = $1 AND key = $2",
+            )
+            .bind(&key.scope)
+            .bind(&key.key);
+            if let Some(taken) = self.optional("ws_idempotency_keys: find", find).await? {
+                return taken.try_into();
+            }
+        }
+        Err(StoreError::Unavailable("the key is claimed and given back all the time".into()))
+    }
+
+    async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {
+        // A claim that was taken over for being stale may have been answered by the other request. Refusing here rolls
+        // this one's work back, so that only one of the two is done.
+        let update = query(
+            "UPDATE ws_idempotency_keys SET status = $4, body = $5
+              WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
+        )
+        .bind(&key.scope)
+        .bind(&key.key)
+        .bind(&key.fingerprint[..])
+        .bind(i64::from(answer.status))
+        .bind(Json(&answer.body));
+        match self.execute("ws_idempotency_keys: finish", update).await? {
+            0 => Err(StoreError::Conflict { constraint: Constraint::Other }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError> {
+        let delete = query(
+            "DELETE FROM ws_idempotency_keys
+              WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
+        )
+        .bind(&key.scope)
+        .bind(&key.key)
+        .bind(&key.fingerprint[..]);
+        self.execute("ws_idempotency_keys: release", delete).await?;
+        Ok(())
+    }
+
+    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let delete = query("DELETE FROM ws_idempotency_keys WHERE expires_at <= $1").bind(Ts(now));
+        self.execute("ws_idempotency_keys: sweep", delete).await
+    }
+}

@@ -1,0 +1,202 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::InvitationId;
+use workscribe_core::identity::{Email, TokenHash};
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{
+    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, OrgScope, Slug,
+};
+
+use super::members::parse_role;
+use super::{Ts, Unit, before, corrupt, token_hash};
+
+const TABLE: &str = "ws_invitations";
+
+#[derive(FromRow)]
+struct InvitationRow {
+    org_id: Uuid,
+    id: Uuid,
+    email: String,
+    role: String,
+    status: String,
+    token_hash: Vec<u8>,
+    invited_by: Uuid,
+    expires_at: Ts,
+    version: i64,
+    created_at: Ts,
+}
+
+impl TryFrom<InvitationRow> for Invitation {
+    type Error = StoreError;
+
+    fn try_from(row: InvitationRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.into(),
+            org_id: row.org_id.into(),
+            email: Email::from_stored(row.email),
+            role: parse_role(TABLE, &row.role)?,
+            stored_status: InvitationStatus::parse(&row.status)
+                .ok_or_else(|| corrupt(TABLE, format!("status is {:?}", row.status)))?,
+            token_hash: token_hash(TABLE, row.token_hash)?,
+            invited_by: row.invited_by.into(),
+            expires_at: row.expires_at.0,
+            version: row.version,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct PreviewRow {
+    #[sqlx(flatten)]
+    invitation: InvitationRow,
+    org_name: String,
+    org_slug: String,
+    inviter_name: String,
+}
+
+#[async_trait]
+impl InvitationStore for Unit {
+    async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO ws_invitations (org_id, id, email, role, status, token_hash, invited_by, expires_at, version,
+                                         created_at)
+             VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8, $9)
+             ON CONFLICT (org_id, email) WHERE status = 'pending' DO UPDATE
+                SET id = excluded.id, role = excluded.role, token_hash = excluded.token_hash,
+                    invited_by = excluded.invited_by, expires_at = excluded.expires_at,
+                    version = excluded.version, created_at = excluded.created_at",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(invitation.id.as_uuid())
+        .bind(invitation.email.as_str())
+        .bind(invitation.role.as_str())
+        .bind(&invitation.token_hash.0[..])
+        .bind(invitation.invited_by.as_uuid())
+        .bind(Ts(invitation.expires_at))
+        .bind(invitation.version)
+        .bind(Ts(invitation.created_at));
+        self.execute("ws_invitations: put pending", upsert).await?;
+        Ok(())
+    }
+
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError> {
+        let (at, id) = before(page);
+        let list = query_as::<_, InvitationRow>(concat!(
+            "SELECT ",
+            invitation_columns!(""),
+            " FROM ws_invitations WHERE org_id = $1 AND (created_at, id) < ($2, $3)
+              ORDER BY created_at DESC, id DESC LIMIT $4"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(page.fetch());
+        self.all("ws_invitations: list", list).await?.into_iter().map(Invitation::try_from).collect()
+    }
+
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_invitations WHERE org_id = $1")
+            .bind(scope.org().as_uuid());
+        Ok(self.one("ws_invitations: count", count).await?.0)
+    }
+
+    async fn find(&mut self, scope: &OrgScope, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        let find = query_as::<_, InvitationRow>(concat!(
+            "SELECT ",
+            invitation_columns!(""),
+            " FROM ws_invitations WHERE org_id = $1 AND id = $2"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_invitations: find", find).await?.map(Invitation::try_from).transpose()
+    }
+
+    async fn renew(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        token_hash: &TokenHash,
+        expires_at: Timestamp,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let update = query_as::<_, InvitationRow>(concat!(
+            "UPDATE ws_invitations SET token_hash = $3, expires_at = $4, version = version + 1
+              WHERE org_id = $1 AND id = $2 AND status = 'pending'
+             RETURNING ",
+            invitation_columns!("")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid())
+        .bind(&token_hash.0[..])
+        .bind(Ts(expires_at));
+        self.optional("ws_invitations: renew", update).await?.map(Invitation::try_from).transpose()
+    }
+
+    async fn revoke(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE ws_invitations SET status = 'revoked', version = version + 1
+              WHERE org_id = $1 AND id = $2 AND status = 'pending' AND ($3 IS NULL OR version = $3)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid())
+        .bind(expected);
+        let revoked = self.execute("ws_invitations: revoke", update).await? > 0;
+        if !revoked {
+            let current = query_as(
+                "SELECT version FROM ws_invitations WHERE org_id = $1 AND id = $2 AND status = 'pending'",
+            )
+            .bind(scope.org().as_uuid())
+            .bind(id.as_uuid());
+            self.refuse_stale("ws_invitations: version", expected, current).await?;
+        }
+        Ok(revoked)
+    }
+
+    async fn find_by_token(
+        &mut self,
+        token_hash: &TokenHash,
+    ) -> Result<Option<InvitationPreview>, StoreError> {
+        let find = query_as::<_, PreviewRow>(concat!(
+            "SELECT ",
+            invitation_columns!("i."),
+            ", o.name AS org_name, o.slug AS org_slug, u.display_name AS inviter_name
+               FROM ws_invitations i
+               JOIN ws_organizations o ON o.id = i.org_id
+               JOIN ws_users u ON u.id = i.invited_by
+              WHERE i.token_hash = $1"
+        ))
+        .bind(&token_hash.0[..]);
+        let found = self.optional("ws_invitations: find by token", find).await?;
+        found
+            .map(|row| {
+                Ok(InvitationPreview {
+                    invitation: row.invitation.try_into()?,
+                    org_name: row.org_name,
+                    org_slug: Slug::from_stored(row.org_slug),
+                    inviter_name: row.inviter_name,
+                })
+            })
+            .transpose()
+    }
+
+    async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
+        let invitation = pass.invitation();
+        let update = query(
+            "UPDATE ws_invitations SET status = 'accepted', version = version + 1
+              WHERE org_id = $1 AND id = $2 AND token_hash = $3 AND status = 'pending' AND expires_at > $4",
+        )
+        .bind(invitation.org_id.as_uuid())
+        .bind(invitation.id.as_uuid())
+        .bind(&invitation.token_hash.0[..])
+        .bind(Ts(now));
+        Ok(self.execute("ws_invitations: accept", update).await? > 0)
+    }
+}

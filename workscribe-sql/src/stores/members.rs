@@ -1,0 +1,155 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::UserId;
+use workscribe_core::identity::Email;
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{InvitationPass, Member, MemberStore, OrgScope, Role};
+
+use super::{Ts, Unit, after, corrupt};
+
+#[derive(FromRow)]
+struct MemberRow {
+    user_id: Uuid,
+    email: String,
+    display_name: String,
+    avatar_url: Option<String>,
+    role: String,
+    version: i64,
+    joined_at: Ts,
+}
+
+impl TryFrom<MemberRow> for Member {
+    type Error = StoreError;
+
+    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: row.user_id.into(),
+            email: Email::from_stored(row.email),
+            display_name: row.display_name,
+            avatar_url: row.avatar_url,
+            role: parse_role("ws_members", &row.role)?,
+            version: row.version,
+            joined_at: row.joined_at.0,
+        })
+    }
+}
+
+pub(super) fn parse_role(table: &'static str, name: &str) -> Result<Role, StoreError> {
+    Role::parse(name).ok_or_else(|| corrupt(table, format!("role is {name:?}")))
+}
+
+#[async_trait]
+impl MemberStore for Unit {
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Member>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, MemberRow>(concat!(
+            member_select!(),
+            "WHERE m.org_id = $1 AND (m.joined_at, m.user_id) > ($2, $3) ORDER BY m.joined_at, m.user_id LIMIT $4"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(page.fetch());
+        self.all("ws_members: list", list).await?.into_iter().map(Member::try_from).collect()
+    }
+
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE org_id = $1")
+            .bind(scope.org().as_uuid());
+        Ok(self.one("ws_members: count", count).await?.0)
+    }
+
+    async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
+        let find =
+            query_as::<_, MemberRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND m.user_id = $2"))
+                .bind(scope.org().as_uuid())
+                .bind(user.as_uuid());
+        self.optional("ws_members: find", find).await?.map(Member::try_from).transpose()
+    }
+
+    async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
+        let find =
+            query_as::<_, MemberRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))
+                .bind(scope.org().as_uuid())
+                .bind(email.as_str());
+        self.optional("ws_members: find by email", find).await?.map(Member::try_from).transpose()
+    }
+
+    async fn count_owners(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+        let count =
+            query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE org_id = $1 AND role = 'owner'")
+                .bind(scope.org().as_uuid());
+        Ok(self.one("ws_members: count owners", count).await?.0)
+    }
+
+    async fn set_role(
+        &mut self,
+        scope: &OrgScope,
+        user: UserId,
+        role: Role,
+        expected: Option<i64>,
+    ) -> Result<Option<Member>, StoreError> {
+        let update = query(
+            "UPDATE ws_members SET role = $3, version = version + 1
+              WHERE org_id = $1 AND user_id = $2 AND ($4 IS NULL OR version = $4)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(user.as_uuid())
+        .bind(role.as_str())
+        .bind(expected);
+        if self.execute("ws_members: set role", update).await? == 0 {
+            self.refuse_stale_member(scope, user, expected).await?;
+            return Ok(None);
+        }
+        MemberStore::find(self, scope, user).await
+    }
+
+    async fn remove(
+        &mut self,
+        scope: &OrgScope,
+        user: UserId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let delete = query(
+            "DELETE FROM ws_members WHERE org_id = $1 AND user_id = $2 AND ($3 IS NULL OR version = $3)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(user.as_uuid())
+        .bind(expected);
+        let removed = self.execute("ws_members: remove", delete).await? > 0;
+        if !removed {
+            self.refuse_stale_member(scope, user, expected).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn join(&mut self, pass: &InvitationPass, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        let invitation = pass.invitation();
+        let insert = query(
+            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $2, $3, 1, $4)",
+        )
+        .bind(invitation.org_id.as_uuid())
+        .bind(user.as_uuid())
+        .bind(invitation.role.as_str())
+        .bind(Ts(now));
+        self.execute("ws_members: join", insert).await?;
+        Ok(())
+    }
+}
+
+impl Unit {
+    async fn refuse_stale_member(
+        &mut self,
+        scope: &OrgScope,
+        user: UserId,
+        expected: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let current = query_as("SELECT version FROM ws_members WHERE org_id = $1 AND user_id = $2")
+            .bind(scope.org().as_uuid())
+            .bind(user.as_uuid());
+        self.refuse_stale("ws_members: version", expected, current).await
+    }
+}

@@ -1,0 +1,173 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::UserId;
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug};
+
+use super::members::parse_role;
+use super::{Ts, Unit, after};
+
+#[derive(FromRow)]
+struct OrganizationRow {
+    id: Uuid,
+    name: String,
+    slug: String,
+    version: i64,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl From<OrganizationRow> for Organization {
+    fn from(row: OrganizationRow) -> Self {
+        Self {
+            id: row.id.into(),
+            name: row.name,
+            slug: Slug::from_stored(row.slug),
+            version: row.version,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct MembershipRow {
+    #[sqlx(flatten)]
+    organization: OrganizationRow,
+    role: String,
+}
+
+impl TryFrom<MembershipRow> for (Organization, Role) {
+    type Error = StoreError;
+
+    fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
+        Ok((row.organization.into(), parse_role("ws_members", &row.role)?))
+    }
+}
+
+#[async_trait]
+impl OrganizationStore for Unit {
+    async fn insert(&mut self, organization: &Organization, owner: UserId) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_organizations (id, name, slug, version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(organization.id.as_uuid())
+        .bind(&organization.name)
+        .bind(organization.slug.as_str())
+        .bind(organization.version)
+        .bind(Ts(organization.created_at))
+        .bind(Ts(organization.updated_at));
+        self.execute("ws_organizations: insert", insert).await?;
+        let owner = query(
+            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $2, 'owner', 1, $3)",
+        )
+        .bind(organization.id.as_uuid())
+        .bind(owner.as_uuid())
+        .bind(Ts(organization.created_at));
+        self.execute("ws_members: insert owner", owner).await?;
+        Ok(())
+    }
+
+    async fn membership(
+        &mut self,
+        slug: &Slug,
+        user: UserId,
+    ) -> Result<Option<(Organization, Role)>, StoreError> {
+        let find = query_as::<_, MembershipRow>(concat!(
+            "SELECT ",
+            organization_columns!("o."),
+            ", m.role FROM ws_organizations o JOIN ws_members m ON m.org_id = o.id
+              WHERE o.slug = $1 AND m.user_id = $2"
+        ))
+        .bind(slug.as_str())
+        .bind(user.as_uuid());
+        self.optional("ws_organizations: membership", find).await?.map(TryFrom::try_from).transpose()
+    }
+
+    async fn list_of(
+        &mut self,
+        user: UserId,
+        page: &PageRequest,
+    ) -> Result<Vec<(Organization, Role)>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, MembershipRow>(concat!(
+            "SELECT ",
+            organization_columns!("o."),
+            ", m.role FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
+              WHERE m.user_id = $1 AND (o.created_at, o.id) > ($2, $3)
+              ORDER BY o.created_at, o.id LIMIT $4"
+        ))
+        .bind(user.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(page.fetch());
+        self.all("ws_organizations: list of user", list).await?.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    async fn count_of(&mut self, user: UserId) -> Result<i64, StoreError> {
+        let count =
+            query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE user_id = $1").bind(user.as_uuid());
+        Ok(self.one("ws_members: count of user", count).await?.0)
+    }
+
+    async fn lock(&mut self, scope: &OrgScope) -> Result<(), StoreError> {
+        let lock =
+            query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))
+                .bind(scope.org().as_uuid());
+        self.optional("ws_organizations: lock", lock).await?;
+        Ok(())
+    }
+
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        change: &OrganizationChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Organization>, StoreError> {
+        let update = query_as::<_, OrganizationRow>(concat!(
+            "UPDATE ws_organizations
+                SET name = COALESCE($2, name), slug = COALESCE($3, slug), version = version + 1, updated_at = $4
+              WHERE id = $1 AND ($5 IS NULL OR version = $5)
+             RETURNING ",
+            organization_columns!("")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(&change.name)
+        .bind(change.slug.as_ref().map(Slug::as_str))
+        .bind(Ts(now))
+        .bind(expected);
+        let updated = self.optional("ws_organizations: update", update).await?;
+        if updated.is_none() {
+            self.refuse_stale_organization(scope, expected).await?;
+        }
+        Ok(updated.map(Organization::from))
+    }
+
+    async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError> {
+        let delete = query("DELETE FROM ws_organizations WHERE id = $1 AND ($2 IS NULL OR version = $2)")
+            .bind(scope.org().as_uuid())
+            .bind(expected);
+        let deleted = self.execute("ws_organizations: delete", delete).await? > 0;
+        if !deleted {
+            self.refuse_stale_organization(scope, expected).await?;
+        }
+        Ok(deleted)
+    }
+}
+
+impl Unit {
+    async fn refuse_stale_organization(
+        &mut self,
+        scope: &OrgScope,
+        expected: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let current =
+            query_as("SELECT version FROM ws_organizations WHERE id = $1").bind(scope.org().as_uuid());
+        self.refuse_stale("ws_organizations: version", expected, current).await
+    }
+}

@@ -1,0 +1,267 @@
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{SessionId, UserId};
+use workscribe_core::identity::{
+    Client, Email, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User,
+};
+
+use super::users::UserRow;
+use super::{Ts, Unit, corrupt, token_hash};
+
+#[derive(FromRow)]
+struct SessionRow {
+    session_id: Uuid,
+    session_user_id: Uuid,
+    session_epoch_then: i64,
+    refresh_hash: Vec<u8>,
+    session_created_at: Ts,
+    last_used_at: Ts,
+    expires_at: Ts,
+    ip: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        let ip = row.ip.map(|ip| ip.parse::<IpAddr>()).transpose();
+        Ok(Self {
+            id: row.session_id.into(),
+            user_id: row.session_user_id.into(),
+            epoch: row.session_epoch_then,
+            refresh_hash: token_hash("ws_sessions", row.refresh_hash)?,
+            created_at: row.session_created_at.0,
+            last_used_at: row.last_used_at.0,
+            expires_at: row.expires_at.0,
+            client: Client {
+                ip: ip.map_err(|_| corrupt("ws_sessions", "ip is not an address"))?,
+                user_agent: row.user_agent,
+            },
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct SessionWithUserRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    #[sqlx(flatten)]
+    user: UserRow,
+}
+
+#[derive(FromRow)]
+struct RotatedRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    repeats: i64,
+}
+
+#[derive(FromRow)]
+struct OneTimeRow {
+    id: Uuid,
+    token_hash: Vec<u8>,
+    purpose: String,
+    user_id: Uuid,
+    email: String,
+    expires_at: Ts,
+}
+
+impl TryFrom<OneTimeRow> for OneTimeToken {
+    type Error = StoreError;
+
+    fn try_from(row: OneTimeRow) -> Result<Self, StoreError> {
+        let purpose = [Purpose::ResetPassword, Purpose::VerifyEmail]
+            .into_iter()
+            .find(|purpose| purpose.as_str() == row.purpose)
+            .ok_or_else(|| corrupt("ws_one_time_tokens", format!("purpose is {:?}", row.purpose)))?;
+        Ok(Self {
+            id: row.id.into(),
+            hash: token_hash("ws_one_time_tokens", row.token_hash)?,
+            purpose,
+            user_id: row.user_id.into(),
+            email: Email::from_stored(row.email),
+            expires_at: row.expires_at.0,
+        })
+    }
+}
+
+#[async_trait]
+impl TokenStore for Unit {
+    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_sessions (id, user_id, epoch, refresh_hash, repeats, created_at, last_used_at, expires_at,
+                                      ip, user_agent)
+             VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9)",
+        )
+        .bind(session.id.as_uuid())
+        .bind(session.user_id.as_uuid())
+        .bind(session.epoch)
+        .bind(&session.refresh_hash.0[..])
+        .bind(Ts(session.created_at))
+        .bind(Ts(session.last_used_at))
+        .bind(Ts(session.expires_at))
+        .bind(session.client.ip.map(|ip| ip.to_string()))
+        .bind(&session.client.user_agent);
+        self.execute("ws_sessions: insert", insert).await?;
+        Ok(())
+    }
+
+    async fn session_with_user(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<(Session, User)>, StoreError> {
+        let find = query_as::<_, SessionWithUserRow>(concat!(
+            "SELECT ",
+            session_columns!("s."),
+            ", ",
+            user_columns!("u."),
+            " FROM ws_sessions s JOIN ws_users u ON u.id = s.user_id WHERE s.id = $1 AND s.expires_at > $2"
+        ))
+        .bind(id.as_uuid())
+        .bind(Ts(now));
+        let found = self.optional("ws_sessions: with user", find).await?;
+        found.map(|row| Ok((row.session.try_into()?, row.user.into()))).transpose()
+    }
+
+    async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        let find = query_as::<_, SessionRow>(concat!(
+            "SELECT ",
+            session_columns!(""),
+            " FROM ws_sessions WHERE id = $1 AND expires_at > $2"
+        ))
+        .bind(id.as_uuid())
+        .bind(Ts(now));
+        self.optional("ws_sessions: find", find).await?.map(Session::try_from).transpose()
+    }
+
+    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let list = query_as::<_, SessionRow>(concat!(
+            "SELECT ",
+            session_columns!(""),
+            " FROM ws_sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 100"
+        ))
+        .bind(user.as_uuid())
+        .bind(Ts(now));
+        self.all("ws_sessions: of user", list).await?.into_iter().map(Session::try_from).collect()
+    }
+
+    async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
+        // One statement, so that of many at once one swaps and the others see what it wrote. Each SET reads the row as it
+        // was, and on both branches the live token afterwards is the successor.
+        let update = query_as::<_, RotatedRow>(concat!(
+            "UPDATE ws_sessions
+                SET previous_hash = $2,
+                    rotated_at = CASE WHEN refresh_hash = $2 THEN $4 ELSE rotated_at END,
+                    repeats = CASE WHEN refresh_hash = $2 THEN 0 ELSE repeats + 1 END,
+                    refresh_hash = $3, last_used_at = $4, expires_at = $6
+              WHERE id = $1 AND expires_at > $4
+                AND (refresh_hash = $2 OR (previous_hash = $2 AND refresh_hash = $3 AND rotated_at > $5))
+             RETURNING ",
+            session_columns!(""),
+            ", repeats"
+        ))
+        .bind(rotation.session.as_uuid())
+        .bind(&rotation.presented.0[..])
+        .bind(&rotation.successor.0[..])
+        .bind(Ts(rotation.now))
+        .bind(Ts(rotation.grace_since))
+        .bind(Ts(rotation.expires_at));
+        let rotated = self.optional("ws_sessions: rotate", update).await?;
+        rotated
+            .map(|row| Ok(Rotated { session: row.session.try_into()?, repeated: row.repeats > 0 }))
+            .transpose()
+    }
+
+    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError> {
+        let update = query("UPDATE ws_sessions SET epoch = $2 WHERE id = $1").bind(id.as_uuid()).bind(epoch);
+        self.execute("ws_sessions: set epoch", update).await?;
+        Ok(())
+    }
+
+    async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let delete = query("DELETE FROM ws_sessions WHERE id = $1 AND user_id = $2")
+            .bind(id.as_uuid())
+            .bind(user.as_uuid());
+        Ok(self.execute("ws_sessions: delete", delete).await? > 0)
+    }
+
+    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM ws_sessions WHERE user_id = $1 AND ($2 IS NULL OR id <> $2)")
+            .bind(user.as_uuid())
+            .bind(except.map(|id| id.as_uuid()));
+        self.execute("ws_sessions: delete of user", delete).await?;
+        Ok(())
+    }
+
+    async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_one_time_tokens (id, token_hash, purpose, user_id, email, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(token.id.as_uuid())
+        .bind(&token.hash.0[..])
+        .bind(token.purpose.as_str())
+        .bind(token.user_id.as_uuid())
+        .bind(token.email.as_str())
+        .bind(Ts(token.expires_at));
+        self.execute("ws_one_time_tokens: put", insert).await?;
+        Ok(())
+    }
+
+    async fn find_one_time(
+        &mut self,
+        purpose: Purpose,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let find = query_as::<_, OneTimeRow>(concat!(
+            "SELECT ",
+            one_time_columns!(),
+            " FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"
+        ))
+        .bind(&hash.0[..])
+        .bind(purpose.as_str())
+        .bind(Ts(now));
+        self.optional("ws_one_time_tokens: find", find).await?.map(OneTimeToken::try_from).transpose()
+    }
+
+    async fn take_one_time(
+        &mut self,
+        purpose: Purpose,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<OneTimeToken>, StoreError> {
+        let take = query_as::<_, OneTimeRow>(concat!(
+            "DELETE FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
+             RETURNING ",
+            one_time_columns!()
+        ))
+        .bind(&hash.0[..])
+        .bind(purpose.as_str())
+        .bind(Ts(now));
+        self.optional("ws_one_time_tokens: take", take).await?.map(OneTimeToken::try_from).transpose()
+    }
+
+    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM ws_one_time_tokens WHERE user_id = $1 AND purpose = $2")
+            .bind(user.as_uuid())
+            .bind(purpose.as_str());
+        self.execute("ws_one_time_tokens: delete of user", delete).await?;
+        Ok(())
+    }
+
+    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let sessions = query("DELETE FROM ws_sessions WHERE expires_at <= $1").bind(Ts(now));
+        let tokens = query("DELETE FROM ws_one_time_tokens WHERE expires_at <= $1").bind(Ts(now));
+        let swept = self.execute("ws_sessions: sweep", sessions).await?;
+        Ok(swept + self.execute("ws_one_time_tokens: sweep", tokens).await?)
+    }
+}

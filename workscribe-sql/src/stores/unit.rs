@@ -1,0 +1,237 @@
+use std::any::Any;
+use std::fmt;
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::query::{Query, QueryAs};
+use sqlx::{Database, FromRow, Pool, Transaction};
+use workscribe_core::idempotency::IdempotencyStore;
+use workscribe_core::identity::{AttemptStore, TokenStore, UserStore};
+use workscribe_core::outbox::{JobStore, Outbox};
+use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+use workscribe_core::{StoreError, UnitOfWork};
+
+use super::{Conn, Db, dialect, misuse, store_error};
+use crate::error::Meaning;
+
+type Row = <Db as Database>::Row;
+type Arguments = <Db as Database>::Arguments;
+
+/// One piece of work on the database, and every store in one value.
+///
+/// It takes a connection at its first statement, so that what comes before (a look-up in Redis, say) holds none. After a
+/// failed statement it refuses to commit: Postgres would answer `COMMIT` with a silent rollback then.
+pub struct Unit {
+    state: State,
+    failed: bool,
+    pub(super) enqueued: bool,
+}
+
+enum State {
+    /// No statement was made yet.
+    Waiting { pool: Pool<Db>, transaction: bool },
+    /// Statements that each stand alone.
+    Plain(PoolConnection<Db>),
+    /// A transaction.
+    Transaction(Transaction<'static, Db>),
+}
+
+impl Unit {
+    pub(crate) fn waiting(pool: Pool<Db>, transaction: bool) -> Self {
+        Self { state: State::Waiting { pool, transaction }, failed: false, enqueued: false }
+    }
+
+    /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
+    #[must_use]
+    pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
+        Self { state: State::Transaction(transaction), failed: false, enqueued: false }
+    }
+
+    /// The transaction, begun if it was not, for the caller to go on with and to commit.
+    ///
+    /// # Errors
+    /// When a statement failed before, when the unit was made by `Storage::read`, or when no connection is to be had.
+    pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
+        self.connection().await?;
+        match self.state {
+            _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
+            State::Transaction(transaction) => Ok(transaction),
+            State::Plain(_) | State::Waiting { .. } => Err(misuse("unit", "this unit reads only")),
+        }
+    }
+
+    /// The connection, with the transaction open: for an embedder's own statements beside WorkScribe's.
+    ///
+    /// Whoever lets one of those statements fail must not commit the unit.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is to be had.
+    pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
+        if let State::Waiting { pool, transaction } = &self.state {
+            let opened = if *transaction {
+                begin(pool).await.map(State::Transaction)
+            } else {
+                pool.acquire().await.map(State::Plain)
+            };
+            self.state = self.note("begin", opened)?;
+        }
+        match &mut self.state {
+            State::Plain(connection) => Ok(connection),
+            State::Transaction(transaction) => Ok(transaction),
+            State::Waiting { .. } => Err(misuse("unit", "the unit was not opened")),
+        }
+    }
+
+    /// The unit of this database behind a `dyn UnitOfWork`, if it is one: what a hook asks for to write its own rows in the
+    /// same transaction.
+    pub fn of(uow: &mut dyn UnitOfWork) -> Option<&mut Self> {
+        uow.as_any_mut().downcast_mut()
+    }
+
+    /// Runs a statement and answers how many rows it touched. `name` stands in the log when it fails.
+    pub(super) async fn execute(
+        &mut self,
+        name: &'static str,
+        query: Query<'_, Db, Arguments>,
+    ) -> Result<u64, StoreError> {
+        let done = query.execute(self.connection().await?).await;
+        self.note(name, done).map(|done| done.rows_affected())
+    }
+
+    pub(super) async fn one<T>(
+        &mut self,
+        name: &'static str,
+        query: QueryAs<'_, Db, T, Arguments>,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, Row>,
+    {
+        let row = query.fetch_one(self.connection().await?).await;
+        self.note(name, row)
+    }
+
+    pub(super) async fn optional<T>(
+        &mut self,
+        name: &'static str,
+        query: QueryAs<'_, Db, T, Arguments>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, Row>,
+    {
+        let row = query.fetch_optional(self.connection().await?).await;
+        self.note(name, row)
+    }
+
+    pub(super) async fn all<T>(
+        &mut self,
+        name: &'static str,
+        query: QueryAs<'_, Db, T, Arguments>,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, Row>,
+    {
+        let rows = query.fetch_all(self.connection().await?).await;
+        self.note(name, rows)
+    }
+
+    /// For a write that found no row: an error if one was expected in a version, and the row is there in another.
+    pub(super) async fn refuse_stale(
+        &mut self,
+        name: &'static str,
+        expected: Option<i64>,
+        current: QueryAs<'_, Db, (i64,), Arguments>,
+    ) -> Result<(), StoreError> {
+        match expected {
+            Some(_) if self.optional(name, current).await?.is_some() => Err(StoreError::StaleVersion),
+            _ => Ok(()),
+        }
+    }
+
+    fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            self.failed = true;
+            store_error(name, error, dialect::classify)
+        })
+    }
+}
+
+/// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
+async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, sqlx::Error> {
+    let begun = pool.begin_with(dialect::BEGIN).await;
+    match &begun {
+        Err(sqlx::Error::Io(_)) => {}
+        Err(sqlx::Error::Database(error)) if dialect::classify(error.as_ref()) == Meaning::Unavailable => {}
+        _ => return begun,
+    }
+    pool.begin_with(dialect::BEGIN).await
+}
+
+#[async_trait]
+impl UnitOfWork for Unit {
+    fn users(&mut self) -> &mut dyn UserStore {
+        self
+    }
+
+    fn attempts(&mut self) -> &mut dyn AttemptStore {
+        self
+    }
+
+    fn tokens(&mut self) -> &mut dyn TokenStore {
+        self
+    }
+
+    fn organizations(&mut self) -> &mut dyn OrganizationStore {
+        self
+    }
+
+    fn members(&mut self) -> &mut dyn MemberStore {
+        self
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationStore {
+        self
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self
+    }
+
+    fn jobs(&mut self) -> &mut dyn JobStore {
+        self
+    }
+
+    fn has_enqueued(&self) -> bool {
+        self.enqueued
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(misuse("commit", "an earlier statement of this transaction failed"));
+        }
+        match self.state {
+            State::Waiting { .. } | State::Plain(_) => Ok(()),
+            State::Transaction(transaction) => {
+                transaction.commit().await.map_err(|error| store_error("commit", error, dialect::classify))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Waiting { .. } => "waiting",
+            State::Plain(_) => "plain",
+            State::Transaction(_) => "transaction",
+        };
+        f.debug_struct("Unit").field("state", &state).field("failed", &self.failed).finish_non_exhaustive()
+    }
+}

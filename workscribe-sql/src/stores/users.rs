@@ -1,0 +1,196 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::UserId;
+use workscribe_core::identity::{Credentials, Email, NewUser, ProfileChange, User, UserStore};
+
+use super::{Ts, Unit};
+
+#[derive(FromRow)]
+pub(super) struct UserRow {
+    id: Uuid,
+    email: String,
+    display_name: String,
+    avatar_url: Option<String>,
+    email_verified: bool,
+    disabled_at: Option<Ts>,
+    session_epoch: i64,
+    version: i64,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id.into(),
+            email: Email::from_stored(row.email),
+            display_name: row.display_name,
+            avatar_url: row.avatar_url,
+            email_verified: row.email_verified,
+            disabled_at: row.disabled_at.map(|at| at.0),
+            session_epoch: row.session_epoch,
+            version: row.version,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct CredentialsRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    password_hash: Option<String>,
+}
+
+impl From<CredentialsRow> for Credentials {
+    fn from(row: CredentialsRow) -> Self {
+        Self { user: row.user.into(), password_hash: row.password_hash }
+    }
+}
+
+#[async_trait]
+impl UserStore for Unit {
+    async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError> {
+        let insert = query_as::<_, UserRow>(concat!(
+            "INSERT INTO ws_users (id, email, display_name, password_hash, email_verified, session_epoch, version,
+                                   created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, 0, 1, $6, $6)
+             RETURNING ",
+            user_columns!("")
+        ))
+        .bind(user.id.as_uuid())
+        .bind(user.email.as_str())
+        .bind(&user.display_name)
+        .bind(&user.password_hash)
+        .bind(user.email_verified)
+        .bind(Ts(user.created_at));
+        Ok(self.one("ws_users: insert", insert).await?.into())
+    }
+
+    async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let find =
+            query_as::<_, UserRow>(concat!("SELECT ", user_columns!(""), " FROM ws_users WHERE id = $1"))
+                .bind(id.as_uuid());
+        Ok(self.optional("ws_users: find", find).await?.map(User::from))
+    }
+
+    async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        // Logins pass on what was typed, and Postgres refuses a text with a NUL instead of not finding it.
+        if email.as_str().contains('\0') {
+            return Ok(None);
+        }
+        let find = query_as::<_, CredentialsRow>(concat!(
+            "SELECT ",
+            user_columns!(""),
+            ", password_hash FROM ws_users WHERE email = $1"
+        ))
+        .bind(email.as_str());
+        Ok(self.optional("ws_users: credentials by email", find).await?.map(Credentials::from))
+    }
+
+    async fn credentials(&mut self, id: UserId) -> Result<Option<Credentials>, StoreError> {
+        let find = query_as::<_, CredentialsRow>(concat!(
+            "SELECT ",
+            user_columns!(""),
+            ", password_hash FROM ws_users WHERE id = $1"
+        ))
+        .bind(id.as_uuid());
+        Ok(self.optional("ws_users: credentials", find).await?.map(Credentials::from))
+    }
+
+    async fn update_profile(
+        &mut self,
+        id: UserId,
+        change: &ProfileChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        let update = query_as::<_, UserRow>(concat!(
+            "UPDATE ws_users
+                SET display_name = COALESCE($2, display_name),
+                    avatar_url = CASE WHEN $3 THEN $4 ELSE avatar_url END,
+                    version = version + 1, updated_at = $5
+              WHERE id = $1 AND ($6 IS NULL OR version = $6)
+             RETURNING ",
+            user_columns!("")
+        ))
+        .bind(id.as_uuid())
+        .bind(&change.display_name)
+        .bind(change.avatar_url.is_some())
+        .bind(change.avatar_url.clone().flatten())
+        .bind(Ts(now))
+        .bind(expected);
+        let updated = self.optional("ws_users: update profile", update).await?;
+        if updated.is_none() {
+            let current = query_as("SELECT version FROM ws_users WHERE id = $1").bind(id.as_uuid());
+            self.refuse_stale("ws_users: version", expected, current).await?;
+        }
+        Ok(updated.map(User::from))
+    }
+
+    async fn set_password(
+        &mut self,
+        id: UserId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        let update = query_as::<_, UserRow>(concat!(
+            "UPDATE ws_users
+                SET password_hash = $2, session_epoch = session_epoch + 1, version = version + 1, updated_at = $3
+              WHERE id = $1
+             RETURNING ",
+            user_columns!("")
+        ))
+        .bind(id.as_uuid())
+        .bind(hash)
+        .bind(Ts(now));
+        Ok(self.optional("ws_users: set password", update).await?.map(User::from))
+    }
+
+    async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+        let update = query("UPDATE ws_users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            .bind(id.as_uuid())
+            .bind(old)
+            .bind(new);
+        Ok(self.execute("ws_users: rehash", update).await? > 0)
+    }
+
+    async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE ws_users
+                SET version = CASE WHEN email_verified THEN version ELSE version + 1 END,
+                    updated_at = CASE WHEN email_verified THEN updated_at ELSE $3 END,
+                    email_verified = TRUE
+              WHERE id = $1 AND email = $2",
+        )
+        .bind(id.as_uuid())
+        .bind(email.as_str())
+        .bind(Ts(now));
+        Ok(self.execute("ws_users: set verified", update).await? > 0)
+    }
+
+    async fn set_disabled(
+        &mut self,
+        id: UserId,
+        disabled: bool,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        let update = query_as::<_, UserRow>(concat!(
+            "UPDATE ws_users
+                SET disabled_at = CASE WHEN $2 THEN $3 ELSE NULL END,
+                    session_epoch = session_epoch + CASE WHEN $2 THEN 1 ELSE 0 END,
+                    version = version + 1, updated_at = $3
+              WHERE id = $1
+             RETURNING ",
+            user_columns!("")
+        ))
+        .bind(id.as_uuid())
+        .bind(disabled)
+        .bind(Ts(now));
+        Ok(self.optional("ws_users: set disabled", update).await?.map(User::from))
+    }
+}

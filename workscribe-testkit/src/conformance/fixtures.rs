@@ -1,0 +1,326 @@
+//! What the cases begin with. Each case gets an empty storage.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use workscribe_core::clock::{Clock, Entropy, SystemEntropy, Timestamp};
+use workscribe_core::id::{Id, InvitationId, JobId, OrgId, SessionId, UserId};
+use workscribe_core::identity::{
+    Client, Email, NewUser, OneTimeToken, Purpose, Rotation, SecretKey, SecretRing, Session, TokenHash, User,
+};
+use workscribe_core::outbox::NewJob;
+use workscribe_core::page::{Page, PageRequest};
+use workscribe_core::ports::Secret;
+use workscribe_core::tenancy::{
+    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, Slug,
+};
+use workscribe_core::{Storage, WorkScribe};
+
+use crate::clock::FrozenClock;
+
+/// Runs one statement in a transaction of its own, commits, and gives its value.
+macro_rules! commit {
+    ($storage:expr, $uow:ident => $statement:expr) => {{
+        let mut $uow = $storage.begin().await.expect("a unit begins");
+        let value = $statement.await.expect("the statement runs");
+        $uow.commit().await.expect("the unit commits");
+        value
+    }};
+}
+
+/// Runs one statement in a transaction of its own, and gives its result; commits unless it is an error.
+macro_rules! attempt {
+    ($storage:expr, $uow:ident => $statement:expr) => {{
+        let mut $uow = $storage.begin().await.expect("a unit begins");
+        let result = $statement.await;
+        match result {
+            Ok(_) => $uow.commit().await.expect("the unit commits"),
+            Err(_) => drop($uow),
+        }
+        result
+    }};
+}
+
+/// Runs one statement without a transaction, and gives its value.
+macro_rules! read {
+    ($storage:expr, $uow:ident => $statement:expr) => {{
+        let mut $uow = $storage.read().await.expect("a unit for reading begins");
+        $statement.await.expect("the statement runs")
+    }};
+}
+
+/// Checks that a result is a broken rule of this name.
+macro_rules! assert_conflict {
+    ($result:expr, $constraint:ident) => {{
+        let result = $result;
+        assert!(
+            matches!(
+                result,
+                Err(workscribe_core::StoreError::Conflict {
+                    constraint: workscribe_core::Constraint::$constraint
+                })
+            ),
+            "expected a conflict with {}, got {result:?}",
+            stringify!($constraint)
+        );
+    }};
+}
+
+/// Checks that a result is a stale version.
+macro_rules! assert_stale {
+    ($result:expr) => {{
+        let result = $result;
+        assert!(
+            matches!(result, Err(workscribe_core::StoreError::StaleVersion)),
+            "expected a stale version, got {result:?}"
+        );
+    }};
+}
+
+pub(super) use {assert_conflict, assert_stale, attempt, commit, read};
+
+/// A name that a storage must give back as it was: four scripts, a combined character and one outside the first plane.
+pub(super) const UNICODE: &str = "Ада Λόβελεϊς 洛夫莱斯 Ame\u{301}lie 👩🏽‍💻 ''\"\\%_";
+
+/// A time: so many microseconds after one that is not a whole second.
+pub(super) fn at_micros(micros: i64) -> Timestamp {
+    FrozenClock::default().now() + TimeDelta::microseconds(micros)
+}
+
+/// A time: so many seconds after one that is not a whole second.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    at_micros(seconds * 1_000_000)
+}
+
+/// A fresh id. Its time part is fixed, so ids are in no order.
+pub(super) fn id<I: Id>() -> I {
+    let mut random = [0; 10];
+    SystemEntropy.fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(2_000_000_000_123, &random).into_uuid().into()
+}
+
+/// A fresh token.
+pub(super) fn token() -> String {
+    id::<SessionId>().to_string()
+}
+
+/// The hash of a fresh token.
+pub(super) fn hash() -> TokenHash {
+    TokenHash::of(&token())
+}
+
+pub(super) fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.com")).expect("the address is one")
+}
+
+pub(super) fn new_user(name: &str) -> NewUser {
+    NewUser {
+        id: id(),
+        email: email(name),
+        display_name: format!("The user {name}"),
+        password_hash: Some(format!("hash of {name}")),
+        email_verified: false,
+        created_at: at(0),
+    }
+}
+
+pub(super) async fn add_user(storage: &Arc<dyn Storage>, name: &str) -> User {
+    let new = new_user(name);
+    commit!(storage, uow => uow.users().insert(&new))
+}
+
+pub(super) fn new_session(user: &User) -> Session {
+    Session {
+        id: id(),
+        user_id: user.id,
+        epoch: user.session_epoch,
+        refresh_hash: hash(),
+        created_at: at(0),
+        last_used_at: at(0),
+        expires_at: at(1_000),
+        client: Client::default(),
+    }
+}
+
+pub(super) async fn add_session(storage: &Arc<dyn Storage>, user: &User) -> Session {
+    let session = new_session(user);
+    commit!(storage, uow => uow.tokens().insert_session(&session));
+    session
+}
+
+pub(super) async fn session(storage: &Arc<dyn Storage>, id: SessionId) -> Option<Session> {
+    read!(storage, uow => uow.tokens().session(id, at(0)))
+}
+
+/// A use of a refresh token, with a grace of 30 seconds and 1,000 seconds of life for the next.
+pub(super) fn rotation(
+    session: &Session,
+    presented: TokenHash,
+    successor: TokenHash,
+    seconds: i64,
+) -> Rotation {
+    Rotation {
+        session: session.id,
+        presented,
+        successor,
+        now: at(seconds),
+        grace_since: at(seconds - 30),
+        expires_at: at(seconds + 1_000),
+    }
+}
+
+pub(super) fn new_one_time(user: &User, purpose: Purpose) -> OneTimeToken {
+    OneTimeToken {
+        id: id(),
+        hash: hash(),
+        purpose,
+        user_id: user.id,
+        email: user.email.clone(),
+        expires_at: at(1_000),
+    }
+}
+
+pub(super) async fn add_one_time(storage: &Arc<dyn Storage>, user: &User, purpose: Purpose) -> OneTimeToken {
+    let token = new_one_time(user, purpose);
+    commit!(storage, uow => uow.tokens().put_one_time(&token));
+    token
+}
+
+pub(super) fn new_organization(slug: &str) -> Organization {
+    Organization {
+        id: id::<OrgId>(),
+        name: format!("The organization {slug}"),
+        slug: Slug::parse(slug).expect("the slug is one"),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) async fn add_organization(storage: &Arc<dyn Storage>, slug: &str, owner: UserId) -> Organization {
+    let organization = new_organization(slug);
+    commit!(storage, uow => uow.organizations().insert(&organization, owner));
+    organization
+}
+
+/// Goes through the door.
+pub(super) async fn enter(storage: &Arc<dyn Storage>, slug: &str, user: UserId) -> OrgScope {
+    let mut uow = storage.read().await.expect("a unit for reading begins");
+    OrgScope::enter(&mut *uow, slug, user).await.expect("the user is a member").0
+}
+
+/// An organization with its owner's scope; the owner's name is the slug.
+pub(super) async fn tenant(storage: &Arc<dyn Storage>, slug: &str) -> OrgScope {
+    let owner = add_user(storage, slug).await;
+    add_organization(storage, slug, owner.id).await;
+    enter(storage, slug, owner.id).await
+}
+
+/// An invitation to an address, and its token.
+pub(super) fn new_invitation(scope: &OrgScope, name: &str) -> (Invitation, String) {
+    let token = token();
+    let invitation = Invitation {
+        id: id::<InvitationId>(),
+        org_id: scope.org(),
+        email: email(name),
+        role: Role::Member,
+        stored_status: InvitationStatus::Pending,
+        token_hash: TokenHash::of(&token),
+        invited_by: scope.actor(),
+        expires_at: at(1_000),
+        version: 1,
+        created_at: at(0),
+    };
+    (invitation, token)
+}
+
+pub(super) async fn add_invitation(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    name: &str,
+) -> (Invitation, String) {
+    let (invitation, token) = new_invitation(scope, name);
+    commit!(storage, uow => uow.invitations().put_pending(scope, &invitation));
+    (invitation, token)
+}
+
+pub(super) async fn redeem(storage: &Arc<dyn Storage>, token: &str) -> InvitationPass {
+    let mut uow = storage.read().await.expect("a unit for reading begins");
+    InvitationPass::redeem(&mut *uow, token, at(0)).await.expect("the token is good")
+}
+
+/// Makes a user a member at a time.
+pub(super) async fn add_member(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    user: &User,
+    role: Role,
+    joined_at: Timestamp,
+) {
+    let (mut invitation, token) = new_invitation(scope, "unused");
+    invitation.email = user.email.clone();
+    let mut uow = storage.begin().await.expect("a unit begins");
+    uow.invitations().put_pending(scope, &invitation).await.expect("the invitation is put");
+    let pass = InvitationPass::redeem(&mut *uow, &token, at(0)).await.expect("the token is good");
+    assert!(uow.invitations().accept(&pass, joined_at).await.expect("the invitation is accepted"));
+    uow.members().join(&pass, user.id, joined_at).await.expect("the user joins");
+    if role != Role::Member {
+        uow.members().set_role(scope, user.id, role, None).await.expect("the role is given");
+    }
+    uow.commit().await.expect("the unit commits");
+}
+
+pub(super) fn new_job(kind: &'static str, run_at: Timestamp) -> NewJob {
+    NewJob {
+        id: id::<JobId>(),
+        kind: kind.into(),
+        payload: serde_json::json!({ "name": UNICODE, "none": null, "numbers": [1, -2, 0.5] }),
+        run_at,
+        max_attempts: 3,
+        created_at: at(0),
+    }
+}
+
+pub(super) async fn add_job(storage: &Arc<dyn Storage>, kind: &'static str, run_at: Timestamp) -> JobId {
+    let job = new_job(kind, run_at);
+    commit!(storage, uow => uow.outbox().enqueue(&job));
+    job.id
+}
+
+/// A page of so many items, after a cursor.
+pub(super) fn page(limit: i64, cursor: Option<&str>) -> PageRequest {
+    PageRequest::new(Some(limit), cursor, false).expect("the page is one")
+}
+
+/// The application on this storage, at a fixed time.
+pub(super) fn app(storage: &Arc<dyn Storage>, clock: &FrozenClock) -> WorkScribe {
+    let key =
+        SecretKey::new(&Secret::new("a key for tests, of 32 bytes or more")).expect("it is long enough");
+    WorkScribe::builder(Arc::clone(storage), SecretRing::new(key, Vec::new()))
+        .clock(Arc::new(clock.clone()))
+        .build()
+}
+
+/// Runs as many tasks at once, and gives their values.
+pub(super) async fn all_at_once<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: tokio::task::JoinSet<T> = (0..count).map(task).collect();
+    tasks.join_all().await
+}
+
+/// Reads every page of a list, from the first to the last.
+pub(super) async fn all_pages<T>(limit: i64, mut read: impl AsyncFnMut(PageRequest) -> Page<T>) -> Vec<T> {
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = read(page(limit, cursor.as_deref())).await;
+        assert!(page.items.len() <= limit as usize, "a page is no larger than asked for");
+        seen.extend(page.items);
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return seen,
+        }
+    }
+}

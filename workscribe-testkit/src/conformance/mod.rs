@@ -1,0 +1,354 @@
+//! What every adapter has to keep: one case a sentence, run on each of them.
+//!
+//! | macro | for |
+//! |---|---|
+//! | [`conformance!`](crate::conformance!) | a [`Storage`](workscribe_core::Storage): every case but those of limiters |
+//! | [`token_store_conformance!`](crate::token_store_conformance!) | a storage whose `tokens()` is of another kind than the rest |
+//! | [`rate_limiter_conformance!`](crate::rate_limiter_conformance!) | a [`RateLimiter`](workscribe_core::ports::RateLimiter) |
+//!
+//! Each case gets what the factory makes, which must be empty, and panics where the adapter does otherwise.
+//!
+//! # How to add a case
+//!
+//! 1. A `pub async fn` in the file of its area. Its name is a sentence that says what holds, so it has no comment.
+//! 2. Its name in the list below. A test of this module fails until it is there.
+//!
+//! Times come from `at(seconds)`; what a case needs comes from `fixtures.rs`; `commit!`, `attempt!` and `read!` run one
+//! statement in a unit of its own. After an error drop the unit: on some databases it takes no more statements.
+//! Between writing and reading tokens commit: a token store may write at the commit alone.
+#![expect(missing_docs, reason = "the name of a case is the sentence that says what it checks")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a case panics where an adapter does otherwise than it must"
+)]
+
+pub mod attempts;
+mod fixtures;
+pub mod idempotency;
+pub mod invitations;
+pub mod isolation;
+pub mod jobs;
+pub mod limiter;
+pub mod members;
+pub mod one_time;
+pub mod organizations;
+pub mod races;
+pub mod rotation;
+pub mod sessions;
+pub mod units;
+pub mod users;
+
+/// What nearly every file of cases names.
+mod prelude {
+    pub(super) use std::collections::BTreeSet;
+    pub(super) use std::sync::Arc;
+    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(super) use std::time::Duration;
+
+    pub(super) use workscribe_core::clock::{Clock, Timestamp};
+    pub(super) use workscribe_core::id::{InvitationId, JobId, UserId};
+    pub(super) use workscribe_core::idempotency::{Claim, IdempotencyKey, StoredAnswer};
+    pub(super) use workscribe_core::identity::{
+        Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotated, Rotation, Session, TokenHash,
+        User,
+    };
+    pub(super) use workscribe_core::outbox::{ClaimedJob, NewJob};
+    pub(super) use workscribe_core::page::{Cursor, PageRequest};
+    pub(super) use workscribe_core::tenancy::{
+        Invitation, InvitationPass, InvitationStatus, Member, OrgScope, Organization, OrganizationChange,
+        Role, Slug,
+    };
+    pub(super) use workscribe_core::{Storage, WorkScribe};
+
+    pub(super) use crate::clock::FrozenClock;
+}
+
+/// Runs every case of storages, one test each, in a module of this name.
+///
+/// The factory is an async function, or a closure that gives a future, without arguments. It answers an empty
+/// `Arc<dyn Storage>` and a value that is kept until the case has ended, such as a guard that drops the database.
+/// The crate that uses it needs `tokio` with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! conformance {
+    ($module:ident, $factory:expr) => {
+        mod $module {
+            $crate::__storage_cases! { $factory }
+            $crate::__token_cases! { $factory }
+        }
+    };
+}
+
+/// Runs the cases that concern the token store alone, on a storage whose `tokens()` is of another kind than the rest.
+/// The factory is as for [`conformance!`](crate::conformance!).
+#[macro_export]
+macro_rules! token_store_conformance {
+    ($module:ident, $factory:expr) => {
+        mod $module {
+            $crate::__token_cases! { $factory }
+        }
+    };
+}
+
+/// Runs every case of limiters. The factory answers an `Arc<dyn RateLimiter>` and a value that is kept until the case
+/// has ended.
+#[macro_export]
+macro_rules! rate_limiter_conformance {
+    ($module:ident, $factory:expr) => {
+        mod $module {
+            $crate::__limiter_cases! { $factory }
+        }
+    };
+}
+
+/// Makes a module for each area and a test for each case. The factory is named from two modules further out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cases {
+    ($factory:expr; $($area:ident, $tests:ident: $($case:ident)+;)+) => {$(
+        mod $tests {
+            use super::super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    let (subject, _guard) = ($factory)().await;
+                    $crate::conformance::$area::$case(subject).await;
+                }
+            )+
+        }
+    )+};
+}
+
+/// The list of the cases of storages, but for those of the token store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __storage_cases {
+    ($factory:expr) => {
+        $crate::__cases! {
+            $factory;
+            users, users:
+                a_user_is_found_as_they_were_stored
+                a_user_without_a_password_has_no_hash
+                nobody_is_found_under_an_unknown_id_or_address
+                changes_of_an_unknown_user_find_nobody
+                an_address_belongs_to_one_user
+                an_id_belongs_to_one_user
+                a_profile_change_leaves_alone_what_it_does_not_name
+                a_profile_change_of_another_version_is_stale
+                a_new_password_begins_a_new_session_epoch
+                a_rehash_keeps_the_epoch_and_needs_the_old_hash
+                an_address_is_verified_only_if_it_still_is_the_users
+                disabling_begins_a_new_epoch_and_enabling_does_not_bring_the_old_one_back
+                stored_times_keep_their_microseconds
+            ;
+            attempts, attempts:
+                failures_are_counted_by_account
+                failures_from_before_the_time_to_forget_do_not_count
+                a_block_lasts_until_its_end
+                clearing_forgets_failures_and_block
+                a_sweep_removes_forgotten_failures_only
+            ;
+            organizations, organizations:
+                an_organization_is_found_by_its_first_owner_as_it_was_stored
+                the_door_is_shut_to_outsiders_and_former_members
+                a_slug_belongs_to_one_organization
+                an_organization_needs_an_owner_who_is_there
+                organizations_are_listed_by_age_page_by_page
+                the_list_shows_ones_role_in_each_organization
+                an_organization_changes_in_what_is_named_only
+                a_change_or_removal_of_another_version_is_stale
+                an_organization_goes_with_all_that_belongs_to_it
+                what_is_gone_is_neither_changed_nor_removed_nor_stale
+                the_lock_is_held_until_the_end_of_the_transaction
+            ;
+            members, members:
+                a_member_joins_as_what_the_invitation_says
+                a_member_shows_the_users_profile_as_it_is_now
+                an_outsider_is_no_member
+                a_user_joins_an_organization_once
+                nobody_cannot_join
+                members_are_listed_by_time_of_joining_page_by_page
+                those_who_join_and_leave_between_pages_shift_nobody
+                a_role_changes_with_its_version
+                a_member_is_removed_with_the_expected_version
+                owners_are_counted_apart
+            ;
+            invitations, invitations:
+                an_invitation_is_found_as_it_was_stored
+                the_bearer_of_a_token_sees_the_organization_and_the_inviter
+                an_invitation_outlives_the_membership_of_the_inviter
+                a_second_invitation_to_an_address_takes_the_place_of_the_pending_one
+                accepted_and_revoked_invitations_stay_beside_a_new_one
+                two_organizations_invite_one_address_independently
+                invitations_are_listed_newest_first_page_by_page
+                newer_invitations_between_pages_shift_none
+                a_renewed_invitation_has_a_new_token_and_time
+                an_expired_invitation_can_be_renewed_and_replaced
+                a_revoked_invitation_is_not_pending_any_more
+                an_invitation_is_accepted_once
+                the_pass_of_a_replaced_invitation_has_ended
+                an_invitation_comes_from_somebody_who_is_there
+            ;
+            isolation, isolation:
+                a_scope_neither_sees_nor_changes_another_organizations_rows
+                an_invitation_that_names_another_organization_does_not_reach_it
+                a_removal_leaves_the_other_organization_whole
+                a_pass_leads_into_its_own_organization_only
+            ;
+            jobs, jobs:
+                a_job_is_claimed_as_it_was_enqueued
+                a_payload_of_a_megabyte_comes_back_whole
+                an_id_belongs_to_one_job
+                a_job_is_not_claimed_before_its_time
+                only_the_kinds_asked_for_are_claimed
+                jobs_are_claimed_in_the_order_of_their_time_and_id
+                a_job_whose_lease_ran_out_goes_to_another_worker
+                a_lease_that_ran_out_may_still_be_kept_if_nobody_took_the_job
+                a_finished_job_hears_no_further_word
+                a_job_that_is_not_claimed_hears_no_word
+                a_job_given_back_is_claimed_again_at_its_new_time
+                a_job_given_back_takes_its_place_by_its_new_time
+                the_next_due_time_is_that_of_the_kinds_asked_for
+                a_sweep_removes_finished_jobs_of_before_the_given_times
+                a_claim_that_is_rolled_back_leaves_the_job_to_others
+                eight_workers_claim_each_of_two_hundred_jobs_once
+            ;
+            idempotency, idempotency:
+                a_key_is_claimed_once_and_then_shows_its_answer
+                an_answer_may_be_empty_or_large
+                a_key_is_told_apart_by_its_scope
+                another_request_sees_the_fingerprint_of_the_first
+                a_claim_of_a_dead_process_is_taken_over
+                an_expired_key_is_free_again
+                a_released_key_is_free_again
+                a_sweep_removes_expired_keys_only
+                an_answer_that_is_rolled_back_leaves_the_claim
+                of_many_claims_at_once_one_is_fresh
+            ;
+            units, units:
+                a_storage_that_is_well_is_ready
+                a_job_goes_with_a_rollback_and_comes_with_the_commit
+                a_unit_knows_whether_a_job_was_enqueued
+                one_transaction_spans_every_store
+                what_is_not_committed_is_seen_by_no_other_unit
+                a_unit_for_reading_sees_what_is_committed_when_a_statement_runs
+                a_dropped_unit_leaves_its_locks_behind
+                a_unit_that_broke_a_rule_leaves_nothing
+                a_unit_that_did_nothing_commits
+                a_sweep_of_the_application_removes_what_has_ended
+            ;
+            races, races:
+                of_fifty_users_with_one_address_one_is_added
+                of_fifty_organizations_with_one_slug_one_is_added
+                of_twenty_renamings_to_one_slug_one_succeeds
+                of_twenty_changes_of_one_version_one_succeeds
+                every_failure_of_many_at_once_is_counted
+                of_twenty_joins_of_one_user_one_succeeds
+                an_invitation_accepted_by_twenty_at_once_lets_one_in
+                thirty_invitations_of_one_address_at_once_leave_one_pending
+                the_last_owner_stays_whatever_two_owners_do_at_once
+            ;
+            sessions, sessions_kept_by_the_storage:
+                a_sweep_removes_expired_sessions_and_tokens_and_counts_them
+                a_session_or_token_of_nobody_is_refused
+            ;
+        }
+    };
+}
+
+/// The list of the cases of the token store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __token_cases {
+    ($factory:expr) => {
+        $crate::__cases! {
+            $factory;
+            sessions, sessions:
+                a_session_is_found_as_it_was_stored
+                a_session_comes_with_its_user_as_they_are_now
+                an_unknown_session_is_not_found
+                a_session_ends_at_the_very_moment_it_expires
+                the_sessions_of_a_user_are_listed_newest_first
+                no_more_than_the_100_newest_sessions_are_listed
+                a_session_moves_into_a_new_epoch
+                a_user_ends_their_own_sessions_only
+                all_sessions_of_a_user_end_but_the_one_to_keep
+                an_ended_session_cannot_be_refreshed
+                what_a_dropped_unit_did_to_sessions_and_tokens_did_not_happen
+                a_sweep_leaves_live_sessions_and_tokens
+            ;
+            rotation, rotation:
+                a_live_token_is_swapped_for_its_successor
+                a_chain_of_swaps_keeps_one_session_alive
+                a_token_repeated_within_the_grace_gets_the_same_successor
+                the_grace_ends_at_its_very_end_and_repeats_do_not_prolong_it
+                a_used_successor_ends_the_grace_of_the_token_before_it
+                a_repeat_that_names_another_successor_is_refused
+                an_unknown_token_or_session_swaps_nothing
+                an_expired_session_is_not_swapped_back_to_life
+                a_token_that_follows_itself_stays_good
+                a_hundred_uses_of_one_token_at_once_leave_one_live_branch
+                of_many_successors_offered_at_once_one_is_taken
+                a_hundred_refreshes_at_once_through_the_service_give_one_token
+            ;
+            one_time, one_time:
+                a_token_is_found_as_it_was_stored_and_taken_once
+                a_token_is_good_for_its_own_purpose_only
+                a_token_ends_at_the_very_moment_it_expires
+                a_token_put_again_is_left_as_it_is
+                a_users_tokens_of_one_purpose_are_removed_and_no_others
+                of_a_hundred_takers_at_once_one_gets_the_token
+            ;
+        }
+    };
+}
+
+/// The list of the cases of limiters.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __limiter_cases {
+    ($factory:expr) => {
+        $crate::__cases! {
+            $factory;
+            limiter, limiter:
+                the_limit_is_free_at_once_and_then_refused_with_a_time_to_wait
+                after_the_time_to_wait_the_next_may_go_on
+                after_the_window_the_whole_limit_is_free_again
+                keys_and_rules_are_limited_apart
+                a_clock_that_goes_back_gives_nothing_away
+                of_a_hundred_at_once_the_limit_goes_through
+            ;
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_is_in_the_list() {
+        let sources = [
+            include_str!("attempts.rs"),
+            include_str!("idempotency.rs"),
+            include_str!("invitations.rs"),
+            include_str!("isolation.rs"),
+            include_str!("jobs.rs"),
+            include_str!("limiter.rs"),
+            include_str!("members.rs"),
+            include_str!("one_time.rs"),
+            include_str!("organizations.rs"),
+            include_str!("races.rs"),
+            include_str!("rotation.rs"),
+            include_str!("sessions.rs"),
+            include_str!("units.rs"),
+            include_str!("users.rs"),
+        ];
+        let list: Vec<&str> =
+            include_str!("mod.rs").split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let cases = sources
+            .iter()
+            .flat_map(|source| source.split("\npub async fn ").skip(1))
+            .filter_map(|rest| rest.split('(').next());
+        let missing: Vec<&str> = cases.filter(|case| !list.contains(case)).collect();
+        assert!(missing.is_empty(), "add to the list: {missing:?}");
+    }
+}

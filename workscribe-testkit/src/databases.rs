@@ -1,0 +1,115 @@
+//! Empty, migrated databases for tests: a SQLite file in a temporary directory, and a schema of its own on a Postgres server.
+//! Each goes when its [`TestDatabase`] is dropped.
+
+#![expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tempfile::TempDir;
+use workscribe_core::Storage;
+use workscribe_core::clock::{Entropy as _, SystemEntropy};
+use workscribe_sql::{Database, Options};
+
+/// Names the Postgres server for tests, with a database on it in which schemas may be made.
+pub const POSTGRES_URL: &str = "WORKSCRIBE_TEST_POSTGRES_URL";
+
+/// A database that belongs to one test.
+pub struct TestDatabase {
+    /// The storage on it.
+    pub storage: Arc<dyn Storage>,
+    /// The same, with what a host does to it.
+    pub database: Arc<dyn Database>,
+    /// What another storage, or another process, opens the same data with.
+    pub url: String,
+    _keep: Keep,
+}
+
+/// What removes the data when it is dropped.
+enum Keep {
+    Directory { _directory: TempDir },
+    Schema { _schema: Schema },
+}
+
+impl TestDatabase {
+    async fn open(url: String, keep: Keep) -> Self {
+        let database = workscribe_sql::connect(&url, &options()).await.expect("the database opens");
+        database.migrate().await.expect("the migrations apply");
+        Self { storage: database.storage(), database, url, _keep: keep }
+    }
+}
+
+/// Few connections, so that many tests can run at once, and patience on a busy machine.
+#[must_use]
+pub fn options() -> Options {
+    Options { max_connections: 6, acquire_timeout: Duration::from_secs(20), ..Options::default() }
+}
+
+/// An empty SQLite database.
+///
+/// # Panics
+/// When no temporary directory can be made.
+pub async fn sqlite() -> TestDatabase {
+    let directory = tempfile::tempdir().expect("a temporary directory is made");
+    let url = format!("sqlite://{}", directory.path().join("workscribe.db").display());
+    TestDatabase::open(url, Keep::Directory { _directory: directory }).await
+}
+
+/// An empty schema on the server that `WORKSCRIBE_TEST_POSTGRES_URL` names.
+///
+/// # Panics
+/// When the variable is not set, or the server does not answer.
+pub async fn postgres() -> TestDatabase {
+    let schema = Schema::new().await;
+    TestDatabase::open(schema.url.clone(), Keep::Schema { _schema: schema }).await
+}
+
+/// A Postgres schema with a name that no other test has, dropped with this value.
+pub struct Schema {
+    /// The schema's name.
+    pub name: String,
+    /// The server's URL, with this schema as the place where tables are made and looked for.
+    pub url: String,
+    server: String,
+}
+
+impl Schema {
+    /// Makes an empty schema, without tables.
+    ///
+    /// # Panics
+    /// When `WORKSCRIBE_TEST_POSTGRES_URL` is not set, or the server does not answer.
+    pub async fn new() -> Self {
+        let server = std::env::var(POSTGRES_URL)
+            .expect("WORKSCRIBE_TEST_POSTGRES_URL names a Postgres database for tests, such as postgres://postgres@127.0.0.1/test");
+        let mut random = [0; 8];
+        SystemEntropy.fill(&mut random);
+        let name = random.iter().fold("ws_test_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        run(&server, format!("CREATE SCHEMA {name}")).await.expect("the Postgres server for tests answers");
+        let separator = if server.contains('?') { '&' } else { '?' };
+        let url = format!("{server}{separator}options=-c%20search_path%3D{name}");
+        Self { name, url, server }
+    }
+}
+
+async fn run(server: &str, statement: String) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(server).await?;
+    // A transaction that a test left open must not hold up the next.
+    connection.execute("SET lock_timeout = '5s'; SET client_min_messages = warning").await?;
+    connection.execute(AssertSqlSafe(statement)).await?;
+    connection.close().await
+}
+
+impl Drop for Schema {
+    /// Waits for the schema to go, on a thread with a runtime of its own, since `drop` is not asynchronous.
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(run(&server, format!("DROP SCHEMA {name} CASCADE"))).ok()
+        });
+        // What cannot be removed now stays behind in the database for tests; no test fails for it.
+        let _ = removal.join();
+    }
+}

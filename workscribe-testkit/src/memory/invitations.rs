@@ -1,0 +1,135 @@
+//! Invitations into an organization.
+
+use async_trait::async_trait;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{InvitationId, OrgId};
+use workscribe_core::identity::TokenHash;
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{
+    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, OrgScope,
+};
+use workscribe_core::{Constraint, StoreError};
+
+use super::{MemoryUnit, Tables, conflict, expect_version, page_of};
+
+impl Tables {
+    fn pending_mut(&mut self, org: OrgId, id: InvitationId) -> Option<&mut Invitation> {
+        self.invitations
+            .get_mut(&(org, id))
+            .filter(|invitation| invitation.stored_status == InvitationStatus::Pending)
+    }
+
+    fn invitations_of(&self, org: OrgId) -> impl Iterator<Item = &Invitation> {
+        self.invitations.values().filter(move |invitation| invitation.org_id == org)
+    }
+}
+
+#[async_trait]
+impl InvitationStore for MemoryUnit {
+    async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> Result<(), StoreError> {
+        let org = scope.org();
+        self.change(|tables| {
+            if !tables.organizations.contains_key(&org) || !tables.users.contains_key(&invitation.invited_by)
+            {
+                return Err(conflict(Constraint::Reference));
+            }
+            if tables.invitations.contains_key(&(org, invitation.id)) {
+                return Err(conflict(Constraint::Other));
+            }
+            tables.invitations.retain(|_, other| {
+                other.org_id != org
+                    || other.email != invitation.email
+                    || other.stored_status != InvitationStatus::Pending
+            });
+            let stored =
+                Invitation { org_id: org, stored_status: InvitationStatus::Pending, ..invitation.clone() };
+            tables.invitations.insert((org, invitation.id), stored);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError> {
+        self.view(|tables| {
+            page_of(tables.invitations_of(scope.org()).cloned(), page, true, |invitation| {
+                (invitation.created_at, invitation.id.into())
+            })
+        })
+        .await
+    }
+
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+        self.view(|tables| tables.invitations_of(scope.org()).count() as i64).await
+    }
+
+    async fn find(&mut self, scope: &OrgScope, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+        self.view(|tables| tables.invitations.get(&(scope.org(), id)).cloned()).await
+    }
+
+    async fn renew(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        token_hash: &TokenHash,
+        expires_at: Timestamp,
+    ) -> Result<Option<Invitation>, StoreError> {
+        self.change(|tables| {
+            Ok(tables.pending_mut(scope.org(), id).map(|invitation| {
+                invitation.token_hash = *token_hash;
+                invitation.expires_at = expires_at;
+                invitation.version += 1;
+                invitation.clone()
+            }))
+        })
+        .await
+    }
+
+    async fn revoke(
+        &mut self,
+        scope: &OrgScope,
+        id: InvitationId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        self.change(|tables| {
+            let Some(invitation) = tables.pending_mut(scope.org(), id) else { return Ok(false) };
+            expect_version(expected, invitation.version)?;
+            invitation.stored_status = InvitationStatus::Revoked;
+            invitation.version += 1;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn find_by_token(
+        &mut self,
+        token_hash: &TokenHash,
+    ) -> Result<Option<InvitationPreview>, StoreError> {
+        self.view(|tables| {
+            let invitation =
+                tables.invitations.values().find(|invitation| invitation.token_hash == *token_hash)?;
+            let organization = tables.organizations.get(&invitation.org_id)?;
+            let inviter = tables.users.get(&invitation.invited_by)?;
+            Some(InvitationPreview {
+                invitation: invitation.clone(),
+                org_name: organization.name.clone(),
+                org_slug: organization.slug.clone(),
+                inviter_name: inviter.user.display_name.clone(),
+            })
+        })
+        .await
+    }
+
+    async fn accept(&mut self, pass: &InvitationPass, _now: Timestamp) -> Result<bool, StoreError> {
+        let redeemed = pass.invitation();
+        self.change(|tables| {
+            let pending = tables
+                .pending_mut(redeemed.org_id, redeemed.id)
+                .filter(|invitation| invitation.token_hash == redeemed.token_hash);
+            let Some(invitation) = pending else { return Ok(false) };
+            invitation.stored_status = InvitationStatus::Accepted;
+            invitation.version += 1;
+            Ok(true)
+        })
+        .await
+    }
+}

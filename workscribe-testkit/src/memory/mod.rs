@@ -1,0 +1,277 @@
+//! A storage in this process's memory: for tests, and the shortest form of what a storage has to do.
+//!
+//! Transactions are serializable by the plainest means: one writer at a time. A unit takes the lock at its first
+//! statement, works on a copy, and a commit puts the copy in the place of what was there. Dropping it leaves nothing.
+//!
+//! A unit whose statement broke a [`Constraint`] takes no further statements, as on Postgres, so that code which
+//! goes on regardless is found here already.
+//!
+//! One file an area; each implements the store traits on [`MemoryUnit`]. To add an aggregate: a table in `Tables`,
+//! a file with its store, an accessor below, and cases in [`mod@crate::conformance`].
+
+mod attempts;
+mod idempotency;
+mod invitations;
+mod jobs;
+mod members;
+mod organizations;
+mod tokens;
+mod users;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{InvitationId, JobId, OneTimeTokenId, OrgId, SessionId, UserId};
+use workscribe_core::idempotency::IdempotencyStore;
+use workscribe_core::identity::{AttemptStore, OneTimeToken, TokenHash, TokenStore, UserStore};
+use workscribe_core::outbox::{JobStore, Outbox};
+use workscribe_core::page::Cursor;
+use workscribe_core::tenancy::{Invitation, InvitationStore, MemberStore, Organization, OrganizationStore};
+use workscribe_core::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
+
+/// A storage in memory. Clones are one storage.
+#[derive(Clone, Default)]
+pub struct MemoryStorage {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    committed: RwLock<Arc<Tables>>,
+    writer: Arc<Mutex<()>>,
+}
+
+impl Shared {
+    fn committed(&self) -> Arc<Tables> {
+        Arc::clone(&self.committed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Every table. A clone is the copy that a transaction works on.
+#[derive(Clone, Default)]
+struct Tables {
+    users: BTreeMap<UserId, users::Row>,
+    attempts: BTreeMap<TokenHash, attempts::Row>,
+    sessions: BTreeMap<SessionId, tokens::Row>,
+    one_time: BTreeMap<OneTimeTokenId, OneTimeToken>,
+    organizations: BTreeMap<OrgId, Organization>,
+    members: BTreeMap<(OrgId, UserId), members::Row>,
+    invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
+    idempotency: BTreeMap<(String, String), idempotency::Row>,
+    jobs: BTreeMap<JobId, jobs::Row>,
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn unit(&self, state: State) -> Box<dyn UnitOfWork> {
+        Box::new(MemoryUnit { shared: Arc::clone(&self.shared), state, has_enqueued: false })
+    }
+}
+
+#[async_trait]
+impl Storage for MemoryStorage {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(State::Unopened))
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(State::Reading))
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        Vec::new()
+    }
+}
+
+/// A unit of work on a [`MemoryStorage`].
+pub struct MemoryUnit {
+    shared: Arc<Shared>,
+    state: State,
+    has_enqueued: bool,
+}
+
+enum State {
+    /// No transaction: each statement sees what is committed.
+    Reading,
+    /// A transaction before its first statement.
+    Unopened,
+    /// A transaction that holds the lock. The tables are copied at the first write.
+    Open { tables: Arc<Tables>, _writer: OwnedMutexGuard<()> },
+    /// A transaction that broke a rule.
+    Failed,
+}
+
+impl MemoryUnit {
+    /// Runs a statement that reads.
+    async fn view<T>(&mut self, statement: impl FnOnce(&Tables) -> T + Send) -> Result<T, StoreError> {
+        self.open().await?;
+        match &self.state {
+            State::Open { tables, .. } => Ok(statement(tables)),
+            _ => Ok(statement(&self.shared.committed())),
+        }
+    }
+
+    /// Runs a statement that writes. A statement that fails must not have written.
+    async fn change<T>(
+        &mut self,
+        statement: impl FnOnce(&mut Tables) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        self.open().await?;
+        let State::Open { tables, .. } = &mut self.state else {
+            return Err(StoreError::Backend("a unit for reading was asked to write".into()));
+        };
+        let result = statement(Arc::make_mut(tables));
+        if matches!(result, Err(StoreError::Conflict { .. })) {
+            self.state = State::Failed;
+        }
+        result
+    }
+
+    async fn open(&mut self) -> Result<(), StoreError> {
+        match self.state {
+            State::Reading | State::Open { .. } => Ok(()),
+            State::Failed => Err(aborted()),
+            State::Unopened => {
+                let writer = Arc::clone(&self.shared.writer).lock_owned().await;
+                self.state = State::Open { tables: self.shared.committed(), _writer: writer };
+                Ok(())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl UnitOfWork for MemoryUnit {
+    fn users(&mut self) -> &mut dyn UserStore {
+        self
+    }
+
+    fn attempts(&mut self) -> &mut dyn AttemptStore {
+        self
+    }
+
+    fn tokens(&mut self) -> &mut dyn TokenStore {
+        self
+    }
+
+    fn organizations(&mut self) -> &mut dyn OrganizationStore {
+        self
+    }
+
+    fn members(&mut self) -> &mut dyn MemberStore {
+        self
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationStore {
+        self
+    }
+
+    fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self
+    }
+
+    fn jobs(&mut self) -> &mut dyn JobStore {
+        self
+    }
+
+    fn has_enqueued(&self) -> bool {
+        self.has_enqueued
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        match self.state {
+            State::Open { tables, _writer } => {
+                *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = tables;
+                Ok(())
+            }
+            State::Reading | State::Unopened => Ok(()),
+            State::Failed => Err(aborted()),
+        }
+    }
+}
+
+fn aborted() -> StoreError {
+    StoreError::Backend("an earlier statement failed, so the transaction takes no more".into())
+}
+
+const fn conflict(constraint: Constraint) -> StoreError {
+    StoreError::Conflict { constraint }
+}
+
+/// Refuses another version than the one expected.
+fn expect_version(expected: Option<i64>, stored: i64) -> Result<(), StoreError> {
+    match expected {
+        Some(version) if version != stored => Err(StoreError::StaleVersion),
+        _ => Ok(()),
+    }
+}
+
+/// Sorts rows by time and id, and cuts out what a page reads.
+fn page_of<T>(
+    rows: impl Iterator<Item = T>,
+    page: &workscribe_core::page::PageRequest,
+    newest_first: bool,
+    key: impl Fn(&T) -> (Timestamp, uuid::Uuid),
+) -> Vec<T> {
+    let after = page.after().map(|Cursor { at, id }| (at, id));
+    let is_next = |row: &T| match after {
+        None => true,
+        Some(after) if newest_first => key(row) < after,
+        Some(after) => key(row) > after,
+    };
+    let mut rows: Vec<T> = rows.filter(is_next).collect();
+    rows.sort_by_key(&key);
+    if newest_first {
+        rows.reverse();
+    }
+    rows.truncate(usize::try_from(page.fetch()).unwrap_or(usize::MAX));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_unit_that_broke_a_rule_takes_no_more_and_does_not_commit() {
+        let storage = MemoryStorage::new();
+        let mut unit = storage.begin().await.unwrap();
+        let nobody = UserId::from(uuid::Uuid::nil());
+        let organization = Organization {
+            id: OrgId::from(uuid::Uuid::nil()),
+            name: "Analytical Engines".into(),
+            slug: workscribe_core::tenancy::Slug::from_stored("engines".into()),
+            version: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        assert!(unit.organizations().insert(&organization, nobody).await.is_err());
+        assert!(matches!(unit.users().find(nobody).await, Err(StoreError::Backend(_))));
+        assert!(unit.commit().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_unit_for_reading_refuses_to_write() {
+        let mut unit = MemoryStorage::new().read().await.unwrap();
+        let account = TokenHash([0; 32]);
+        assert!(matches!(unit.attempts().clear(&account).await, Err(StoreError::Backend(_))));
+        assert!(unit.as_any_mut().is::<MemoryUnit>());
+    }
+}
