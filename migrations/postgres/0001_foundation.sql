@@ -42,6 +42,7 @@ CREATE TABLE ws_sessions (
 CREATE INDEX ws_sessions_user_idx ON ws_sessions (user_id, created_at);
 CREATE INDEX ws_sessions_expires_idx ON ws_sessions (expires_at);
 
+-- A taken token stays, spent, until its time is over: a mail job that runs twice does not bring it back.
 CREATE TABLE ws_one_time_tokens (
     id         uuid        NOT NULL,
     token_hash bytea       NOT NULL,
@@ -49,6 +50,7 @@ CREATE TABLE ws_one_time_tokens (
     user_id    uuid        NOT NULL,
     email      text        NOT NULL,
     expires_at timestamptz NOT NULL,
+    spent      boolean     NOT NULL DEFAULT FALSE,
     CONSTRAINT ws_one_time_tokens_pkey PRIMARY KEY (id),
     CONSTRAINT ws_one_time_tokens_user_fkey FOREIGN KEY (user_id) REFERENCES ws_users (id) ON DELETE CASCADE,
     CONSTRAINT ws_one_time_tokens_hash_check CHECK (octet_length(token_hash) = 32),

@@ -43,6 +43,7 @@ CREATE TABLE ws_sessions (
 CREATE INDEX ws_sessions_user_idx ON ws_sessions (user_id, created_at);
 CREATE INDEX ws_sessions_expires_idx ON ws_sessions (expires_at);
 
+-- A taken token stays, spent, until its time is over: a mail job that runs twice does not bring it back.
 CREATE TABLE ws_one_time_tokens (
     id         BLOB    NOT NULL,
     token_hash BLOB    NOT NULL,
@@ -50,6 +51,7 @@ CREATE TABLE ws_one_time_tokens (
     user_id    BLOB    NOT NULL,
     email      TEXT    NOT NULL,
     expires_at INTEGER NOT NULL,
+    spent      INTEGER NOT NULL DEFAULT FALSE,
     CONSTRAINT ws_one_time_tokens_pkey PRIMARY KEY (id),
     CONSTRAINT ws_one_time_tokens_user_fkey FOREIGN KEY (user_id) REFERENCES ws_users (id) ON DELETE CASCADE,
     CONSTRAINT ws_one_time_tokens_hash_check CHECK (length(token_hash) = 32),

@@ -166,7 +166,7 @@ impl WorkScribe {
     /// Tells every hook, within the transaction.
     pub(crate) async fn emit(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<(), Error> {
         for hook in &self.inner.hooks {
-            hook.on_event(uow, event).await?;
+            hook.on_event(self, uow, event).await?;
         }
         Ok(())
     }

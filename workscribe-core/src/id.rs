@@ -24,6 +24,13 @@ macro_rules! ids {
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
             }
+
+            /// When it was made, to the millisecond; `None` for a UUID of another version than 7.
+            #[must_use]
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                Timestamp::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+            }
         }
 
         impl Id for $name {}

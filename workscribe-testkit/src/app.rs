@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
-use poem::http::{HeaderMap, Method, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint as _, Request, Response};
+use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, Unlimited};
@@ -59,7 +60,29 @@ impl TestApp {
         options: HttpOptions,
         change: impl FnOnce(Builder) -> Builder,
     ) -> Self {
-        let clock = FrozenClock::default();
+        Self::at(FrozenClock::default(), storage, guard, &options, change)
+    }
+
+    /// Another server beside this one: on the same storage, with the same keys and the same clock.
+    pub fn another_node(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
+        let storage = Arc::clone(self.app.storage());
+        Self::at(self.clock.clone(), storage, (), &HttpOptions::default(), change)
+    }
+
+    /// Serves other APIs than WorkScribe's with the usual limits, or in another way.
+    #[must_use]
+    pub fn serving<T: OpenApi + 'static>(mut self, apis: T, options: &HttpOptions) -> Self {
+        self.api = workscribe_http::mount(&self.app, apis, options);
+        self
+    }
+
+    fn at(
+        clock: FrozenClock,
+        storage: Arc<dyn Storage>,
+        guard: impl Send + Sync + 'static,
+        options: &HttpOptions,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let builder = WorkScribe::builder(storage, test_secrets())
             .clock(Arc::new(clock.clone()))
             .hasher(Arc::new(BcryptHasher::new(4).with_queue(100_000)))
@@ -70,7 +93,7 @@ impl TestApp {
         let registry =
             workscribe_jobs(Arc::new(mail.clone()), Arc::new(DefaultTemplates::new("WorkScribe")), links);
         let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
-        let api = workscribe_http::mount(&app, workscribe_http::all(&app, Limits::default()), &options);
+        let api = workscribe_http::mount(&app, workscribe_http::all(&app, Limits::default()), options);
         Self { app, clock, mail, worker, api, _guard: Box::new(guard) }
     }
 
@@ -210,7 +233,8 @@ impl Call<'_> {
 
     /// Adds a header.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.append(name, value.parse().expect("the value can stand in a header"));
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("the value can stand in a header");
+        self.headers.append(name, value);
         self
     }
 

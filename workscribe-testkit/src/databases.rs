@@ -88,16 +88,15 @@ impl Schema {
         let name = random.iter().fold("ws_test_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
         run(&server, format!("CREATE SCHEMA {name}")).await.expect("the Postgres server for tests answers");
         let separator = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{separator}options=-c%20search_path%3D{name}");
+        let url = format!("{server}{separator}options=-c%20search_path%3D{name}&application_name={name}");
         Self { name, url, server }
     }
 }
 
-async fn run(server: &str, statement: String) -> Result<(), sqlx::Error> {
+async fn run(server: &str, statements: String) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(server).await?;
-    // A transaction that a test left open must not hold up the next.
     connection.execute("SET lock_timeout = '5s'; SET client_min_messages = warning").await?;
-    connection.execute(AssertSqlSafe(statement)).await?;
+    connection.execute(AssertSqlSafe(statements)).await?;
     connection.close().await
 }
 
@@ -107,7 +106,13 @@ impl Drop for Schema {
         let (server, name) = (self.server.clone(), self.name.clone());
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(run(&server, format!("DROP SCHEMA {name} CASCADE"))).ok()
+            // The test's own runtime may stand still while this is waited for, and with it the end of a transaction that
+            // the test left open: so its connections are ended from here.
+            let statements = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
+                 DROP SCHEMA {name} CASCADE"
+            );
+            runtime.block_on(run(&server, statements)).ok()
         });
         // What cannot be removed now stays behind in the database for tests; no test fails for it.
         let _ = removal.join();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::WorkScribe;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{JobId, OneTimeTokenId};
 use crate::outbox::Job;
@@ -49,7 +50,8 @@ pub struct PreparedAccountMail {
 impl SendAccountMail {
     /// Looks the account up and makes the token; `None` when there is nobody to write to, or no need any more.
     ///
-    /// The token's id is the job's, so a job that runs twice mails the same token twice.
+    /// The token's id is the job's, so a job that runs twice mails the same token twice, and its time runs from the
+    /// moment the mail was asked for: one that comes too late is not sent, since its link would be dead.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -70,7 +72,11 @@ impl SendAccountMail {
             AccountMail::VerifyEmail => (Purpose::VerifyEmail, app.settings().verify_ttl),
             AccountMail::ResetPassword => (Purpose::ResetPassword, app.settings().reset_ttl),
         };
-        let token = issue(app, uow, &user, purpose, ttl, job.as_uuid().into()).await?;
+        let expires_at = job.made_at().unwrap_or_else(|| app.now()) + ttl;
+        if expires_at <= app.now() {
+            return Ok(None);
+        }
+        let token = issue(app, uow, &user, purpose, expires_at, job.as_uuid().into()).await?;
         Ok(Some(PreparedAccountMail { user, token: Some(token) }))
     }
 }
@@ -80,7 +86,7 @@ async fn issue(
     uow: &mut dyn UnitOfWork,
     user: &User,
     purpose: Purpose,
-    ttl: chrono::TimeDelta,
+    expires_at: Timestamp,
     id: OneTimeTokenId,
 ) -> Result<String, Error> {
     let token = app
@@ -93,7 +99,7 @@ async fn issue(
         purpose,
         user_id: user.id,
         email: user.email.clone(),
-        expires_at: app.now() + ttl,
+        expires_at,
     };
     uow.tokens().put_one_time(&row).await?;
     Ok(token)

@@ -24,7 +24,7 @@ mod throttle;
 
 pub(crate) use cache::SessionCache;
 pub use email::Email;
-pub use mails::{AccountMail, SendAccountMail};
+pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub use model::{
     Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
 };

@@ -124,7 +124,7 @@ pub trait TokenStore: Send {
     async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
     /// Ends the sessions of a user, but for one.
     async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError>;
-    /// Adds a single-use token. One with the same id is left as it is.
+    /// Adds a single-use token. One with the same id is left as it is, and one that was taken or removed does not come back.
     async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError>;
     /// A token that could be taken now.
     async fn find_one_time(
@@ -140,7 +140,7 @@ pub trait TokenStore: Send {
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
-    /// Removes a user's tokens of a purpose.
+    /// Removes a user's tokens of a purpose: none of them can be taken any more.
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError>;
     /// Removes what has expired.
     async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError>;

@@ -77,6 +77,10 @@ struct InvitationMails(Arc<Post>);
 impl Handler<SendInvitationMail> for InvitationMails {
     async fn handle(&self, context: JobContext, job: SendInvitationMail) -> Result<(), Failure> {
         let token = job.token(&context.app).ok_or_else(|| Failure::bury("the key is gone"))?;
+        let ends = job.token_id.made_at().map(|made| made + context.app.settings().invitation_ttl);
+        if ends.is_some_and(|ends| ends <= context.app.now()) {
+            return Err(Failure::bury("the invitation has expired before its mail could be sent"));
+        }
         let link = self.0.links.accept_invitation(&token);
         let content = self.0.templates.invitation(&InvitationNotice {
             email: &job.email,

@@ -120,7 +120,9 @@ async fn refused(answer: Response) -> MailError {
     }
     // The other 409, `invalid_idempotent_request`, says that the key was used for another mail.
     let running = status == StatusCode::CONFLICT && name.as_deref() == Some("concurrent_idempotent_requests");
-    let passing = running || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    // A wrong key is the operator's fault: the mail waits until it is mended.
+    let key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let passing = running || key || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     if passing { MailError::Temporary { reason, retry_after } } else { MailError::Permanent { reason } }
 }
 

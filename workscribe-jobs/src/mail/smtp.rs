@@ -76,8 +76,10 @@ impl Mailer for SmtpMailer {
 /// 4xx and everything about the connection passes; 5xx (RFC 5321 §4.2.1) and what the server cannot do stays. The server's
 /// own text is left out, since it often quotes the address.
 fn translate(error: &smtp::Error) -> MailError {
+    // A refused login (RFC 4954 §6) is the operator's fault: the mail waits until it is mended.
+    let login = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538));
     let code = error.status().map(|code| format!("the server answered {code}"));
-    if error.is_permanent() {
+    if error.is_permanent() && !login {
         MailError::Permanent { reason: code.unwrap_or_else(|| "the server refused it".into()) }
     } else if error.is_client() {
         MailError::Permanent {

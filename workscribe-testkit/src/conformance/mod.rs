@@ -296,6 +296,7 @@ macro_rules! __token_cases {
                 a_token_is_good_for_its_own_purpose_only
                 a_token_ends_at_the_very_moment_it_expires
                 a_token_put_again_is_left_as_it_is
+                a_token_that_was_taken_or_removed_does_not_come_back
                 a_users_tokens_of_one_purpose_are_removed_and_no_others
                 of_a_hundred_takers_at_once_one_gets_the_token
             ;

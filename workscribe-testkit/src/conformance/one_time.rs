@@ -56,6 +56,19 @@ pub async fn a_token_put_again_is_left_as_it_is(storage: Arc<dyn Storage>) {
     assert_eq!(find(&storage, token.purpose, &token.hash).await, Some(token));
 }
 
+pub async fn a_token_that_was_taken_or_removed_does_not_come_back(storage: Arc<dyn Storage>) {
+    let ada = add_user(&storage, "ada").await;
+    let taken = add_one_time(&storage, &ada, Purpose::VerifyEmail).await;
+    let removed = add_one_time(&storage, &ada, Purpose::ResetPassword).await;
+    assert_eq!(take(&storage, taken.purpose, &taken.hash).await, Some(taken.clone()));
+    commit!(storage, uow => uow.tokens().delete_one_time(ada.id, removed.purpose));
+    for token in [taken, removed] {
+        commit!(storage, uow => uow.tokens().put_one_time(&token));
+        assert_eq!(find(&storage, token.purpose, &token.hash).await, None);
+        assert_eq!(take(&storage, token.purpose, &token.hash).await, None);
+    }
+}
+
 pub async fn a_users_tokens_of_one_purpose_are_removed_and_no_others(storage: Arc<dyn Storage>) {
     let ada = add_user(&storage, "ada").await;
     let grace = add_user(&storage, "grace").await;

@@ -19,7 +19,7 @@ mod tokens;
 mod users;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -58,6 +58,8 @@ struct Tables {
     attempts: BTreeMap<TokenHash, attempts::Row>,
     sessions: BTreeMap<SessionId, tokens::Row>,
     one_time: BTreeMap<OneTimeTokenId, OneTimeToken>,
+    /// Taken and removed ones, which do not come back.
+    spent: BTreeSet<OneTimeTokenId>,
     organizations: BTreeMap<OrgId, Organization>,
     members: BTreeMap<(OrgId, UserId), members::Row>,
     invitations: BTreeMap<(OrgId, InvitationId), Invitation>,

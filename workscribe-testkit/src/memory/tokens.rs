@@ -26,9 +26,8 @@ impl Tables {
     }
 
     fn live_token(&self, purpose: Purpose, hash: &TokenHash, now: Timestamp) -> Option<&OneTimeToken> {
-        self.one_time
-            .values()
-            .find(|token| token.purpose == purpose && token.hash == *hash && token.expires_at > now)
+        let mut live = self.one_time.values().filter(|token| !self.spent.contains(&token.id));
+        live.find(|token| token.purpose == purpose && token.hash == *hash && token.expires_at > now)
     }
 
     fn require_user(&self, id: UserId) -> Result<(), StoreError> {
@@ -159,15 +158,17 @@ impl TokenStore for MemoryUnit {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
         self.change(|tables| {
-            let id = tables.live_token(purpose, hash, now).map(|token| token.id);
-            Ok(id.and_then(|id| tables.one_time.remove(&id)))
+            let token = tables.live_token(purpose, hash, now).cloned();
+            tables.spent.extend(token.as_ref().map(|token| token.id));
+            Ok(token)
         })
         .await
     }
 
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
         self.change(|tables| {
-            tables.one_time.retain(|_, token| token.user_id != user || token.purpose != purpose);
+            let theirs = |token: &&OneTimeToken| token.user_id == user && token.purpose == purpose;
+            tables.spent.extend(tables.one_time.values().filter(theirs).map(|token| token.id));
             Ok(())
         })
         .await
