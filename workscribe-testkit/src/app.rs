@@ -24,6 +24,8 @@ use crate::mail::MailCapture;
 pub const PUBLIC_URL: &str = "https://app.example.com";
 /// A password that every rule allows.
 pub const PASSWORD: &str = "correct horse battery staple";
+/// The key that applications under test sign with.
+pub const TEST_KEY: &str = "a key for tests, which is of no use elsewhere";
 
 /// An application under test. Its clock stands still until it is moved, and nothing is limited unless asked for.
 pub struct TestApp {
@@ -167,7 +169,7 @@ impl TestApp {
 /// The keys that applications under test sign with.
 #[must_use]
 pub fn test_secrets() -> SecretRing {
-    let key = SecretKey::new(&Secret::new("a key for tests, which is of no use elsewhere"));
+    let key = SecretKey::new(&Secret::new(TEST_KEY));
     SecretRing::new(key.expect("the key is long enough"), Vec::new())
 }
 

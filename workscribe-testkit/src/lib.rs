@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`app`] | a whole application under test: API, worker and mail |
 //! | [`memory`] | a storage in memory |
-//! | [`databases`] | databases of one's own for each test |
 //! | [`mod@conformance`] | the cases that every storage, token store and limiter has to pass, and how to add one |
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
 //! | [`clock`] | a clock that stands still, and randomness that follows from a seed |

@@ -192,18 +192,10 @@ impl Organizations<'_> {
         client: &Client,
     ) -> Result<AcceptedInvitation, Error> {
         // Checked before the costly hash, and again within the transaction.
-        let mut reading = self.app.read().await?;
-        let pass = InvitationPass::redeem(&mut *reading, token, self.app.now()).await?;
-        let email = pass.invitation().email.clone();
+        let email = self.invited_address(token, actor).await?;
         let newcomer = match actor {
             Some(_) => None,
-            None if reading.users().credentials_by_email(&email).await?.is_some() => {
-                return Err(login_required());
-            }
-            None => {
-                drop(reading);
-                Some(self.prepare_account(&email, account).await?)
-            }
+            None => Some(self.prepare_account(&email, account).await?),
         };
         let mut uow = self.app.begin().await?;
         let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
@@ -223,11 +215,21 @@ impl Organizations<'_> {
                 "This invitation was sent to another e-mail address than that of your account.",
             ));
         }
-        let joined = self.join(&mut *uow, &pass, &user).await;
-        joined?;
+        self.join(&mut *uow, &pass, &user).await?;
         let tokens = self.app.identity().start_session(&mut *uow, user, client).await?;
         self.app.commit(uow).await?;
         Ok(tokens)
+    }
+
+    /// The address of an invitation that can be accepted, by somebody who is logged in or has no account yet.
+    async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
+        let mut uow = self.app.read().await?;
+        let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
+        let email = &pass.invitation().email;
+        if actor.is_none() && uow.users().credentials_by_email(email).await?.is_some() {
+            return Err(login_required());
+        }
+        Ok(email.clone())
     }
 
     async fn join(

@@ -225,7 +225,7 @@ impl TokenStore for Unit {
         let find = query_as::<_, OneTimeRow>(concat!(
             "SELECT ",
             one_time_columns!(),
-            " FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"
+            " FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND NOT spent"
         ))
         .bind(&hash.0[..])
         .bind(purpose.as_str())
@@ -240,7 +240,8 @@ impl TokenStore for Unit {
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError> {
         let take = query_as::<_, OneTimeRow>(concat!(
-            "DELETE FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
+            "UPDATE ws_one_time_tokens SET spent = TRUE
+              WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND NOT spent
              RETURNING ",
             one_time_columns!()
         ))
@@ -251,10 +252,10 @@ impl TokenStore for Unit {
     }
 
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
-        let delete = query("DELETE FROM ws_one_time_tokens WHERE user_id = $1 AND purpose = $2")
+        let spend = query("UPDATE ws_one_time_tokens SET spent = TRUE WHERE user_id = $1 AND purpose = $2")
             .bind(user.as_uuid())
             .bind(purpose.as_str());
-        self.execute("ws_one_time_tokens: delete of user", delete).await?;
+        self.execute("ws_one_time_tokens: spend those of user", spend).await?;
         Ok(())
     }
 

@@ -227,7 +227,16 @@ pub async fn a_claim_that_is_rolled_back_leaves_the_job_to_others(storage: Arc<d
     let mut uow = storage.begin().await.unwrap();
     assert_eq!(uow.jobs().claim(MAIL, 1, at(0), at(60)).await.unwrap().len(), 1);
     drop(uow);
-    assert_eq!(claim_one(&storage, 0, 60).await.attempt, 1);
+    // A driver may roll back in the background, a little later.
+    let mut claimed = Vec::new();
+    for _ in 0..500 {
+        claimed = claim(&storage, 10, 0, 60).await;
+        if !claimed.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(claimed.iter().map(|job| job.attempt).collect::<Vec<_>>(), [1]);
 }
 
 pub async fn eight_workers_claim_each_of_two_hundred_jobs_once(storage: Arc<dyn Storage>) {

@@ -1,11 +1,11 @@
 //! Answers kept for repeated requests.
 
 use async_trait::async_trait;
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
+use workscribe_core::{Constraint, StoreError};
 
-use super::MemoryUnit;
+use super::{MemoryUnit, conflict};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -43,9 +43,8 @@ impl IdempotencyStore for MemoryUnit {
 
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {
         self.change(|tables| {
-            if let Some(row) = tables.idempotency.get_mut(&name(key)) {
-                row.answer = Some(answer.clone());
-            }
+            let row = tables.idempotency.get_mut(&name(key)).filter(|row| row.answer.is_none());
+            row.ok_or_else(|| conflict(Constraint::Other))?.answer = Some(answer.clone());
             Ok(())
         })
         .await

@@ -1,0 +1,197 @@
+//! The schema: that it can be applied by many at once, holds tenants apart, and can be partitioned.
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, query, query_scalar};
+use workscribe_core::NotReady;
+use workscribe_sql::{Options, PostgresStorage, SqliteStorage};
+use workscribe_testkit::databases::{self, Schema};
+
+fn migrations_missing(readiness: &[NotReady]) -> bool {
+    matches!(readiness, [NotReady { part: "migrations", reason }] if reason.contains("0001 foundation"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_may_migrate_sqlite_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", directory.path().join("new.db").display());
+    let processes = (0..6).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move {
+            // Each makes the file, if it is the first, and switches it to WAL mode.
+            let database = workscribe_sql::connect(&url, &Options::default()).await.unwrap();
+            database.migrate().await.unwrap();
+            assert_eq!(database.pending_migrations().await.unwrap(), Vec::<String>::new());
+        })
+    });
+    for process in processes.collect::<Vec<_>>() {
+        process.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_nodes_may_migrate_postgres_at_once() {
+    let schema = Schema::new().await;
+    let nodes = (0..6).map(|_| {
+        let url = schema.url.clone();
+        tokio::spawn(async move {
+            let database = workscribe_sql::connect(&url, &databases::options()).await.unwrap();
+            database.migrate().await.unwrap();
+            assert_eq!(database.pending_migrations().await.unwrap(), Vec::<String>::new());
+            database.close().await;
+        })
+    });
+    for node in nodes.collect::<Vec<_>>() {
+        node.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
+    let schema = Schema::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = format!("sqlite://{}", directory.path().join("new.db").display());
+    for url in [&schema.url, &file] {
+        let database = workscribe_sql::connect(url, &databases::options()).await.unwrap();
+        let storage = database.storage();
+        assert!(migrations_missing(&storage.readiness().await), "{:?}", storage.readiness().await);
+        assert_eq!(database.pending_migrations().await.unwrap(), ["0001 foundation"]);
+        database.migrate().await.unwrap();
+        assert_eq!(storage.readiness().await, []);
+        database.close().await;
+        assert!(matches!(storage.readiness().await[..], [NotReady { part: "database", .. }]));
+    }
+}
+
+#[tokio::test]
+async fn an_older_node_starts_on_a_newer_schema() {
+    let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
+    let newer = "INSERT INTO _workscribe_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'of a later release', TRUE, $1, 0)";
+    let storage = SqliteStorage::connect(&sqlite.url, &databases::options()).await.unwrap();
+    query(newer).bind(&[1_u8][..]).execute(storage.writer()).await.unwrap();
+    let storage = PostgresStorage::connect(&postgres.url, &databases::options()).await.unwrap();
+    query(newer).bind(&[1_u8][..]).execute(storage.pool()).await.unwrap();
+    for database in [&sqlite.database, &postgres.database] {
+        database.migrate().await.unwrap();
+        assert!(database.pending_migrations().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused() {
+    let sqlite = databases::sqlite().await;
+    let storage = SqliteStorage::connect(&sqlite.url, &databases::options()).await.unwrap();
+    query("UPDATE _workscribe_migrations SET checksum = x'00'").execute(storage.writer()).await.unwrap();
+    assert!(storage.migrate().await.is_err());
+}
+
+#[tokio::test]
+async fn a_failed_migration_leaves_the_lock_to_the_next() {
+    let schema = Schema::new().await;
+    let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
+    storage.pool().execute("CREATE TABLE ws_jobs ()").await.unwrap();
+    assert!(storage.migrate().await.is_err());
+    storage.pool().execute("DROP TABLE ws_jobs").await.unwrap();
+    storage.migrate().await.unwrap();
+}
+
+/// Tables of a tenant, which have `org_id` in their key and in every unique index.
+const TENANT_TABLES: [&str; 2] = ["ws_members", "ws_invitations"];
+
+#[tokio::test]
+async fn the_schema_can_be_partitioned_by_organization() {
+    let mut sql = include_str!("../../migrations/postgres/0001_foundation.sql").to_owned();
+    for table in TENANT_TABLES {
+        let start = sql.find(&format!("CREATE TABLE {table} (")).unwrap();
+        let end = start + sql[start..].find("\n);").unwrap() + 2;
+        let partitions: String = (0..4)
+            .map(|n| {
+                format!(
+                    "\nCREATE TABLE {table}_{n} PARTITION OF {table} FOR VALUES WITH (MODULUS 4, REMAINDER {n});"
+                )
+            })
+            .collect();
+        sql.replace_range(end..=end, &format!(" PARTITION BY HASH (org_id);{partitions}"));
+    }
+    let schema = Schema::new().await;
+    let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(storage.pool()).await.unwrap();
+    let partitions: i64 = query_scalar(
+        "SELECT count(*) FROM pg_inherits WHERE inhparent IN ('ws_members'::regclass, 'ws_invitations'::regclass)",
+    )
+    .fetch_one(storage.pool())
+    .await
+    .unwrap();
+    assert_eq!(partitions, 8);
+
+    // The statements go on working, and a broken rule is still told by name.
+    let storage: std::sync::Arc<dyn workscribe_core::Storage> = std::sync::Arc::new(storage);
+    use workscribe_testkit::conformance as suite;
+    suite::members::a_user_joins_an_organization_once(storage).await;
+}
+
+#[tokio::test]
+async fn a_tenants_row_needs_its_organization_and_user() {
+    let postgres = databases::postgres().await;
+    let sqlite = databases::sqlite().await;
+    let orphan =
+        "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $1, 'member', 1, $2)";
+    let storage = PostgresStorage::connect(&postgres.url, &databases::options()).await.unwrap();
+    let refused = query(orphan)
+        .bind(uuid::Uuid::nil())
+        .bind(chrono::DateTime::UNIX_EPOCH)
+        .execute(storage.pool())
+        .await
+        .unwrap_err();
+    assert!(refused.as_database_error().unwrap().is_foreign_key_violation());
+    let storage = SqliteStorage::connect(&sqlite.url, &databases::options()).await.unwrap();
+    let refused =
+        query(orphan).bind(uuid::Uuid::nil()).bind(0_i64).execute(storage.writer()).await.unwrap_err();
+    assert!(refused.as_database_error().unwrap().is_foreign_key_violation());
+}
+
+#[tokio::test]
+async fn every_unique_rule_of_a_tenants_table_begins_with_the_organization() {
+    let database = databases::postgres().await;
+    let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+    let elsewhere: Vec<String> = query_scalar(
+        "SELECT i.indexrelid::regclass::text
+           FROM pg_index i
+           JOIN pg_class t ON t.oid = i.indrelid
+           JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
+          WHERE t.relnamespace = current_schema()::regnamespace AND i.indisunique AND a.attname <> 'org_id'
+            AND EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = t.oid AND o.attname = 'org_id')",
+    )
+    .fetch_all(storage.pool())
+    .await
+    .unwrap();
+    assert_eq!(elsewhere, Vec::<String>::new());
+    let unnamed: Vec<String> = query_scalar(
+        "SELECT conname::text FROM pg_constraint
+          WHERE connamespace = current_schema()::regnamespace AND conname NOT LIKE 'ws\\_%'
+            AND conname NOT LIKE '\\_workscribe%'",
+    )
+    .fetch_all(storage.pool())
+    .await
+    .unwrap();
+    assert_eq!(unnamed, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn limits_are_set_on_our_own_pool_and_not_on_an_embedders() {
+    let schema = Schema::new().await;
+    let ours = PostgresStorage::connect(&schema.url, &Options::default()).await.unwrap();
+    let timeout = "SELECT current_setting('statement_timeout')";
+    assert_eq!(query_scalar::<_, String>(timeout).fetch_one(ours.pool()).await.unwrap(), "5s");
+    let connect: PgConnectOptions = schema.url.parse().unwrap();
+    let mut plain = connect.connect().await.unwrap();
+    let default: String = query_scalar(timeout).fetch_one(&mut plain).await.unwrap();
+    plain.close().await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(2).connect(&schema.url).await.unwrap();
+    let theirs = PostgresStorage::from_pool(pool);
+    theirs.migrate().await.unwrap();
+    assert_eq!(query_scalar::<_, String>(timeout).fetch_one(theirs.pool()).await.unwrap(), default);
+    let url = format!("{}&options=-c%20statement_timeout%3D1234", schema.url);
+    let chosen = PostgresStorage::connect(&url, &Options::default()).await.unwrap();
+    assert_eq!(query_scalar::<_, String>(timeout).fetch_one(chosen.pool()).await.unwrap(), "1234ms");
+}

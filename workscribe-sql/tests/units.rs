@@ -1,0 +1,204 @@
+//! Units of work beyond what the conformance suite asks: an embedder's own statements in them, and what becomes of them when the
+//! database goes away.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Executor as _, query, query_scalar};
+use workscribe_core::clock::{Clock as _, SystemClock};
+use workscribe_core::identity::{Email, NewUser};
+use workscribe_core::{Constraint, Storage, StoreError, UnitOfWork};
+use workscribe_sql::{Options, PostgresStorage, SqliteStorage, postgres, sqlite};
+use workscribe_testkit::databases;
+
+fn new_user(n: u128) -> NewUser {
+    NewUser {
+        id: uuid::Uuid::from_u128(n).into(),
+        email: Email::parse(&format!("user{n}@example.com")).unwrap(),
+        display_name: "A user".into(),
+        password_hash: None,
+        email_verified: true,
+        created_at: SystemClock.now(),
+    }
+}
+
+/// What a hook of an embedder does: its own row in the transaction, on whichever database.
+async fn note(uow: &mut dyn UnitOfWork, text: &str) {
+    let insert = "INSERT INTO embedder_notes (text) VALUES ($1)";
+    if let Some(unit) = sqlite::Unit::of(uow) {
+        query(insert).bind(text).execute(unit.connection().await.unwrap()).await.unwrap();
+    } else if let Some(unit) = postgres::Unit::of(uow) {
+        query(insert).bind(text).execute(unit.connection().await.unwrap()).await.unwrap();
+    } else {
+        panic!("another storage");
+    }
+}
+
+#[tokio::test]
+async fn a_hooks_row_commits_or_vanishes_with_the_unit() {
+    let postgres = databases::postgres().await;
+    let sqlite = databases::sqlite().await;
+    let pg = PostgresStorage::connect(&postgres.url, &databases::options()).await.unwrap();
+    let lite = SqliteStorage::connect(&sqlite.url, &databases::options()).await.unwrap();
+    pg.pool().execute("CREATE TABLE embedder_notes (text text)").await.unwrap();
+    lite.writer().execute("CREATE TABLE embedder_notes (text text)").await.unwrap();
+    for storage in [&pg as &dyn Storage, &lite] {
+        for (n, committed) in [(1, true), (2, false)] {
+            let mut uow = storage.begin().await.unwrap();
+            uow.users().insert(&new_user(n)).await.unwrap();
+            note(&mut *uow, "made a user").await;
+            if committed {
+                uow.commit().await.unwrap();
+            }
+        }
+    }
+    let count = "SELECT count(*) FROM embedder_notes";
+    assert_eq!(query_scalar::<_, i64>(count).fetch_one(pg.pool()).await.unwrap(), 1);
+    assert_eq!(query_scalar::<_, i64>(count).fetch_one(lite.pool()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_embedders_transaction_becomes_a_unit_and_is_given_back() {
+    let database = databases::postgres().await;
+    let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+    let transaction = storage.pool().begin().await.unwrap();
+    let mut unit = postgres::Unit::from_transaction(transaction);
+    unit.users().insert(&new_user(1)).await.unwrap();
+    unit.into_transaction().await.unwrap().rollback().await.unwrap();
+    let mut uow = storage.read().await.unwrap();
+    assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn one_pool_of_an_embedder_serves_reads_and_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("app.db").display());
+    let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    for storage in [
+        SqliteStorage::from_pool(pool),
+        SqliteStorage::connect("sqlite::memory:", &Options::default()).await.unwrap(),
+    ] {
+        storage.migrate().await.unwrap();
+        let mut uow = storage.begin().await.unwrap();
+        uow.users().insert(&new_user(1)).await.unwrap();
+        uow.commit().await.unwrap();
+        let mut uow = storage.read().await.unwrap();
+        assert!(uow.users().find(new_user(1).id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_statement_nothing_is_committed() {
+    for database in [databases::sqlite().await, databases::postgres().await] {
+        let mut uow = database.storage.begin().await.unwrap();
+        uow.users().insert(&new_user(1)).await.unwrap();
+        let refused = uow.users().insert(&new_user(1)).await.unwrap_err();
+        assert!(matches!(
+            refused,
+            StoreError::Conflict { constraint: Constraint::Other | Constraint::UserEmail }
+        ));
+        assert!(uow.commit().await.is_err(), "a commit that would write nothing does not succeed");
+        let mut uow = database.storage.read().await.unwrap();
+        assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_unit_holds_no_connection_before_its_first_statement() {
+    let database = databases::sqlite().await;
+    let storage = SqliteStorage::connect(&database.url, &databases::options()).await.unwrap();
+    let waiting = storage.begin().await.unwrap();
+    let mut uow = storage.begin().await.unwrap();
+    uow.users().insert(&new_user(1)).await.unwrap();
+    uow.commit().await.unwrap();
+    waiting.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn writing_through_a_read_is_refused_on_sqlite() {
+    let database = databases::sqlite().await;
+    let mut uow = database.storage.read().await.unwrap();
+    assert!(uow.users().insert(&new_user(1)).await.is_err());
+}
+
+/// Ends the server's side of the pool's connections, as a restart does.
+async fn cut(storage: &PostgresStorage, other: &PostgresStorage) {
+    let cut: i64 = query_scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+          WHERE application_name = $1 AND pid <> pg_backend_pid()",
+    )
+    .bind(storage.pool().connect_options().get_application_name())
+    .fetch_one(other.pool())
+    .await
+    .unwrap();
+    assert!(cut >= 1);
+}
+
+#[tokio::test]
+async fn the_pool_recovers_when_its_connections_are_cut() {
+    let database = databases::postgres().await;
+    let url = format!("{}&application_name=cut-{}", database.url, std::process::id());
+    let storage = PostgresStorage::connect(&url, &databases::options()).await.unwrap();
+    let other = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+
+    let mut uow = storage.begin().await.unwrap();
+    uow.users().insert(&new_user(1)).await.unwrap();
+    cut(&storage, &other).await;
+    let broken = uow.users().insert(&new_user(2)).await.unwrap_err();
+    assert!(matches!(broken, StoreError::Unavailable(_)), "{broken:?}");
+    drop(uow);
+
+    // A transaction finds the dead connection when it begins, however short it was idle.
+    for _ in 0..2 {
+        let mut uow = storage.begin().await.unwrap();
+        assert!(uow.users().find(new_user(1).id).await.unwrap().is_none(), "what was not committed is gone");
+        uow.commit().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cut(&storage, &other).await;
+    }
+
+    // A read finds it before its first statement, once it was idle for a while.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let mut uow = storage.read().await.unwrap();
+    assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+    assert_eq!(storage.readiness().await, []);
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_given_up() {
+    let database = databases::postgres().await;
+    let options = Options { statement_timeout: Duration::from_millis(200), ..databases::options() };
+    let storage = PostgresStorage::connect(&database.url, &options).await.unwrap();
+    let mut holder = storage.begin().await.unwrap();
+    holder.users().insert(&new_user(1)).await.unwrap();
+    let mut waiter = storage.begin().await.unwrap();
+    let given_up = waiter.users().insert(&new_user(1)).await.unwrap_err();
+    assert!(matches!(given_up, StoreError::Unavailable(_)), "{given_up:?}");
+    assert!(std::error::Error::source(&given_up).unwrap().to_string().contains("ws_users: insert"));
+}
+
+#[tokio::test]
+async fn errors_do_not_quote_the_row() {
+    let database = databases::postgres().await;
+    let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+    storage
+        .pool()
+        .execute("ALTER TABLE ws_users ADD CONSTRAINT ws_users_none_check CHECK (version < 0) NOT VALID")
+        .await
+        .unwrap();
+    let mut uow = storage.begin().await.unwrap();
+    let user = NewUser { password_hash: Some("s3cret".into()), ..new_user(7) };
+    let error = uow.users().insert(&user).await.unwrap_err();
+    let text = format!("{error:?}");
+    assert!(text.contains("ws_users_none_check") && text.contains("23514"), "{text}");
+    assert!(!text.contains("s3cret") && !text.contains("user7@"), "{text}");
+}
+
+#[tokio::test]
+async fn a_url_of_another_database_is_refused_without_being_quoted() {
+    let error = workscribe_sql::connect("mysql://root:s3cret@localhost/x", &Options::default()).await;
+    let text = format!("{:?}", error.err().unwrap());
+    assert!(!text.contains("s3cret"), "{text}");
+}
