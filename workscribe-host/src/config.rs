@@ -89,6 +89,13 @@ impl Config {
         {
             return Err(ConfigError::new("WORKSCRIBE_DATABASE_URL", "use sqlite://FILE or postgres://…"));
         }
+        if let Some(directory) = sqlite_file(database_url.expose()).as_deref().and_then(Path::parent)
+            && !directory.as_os_str().is_empty()
+            && !directory.is_dir()
+        {
+            let reason = format!("there is no directory {}", directory.display());
+            return Err(ConfigError::new("WORKSCRIBE_DATABASE_URL", reason));
+        }
         let redis_url = secret("WORKSCRIBE_REDIS_URL", "WORKSCRIBE_REDIS_URL_FILE", settings.redis_url)?;
         let stores = [("database", TokenStoreKind::Database), ("redis", TokenStoreKind::Redis)];
         let token_store =
@@ -197,7 +204,7 @@ fn choice<T: Copy>(
     choices: &[(&str, T)],
     default: T,
 ) -> Result<T, ConfigError> {
-    let Some(text) = text else { return Ok(default) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(default) };
     let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
     choices
         .iter()
@@ -216,7 +223,7 @@ fn parse<T: FromStr>(
     what: &str,
     default: T,
 ) -> Result<T, ConfigError> {
-    match text {
+    match text.filter(|text| !text.is_empty()) {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| ConfigError::new(variable, format!("{text:?} is not {what}"))),
     }

@@ -1,28 +1,37 @@
 //! `workscribe doctor`: says what is wrong, part by part, and what to do about it.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{Config, Mail};
+use crate::config::{Config, Mail, TokenStoreKind};
 use crate::wiring;
+
+/// A part that says nothing for this long is wrong. Container health checks wait 10 s for the whole.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Looks at every part and prints a line for each. Answers whether all is well.
 pub(crate) async fn examine(config: &Config) -> bool {
-    let mut well = true;
-    say(&mut well, "configuration", Ok(environment(config)));
-    say(&mut well, "database", database(config).await);
-    say(&mut well, "redis", redis(config).await);
-    say(&mut well, "mail", mail(config).await);
-    well
+    let configuration = Ok(environment(config));
+    let (database, redis, mail) =
+        tokio::join!(patiently(database(config)), patiently(redis(config)), patiently(mail(config)));
+    let parts = [("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
+    for (part, found) in &parts {
+        say(part, found);
+    }
+    parts.iter().all(|(_, found)| found.is_ok())
 }
 
+async fn patiently(looking: impl Future<Output = Result<String, String>>) -> Result<String, String> {
+    let late = || Err(format!("does not answer within {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| late())
+}
+
+/// Prints the line of a part.
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
-fn say(well: &mut bool, part: &str, found: Result<String, String>) {
+pub(crate) fn say(part: &str, found: &Result<String, String>) {
     match found {
         Ok(text) => println!("ok    {part}: {text}"),
-        Err(text) => {
-            *well = false;
-            println!("WRONG {part}: {text}");
-        }
+        Err(text) => println!("WRONG {part}: {text}"),
     }
 }
 
@@ -65,16 +74,19 @@ async fn redis(config: &Config) -> Result<String, String> {
         return Ok("not used".into());
     };
     redis.ping().await.map_err(|error| format!("does not answer: {}", chain(&error)))?;
-    Ok("answers".into())
+    Ok(match config.token_store {
+        TokenStoreKind::Database => "answers; it counts the limits and wakes the workers",
+        TokenStoreKind::Redis => "answers; it keeps the sessions and mailed tokens too",
+    }
+    .into())
 }
 
 async fn mail(config: &Config) -> Result<String, String> {
-    wiring::mailer(config).map_err(|error| error.to_string())?;
+    wiring::registry(config).map_err(|error| error.to_string())?;
     match &config.mail {
         Mail::Log => Ok("goes to the log".into()),
         Mail::Folder(folder) => {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("{} cannot be used: {error}", folder.display()))?;
+            writable(folder).map_err(|error| format!("{} cannot be used: {error}", folder.display()))?;
             Ok(format!("goes to the folder {}", folder.display()))
         }
         Mail::Smtp(url) => {
@@ -94,6 +106,14 @@ async fn mail(config: &Config) -> Result<String, String> {
             Ok("Resend can be reached; whether it takes the key shows with the first mail".into())
         }
     }
+}
+
+/// Makes the folder and a file in it, which goes again.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!(".doctor-{}.tmp", std::process::id()));
+    std::fs::write(&file, "")?;
+    std::fs::remove_file(&file)
 }
 
 /// An error and its causes on one line.

@@ -5,6 +5,7 @@
 //! | `cli.rs` | commands, flags and variables, as text |
 //! | `config.rs` | the settings, checked |
 //! | `wiring.rs` | which adapter stands behind which port |
+//! | `serve.rs` | the HTTP server: connections, their time-outs, the shutdown |
 //! | `doctor.rs` | what is wrong |
 //! | `main.rs` | the commands |
 //!
@@ -13,6 +14,7 @@
 mod cli;
 mod config;
 mod doctor;
+mod serve;
 mod wiring;
 
 use std::io::IsTerminal as _;
@@ -20,9 +22,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use poem::listener::{Acceptor as _, Listener as _, TcpListener};
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use workscribe_http::{HttpOptions, Limits};
+use workscribe_jobs::{Worker, WorkerOptions};
 
 use cli::{Cli, Command};
 use config::{Config, ConfigError};
@@ -30,8 +33,8 @@ use wiring::System;
 
 /// How long running requests and jobs may take to end after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
-/// A connection on which nothing moves for this long is closed.
-const IDLE: Duration = Duration::from_secs(75);
+/// How long the connections to the database may take to close after that.
+const CLOSE: Duration = Duration::from_secs(2);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,7 +61,11 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
     if let Command::Health { url } = &command {
         return health(url.as_deref(), settings.listen.as_deref()).await;
     }
-    let config = Config::read(settings)?;
+    let config = Config::read(settings);
+    if let (Command::Doctor, Err(error)) = (&command, &config) {
+        doctor::say("configuration", &Err(error.to_string()));
+    }
+    let config = config?;
     match command {
         Command::Doctor => {
             let well = doctor::examine(&config).await;
@@ -68,6 +75,7 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
             let system = wiring::build(&config).await?;
             system.database.migrate().await?;
             tracing::info!("the schema is up to date");
+            end(&system).await;
         }
         Command::Worker => work(&config).await?,
         Command::Serve { no_worker } => serve(&config, no_worker).await?,
@@ -84,8 +92,13 @@ fn init_log() {
     if std::io::stderr().is_terminal() {
         log.with_target(false).init();
     } else {
-        log.json().flatten_event(true).init();
+        log.json().flatten_event(true).with_span_list(false).init();
     }
+    // A panic is a line like any other.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked: {}", panic.payload_as_str().unwrap_or("without a message"));
+    }));
 }
 
 /// Brings the schema up to date, or refuses to go on when it is not and must not be touched.
@@ -103,43 +116,48 @@ async fn prepare(config: &Config, system: &System) -> Result<(), AnyError> {
 }
 
 async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
+    // Made before anything is connected: a mailer that cannot be made is a fault of the settings.
+    let registry = wiring::registry(config)?;
     let system = wiring::build(config).await?;
-    // Checked before anything is served: a worker that cannot be made is a fault of the settings.
-    let worker = wiring::worker(config, &system.app)?;
     prepare(config, &system).await?;
-    let listener = TcpListener::bind(config.listen).into_acceptor().await;
-    let acceptor = listener
-        .map_err(|error| ConfigError::new("WORKSCRIBE_LISTEN", format!("{}: {error}", config.listen)))?;
-    let at = acceptor.local_addr().first().map(|address| address.to_string()).unwrap_or_default();
-    announce(&at.replace("socket://", "http://"), config);
     let options = HttpOptions {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
     };
     let api =
         workscribe_http::mount(&system.app, workscribe_http::all(&system.app, Limits::default()), &options);
-    let server = poem::Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
     let stop = Stop::listen()?;
-    let serving = server.run_with_graceful_shutdown(api, stop.clone().wait(), Some(DRAIN));
+    let fault = |error| ConfigError::new("WORKSCRIBE_LISTEN", format!("{}: {error}", config.listen));
+    let listener = TcpListener::bind(config.listen).await.map_err(fault)?;
+    announce(&format!("http://{}", listener.local_addr()?), config);
+    let serving = serve::serve(listener, api, stop.clone());
     if no_worker {
-        serving.await?;
+        serving.await;
     } else {
-        let working = worker.run(stop.wait());
-        let (served, ()) = tokio::join!(serving, working);
-        served?;
+        let worker = Worker::new(system.app.clone(), registry, WorkerOptions::default());
+        tokio::join!(serving, worker.run(stop.wait()));
     }
-    tracing::info!("stopped");
+    end(&system).await;
     Ok(())
 }
 
 async fn work(config: &Config) -> Result<(), AnyError> {
+    let registry = wiring::registry(config)?;
     let system = wiring::build(config).await?;
-    let worker = wiring::worker(config, &system.app)?;
     prepare(config, &system).await?;
+    let stop = Stop::listen()?;
     tracing::info!("working");
-    worker.run(Stop::listen()?.wait()).await;
-    tracing::info!("stopped");
+    Worker::new(system.app.clone(), registry, WorkerOptions::default()).run(stop.wait()).await;
+    end(&system).await;
     Ok(())
+}
+
+/// Closes the database, so that SQLite's log is cleared away and Postgres is not left with broken connections.
+async fn end(system: &System) {
+    if tokio::time::timeout(CLOSE, system.database.close()).await.is_err() {
+        tracing::warn!("some connections to the database were still in use");
+    }
+    tracing::info!("stopped");
 }
 
 #[expect(clippy::print_stdout, reason = "the first thing a newcomer wants to know")]
@@ -192,7 +210,8 @@ async fn health(url: Option<&str>, listen: Option<&str>) -> Result<ExitCode, Any
             format!("http://{}", listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]"))
         }
     };
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build()?;
+    // Never through a proxy that the environment names for calls to the outside.
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(3)).build()?;
     let answer = client.get(format!("{base}/livez")).send().await?.error_for_status()?;
     tracing::debug!(status = answer.status().as_u16(), "alive");
     Ok(ExitCode::SUCCESS)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
 use workscribe_core::ports::Mailer;
 use workscribe_core::{Settings, Storage, WorkScribe};
+use workscribe_jobs::Registry;
 use workscribe_jobs::mail::{
     DefaultTemplates, FileMailer, Links, LogMailer, ResendMailer, SmtpMailer, workscribe_jobs,
 };
-use workscribe_jobs::{Worker, WorkerOptions};
 use workscribe_redis::{Redis, RedisRateLimiter, RedisTokens, RedisWakeup};
 use workscribe_sql::Database;
 
@@ -64,7 +64,7 @@ pub(crate) fn redis(config: &Config) -> Result<Option<Redis>, ConfigError> {
 }
 
 /// The transport for mail.
-pub(crate) fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
+fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
     let from = config.mail_from.as_str();
     let fault = |error: workscribe_jobs::mail::SetupError| {
         let variable = match error {
@@ -81,10 +81,9 @@ pub(crate) fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
     })
 }
 
-/// A worker for WorkScribe's own jobs.
-pub(crate) fn worker(config: &Config, app: &WorkScribe) -> Result<Worker, ConfigError> {
+/// The handlers of WorkScribe's own jobs.
+pub(crate) fn registry(config: &Config) -> Result<Registry, ConfigError> {
     let links = Links::new(&config.public_url)
         .map_err(|error| ConfigError::new("WORKSCRIBE_PUBLIC_URL", error.to_string()))?;
-    let registry = workscribe_jobs(mailer(config)?, Arc::new(DefaultTemplates::new("WorkScribe")), links);
-    Ok(Worker::new(app.clone(), registry, WorkerOptions::default()))
+    Ok(workscribe_jobs(mailer(config)?, Arc::new(DefaultTemplates::new("WorkScribe")), links))
 }

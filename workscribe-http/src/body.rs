@@ -9,6 +9,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use workscribe_core::error::FieldError;
 use workscribe_core::{Code, Error};
@@ -149,12 +150,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         );
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(refusal)?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(error, bytes))?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> ApiError {
     let pointer = pointer(error.path());
     let cause = error.inner();
     let text = cause.to_string();
@@ -164,7 +165,9 @@ fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         return invalid(pointer, "INVALID_UNICODE", "This text holds half of a surrogate pair.".into())
             .into();
     }
-    if cause.is_syntax() || cause.is_eof() || cause.is_io() {
+    // Where an enum's name is wanted, serde_json takes a number for a fault of the syntax.
+    let is_json = || serde_json::from_slice::<Value>(bytes).is_ok();
+    if cause.is_eof() || cause.is_io() || (cause.is_syntax() && !is_json()) {
         return malformed(cause).into();
     }
     match sentence.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
@@ -231,6 +234,13 @@ mod tests {
     struct Input {
         name: String,
         list: Option<Vec<u32>>,
+        kind: Option<Kind>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Task,
     }
 
     fn fault(body: &str) -> (String, String) {
@@ -250,6 +260,9 @@ mod tests {
         assert_eq!(fault(r#"{"name": 5}"#), invalid("/name WRONG_TYPE"));
         assert_eq!(fault(r#"{"name": null}"#), invalid("/name WRONG_TYPE"));
         assert_eq!(fault(r#"{"name": "x", "list": [1, "y"]}"#), invalid("/list/1 WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "kind": 1}"#), invalid("/kind WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "kind": "bug"}"#), invalid("/kind WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "kind": x}"#), malformed);
         assert_eq!(fault(r#"{"name": "\ud800"}"#), invalid("/name INVALID_UNICODE"));
         assert_eq!(fault(r#"{"name": "\udc00x"}"#), invalid("/name INVALID_UNICODE"));
         assert_eq!(fault("[]").0, "VALIDATION_FAILED");

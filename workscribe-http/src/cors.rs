@@ -1,6 +1,6 @@
 use poem::EndpointExt as _;
 use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
+use poem::http::{HeaderValue, Method};
 use poem::middleware::Cors;
 use poem::{Endpoint, Request, Response, Result, http::header};
 
@@ -42,9 +42,15 @@ impl<E: Endpoint<Output = Response>> Endpoint for CorsGate<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        if origin.is_some_and(|origin| self.origins.iter().any(|known| known == origin)) {
-            return self.open.call(request).await;
+        let mut response = if origin.is_some_and(|origin| self.origins.iter().any(|known| known == origin)) {
+            self.open.call(request).await?
+        } else {
+            self.closed.call(request).await?
+        };
+        if !self.origins.is_empty() {
+            // A cache must not give one origin the answer to another (the Fetch standard, "CORS protocol and HTTP caches").
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
         }
-        self.closed.call(request).await
+        Ok(response)
     }
 }

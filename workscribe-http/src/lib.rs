@@ -22,6 +22,7 @@
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
 //! | `cors` | cross-origin requests |
+//! | `bridge` | [`ApiService`]: for axum and other tower-based frameworks |
 //!
 //! # How to add an operation
 //!
@@ -33,6 +34,7 @@
 
 mod auth;
 mod body;
+mod bridge;
 mod caller;
 mod cors;
 pub mod health;
@@ -48,6 +50,7 @@ mod time;
 
 pub use auth::{BearerAuth, OptionalActor};
 pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
+pub use bridge::ApiService;
 pub use caller::{Caller, Limits};
 pub use health::HealthApi;
 pub use identity::IdentityApi;

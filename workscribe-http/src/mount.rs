@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use ipnet::IpNet;
 use poem::endpoint::{BoxEndpoint, make_sync};
-use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::web::Html;
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get};
 use poem_openapi::{OpenApi, OpenApiService, OperationId};
@@ -141,6 +141,16 @@ impl Inner {
     }
 }
 
+/// poem takes a header that is no text for one that was not sent, and then a change would be made without its condition.
+/// An empty one is refused instead: as a version that nothing has, and as a key that is too short.
+fn keep_conditions(headers: &mut HeaderMap) {
+    for name in [header::IF_MATCH, HeaderName::from_static("idempotency-key")] {
+        if headers.get_all(&name).iter().any(|value| value.to_str().is_err()) {
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+    }
+}
+
 impl Endpoint for Inner {
     type Output = Response;
 
@@ -148,6 +158,7 @@ impl Endpoint for Inner {
         let id = request.data::<Id>().map(|id| id.0.clone()).unwrap_or_default();
         let path = request.uri().path().to_owned();
         request.set_data(self.app.clone());
+        keep_conditions(request.headers_mut());
         let answer = match AssertUnwindSafe(self.route.call(request)).catch_unwind().await {
             Ok(answer) => answer.map(IntoResponse::into_response),
             Err(payload) => return Ok(problem::panicked(&*payload, &id)),

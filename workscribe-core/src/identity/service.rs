@@ -253,21 +253,28 @@ impl<'a> Identity<'a> {
     /// `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
     pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<(), Error> {
         self.check_password("/new_password", new)?;
+        let wrong = || Error::new(Code::InvalidCredentials, "The current password is wrong.");
         let found = self.app.read().await?.users().credentials(actor.user).await?;
         let Credentials { user, password_hash } = found.ok_or_else(super::sessions::unauthenticated)?;
         throttle::check(self.app, &user.email).await?;
         if self.app.hasher().verify(current, password_hash.as_deref()).await? == Verdict::Wrong {
             throttle::failed(self.app, &user.email).await?;
-            return Err(Error::new(Code::InvalidCredentials, "The current password is wrong."));
+            return Err(wrong());
         }
+        // Guesses that were sent at once with this one count too; see `login`.
+        throttle::check(self.app, &user.email).await?;
         let hash = self.app.hasher().hash(new).await?;
         let mut uow = self.app.begin().await?;
-        let now = self.app.now();
+        let (now, epoch_before) = (self.app.now(), user.session_epoch);
         let user = uow
             .users()
             .set_password(actor.user, &hash, now)
             .await?
             .ok_or_else(super::sessions::unauthenticated)?;
+        // Another change or a reset was faster: what was checked above is not the password any more, and must not win.
+        if user.session_epoch != epoch_before + 1 {
+            return Err(wrong());
+        }
         uow.tokens().delete_sessions(user.id, Some(actor.session)).await?;
         uow.tokens().set_session_epoch(actor.session, user.session_epoch).await?;
         uow.tokens().delete_one_time(user.id, Purpose::ResetPassword).await?;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::{InvitationId, OneTimeTokenId};
-use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash};
+use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash, User};
 use crate::outbox::Job;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::ports::Secret;
@@ -99,7 +99,11 @@ impl Organizations<'_> {
             version: 1,
             created_at: now,
         };
-        uow.invitations().put_pending(scope, &invitation).await?;
+        uow.invitations().put_pending(scope, &invitation).await.map_err(|error| match error {
+            // The organization was removed at the same moment.
+            StoreError::Conflict { constraint: Constraint::Reference } => super::organizations::gone(),
+            other => other.into(),
+        })?;
         self.send(uow, scope, organization, &invitation, token.id).await?;
         let event = DomainEvent::MemberInvited { org: scope.org(), invitation: invitation.id };
         self.app.emit(uow, &event).await?;
@@ -215,13 +219,14 @@ impl Organizations<'_> {
                 "This invitation was sent to another e-mail address than that of your account.",
             ));
         }
-        self.join(&mut *uow, &pass, &user).await?;
+        let user = self.join(&mut *uow, &pass, user).await?;
         let tokens = self.app.identity().start_session(&mut *uow, user, client).await?;
         self.app.commit(uow).await?;
         Ok(tokens)
     }
 
-    /// The address of an invitation that can be accepted, by somebody who is logged in or has no account yet.
+    /// The address of an invitation that can be accepted, by somebody who is logged in or has no account yet. Gives its
+    /// connection back: many who each held one and waited for a second would wait for each other.
     async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
         let mut uow = self.app.read().await?;
         let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
@@ -232,12 +237,13 @@ impl Organizations<'_> {
         Ok(email.clone())
     }
 
+    /// Makes the user a member, and answers them as they are then: with a verified address.
     async fn join(
         &self,
         uow: &mut dyn UnitOfWork,
         pass: &InvitationPass,
-        user: &crate::identity::User,
-    ) -> Result<(), Error> {
+        mut user: User,
+    ) -> Result<User, Error> {
         let now = self.app.now();
         if !uow.invitations().accept(pass, now).await? {
             return Err(Error::new(
@@ -258,11 +264,13 @@ impl Organizations<'_> {
         })?;
         if !user.email_verified {
             uow.users().set_verified(user.id, &user.email, now).await?;
+            user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("the user is gone"))?;
         }
         let invitation = pass.invitation();
         let event =
             DomainEvent::MemberJoined { org: invitation.org_id, user: user.id, role: invitation.role };
-        self.app.emit(uow, &event).await
+        self.app.emit(uow, &event).await?;
+        Ok(user)
     }
 
     async fn prepare_account(&self, email: &Email, account: &NewAccount) -> Result<PreparedUser, Error> {

@@ -2,7 +2,7 @@ use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::UnitOfWork;
+use crate::storage::{StoreError, UnitOfWork};
 
 use super::model::{Member, Role};
 use super::organizations::Organizations;
@@ -41,7 +41,10 @@ impl Organizations<'_> {
     ) -> Result<Member, Error> {
         scope.require(self.app.authorizer(), Action::ManageMembers)?;
         let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
-        let Some(role) = role else { return Ok(member) };
+        let Some(role) = role else {
+            let stale = expected.is_some_and(|version| version != member.version);
+            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(member) };
+        };
         if member.role > Role::Member || role == Role::Owner {
             self.require_as(actor_role, Action::ManageAdmins)?;
         }

@@ -7,7 +7,7 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{ApiResponse, OpenApi};
 use workscribe_core::error::FieldError;
 use workscribe_core::id::SessionId;
-use workscribe_core::identity::{ProfileChange, Register, RegisterOutcome};
+use workscribe_core::identity::{Email, ProfileChange, Register, RegisterOutcome};
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::NewAccount;
 use workscribe_core::{Code, Error, WorkScribe};
@@ -119,7 +119,8 @@ impl IdentityApi {
         body: Body<ForgotPasswordRequest>,
     ) -> ApiResult<NoContent> {
         caller.limit(&self.app, &self.limits.forgot).await?;
-        let account = body.0.email.trim().to_lowercase();
+        // Cut, since what is no address is counted too, and a limiter keeps what it counts by.
+        let account: String = body.0.email.trim().to_lowercase().chars().take(Email::MAX_BYTES).collect();
         caller.limit_by(&self.app, &self.limits.forgot_account, &account).await?;
         let mut uow = self.app.begin().await?;
         self.app.identity().forgot_password(&mut *uow, &body.0.email).await?;

@@ -23,6 +23,13 @@ macro_rules! for_update {
     };
 }
 
+/// Locks the rows that were read against their removal, as a reference to them does.
+macro_rules! for_key_share {
+    () => {
+        " FOR KEY SHARE"
+    };
+}
+
 /// Locks the rows that were read, and passes over those that another holds.
 macro_rules! skip_locked {
     () => {

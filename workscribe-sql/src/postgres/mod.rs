@@ -54,10 +54,18 @@ impl PostgresStorage {
                     Ok(true)
                 })
             })
-            .connect_with(connect)
-            .await
-            .map_err(refused)?;
-        Ok(Self::from_pool(pool))
+            .connect_with(connect.clone())
+            .await;
+        match pool {
+            Ok(pool) => Ok(Self::from_pool(pool)),
+            // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let trying = PgConnection::connect_with(&connect);
+                let tried = tokio::time::timeout(options.acquire_timeout, trying).await;
+                Err(refused(tried.ok().and_then(Result::err).unwrap_or(sqlx::Error::PoolTimedOut)))
+            }
+            Err(error) => Err(refused(error)),
+        }
     }
 
     /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.

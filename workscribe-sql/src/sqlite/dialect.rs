@@ -24,6 +24,13 @@ macro_rules! for_update {
 }
 
 /// Nothing, as above.
+macro_rules! for_key_share {
+    () => {
+        ""
+    };
+}
+
+/// Nothing, as above.
 macro_rules! skip_locked {
     () => {
         ""

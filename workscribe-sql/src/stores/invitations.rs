@@ -189,6 +189,15 @@ impl InvitationStore for Unit {
 
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
         let invitation = pass.invitation();
+        // The organization first, as whoever removes it does; else each could wait for the other's lock.
+        let lock = query_as::<_, (Uuid,)>(concat!(
+            "SELECT id FROM ws_organizations WHERE id = $1",
+            for_key_share!()
+        ))
+        .bind(invitation.org_id.as_uuid());
+        if self.optional("ws_organizations: lock for a member", lock).await?.is_none() {
+            return Ok(false);
+        }
         let update = query(
             "UPDATE ws_invitations SET status = 'accepted', version = version + 1
               WHERE org_id = $1 AND id = $2 AND token_hash = $3 AND status = 'pending' AND expires_at > $4",

@@ -1,0 +1,780 @@
+//! How much of the database's speed is left through the API: `cargo bench --bench http`.
+//!
+//! A server process serves the API on loopback; this process asks it over 32 kept-alive connections, with a client that
+//! does next to nothing. Two things are measured beside it, in turn with it, so that what else the machine does touches
+//! all alike: a bare poem route of the same server, and the operation's own statement on the server's own pool, run by 32
+//! tasks without HTTP. Read the ratios; the rates are those of this machine. Login is left out, limits are off.
+//!
+//! `--quick` takes 1 s a case instead of 3, for CI. `--full` takes 10 s, and 60 s of load before memory is read.
+//! Postgres is the server that `WORKSCRIBE_TEST_POSTGRES_URL` names, in a schema of its own; `--sqlite-only` leaves it out.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::future::Future;
+use std::process::{ExitCode, Stdio};
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use poem::listener::{Acceptor as _, Listener as _};
+use poem::{Route, Server, get, handler};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::types::Uuid;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinSet;
+use workscribe::http::{HttpOptions, IdentityApi, OrganizationsApi, mount};
+use workscribe::identity::{Actor, Client, SecretKey, SecretRing};
+use workscribe::local::Unlimited;
+use workscribe::ports::Secret;
+use workscribe::sql::{Database, Options, PostgresStorage, SqliteStorage};
+use workscribe::tenancy::NewOrganization;
+use workscribe::{Settings, WorkScribe};
+use workscribe_testkit::databases::{POSTGRES_URL, Schema};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Connections of the client, and tasks that run the bare statement.
+const CONNECTIONS: usize = 32;
+/// Users, each with a session and an organization. A connection takes its users in turn.
+const USERS: usize = 64;
+/// The cases are measured in turn, this many times.
+const ROUNDS: u32 = 3;
+/// What marks the sessions that only the bare statement uses.
+const SPARE: &str = "spare";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut runtime = match arguments.first().map(String::as_str) {
+        // As the host's: a thread for each core.
+        Some("--server") => tokio::runtime::Builder::new_multi_thread(),
+        // One thread leaves the rest to the server and the database.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let outcome = runtime.enable_all().build().map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.as_slice() {
+                [first, url, cache] if first == "--server" => serve(url, cache.parse()?).await,
+                _ => bench(&Plan::parse(&arguments)?).await,
+            }
+        })
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How long, and on what.
+struct Plan {
+    case: Duration,
+    before_memory: Duration,
+    sqlite_only: bool,
+}
+
+impl Plan {
+    fn parse(arguments: &[String]) -> Outcome<Self> {
+        let (mut case, mut before_memory, mut sqlite_only) = (3, 3, false);
+        for argument in arguments {
+            match argument.as_str() {
+                "--quick" => (case, before_memory) = (1, 1),
+                "--full" => (case, before_memory) = (10, 60),
+                "--sqlite-only" => sqlite_only = true,
+                "--bench" => {}
+                other => return Err(format!("{other} is none of --quick, --full, --sqlite-only").into()),
+            }
+        }
+        Ok(Self {
+            case: Duration::from_secs(case),
+            before_memory: Duration::from_secs(before_memory),
+            sqlite_only,
+        })
+    }
+}
+
+async fn bench(plan: &Plan) -> Outcome<()> {
+    let postgres = std::env::var(POSTGRES_URL).is_ok_and(|url| !url.is_empty()) && !plan.sqlite_only;
+    let left_out =
+        format!("Postgres is left out: {POSTGRES_URL} is not set (--sqlite-only makes that no fault).");
+    if !postgres && !plan.sqlite_only {
+        println!("{left_out}\n");
+    }
+    let folder = tempfile::tempdir()?;
+    if std::env::var("ONLY").is_err() { bench_one("SQLite", &format!("sqlite://{}", folder.path().join("bench.db").display()), plan).await?; }
+    if postgres {
+        let schema = Schema::new().await;
+        let subjects = bench_one("Postgres", &schema.url, plan).await?;
+        count_round_trips(&schema.url, &subjects).await?;
+    }
+    if postgres || plan.sqlite_only { Ok(()) } else { Err(left_out.into()) }
+}
+
+async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subject>>> {
+    let subjects = seed(url).await?;
+    let default = Settings::default().session_cache_ttl.num_milliseconds();
+    for cache in [default, 0] {
+        println!("{name}, {CONNECTIONS} connections, {USERS} sessions, a session kept for {cache} ms");
+        println!(
+            "{:24}{:>10}{:>9}{:>9}{:>11}{:>11}{:>13}",
+            "", "per s", "p50 µs", "p99 µs", "of route", "of SQL", "server µs"
+        );
+        let mut server = ServerProcess::start(url, cache).await?;
+        let mut cases = vec![Case::http("bare route", Ask::Bare, None)];
+        for (label, ask, statement) in [
+            ("GET /auth/me", Ask::Me, Statement::Me),
+            ("GET /organizations/{slug}", Ask::Organization, Statement::Organization),
+            ("POST /auth/refresh", Ask::Refresh, Statement::Refresh),
+        ] {
+            // The statement comes to the same with any cache, but must have been measured beside the case.
+            cases.push(Case::sql(statement));
+            cases.push(Case::http(label, ask, Some(cases.len() - 1)));
+        }
+        if let Ok(only) = std::env::var("ONLY") { cases.retain(|c| c.label.contains(&only)); for c in &mut cases { c.beside = None; } }
+        for case in &mut cases {
+            if let Work::Http(ask, connections) = &mut case.work {
+                *connections = connect(server.port, *ask, &subjects).await?;
+            }
+        }
+        for round in 0..ROUNDS {
+            let warm_up = Duration::from_millis(if round == 0 { 500 } else { 100 });
+            for case in &mut cases {
+                let before = server.cpu();
+                let timing = Timing { warm_up, time: plan.case / ROUNDS };
+                let sample = match &mut case.work {
+                    Work::Sql(statement) => server.statement(*statement, timing).await?,
+                    Work::Http(_, connections) => measure(connections, timing).await?,
+                };
+                case.add(sample);
+                case.cpu += server.cpu().saturating_sub(before);
+            }
+        }
+        let route = cases[0].rate(plan);
+        for case in &mut cases {
+            case.took.sort_unstable();
+        }
+        for case in &cases {
+            let sql =
+                case.beside.map(|at| percent(case.rate(plan) / cases[at].rate(plan))).unwrap_or_default();
+            println!(
+                "{:24}{:>10.0}{:>9}{:>9}{:>11}{:>11}{:>13.0}",
+                case.label,
+                case.rate(plan),
+                case.quantile(50),
+                case.quantile(99),
+                percent(case.rate(plan) / route),
+                sql,
+                case.cpu_each(),
+            );
+        }
+        let idle = Duration::from_millis(200);
+        let mut mixed = connect(server.port, Ask::Mixed, &subjects).await?;
+        measure(&mut mixed, Timing { warm_up: idle, time: plan.before_memory }).await?;
+        println!(
+            "resident memory after {} s of all three: {}\n",
+            plan.before_memory.as_secs(),
+            server.memory()
+        );
+    }
+    Ok(subjects)
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.0} %", ratio * 100.0)
+}
+
+/// What is measured, and what came out.
+struct Case {
+    label: &'static str,
+    work: Work,
+    /// The case of the same operation without HTTP.
+    beside: Option<usize>,
+    took: Vec<u32>,
+    cpu: Duration,
+    total: usize,
+}
+
+enum Work {
+    Http(Ask, Vec<Connection>),
+    Sql(Statement),
+}
+
+impl Case {
+    fn http(label: &'static str, ask: Ask, beside: Option<usize>) -> Self {
+        Self { label, work: Work::Http(ask, vec![]), beside, took: vec![], cpu: Duration::ZERO, total: 0 }
+    }
+
+    fn sql(statement: Statement) -> Self {
+        Self { label: "  its statement", work: Work::Sql(statement), ..Self::http("", Ask::Bare, None) }
+    }
+
+    fn add(&mut self, sample: Sample) {
+        self.took.extend(sample.took);
+        self.total += sample.total;
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    fn rate(&self, plan: &Plan) -> f64 {
+        self.took.len() as f64 / plan.case.as_secs_f64()
+    }
+
+    fn quantile(&self, percent: usize) -> u32 {
+        self.took.get(self.took.len() * percent / 100).copied().unwrap_or_default()
+    }
+
+    /// Processor time of the server for one, in microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    fn cpu_each(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.total.max(1) as f64
+    }
+}
+
+// --- Measuring ---------------------------------------------------------------------------------------------------------
+
+/// Does one thing again and again.
+trait Worker: Send + 'static {
+    fn step(&mut self) -> impl Future<Output = Outcome<()>> + Send;
+}
+
+#[derive(Clone, Copy)]
+struct Timing {
+    warm_up: Duration,
+    time: Duration,
+}
+
+/// How long each took, in microseconds, and how many there were with the warm-up.
+#[derive(Default, Serialize, Deserialize)]
+struct Sample {
+    took: Vec<u32>,
+    total: usize,
+}
+
+/// Lets all workers work at once, and gives them back.
+async fn measure<W: Worker>(workers: &mut Vec<W>, timing: Timing) -> Outcome<Sample> {
+    let begin = Instant::now() + timing.warm_up;
+    let end = begin + timing.time;
+    let mut running = JoinSet::new();
+    for mut worker in workers.drain(..) {
+        running.spawn(async move {
+            let mut sample = Sample::default();
+            loop {
+                let started = Instant::now();
+                worker.step().await?;
+                let done = Instant::now();
+                sample.total += 1;
+                if done >= end {
+                    return Outcome::Ok((worker, sample));
+                }
+                if done >= begin {
+                    sample.took.push(u32::try_from((done - started).as_micros()).unwrap_or(u32::MAX));
+                }
+            }
+        });
+    }
+    let mut all = Sample::default();
+    while let Some(ended) = running.join_next().await {
+        let (worker, sample) = ended??;
+        workers.push(worker);
+        all.took.extend(sample.took);
+        all.total += sample.total;
+    }
+    Ok(all)
+}
+
+// --- The client --------------------------------------------------------------------------------------------------------
+
+/// A user with what they need to ask.
+struct Subject {
+    access: String,
+    slug: String,
+    refresh: Mutex<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Ask {
+    Bare,
+    Me,
+    Organization,
+    Refresh,
+    Mixed,
+}
+
+/// A kept-alive connection. It sends what was written down before, and looks only for what it must.
+struct Connection {
+    stream: TcpStream,
+    ask: Ask,
+    subjects: Vec<Arc<Subject>>,
+    turn: usize,
+    received: Vec<u8>,
+}
+
+async fn connect(port: u16, ask: Ask, subjects: &[Arc<Subject>]) -> Outcome<Vec<Connection>> {
+    let mut connections = Vec::new();
+    for at in 0..CONNECTIONS {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.set_nodelay(true)?;
+        let subjects = subjects.iter().skip(at).step_by(CONNECTIONS).cloned().collect();
+        connections.push(Connection { stream, ask, subjects, turn: 0, received: Vec::with_capacity(4096) });
+    }
+    Ok(connections)
+}
+
+impl Worker for Connection {
+    async fn step(&mut self) -> Outcome<()> {
+        self.turn += 1;
+        let subject = Arc::clone(&self.subjects[self.turn % self.subjects.len()]);
+        let ask = match (self.ask, self.turn % 3) {
+            (Ask::Mixed, 0) => Ask::Me,
+            (Ask::Mixed, 1) => Ask::Organization,
+            (Ask::Mixed, _) => Ask::Refresh,
+            (ask, _) => ask,
+        };
+        let (Subject { access, slug, refresh }, host) = (&*subject, "HTTP/1.1\r\nhost: bench");
+        let request = match ask {
+            Ask::Bare => format!("GET /bare {host}\r\n\r\n"),
+            Ask::Organization => {
+                format!("GET /api/v1/organizations/{slug} {host}\r\nauthorization: Bearer {access}\r\n\r\n")
+            }
+            Ask::Refresh => {
+                let token = refresh.lock().unwrap_or_else(PoisonError::into_inner);
+                let body = format!("{{\"refresh_token\":\"{token}\"}}");
+                let kind = "content-type: application/json";
+                let length = body.len();
+                format!(
+                    "POST /api/v1/auth/refresh {host}\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+                )
+            }
+            Ask::Me | Ask::Mixed => {
+                format!("GET /api/v1/auth/me {host}\r\nauthorization: Bearer {access}\r\n\r\n")
+            }
+        };
+        self.stream.write_all(request.as_bytes()).await?;
+        let body = self.answer().await?;
+        if matches!(ask, Ask::Refresh) {
+            let token =
+                after(&self.received[body..], "\"refresh_token\":\"").and_then(|rest| rest.split('"').next());
+            *refresh.lock().unwrap_or_else(PoisonError::into_inner) =
+                token.ok_or("no refresh token")?.to_owned();
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Reads an answer, and returns where its body begins.
+    async fn answer(&mut self) -> Outcome<usize> {
+        self.received.clear();
+        loop {
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err("the server closed a connection".into());
+            }
+            let Some(head) = self.received.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let length =
+                after(&self.received[..head], "content-length: ").and_then(|rest| rest.lines().next());
+            if self.received.len() < head + 4 + length.unwrap_or("0").parse::<usize>()? {
+                continue;
+            }
+            if !self.received.starts_with(b"HTTP/1.1 200") {
+                return Err(String::from_utf8_lossy(&self.received).into());
+            }
+            return Ok(head + 4);
+        }
+    }
+}
+
+/// What follows a marker.
+fn after<'a>(bytes: &'a [u8], marker: &str) -> Option<&'a str> {
+    std::str::from_utf8(bytes).ok()?.split_once(marker).map(|(_, rest)| rest)
+}
+
+// --- The server's process, seen from outside ---------------------------------------------------------------------------
+
+struct ServerProcess {
+    port: u16,
+    child: Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl ServerProcess {
+    /// This program again, as a server.
+    async fn start(url: &str, cache: i64) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--server", url, &cache.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let commands = child.stdin.take().ok_or("no standard input")?;
+        let mut answers = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
+        let port = answers.next_line().await?.ok_or("the server did not start")?;
+        Ok(Self { port: port.parse().map_err(|_| port)?, child, commands, answers })
+    }
+
+    /// Has it run a statement on its pool.
+    async fn statement(&mut self, statement: Statement, timing: Timing) -> Outcome<Sample> {
+        let (warm_up, time) = (timing.warm_up.as_millis(), timing.time.as_millis());
+        self.commands.write_all(format!("{statement:?} {warm_up} {time}\n").as_bytes()).await?;
+        Ok(serde_json::from_str(&self.answers.next_line().await?.ok_or("the server ended")?)?)
+    }
+
+    fn proc(&self, file: &str) -> Option<String> {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()?)).ok()
+    }
+
+    /// Resident memory, where the system tells it.
+    fn memory(&self) -> String {
+        let status = self.proc("status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        let kilobytes = line.and_then(|text| text.parse::<f64>().ok());
+        kilobytes.map_or_else(
+            || "not known".to_owned(),
+            |kilobytes| format!("{:.1} MB", kilobytes * 1.024 / 1000.0),
+        )
+    }
+
+    /// Processor time so far, where the system tells it, in ticks of 10 ms.
+    fn cpu(&self) -> Duration {
+        let stat = self.proc("stat").unwrap_or_default();
+        let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+// --- The server, seen from inside --------------------------------------------------------------------------------------
+
+#[derive(Debug, Clone, Copy)]
+enum Statement {
+    Me,
+    Organization,
+    Refresh,
+}
+
+#[derive(Clone)]
+enum Store {
+    Sqlite(SqliteStorage),
+    Postgres(PostgresStorage),
+}
+
+impl Store {
+    async fn connect(url: &str) -> Outcome<Self> {
+        let options = Options::default();
+        Ok(if url.starts_with("sqlite:") {
+            Self::Sqlite(SqliteStorage::connect(url, &options).await?)
+        } else {
+            Self::Postgres(PostgresStorage::connect(url, &options).await?)
+        })
+    }
+
+    fn database(&self) -> &dyn Database {
+        match self {
+            Self::Sqlite(storage) => storage,
+            Self::Postgres(storage) => storage,
+        }
+    }
+
+    fn app(&self, cache: i64) -> Outcome<WorkScribe> {
+        let key =
+            SecretKey::new(&Secret::new("a key for benchmarks, which opens nothing")).ok_or("too short")?;
+        let session_cache_ttl = chrono::TimeDelta::milliseconds(cache);
+        Ok(WorkScribe::builder(self.database().storage(), SecretRing::new(key, vec![]))
+            .limiter(Arc::new(Unlimited))
+            .settings(Settings { session_cache_ttl, ..Settings::default() })
+            .build())
+    }
+}
+
+/// Makes the users with their sessions and organizations.
+async fn seed(url: &str) -> Outcome<Vec<Arc<Subject>>> {
+    let store = Store::connect(url).await?;
+    store.database().migrate().await?;
+    let app = store.app(0)?;
+    let mut subjects = Vec::new();
+    for number in 0..USERS {
+        let mut uow = app.begin().await?;
+        let (email, slug) = (format!("user{number}@example.com"), format!("organization-{number}"));
+        let user = app.identity().create_without_password(&mut *uow, &email, "A user", true).await?;
+        let spare = Client { ip: None, user_agent: Some(SPARE.to_owned()) };
+        app.identity().start_session(&mut *uow, user.clone(), &spare).await?;
+        let tokens = app.identity().start_session(&mut *uow, user, &Client::default()).await?;
+        let access = tokens.access_token.expose().to_owned();
+        let claims = app.issuer().verify(&access, app.now()).ok_or("the token is good")?;
+        let actor = Actor { user: claims.user, session: claims.session };
+        let new = NewOrganization { name: format!("Organization {number}"), slug: slug.clone() };
+        app.organizations().create(&mut *uow, &actor, &new).await?;
+        app.commit(uow).await?;
+        let refresh = Mutex::new(tokens.refresh_token.expose().to_owned());
+        subjects.push(Arc::new(Subject { access, slug, refresh }));
+    }
+    store.database().close().await;
+    Ok(subjects)
+}
+
+#[handler]
+fn bare() -> &'static str {
+    "{\"hello\":\"world\"}"
+}
+
+/// Serves until the standard input ends, and runs the statements that are asked for there.
+async fn serve(url: &str, cache: i64) -> Outcome<()> {
+    let store = Store::connect(url).await?;
+    let app = store.app(cache)?;
+    let api = mount(&app, (IdentityApi::new(&app), OrganizationsApi::new(&app)), &HttpOptions::default());
+    let routes = Route::new().at("/bare", get(bare)).nest_no_strip("/", api);
+    let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
+    let address = acceptor.local_addr().remove(0);
+    println!("{}", address.as_socket_addr().ok_or("no TCP address")?.port());
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(routes));
+
+    match &store {
+        Store::Sqlite(storage) => obey(sqlite::tasks(storage.pool(), storage.writer()).await?).await?,
+        Store::Postgres(storage) => obey(postgres::tasks(storage.pool(), storage.pool()).await?).await?,
+    }
+    store.database().close().await;
+    Ok(())
+}
+
+/// Runs a bare statement.
+trait Task: Worker {
+    fn set(&mut self, statement: Statement);
+}
+
+/// Runs the statements that are asked for, until nothing more can come.
+async fn obey<T: Task>(mut tasks: Vec<T>) -> Outcome<()> {
+    let mut commands = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(command) = commands.next_line().await? {
+        let [statement, warm_up, time] = command.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(command.into());
+        };
+        let statement = match statement {
+            "Me" => Statement::Me,
+            "Organization" => Statement::Organization,
+            _ => Statement::Refresh,
+        };
+        let millis = |text: &str| text.parse().map(Duration::from_millis);
+        let timing = Timing { warm_up: millis(warm_up)?, time: millis(time)? };
+        tasks.iter_mut().for_each(|task| task.set(statement));
+        println!("{}", serde_json::to_string(&measure(&mut tasks, timing).await?)?);
+    }
+    Ok(())
+}
+
+/// What a bare statement is run for: user, slug, session, and the digest of the session's token.
+type Row = (Uuid, String, Uuid, Vec<u8>);
+
+/// The statements as WorkScribe makes them, on its own pool, with nothing of WorkScribe around them. They stand here once
+/// more, since the point is to go past the stores; the refresh is one UPDATE that writes the same columns.
+macro_rules! statements {
+    ($name:ident, $database:ty) => {
+        mod $name {
+            use sqlx::{Pool, query, query_as};
+
+            use super::{CONNECTIONS, Outcome, Row, SPARE, Statement};
+
+            pub(super) struct Task {
+                statement: Statement,
+                readers: Pool<$database>,
+                writer: Pool<$database>,
+                rows: Vec<Row>,
+                turn: usize,
+            }
+
+            pub(super) async fn tasks(
+                readers: &Pool<$database>,
+                writer: &Pool<$database>,
+            ) -> Outcome<Vec<Task>> {
+                let all: Vec<Row> = query_as(
+                    "SELECT m.user_id, o.slug, s.id, s.refresh_hash
+                       FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
+                                         JOIN ws_sessions s ON s.user_id = m.user_id
+                      WHERE s.user_agent = $1 ORDER BY o.slug",
+                )
+                .bind(SPARE)
+                .fetch_all(readers)
+                .await?;
+                let task = |at| Task {
+                    statement: Statement::Me,
+                    readers: readers.clone(),
+                    writer: writer.clone(),
+                    rows: all.iter().skip(at).step_by(CONNECTIONS).cloned().collect(),
+                    turn: 0,
+                };
+                Ok((0..CONNECTIONS).map(task).collect())
+            }
+
+            impl super::Task for Task {
+                fn set(&mut self, statement: Statement) {
+                    self.statement = statement;
+                }
+            }
+
+            impl super::Worker for Task {
+                async fn step(&mut self) -> Outcome<()> {
+                    self.turn += 1;
+                    let at = self.turn % self.rows.len();
+                    let (user, slug, session, digest) = &mut self.rows[at];
+                    let (statement, pool) = match self.statement {
+                        Statement::Me => (
+                            query(
+                                "SELECT id, email, display_name, avatar_url, email_verified, disabled_at, session_epoch,
+                                        version, created_at, updated_at
+                                   FROM ws_users WHERE id = $1",
+                            )
+                            .bind(*user),
+                            &self.readers,
+                        ),
+                        Statement::Organization => (
+                            query(
+                                "SELECT o.id, o.name, o.slug, o.version, o.created_at, o.updated_at, m.role
+                                   FROM ws_organizations o JOIN ws_members m ON m.org_id = o.id
+                                  WHERE o.slug = $1 AND m.user_id = $2",
+                            )
+                            .bind(&*slug)
+                            .bind(*user),
+                            &self.readers,
+                        ),
+                        Statement::Refresh => {
+                            let old = digest.clone();
+                            digest.rotate_left(1);
+                            digest[0] = digest[0].wrapping_add(1);
+                            (
+                                query(
+                                    "UPDATE ws_sessions
+                                        SET previous_hash = $2, rotated_at = last_used_at, repeats = 0,
+                                            refresh_hash = $3, last_used_at = last_used_at, expires_at = expires_at
+                                      WHERE id = $1 AND refresh_hash = $2
+                                     RETURNING id, user_id, epoch, refresh_hash, created_at, last_used_at, expires_at",
+                                )
+                                .bind(*session)
+                                .bind(old)
+                                .bind(&*digest),
+                                &self.writer,
+                            )
+                        }
+                    };
+                    statement.fetch_one(pool).await?;
+                    Ok(())
+                }
+            }
+        }
+    };
+}
+
+statements!(sqlite, sqlx::Sqlite);
+statements!(postgres, sqlx::Postgres);
+
+// --- Round trips -------------------------------------------------------------------------------------------------------
+
+/// What went over the wire between the server and Postgres.
+#[derive(Default)]
+struct Wire {
+    /// `ReadyForQuery`: each ends one round trip.
+    round_trips: AtomicU64,
+    /// `CommandComplete`: statements.
+    statements: AtomicU64,
+    /// Those of them that began a transaction.
+    transactions: AtomicU64,
+}
+
+/// Counts what one request makes of Postgres, between the two, and insists on what is promised of reads: at most two
+/// statements, and no transaction.
+async fn count_round_trips(url: &str, subjects: &[Arc<Subject>]) -> Outcome<()> {
+    const REQUESTS: u64 = 500;
+    println!(
+        "Postgres, on the wire, for one request (a sync is sqlx's test of a connection that is given back)"
+    );
+    println!("{:42}{:>12}{:>14}{:>8}", "", "statements", "transactions", "syncs");
+    let default = Settings::default().session_cache_ttl.num_milliseconds();
+    let mut broken = Vec::new();
+    for cache in [default, 0] {
+        let wire = Arc::new(Wire::default());
+        let server = ServerProcess::start(&relay(url, &wire).await?, cache).await?;
+        for (label, ask) in [
+            ("GET /auth/me", Ask::Me),
+            ("GET /organizations/{slug}", Ask::Organization),
+            ("POST /auth/refresh", Ask::Refresh),
+        ] {
+            let mut connections = connect(server.port, ask, subjects).await?;
+            let mut ask_one_by_one = async |requests: u64| -> Outcome<[u64; 3]> {
+                for _ in 0..requests {
+                    connections[0].step().await?;
+                }
+                // What is given back after the answer is counted too.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok([&wire.round_trips, &wire.statements, &wire.transactions]
+                    .map(|n| n.load(Ordering::Relaxed)))
+            };
+            let before = ask_one_by_one(100).await?;
+            let after = ask_one_by_one(REQUESTS).await?;
+            let each = |at: usize| format!("{:.2}", (after[at] - before[at]) as f64 / REQUESTS as f64);
+            let [round_trips, statements, transactions] = [0, 1, 2].map(|at| after[at] - before[at]);
+            let label = format!("{label}, session kept {cache} ms");
+            let syncs = format!("{:.2}", (round_trips - statements) as f64 / REQUESTS as f64);
+            println!("{label:42}{:>12}{:>14}{syncs:>8}", each(1), each(2));
+            if !matches!(ask, Ask::Refresh) && (transactions > 0 || statements > 2 * REQUESTS) {
+                broken.push(label);
+            }
+        }
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("more than is promised: {}", broken.join("; ")).into())
+    }
+}
+
+/// Stands between the server and Postgres, and counts what Postgres answers. Returns the URL to use.
+async fn relay(url: &str, wire: &Arc<Wire>) -> Outcome<String> {
+    let options = PgConnectOptions::from_str(url)?;
+    let upstream = (options.get_host().to_owned(), options.get_port());
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let here = listener.local_addr()?;
+    let wire = Arc::clone(wire);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (upstream, wire) = (upstream.clone(), Arc::clone(&wire));
+            tokio::spawn(async move {
+                let server = TcpStream::connect(upstream).await?;
+                server.set_nodelay(true)?;
+                client.set_nodelay(true)?;
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+                let mut message = Vec::new();
+                loop {
+                    // A type, and a length that counts itself (PostgreSQL 15 documentation, §55.7).
+                    let (kind, length) = (from_server.read_u8().await?, from_server.read_u32().await?);
+                    message.resize(usize::try_from(length).unwrap_or_default().saturating_sub(4), 0);
+                    from_server.read_exact(&mut message).await?;
+                    let one = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+                    match kind {
+                        b'Z' => drop(one(&wire.round_trips)),
+                        b'C' => {
+                            one(&wire.statements);
+                            if message.starts_with(b"BEGIN") {
+                                one(&wire.transactions);
+                            }
+                        }
+                        _ => {}
+                    }
+                    to_client.write_u8(kind).await?;
+                    to_client.write_u32(length).await?;
+                    to_client.write_all(&message).await?;
+                }
+                #[expect(unreachable_code, reason = "gives the block its type")]
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    // The address is what stands between the user and the database; without TLS, every answer is a message.
+    let (scheme, rest) = url.split_once("://").ok_or("the URL has no address")?;
+    let (authority, path) = rest.split_once('/').ok_or("the URL has no database")?;
+    let user = authority.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
+    Ok(format!("{scheme}://{user}{here}/{path}&sslmode=disable"))
+}

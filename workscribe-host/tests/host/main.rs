@@ -1,0 +1,27 @@
+//! The real program, as its users run it: real processes, databases and networks, and what becomes of them in bad luck.
+//!
+//! | file | what |
+//! |---|---|
+//! | `program.rs` | starts, watches and stops the program |
+//! | `client.rs` | calls it over HTTP |
+//! | `services.rs` | a Postgres and a Redis of one's own, to be killed |
+//! | `journeys.rs` | what people do first, mail included |
+//! | `start.rs`, `stop.rs` | settings, migrations, two at once; signals |
+//! | `checks.rs` | `doctor`, `health`, `openapi` |
+//! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
+//! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
+//!
+//! **How to add a case**: `Setup::new().serve().await` gives a server on an SQLite file of its own; `.env(…)` sets what it
+//! should have beside that. Waits are bounded only so that nothing hangs: no case is about how long something takes.
+
+mod checks;
+mod client;
+mod crashes;
+mod journeys;
+mod logs;
+mod outages;
+mod program;
+mod services;
+mod slow;
+mod start;
+mod stop;

@@ -1,0 +1,454 @@
+//! Invitations: from the mail to the membership, and every way in which they end.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+use workscribe_core::id::UserId;
+use workscribe_core::identity::{Email, TokenHash};
+use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role};
+use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
+
+use crate::support::{On, at_once, on_every_storage, texts, walk};
+
+const ORG: &str = "/organizations/engines";
+const BOB: &str = "bob@example.com";
+
+/// An organization and its owner.
+async fn founded(on: On) -> (Arc<TestApp>, Login) {
+    let app = on.app().await;
+    let ada = app.register("ada@example.com").await;
+    app.organization(&ada, "engines").await;
+    (Arc::new(app), ada)
+}
+
+async fn try_invite(app: &TestApp, by: &Login, email: &str, role: &str) -> Answer {
+    let body = json!({"email": email, "role": role});
+    app.post(&format!("{ORG}/invite")).bearer(by).json(&body).send().await
+}
+
+/// Invites somebody as a member: the invitation, and the token of its mail.
+async fn invite(app: &TestApp, by: &Login, email: &str) -> (Value, String) {
+    // The mails of before go first, so that the invitation is the last.
+    app.drain().await;
+    let invited = try_invite(app, by, email, "member").await.expect(StatusCode::CREATED);
+    (invited.json, app.mailed_token(email).await)
+}
+
+async fn preview(app: &TestApp, token: &str) -> Answer {
+    app.get(&format!("/auth/invitations/{token}")).send().await
+}
+
+/// Accepts as somebody with an account, who is logged in.
+async fn accept_as(app: &TestApp, token: &str, login: &Login) -> Answer {
+    app.post(&format!("/auth/invitations/{token}/accept")).bearer(login).send().await
+}
+
+/// Accepts as somebody without an account.
+async fn accept_anew(app: &TestApp, token: &str) -> Answer {
+    let body = json!({"display_name": "Bob Babbage", "password": PASSWORD});
+    app.post(&format!("/auth/invitations/{token}/accept")).json(&body).send().await
+}
+
+fn path_of(invitation: &Value) -> String {
+    format!("{ORG}/invitations/{}", invitation["id"].as_str().unwrap())
+}
+
+/// Takes an invitation back.
+async fn revoke(app: &TestApp, by: &Login, invitation: &Value) -> Answer {
+    app.delete(&path_of(invitation)).bearer(by).send().await
+}
+
+async fn resend(app: &TestApp, by: &Login, invitation: &Value) -> Answer {
+    app.post(&format!("{}/resend", path_of(invitation))).bearer(by).send().await
+}
+
+async fn invitations(app: &TestApp, by: &Login) -> Vec<Value> {
+    walk(app, by, &format!("{ORG}/invitations"), 100).await
+}
+
+async fn member_emails(app: &TestApp, by: &Login) -> Vec<String> {
+    let mut emails = texts(&walk(app, by, &format!("{ORG}/members"), 100).await, "email");
+    emails.sort();
+    emails
+}
+
+on_every_storage! {
+    async fn a_new_person_gets_an_account_a_membership_and_a_login(on: On) {
+        let (app, ada) = founded(on).await;
+        let invited = try_invite(&app, &ada, " Bob@Example.com ", "admin").await.expect(StatusCode::CREATED);
+        let expected = json!({
+            "id": invited.json["id"], "email": BOB, "role": "admin", "status": "pending", "invited_by": ada.user_id,
+            "created_at": "2033-05-18T03:33:20.123456Z", "expires_at": "2033-05-20T03:33:20.123456Z",
+        });
+        assert_eq!(invited.json, expected);
+        assert_eq!(invited.header("location"), Some(&*format!("/api/v1{}", path_of(&invited.json))));
+        assert!(invited.header("etag").is_some());
+        let token = app.mailed_token(BOB).await;
+        let expected = json!({
+            "org_name": "engines", "org_slug": "engines", "role": "admin", "email": BOB,
+            "inviter_name": "Ada Lovelace", "expires_at": "2033-05-20T03:33:20.123456Z",
+        });
+        assert_eq!(preview(&app, &token).await.expect(StatusCode::OK).json, expected);
+        let accepted = accept_anew(&app, &token).await.expect(StatusCode::OK);
+        assert_eq!(accepted.header("cache-control"), Some("no-store"));
+        assert_eq!(accepted.json["user"]["email_verified"], true, "the token came by mail");
+        let bob = Login::of(accepted);
+        let own = walk(&app, &bob, "/organizations", 10).await;
+        assert_eq!(
+            (texts(&own, "slug"), texts(&own, "role")),
+            (vec!["engines".into()], vec!["admin".into()])
+        );
+        assert_eq!(texts(&invitations(&app, &bob).await, "status"), ["accepted"]);
+        app.login(BOB).await;
+    }
+
+    async fn somebody_with_an_account_joins_when_logged_in_and_only_then(on: On) {
+        let (app, ada) = founded(on).await;
+        let bob = app.register(BOB).await;
+        let (_, token) = invite(&app, &ada, BOB).await;
+        accept_anew(&app, &token).await.refused(401, "LOGIN_REQUIRED");
+        let path = format!("/auth/invitations/{token}/accept");
+        app.post(&path).send().await.refused(401, "LOGIN_REQUIRED");
+        accept_as(&app, &token, &ada).await.refused(403, "EMAIL_MISMATCH");
+        app.post(&path)
+            .header("authorization", "Bearer nonsense")
+            .send()
+            .await
+            .refused(401, "UNAUTHENTICATED");
+        app.post(&path).header("authorization", "Basic YTpi").send().await.refused(401, "UNAUTHENTICATED");
+        assert_eq!(member_emails(&app, &ada).await, ["ada@example.com"], "no refusal let anybody in");
+        let joined = accept_as(&app, &token, &bob).await.expect(StatusCode::OK);
+        assert_eq!(joined.json["user"]["id"], json!(bob.user_id));
+        assert_eq!(joined.json["user"]["email_verified"], true);
+        app.get(ORG).bearer(&bob).send().await.expect(StatusCode::OK);
+    }
+
+    async fn who_is_a_member_already_is_told_so_and_the_invitation_stays(on: On) {
+        let (app, ada) = founded(on).await;
+        let bob = app.member(&ada, "engines", BOB, "member").await;
+        try_invite(&app, &ada, "BOB@example.com", "admin").await.refused(409, "ALREADY_MEMBER");
+        // An invitation that was written at the moment in which he joined by another.
+        let token = "a-token-of-this-test";
+        let mut uow = app.app.begin().await.unwrap();
+        let actor: UserId = ada.user_id.parse().unwrap();
+        let (scope, _) = OrgScope::enter(&mut *uow, "engines", actor).await.unwrap();
+        let now = app.app.now();
+        let crossed = Invitation {
+            id: app.app.new_id(),
+            org_id: scope.org(),
+            email: Email::parse(BOB).unwrap(),
+            role: Role::Admin,
+            stored_status: InvitationStatus::Pending,
+            token_hash: TokenHash::of(token),
+            invited_by: actor,
+            expires_at: now + TimeDelta::hours(48),
+            version: 1,
+            created_at: now + TimeDelta::seconds(1),
+        };
+        uow.invitations().put_pending(&scope, &crossed).await.unwrap();
+        app.app.commit(uow).await.unwrap();
+        accept_as(&app, token, &bob).await.refused(409, "ALREADY_MEMBER");
+        assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["pending", "accepted"]);
+        let own = walk(&app, &bob, "/organizations", 10).await;
+        assert_eq!(texts(&own, "role"), ["member"], "the role is as it was");
+    }
+
+    async fn a_new_person_has_to_give_a_name_and_a_password(on: On) {
+        let (app, ada) = founded(on).await;
+        let (_, token) = invite(&app, &ada, BOB).await;
+        let path = format!("/auth/invitations/{token}/accept");
+        let missing = app.post(&path).send().await.refused(422, "VALIDATION_FAILED");
+        assert_eq!(missing.faults(), ["/display_name REQUIRED", "/password REQUIRED"]);
+        for (body, fault) in [
+            (json!({"display_name": "Bob"}), "/password REQUIRED"),
+            (json!({"password": PASSWORD}), "/display_name REQUIRED"),
+            (json!({"display_name": "B", "password": PASSWORD}), "/display_name TOO_SHORT"),
+            (json!({"display_name": "Bob", "password": "short"}), "/password TOO_SHORT"),
+        ] {
+            let refused = app.post(&path).json(&body).send().await.refused(422, "VALIDATION_FAILED");
+            assert_eq!(refused.faults(), [fault]);
+        }
+        accept_anew(&app, &token).await.expect(StatusCode::OK);
+    }
+
+    async fn an_invitation_lives_for_48_hours(on: On) {
+        let (app, ada) = founded(on).await;
+        let (_, token) = invite(&app, &ada, BOB).await;
+        app.clock.advance(TimeDelta::hours(48) - TimeDelta::microseconds(1));
+        preview(&app, &token).await.expect(StatusCode::OK);
+        app.clock.advance(TimeDelta::microseconds(1));
+        preview(&app, &token).await.refused(410, "INVITATION_EXPIRED");
+        accept_anew(&app, &token).await.refused(410, "INVITATION_EXPIRED");
+        let ada = app.login(&ada.email).await;
+        assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["expired"]);
+        // A new one takes its place.
+        let (_, token) = invite(&app, &ada, BOB).await;
+        assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["pending"]);
+        accept_anew(&app, &token).await.expect(StatusCode::OK);
+    }
+
+    async fn a_link_is_dead_once_used_revoked_or_replaced(on: On) {
+        let (app, ada) = founded(on).await;
+        let dead = async |token: &str| {
+            preview(&app, token).await.refused(404, "INVITATION_NOT_FOUND");
+            accept_anew(&app, token).await.refused(404, "INVITATION_NOT_FOUND");
+        };
+        dead("no-such-token").await;
+        let (first, old) = invite(&app, &ada, BOB).await;
+        let (second, token) = invite(&app, &ada, BOB).await;
+        dead(&old).await;
+        assert_eq!(texts(&invitations(&app, &ada).await, "id"), [second["id"].as_str().unwrap()]);
+        revoke(&app, &ada, &first).await.refused(404, "INVITATION_NOT_FOUND");
+        resend(&app, &ada, &first).await.refused(404, "INVITATION_NOT_FOUND");
+        revoke(&app, &ada, &second).await.expect(StatusCode::NO_CONTENT);
+        revoke(&app, &ada, &second).await.expect(StatusCode::NO_CONTENT);
+        resend(&app, &ada, &second).await.refused(404, "INVITATION_NOT_FOUND");
+        dead(&token).await;
+        let (third, token) = invite(&app, &ada, BOB).await;
+        let bob = Login::of(accept_anew(&app, &token).await.expect(StatusCode::OK));
+        dead(&token).await;
+        accept_as(&app, &token, &bob).await.refused(404, "INVITATION_NOT_FOUND");
+        revoke(&app, &ada, &third).await.refused(409, "INVITATION_ACCEPTED");
+        resend(&app, &ada, &third).await.refused(409, "INVITATION_ACCEPTED");
+        let mut statuses = texts(&invitations(&app, &ada).await, "status");
+        statuses.sort();
+        assert_eq!(statuses, ["accepted", "revoked"]);
+    }
+
+    async fn sending_again_ends_the_old_link_and_gives_the_whole_time_again(on: On) {
+        let (app, ada) = founded(on).await;
+        let (invitation, old) = invite(&app, &ada, BOB).await;
+        app.clock.advance(TimeDelta::hours(47));
+        let ada = app.login(&ada.email).await;
+        resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
+        let token = app.mailed_token(BOB).await;
+        preview(&app, &old).await.refused(404, "INVITATION_NOT_FOUND");
+        let again = invitations(&app, &ada).await;
+        assert_eq!((again.len(), &again[0]["id"]), (1, &invitation["id"]));
+        assert_eq!(again[0]["expires_at"], "2033-05-22T02:33:20.123456Z");
+        assert_eq!(again[0]["created_at"], invitation["created_at"]);
+        // Also one whose time is over.
+        app.clock.advance(TimeDelta::hours(48));
+        preview(&app, &token).await.refused(410, "INVITATION_EXPIRED");
+        let ada = app.login(&ada.email).await;
+        resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
+        accept_anew(&app, &app.mailed_token(BOB).await).await.expect(StatusCode::OK);
+    }
+
+    async fn the_token_is_in_the_mail_and_in_no_answer(on: On) {
+        let (app, ada) = founded(on).await;
+        let invited = try_invite(&app, &ada, BOB, "member").await;
+        let token = app.mailed_token(BOB).await;
+        let answers = [
+            app.get(&format!("{ORG}/invitations")).bearer(&ada).send().await,
+            preview(&app, &token).await,
+            accept_as(&app, &token, &ada).await,
+            app.post(&format!("/auth/invitations/{token}/accept")).send().await,
+            accept_anew(&app, &token).await,
+            accept_anew(&app, &token).await,
+            invited,
+        ];
+        for answer in answers {
+            let told = format!("{} {:?}", answer.text, answer.headers);
+            assert!(!told.contains(&token), "{told}");
+        }
+        assert!(token.len() >= 22, "128 bits take 22 characters");
+        let mail = app.mail.last_to(BOB).unwrap();
+        assert!(mail.link.unwrap().starts_with("https://app.example.com/"));
+    }
+
+    async fn what_cannot_be_invited_is_refused_at_its_pointer(on: On) {
+        let (app, ada) = founded(on).await;
+        for (body, faults) in [
+            (json!({"email": BOB, "role": "owner"}), "/role NOT_ALLOWED"),
+            (json!({"email": "nobody", "role": "owner"}), "/email INVALID_EMAIL, /role NOT_ALLOWED"),
+            (json!({"email": BOB, "role": "king"}), "/role WRONG_TYPE"),
+            (json!({"email": BOB}), "/role REQUIRED"),
+            (json!({"role": "member"}), "/email REQUIRED"),
+        ] {
+            let refused = app.post(&format!("{ORG}/invite")).bearer(&ada).json(&body).send().await;
+            assert_eq!(refused.refused(422, "VALIDATION_FAILED").faults().join(", "), faults);
+        }
+        try_invite(&app, &ada, &ada.email, "member").await.refused(409, "ALREADY_MEMBER");
+        assert!(invitations(&app, &ada).await.is_empty());
+        app.drain().await;
+        assert!(app.mail.last_to(BOB).is_none(), "a refusal sends no mail");
+    }
+
+    async fn admins_invite_and_members_do_not(on: On) {
+        let (app, ada) = founded(on).await;
+        let grace = app.member(&ada, "engines", "grace@example.com", "admin").await;
+        let mary = app.member(&grace, "engines", "mary@example.com", "admin").await;
+        let joan = app.member(&mary, "engines", "joan@example.com", "member").await;
+        try_invite(&app, &joan, BOB, "member").await.refused(403, "INSUFFICIENT_ROLE");
+        let (invitation, token) = invite(&app, &mary, BOB).await;
+        revoke(&app, &joan, &invitation).await.refused(403, "INSUFFICIENT_ROLE");
+        resend(&app, &joan, &invitation).await.refused(403, "INSUFFICIENT_ROLE");
+        app.get(&format!("{ORG}/invitations")).bearer(&joan).send().await.refused(403, "INSUFFICIENT_ROLE");
+        // The invitation outlives its inviter's membership.
+        let path = format!("{ORG}/members/{}", mary.user_id);
+        app.delete(&path).bearer(&ada).send().await.expect(StatusCode::NO_CONTENT);
+        accept_anew(&app, &token).await.expect(StatusCode::OK);
+    }
+
+    async fn the_list_has_every_status_and_the_newest_first(on: On) {
+        let (app, ada) = founded(on).await;
+        let mut expected = Vec::new();
+        for (number, status) in
+            ["accepted", "revoked", "pending", "accepted", "revoked", "pending"].iter().enumerate()
+        {
+            app.clock.advance(TimeDelta::microseconds(1));
+            let email = format!("guest-{number}@example.com");
+            let (invitation, token) = invite(&app, &ada, &email).await;
+            match *status {
+                "accepted" => drop(accept_anew(&app, &token).await.expect(StatusCode::OK)),
+                "revoked" => drop(revoke(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT)),
+                _ => {}
+            }
+            expected.insert(0, (email, (*status).to_owned()));
+        }
+        for limit in [1, 2, 4, 100] {
+            let listed = walk(&app, &ada, &format!("{ORG}/invitations"), limit).await;
+            let found: Vec<_> = texts(&listed, "email").into_iter().zip(texts(&listed, "status")).collect();
+            assert_eq!(found, expected, "{limit} on a page");
+        }
+        let page = app.get(&format!("{ORG}/invitations?limit=2&count=true")).bearer(&ada).send().await.json;
+        assert_eq!(page["total"], 6);
+    }
+
+    async fn of_thirty_invitations_of_one_address_at_once_one_is_pending(on: On) {
+        let (app, ada) = founded(on).await;
+        let answers = at_once((0..30).map(|_| {
+            let (app, ada) = (app.clone(), ada.clone());
+            async move { try_invite(&app, &ada, BOB, "member").await }
+        }))
+        .await;
+        let made: Vec<_> =
+            answers.into_iter().map(|answer| answer.expect(StatusCode::CREATED).json).collect();
+        let pending = invitations(&app, &ada).await;
+        assert_eq!(texts(&pending, "status"), ["pending"]);
+        assert!(texts(&made, "id").contains(&texts(&pending, "id")[0]));
+        app.drain().await;
+        let links: Vec<_> =
+            app.mail.all().into_iter().filter(|mail| mail.to == BOB).filter_map(|mail| mail.link).collect();
+        assert_eq!(links.len(), 30);
+        let mut alive = 0;
+        for link in links {
+            let answer = preview(&app, &token_of(&link)).await;
+            alive += usize::from(answer.status == StatusCode::OK);
+        }
+        assert_eq!(alive, 1, "one of the mailed links works");
+    }
+
+    async fn of_twenty_who_use_one_link_at_once_one_gets_in(on: On) {
+        let (app, ada) = founded(on).await;
+        let (_, token) = invite(&app, &ada, BOB).await;
+        let answers = at_once((0..20).map(|_| {
+            let (app, token) = (app.clone(), token.clone());
+            async move { accept_anew(&app, &token).await }
+        }))
+        .await;
+        one_got_in(&answers);
+        app.login(BOB).await;
+        assert_eq!(member_emails(&app, &ada).await, ["ada@example.com", BOB]);
+        assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["accepted"]);
+    }
+
+    async fn somebody_with_an_account_who_accepts_twenty_times_at_once_joins_once(on: On) {
+        let (app, ada) = founded(on).await;
+        let bob = app.register(BOB).await;
+        let (_, token) = invite(&app, &ada, BOB).await;
+        let answers = at_once((0..20).map(|_| {
+            let (app, token, bob) = (app.clone(), token.clone(), bob.clone());
+            async move { accept_as(&app, &token, &bob).await }
+        }))
+        .await;
+        one_got_in(&answers);
+        assert_eq!(member_emails(&app, &ada).await, ["ada@example.com", BOB]);
+    }
+
+    async fn accepting_and_revoking_at_once_is_one_or_the_other(on: On) {
+        let (app, ada) = founded(on).await;
+        for round in 0..20 {
+            let email = format!("guest-{round}@example.com");
+            // Half of them have an account, whose way is shorter.
+            let login = if round % 2 == 0 { Some(app.register(&email).await) } else { None };
+            let (invitation, token) = invite(&app, &ada, &email).await;
+            let accepting = {
+                let app = app.clone();
+                async move {
+                    match &login {
+                        Some(login) => accept_as(&app, &token, login).await,
+                        None => accept_anew(&app, &token).await,
+                    }
+                }
+            };
+            let revoking = {
+                let (app, ada) = (app.clone(), ada.clone());
+                async move { revoke(&app, &ada, &invitation).await }
+            };
+            let (accepted, revoked) = tokio::join!(tokio::spawn(accepting), tokio::spawn(revoking));
+            let (accepted, revoked) = (accepted.unwrap(), revoked.unwrap());
+            let is_member = member_emails(&app, &ada).await.contains(&email);
+            if is_member {
+                accepted.expect(StatusCode::OK);
+                revoked.refused(409, "INVITATION_ACCEPTED");
+            } else {
+                accepted.refused(404, "INVITATION_NOT_FOUND");
+                revoked.expect(StatusCode::NO_CONTENT);
+                let body = json!({"email": email, "password": PASSWORD});
+                let login = app.post("/auth/login").json(&body).send().await;
+                assert_eq!(login.status == StatusCode::OK, round % 2 == 0, "no account is left of a refusal");
+            }
+        }
+    }
+
+    async fn an_organization_that_goes_takes_its_racing_invitations_along(on: On) {
+        let (app, ada) = founded(on).await;
+        let bob = app.register(BOB).await;
+        for round in 0..20 {
+            if round > 0 {
+                app.organization(&ada, "engines").await;
+            }
+            let (invitation, token) = invite(&app, &ada, BOB).await;
+            let deeds = (0..5).map(|deed| {
+                let (app, ada, bob) = (app.clone(), ada.clone(), bob.clone());
+                let (invitation, token) = (invitation.clone(), token.clone());
+                async move {
+                    match deed {
+                        0 => accept_as(&app, &token, &bob).await,
+                        1 => app.delete(ORG).bearer(&ada).send().await,
+                        2 => try_invite(&app, &ada, "mary@example.com", "member").await,
+                        3 => resend(&app, &ada, &invitation).await,
+                        _ => app.patch(ORG).bearer(&ada).json(&json!({"name": "Looms"})).send().await,
+                    }
+                }
+            });
+            let answers = at_once(deeds).await;
+            for answer in &answers {
+                assert!(
+                    [200, 201, 204, 404, 409].contains(&answer.status.as_u16()),
+                    "round {round}: {answer:?}"
+                );
+                assert_ne!(answer.json["code"], "WRITE_CONFLICT", "round {round}: {answer:?}");
+            }
+            assert_eq!(answers[1].status, StatusCode::NO_CONTENT, "round {round}");
+            preview(&app, &token).await.refused(404, "INVITATION_NOT_FOUND");
+            for login in [&ada, &bob] {
+                app.get(ORG).bearer(login).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+                assert!(walk(&app, login, "/organizations", 10).await.is_empty());
+            }
+        }
+    }
+}
+
+/// One of these answers is a login, and the others are refusals of the caller.
+#[track_caller]
+fn one_got_in(answers: &[Answer]) {
+    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::OK);
+    let refusals: Vec<_> = lost.iter().map(|answer| answer.status).collect();
+    assert_eq!(won.len(), 1, "{refusals:?}");
+    assert!(refusals.iter().all(StatusCode::is_client_error), "{refusals:?}");
+}

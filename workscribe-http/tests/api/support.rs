@@ -1,0 +1,160 @@
+//! Applications on each storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use poem::http::StatusCode;
+use serde_json::Value;
+use tokio::sync::Notify;
+use workscribe_core::local::BcryptHasher;
+use workscribe_core::ports::{PasswordHasher, Secret, Verdict};
+use workscribe_core::{Builder, Error};
+use workscribe_http::HttpOptions;
+use workscribe_testkit::app::{Answer, Login, TestApp};
+use workscribe_testkit::databases;
+use workscribe_testkit::memory::MemoryStorage;
+
+/// Which storage an application stands on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum On {
+    Memory,
+    Sqlite,
+    Postgres,
+}
+
+impl On {
+    /// An application with the usual settings.
+    pub(crate) async fn app(self) -> TestApp {
+        self.app_with(|builder| builder).await
+    }
+
+    /// An application with other parts or settings.
+    pub(crate) async fn app_with(self, change: impl FnOnce(Builder) -> Builder) -> TestApp {
+        let options = HttpOptions::default();
+        match self {
+            Self::Memory => TestApp::with(Arc::new(MemoryStorage::new()), (), options, change),
+            Self::Sqlite => {
+                let database = databases::sqlite().await;
+                TestApp::with(database.storage.clone(), database, options, change)
+            }
+            Self::Postgres => {
+                let database = databases::postgres().await;
+                TestApp::with(database.storage.clone(), database, options, change)
+            }
+        }
+    }
+}
+
+/// The names of an answer's headers, sorted.
+pub(crate) fn header_names(answer: &Answer) -> Vec<&str> {
+    let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// A hasher that holds every check of one password back until it is let go, so that a test decides what happens
+/// meanwhile.
+pub(crate) struct HeldHasher {
+    inner: BcryptHasher,
+    password: &'static str,
+    arrived: Notify,
+    released: Notify,
+}
+
+impl HeldHasher {
+    pub(crate) fn holding(password: &'static str) -> Arc<Self> {
+        let inner = BcryptHasher::new(4).with_queue(100_000);
+        Arc::new(Self { inner, password, arrived: Notify::new(), released: Notify::new() })
+    }
+
+    /// Waits until a check of the password is held.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Lets one check of the password go on.
+    pub(crate) fn release(&self) {
+        self.released.notify_one();
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for HeldHasher {
+    async fn hash(&self, password: &Secret) -> Result<String, Error> {
+        self.inner.hash(password).await
+    }
+
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
+        let verdict = self.inner.verify(password, hash).await?;
+        if password.expose() == self.password {
+            self.arrived.notify_one();
+            self.released.notified().await;
+        }
+        Ok(verdict)
+    }
+}
+
+/// Makes three tests of one: on memory, on SQLite and on Postgres.
+///
+/// `on_every_storage! { async fn a_sentence(on: On) { … } }`
+macro_rules! on_every_storage {
+    ($($(#[$meta:meta])* async fn $name:ident($on:ident: On) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn check($on: $crate::support::On) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memory() {
+                check($crate::support::On::Memory).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                check($crate::support::On::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                check($crate::support::On::Postgres).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_every_storage;
+
+/// Sends requests at the same time, each on a task of its own. The answers are in the order of the requests.
+pub(crate) async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let tasks: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        answers.push(task.await.expect("the request does not panic"));
+    }
+    answers
+}
+
+/// Every item of a list, page by page. The items are under the last segment of the path.
+pub(crate) async fn walk(app: &TestApp, login: &Login, path: &str, limit: usize) -> Vec<Value> {
+    let plural = path.rsplit('/').next().unwrap_or_default();
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = app.get(&format!("{path}?limit={limit}{cursor}")).bearer(login).send().await;
+        let page = page.expect(StatusCode::OK).json;
+        let found = page[plural].as_array().expect("a list");
+        assert!(found.len() <= limit, "{path} answers {} items for {limit}", found.len());
+        items.extend(found.iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return items,
+        }
+    }
+}
+
+/// One field of every item, as text.
+pub(crate) fn texts(items: &[Value], field: &str) -> Vec<String> {
+    items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
+}
