@@ -8,7 +8,7 @@
 //! Run it with `cargo bench --bench enumeration`.
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark cannot go on without what it asked for")]
+#![expect(clippy::expect_used, reason = "a benchmark cannot go on without what it asked for")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,9 @@ async fn main() {
     let accounts = if std::env::args().any(|argument| argument == "--bench") { ACCOUNTS } else { 2 };
     let database = databases::sqlite().await;
     let hasher = Arc::new(BcryptHasher::new(8));
-    let app = TestApp::with(database.storage.clone(), database, HttpOptions::default(), |builder| builder.hasher(hasher));
+    let app = TestApp::with(database.storage.clone(), database, HttpOptions::default(), |builder| {
+        builder.hasher(hasher)
+    });
     for account in 0..accounts {
         app.register(&format!("known-{account}@example.com")).await;
     }
@@ -78,7 +80,9 @@ impl Times {
     fn print(mut self, what: &str) {
         let (known, unknown) = (median(&mut self.known), median(&mut self.unknown));
         let difference = (known.as_secs_f64() / unknown.as_secs_f64() - 1.0) * 100.0;
-        println!("{what}: account {known:?}, none {unknown:?}, difference {difference:+.1} % (target: within 5 %)");
+        println!(
+            "{what}: account {known:?}, none {unknown:?}, difference {difference:+.1} % (target: within 5 %)"
+        );
     }
 }
 

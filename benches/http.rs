@@ -106,7 +106,7 @@ async fn bench(plan: &Plan) -> Outcome<()> {
         println!("{left_out}\n");
     }
     let folder = tempfile::tempdir()?;
-    if std::env::var("ONLY").is_err() { bench_one("SQLite", &format!("sqlite://{}", folder.path().join("bench.db").display()), plan).await?; }
+    bench_one("SQLite", &format!("sqlite://{}", folder.path().join("bench.db").display()), plan).await?;
     if postgres {
         let schema = Schema::new().await;
         let subjects = bench_one("Postgres", &schema.url, plan).await?;
@@ -135,7 +135,6 @@ async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subjec
             cases.push(Case::sql(statement));
             cases.push(Case::http(label, ask, Some(cases.len() - 1)));
         }
-        if let Ok(only) = std::env::var("ONLY") { cases.retain(|c| c.label.contains(&only)); for c in &mut cases { c.beside = None; } }
         for case in &mut cases {
             if let Work::Http(ask, connections) = &mut case.work {
                 *connections = connect(server.port, *ask, &subjects).await?;

@@ -69,18 +69,11 @@ impl Hook for Billing {
             .await
             .map_err(Error::internal)?;
         let count = "SELECT count(*) FROM app_billing_accounts WHERE owner_id = $1 AND plan = 'free'";
-        let accounts: i64 = sqlx::query_scalar(count)
-            .bind(owner.as_uuid())
-            .fetch_one(connection)
-            .await
-            .map_err(Error::internal)?;
-        if accounts > FREE_ORGANIZATIONS {
+        let counted = sqlx::query_scalar::<_, i64>(count).bind(owner.as_uuid()).fetch_one(connection).await;
+        if counted.map_err(Error::internal)? > FREE_ORGANIZATIONS {
             let message = "The free plan has two organizations.".to_owned();
-            return Err(Error::invalid(vec![FieldError {
-                pointer: String::new(),
-                code: "PLAN_LIMIT",
-                message,
-            }]));
+            let fault = FieldError { pointer: "/name".to_owned(), code: "PLAN_LIMIT", message };
+            return Err(Error::invalid(vec![fault]));
         }
         // The job is written in this transaction too: it will run if, and only if, the organization is there.
         app.enqueue(uow, &OpenAccount { org: organization.id }).await?;
@@ -138,8 +131,7 @@ async fn main() -> Outcome<()> {
 
     let wanted = if serve { "127.0.0.1:8002" } else { "127.0.0.1:0" };
     let acceptor = TcpListener::bind(wanted).into_acceptor().await?;
-    let address = acceptor.local_addr().remove(0);
-    let address = address.as_socket_addr().ok_or("a TCP address")?;
+    let address = *acceptor.local_addr()[0].as_socket_addr().ok_or("no TCP address")?;
     let server = Server::new_with_acceptor(acceptor).run(routes);
     if serve {
         println!("http://{address}/hello and http://{address}/docs");
@@ -158,11 +150,11 @@ async fn try_it(url: &str, pool: &SqlitePool) -> Outcome<()> {
         let response = request.send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     };
-    let accounts = async || {
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM app_billing_accounts").fetch_one(pool).await
-    };
+    let count = "SELECT count(*) FROM app_billing_accounts";
+    let accounts = async || sqlx::query_scalar::<_, i64>(count).fetch_one(pool).await;
 
-    let ada = json!({"display_name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"});
+    let password = "correct horse battery staple";
+    let ada = json!({"display_name": "Ada", "email": "ada@example.com", "password": password});
     let (status, registered) = post("/auth/register", "", ada).await?;
     expect(status == 201, "registered over HTTP", &registered)?;
     let token = registered["access_token"].as_str().ok_or("a token")?.to_owned();
@@ -192,7 +184,7 @@ async fn try_it(url: &str, pool: &SqlitePool) -> Outcome<()> {
     }
     expect(
         answer == "Hello! Open billing accounts: 2.",
-        "the application's jobs ran, and its route says so",
+        "the jobs ran, and the own route says so",
         &answer.into(),
     )
 }

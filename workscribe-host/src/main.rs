@@ -86,8 +86,7 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
 
 /// Structured logs on standard error: for people on a terminal, else JSON. RUST_LOG chooses what is shown.
 fn init_log() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,poem::server=warn,sqlx=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         log.with_target(false).init();

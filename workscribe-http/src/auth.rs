@@ -23,7 +23,7 @@ impl BearerAuth {
 }
 
 async fn check(request: &Request, bearer: Bearer) -> Result<Actor> {
-    let app = request.data::<WorkScribe>().ok_or_else(|| poem::error::GetDataError("WorkScribe"))?;
+    let app = request.data::<WorkScribe>().ok_or(poem::error::GetDataError("WorkScribe"))?;
     Ok(app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?)
 }
 

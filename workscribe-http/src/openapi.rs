@@ -350,10 +350,10 @@ fn finish_schema(schema: &mut Value, is_input: bool) {
             property["format"] = json!("password");
             property["writeOnly"] = json!(true);
         }
-        if property.get("$ref").is_none() && property.get("allOf").is_none() && property["type"] != "array" {
-            if let Some(example) = example(name) {
-                property["example"] = example;
-            }
+        let is_plain =
+            property.get("$ref").is_none() && property.get("allOf").is_none() && property["type"] != "array";
+        if let Some(example) = example(name).filter(|_| is_plain) {
+            property["example"] = example;
         }
     }
     if !is_input && !always.is_empty() {

@@ -51,20 +51,10 @@ impl ToJSON for Time {
 impl ParseFromJSON for Time {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         let value = value.unwrap_or_default();
-        value
-            .as_str()
-            .and_then(|text| Timestamp::parse_from_rfc3339_utc(text))
-            .map(Self)
-            .ok_or_else(|| ParseError::expected_type(value))
-    }
-}
-
-trait ParseUtc: Sized {
-    fn parse_from_rfc3339_utc(text: &str) -> Option<Self>;
-}
-
-impl ParseUtc for Timestamp {
-    fn parse_from_rfc3339_utc(text: &str) -> Option<Self> {
-        chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+        let read = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
+        match value.as_str().and_then(read) {
+            Some(time) => Ok(Self(time.to_utc())),
+            None => Err(ParseError::expected_type(value)),
+        }
     }
 }

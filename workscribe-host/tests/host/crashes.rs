@@ -44,7 +44,7 @@ impl Load {
     }
 
     /// Looks for everything that was acknowledged, by the server's own answers.
-    async fn is_kept(self, client: &Client) {
+    async fn find_all(self, client: &Client) {
         self.answers.fetch_add(ENOUGH, Ordering::Relaxed);
         for Acknowledged { email, slugs } in self.clients.join_all().await {
             let Some(email) = email else { continue };
@@ -98,7 +98,7 @@ async fn what_was_acknowledged_survives_the_servers_death_on_sqlite() {
     server.process.kill().await;
 
     let server = setup.serve().await;
-    load.is_kept(&server.client).await;
+    load.find_all(&server.client).await;
     let storage = SqliteStorage::connect(&setup.sqlite_url(), &Options::default()).await.unwrap();
     let (halves,) = query_as::<_, (i64,)>(WITHOUT_ONE_OWNER).fetch_one(storage.pool()).await.unwrap();
     assert_eq!(halves, 0);
@@ -125,7 +125,7 @@ async fn what_was_acknowledged_survives_the_servers_death_on_postgres() {
     server.process.kill().await;
 
     let server = setup.serve().await;
-    load.is_kept(&server.client).await;
+    load.find_all(&server.client).await;
     no_halves_on_postgres(&schema.url).await;
     server.process.stop().await;
 }
@@ -142,7 +142,7 @@ async fn what_was_acknowledged_survives_the_death_of_postgres() {
 
     let client = &server.client;
     until("it is ready", async || client.get("/readyz").send().await.status == 200).await;
-    load.is_kept(client).await;
+    load.find_all(client).await;
     no_halves_on_postgres(&postgres.url()).await;
     server.process.stop().await;
 }

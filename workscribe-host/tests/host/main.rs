@@ -14,6 +14,12 @@
 //! **How to add a case**: `Setup::new().serve().await` gives a server on an SQLite file of its own; `.env(…)` sets what it
 //! should have beside that. Waits are bounded only so that nothing hangs: no case is about how long something takes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is not as it should be"
+)]
+
 mod checks;
 mod client;
 mod crashes;
