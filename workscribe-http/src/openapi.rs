@@ -334,6 +334,10 @@ fn finish_schema(schema: &mut Value, is_input: bool) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     let mut always = Vec::new();
     for (name, property) in properties.iter_mut() {
+        // poem-openapi repeats the description as a schema of its own, which generators stumble over.
+        if let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) {
+            parts.retain(|part| part.get("$ref").is_some());
+        }
         // Left out rather than null.
         let is_left_out = matches!(name.as_str(), "total" | "errors");
         let may_be_null = !required.contains(name) && !is_left_out && (!is_input || name == "avatar_url");

@@ -348,7 +348,8 @@ async fn every_statement_runs_and_finds_an_index_on_sqlite() {
         let statement = statement
             .replace("SELECT jsonb_array_elements_text($1)", "SELECT value FROM json_each($1)")
             .replace(" FOR UPDATE SKIP LOCKED", "")
-            .replace(" FOR NO KEY UPDATE", "");
+            .replace(" FOR NO KEY UPDATE", "")
+            .replace(" FOR KEY SHARE", "");
         let explain = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
         let plan = explain.fetch_all(unit.connection().await.unwrap()).await.unwrap();
         for step in plan {

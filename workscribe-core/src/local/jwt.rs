@@ -76,6 +76,7 @@ pub struct JwtIssuer {
     algorithm: Algorithm,
     issuer: String,
     audience: String,
+    validation: Validation,
     keys: RwLock<Arc<Keys>>,
 }
 
@@ -105,10 +106,13 @@ impl JwtIssuer {
     }
 
     fn new(algorithm: Algorithm, keys: Keys) -> Self {
+        let name = "workscribe".to_owned();
+        let validation = validation(algorithm, &name, &name);
         Self {
             algorithm,
-            issuer: "workscribe".into(),
-            audience: "workscribe".into(),
+            issuer: name.clone(),
+            audience: name,
+            validation,
             keys: RwLock::new(Arc::new(keys)),
         }
     }
@@ -117,6 +121,7 @@ impl JwtIssuer {
     #[must_use]
     pub fn with_names(mut self, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         (self.issuer, self.audience) = (issuer.into(), audience.into());
+        self.validation = validation(self.algorithm, &self.issuer, &self.audience);
         self
     }
 
@@ -152,6 +157,17 @@ impl JwtIssuer {
     }
 }
 
+/// What is asked of every token, made once.
+fn validation(algorithm: Algorithm, issuer: &str, audience: &str) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    // The time is checked against our own clock.
+    validation.validate_exp = false;
+    validation
+}
+
 impl TokenIssuer for JwtIssuer {
     fn issue(&self, claims: &AccessClaims, jti: Uuid) -> Result<String, Error> {
         let keys = self.keys();
@@ -185,13 +201,7 @@ impl TokenIssuer for JwtIssuer {
         let keys = self.keys();
         let kid = header.kid?;
         let key = std::iter::once(&keys.current).chain(&keys.accepted).find(|key| key.kid == kid)?;
-        let mut validation = Validation::new(self.algorithm);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // The time is checked below, against our own clock.
-        validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation).ok()?.claims;
         let issued_at = Timestamp::from_timestamp(claims.iat, 0)?;
         let expires_at = Timestamp::from_timestamp(claims.exp, 0)?;
         if claims.typ != "access" || now >= expires_at + LEEWAY || issued_at > now + LEEWAY {
