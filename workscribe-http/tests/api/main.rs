@@ -1,4 +1,5 @@
 //! The API as its callers see it, on every storage.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test cannot go on without what it asked for")]
 
 mod accounts;
 mod conditions;
