@@ -2,8 +2,8 @@
 //! generators need no edits.
 //!
 //! What is added here: the refusals of every operation with their codes and the one `Problem` schema; which fields are
-//! null; security, also where there is none; examples; canonical header names. A new operation needs a row in
-//! [`refusals`] if it refuses more than its shape tells; a test holds the table against the operations.
+//! null; security, also where there is none; examples; canonical header names. A new operation needs a row
+//! in `refusals` if it refuses more than its shape tells.
 
 use std::sync::Arc;
 
