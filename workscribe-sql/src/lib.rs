@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`connect`], [`Database`], [`Options`] | a database chosen by its URL |
 //! | `stores/` | every statement, written once: a file for each area, and `unit.rs`, the unit of work |
+//! | `stores/lane.rs` | connections that reads pass on, past the pool |
 //! | `stores/columns.rs` | the columns of tables that are read in more than one place |
 //! | `stores/schema.rs` | which migrations are missing, and readiness |
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, how to migrate |

@@ -10,7 +10,7 @@ use sqlx::{Executor as _, query, query_scalar};
 use workscribe_core::clock::{Clock as _, SystemClock};
 use workscribe_core::identity::{Email, NewUser};
 use workscribe_core::{Constraint, Storage, StoreError, UnitOfWork};
-use workscribe_sql::{Options, PostgresStorage, SqliteStorage, postgres, sqlite};
+use workscribe_sql::{Database, Options, PostgresStorage, SqliteStorage, postgres, sqlite};
 use workscribe_testkit::databases;
 
 fn new_user(n: u128) -> NewUser {
@@ -164,6 +164,56 @@ async fn the_pool_recovers_when_its_connections_are_cut() {
     let mut uow = storage.read().await.unwrap();
     assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
     assert_eq!(storage.readiness().await, []);
+}
+
+#[tokio::test]
+async fn reads_pass_a_connection_on_and_keep_none_from_those_who_wait_or_close() {
+    let database = databases::postgres().await;
+    let options = Options { max_connections: 2, ..databases::options() };
+    let storage = PostgresStorage::connect(&database.url, &options).await.unwrap();
+    let mut backends = Vec::new();
+    for _ in 0..3 {
+        let mut uow = storage.read().await.unwrap();
+        assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+        drop(uow);
+        backends.push((storage.pool().size(), storage.pool().num_idle()));
+    }
+    assert_eq!(backends, [(1, 0); 3], "one connection, which the pool does not get back in between");
+
+    // Both connections for those who write, although one was kept.
+    let (mut one, mut other) = (storage.begin().await.unwrap(), storage.begin().await.unwrap());
+    one.users().insert(&new_user(1)).await.unwrap();
+    other.users().insert(&new_user(2)).await.unwrap();
+    one.commit().await.unwrap();
+    other.commit().await.unwrap();
+
+    let mut uow = storage.read().await.unwrap();
+    assert!(uow.users().find(new_user(1).id).await.unwrap().is_some());
+    drop(uow);
+    tokio::time::timeout(Duration::from_secs(20), Database::close(&storage)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_connection_of_a_read_that_was_broken_off_is_not_passed_on() {
+    let database = databases::postgres().await;
+    let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+    for n in 1..=2 {
+        let mut uow = storage.begin().await.unwrap();
+        uow.users().insert(&new_user(n)).await.unwrap();
+        uow.commit().await.unwrap();
+    }
+    let mut holder = storage.pool().begin().await.unwrap();
+    holder.execute("LOCK TABLE ws_users IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut uow = storage.read().await.unwrap();
+    let broken_off = tokio::time::timeout(Duration::from_millis(100), uow.users().find(new_user(1).id)).await;
+    assert!(broken_off.is_err(), "the table was locked");
+    drop(uow);
+    holder.rollback().await.unwrap();
+    for _ in 0..20 {
+        let mut uow = storage.read().await.unwrap();
+        let found = uow.users().find(new_user(2).id).await.unwrap().unwrap();
+        assert_eq!(found.id, new_user(2).id, "its own answer, and not that of the one broken off");
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use workscribe_migrations::POSTGRES as MIGRATIONS;
 use crate::error::{migrate_error, store_error};
 use crate::{Database, Options};
 
+use stores::Lane;
 pub use stores::Unit;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
@@ -29,9 +30,10 @@ pub use stores::Unit;
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// A pool of connections to Postgres. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresStorage {
     pool: PgPool,
+    lane: Arc<Lane>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -57,7 +59,7 @@ impl PostgresStorage {
             .connect_with(connect.clone())
             .await;
         match pool {
-            Ok(pool) => Ok(Self::from_pool(pool)),
+            Ok(pool) => Ok(Self { lane: Lane::new(options.max_connections / 2), ..Self::from_pool(pool) }),
             // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
             Err(sqlx::Error::PoolTimedOut) => {
                 let trying = PgConnection::connect_with(&connect);
@@ -71,7 +73,7 @@ impl PostgresStorage {
     /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, migrated: Arc::default() }
+        Self { pool, lane: Lane::new(0), migrated: Arc::default() }
     }
 
     /// The pool.
@@ -141,11 +143,11 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(self.pool.clone(), true)))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, true)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(self.pool.clone(), false)))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, false)))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
@@ -168,6 +170,7 @@ impl Database for PostgresStorage {
     }
 
     async fn close(&self) {
+        self.lane.close();
         self.pool.close().await;
     }
 }

@@ -24,13 +24,15 @@ use workscribe_migrations::SQLITE as MIGRATIONS;
 use crate::error::{migrate_error, store_error};
 use crate::{Database, Options};
 
+use stores::Lane;
 pub use stores::Unit;
 
 /// A SQLite file. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SqliteStorage {
     writer: SqlitePool,
     readers: SqlitePool,
+    lane: Arc<Lane>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -83,14 +85,14 @@ impl SqliteStorage {
             // A write that goes the wrong way is refused.
             connect.pragma("query_only", "ON"),
         );
-        Ok(Self { writer, readers, migrated: Arc::default() })
+        Ok(Self { writer, readers, lane: Lane::new(options.readers / 2), migrated: Arc::default() })
     }
 
     /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
     /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self { writer: pool.clone(), readers: pool, migrated: Arc::default() }
+        Self { writer: pool.clone(), readers: pool, lane: Lane::new(0), migrated: Arc::default() }
     }
 
     /// The connections that read.
@@ -181,11 +183,11 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(self.writer.clone(), true)))
+        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), true)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(self.readers.clone(), false)))
+        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, false)))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
@@ -209,6 +211,7 @@ impl Database for SqliteStorage {
 
     async fn close(&self) {
         // Readers first: the last connection to close, the writer's, clears the log away.
+        self.lane.close();
         self.readers.close().await;
         self.writer.close().await;
     }

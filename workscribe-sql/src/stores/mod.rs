@@ -8,6 +8,7 @@ mod attempts;
 mod idempotency;
 mod invitations;
 mod jobs;
+mod lane;
 mod members;
 mod organizations;
 pub(super) mod schema;
@@ -24,6 +25,7 @@ use workscribe_core::page::{Cursor, PageRequest};
 use super::dialect::{self, Conn, Db, Ts};
 use crate::error::{corrupt, misuse, store_error};
 
+pub(super) use lane::Lane;
 pub use unit::Unit;
 
 /// Reads a 32-byte digest back.

@@ -1,8 +1,8 @@
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::pool::PoolConnection;
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Database, FromRow, Pool, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
@@ -11,6 +11,7 @@ use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use workscribe_core::{StoreError, UnitOfWork};
 
+use super::lane::{Lane, Reader};
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
 
@@ -24,27 +25,35 @@ type Arguments = <Db as Database>::Arguments;
 pub struct Unit {
     state: State,
     failed: bool,
+    /// Whether the connection was lent to statements of which this unit hears nothing.
+    lent: bool,
     pub(super) enqueued: bool,
 }
 
 enum State {
     /// No statement was made yet.
-    Waiting { pool: Pool<Db>, transaction: bool },
+    Waiting { pool: Pool<Db>, lane: Arc<Lane>, transaction: bool },
     /// Statements that each stand alone.
-    Plain(PoolConnection<Db>),
+    Plain(Reader),
     /// A transaction.
     Transaction(Transaction<'static, Db>),
 }
 
 impl Unit {
-    pub(crate) fn waiting(pool: Pool<Db>, transaction: bool) -> Self {
-        Self { state: State::Waiting { pool, transaction }, failed: false, enqueued: false }
+    pub(crate) fn waiting(pool: &Pool<Db>, lane: &Arc<Lane>, transaction: bool) -> Self {
+        let (pool, lane) = (pool.clone(), Arc::clone(lane));
+        Self {
+            state: State::Waiting { pool, lane, transaction },
+            failed: false,
+            lent: false,
+            enqueued: false,
+        }
     }
 
     /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
-        Self { state: State::Transaction(transaction), failed: false, enqueued: false }
+        Self { state: State::Transaction(transaction), failed: false, lent: false, enqueued: false }
     }
 
     /// The transaction, begun if it was not, for the caller to go on with and to commit.
@@ -52,7 +61,7 @@ impl Unit {
     /// # Errors
     /// When a statement failed before, when the unit was made by `Storage::read`, or when no connection is to be had.
     pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
-        self.connection().await?;
+        self.conn().await?;
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
             State::Transaction(transaction) => Ok(transaction),
@@ -67,19 +76,25 @@ impl Unit {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is to be had.
     pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
-        if let State::Waiting { pool, transaction } = &self.state {
+        self.lent = true;
+        self.conn().await
+    }
+
+    async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
+        if let State::Waiting { pool, lane, transaction } = &self.state {
             let opened = if *transaction {
-                begin(pool).await.map(State::Transaction)
+                lane.wait(begin(pool)).await.map(State::Transaction)
             } else {
-                pool.acquire().await.map(State::Plain)
+                lane.reader(pool).await.map(State::Plain)
             };
             self.state = self.note("begin", opened)?;
         }
         match &mut self.state {
-            State::Plain(connection) => Ok(connection),
-            State::Transaction(transaction) => Ok(transaction),
-            State::Waiting { .. } => Err(misuse("unit", "the unit was not opened")),
+            State::Plain(reader) => reader.connection(),
+            State::Transaction(transaction) => Some(&mut **transaction),
+            State::Waiting { .. } => None,
         }
+        .ok_or_else(|| misuse("unit", "the unit was not opened"))
     }
 
     /// The unit of this database behind a `dyn UnitOfWork`, if it is one: what a hook asks for to write its own rows in the
@@ -94,7 +109,7 @@ impl Unit {
         name: &'static str,
         query: Query<'_, Db, Arguments>,
     ) -> Result<u64, StoreError> {
-        let done = query.execute(self.connection().await?).await;
+        let done = query.execute(self.conn().await?).await;
         self.note(name, done).map(|done| done.rows_affected())
     }
 
@@ -106,7 +121,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.fetch_one(self.connection().await?).await;
+        let row = query.fetch_one(self.conn().await?).await;
         self.note(name, row)
     }
 
@@ -118,7 +133,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.fetch_optional(self.connection().await?).await;
+        let row = query.fetch_optional(self.conn().await?).await;
         self.note(name, row)
     }
 
@@ -130,7 +145,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let rows = query.fetch_all(self.connection().await?).await;
+        let rows = query.fetch_all(self.conn().await?).await;
         self.note(name, rows)
     }
 
@@ -148,6 +163,10 @@ impl Unit {
     }
 
     fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        match (&result, &mut self.state) {
+            (Ok(_), State::Plain(reader)) if !self.failed && !self.lent => reader.ended_well(),
+            _ => {}
+        }
         result.map_err(|error| {
             self.failed = true;
             store_error(name, error, dialect::classify)
