@@ -23,7 +23,7 @@ use common::{app, build, counts, ring, worker};
 const ADA: &str = "ada@example.com";
 
 fn mails(capture: &MailCapture) -> Registry {
-    let links = Links::new("https://app.example.com/work/").unwrap();
+    let links = Links::new("https://app.example.com/base/").unwrap();
     workscribe_jobs(Arc::new(capture.clone()), Arc::new(DefaultTemplates::default()), links)
 }
 
@@ -69,7 +69,7 @@ async fn the_link_of_a_verification_mail_verifies() {
     let link = mail.link.unwrap();
     assert!(mail.text.contains(&link) && mail.html.contains(&link));
     assert!(mail.text.contains("48 hours"), "{}", mail.text);
-    let token = between(&link, "https://app.example.com/work/verify-email?token=", "");
+    let token = between(&link, "https://app.example.com/base/verify-email?token=", "");
     let mut uow = app.begin().await.unwrap();
     app.identity().verify_email(&mut *uow, token).await.unwrap();
     app.commit(uow).await.unwrap();
@@ -96,7 +96,7 @@ async fn the_link_of_a_reset_mail_sets_a_password_once() {
     assert_eq!(all.len(), 1, "nobody gets none");
     assert!(all[0].text.contains("one hour"), "{}", all[0].text);
     let link = all[0].link.as_deref().unwrap();
-    let token = between(link, "https://app.example.com/work/reset-password?token=", "");
+    let token = between(link, "https://app.example.com/base/reset-password?token=", "");
     let password = Secret::new("another long password");
     app.identity().reset_password(token, &password).await.unwrap();
     app.identity().reset_password(token, &password).await.unwrap_err();
@@ -113,7 +113,7 @@ async fn the_link_of_an_invitation_leads_into_the_organization() {
     assert!(!mail.html.contains("<script") && !mail.html.contains("<b>"), "{}", mail.html);
     assert!(mail.subject.contains("Acme"), "{}", mail.subject);
     let link = mail.link.unwrap();
-    let token = between(&link, "https://app.example.com/work/invitations/", "/accept");
+    let token = between(&link, "https://app.example.com/base/invitations/", "/accept");
     let mut reading = app.read().await.unwrap();
     let preview = app.organizations().preview_invitation(&mut *reading, token).await.unwrap();
     assert_eq!(preview.invitation.role, Role::Admin);
@@ -134,7 +134,7 @@ async fn an_account_that_is_there_already_is_told_so_by_mail() {
     let mail = capture.last_to(ADA).expect("a mail");
     assert!(mail.subject.contains("already"), "{}", mail.subject);
     assert!(mail.text.contains("Hello Ada"), "{}", mail.text);
-    assert_eq!(mail.link.as_deref(), Some("https://app.example.com/work/"));
+    assert_eq!(mail.link.as_deref(), Some("https://app.example.com/base/"));
 }
 
 #[tokio::test]

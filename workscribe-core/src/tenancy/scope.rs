@@ -14,9 +14,12 @@ use super::permission::Action;
 /// forgets the look-up does not compile:
 ///
 /// ```compile_fail,E0451
+/// use workscribe_core::id::{OrgId, UserId};
 /// use workscribe_core::tenancy::{OrgScope, Role};
-/// let (org, actor): (workscribe_core::id::OrgId, workscribe_core::id::UserId) = unimplemented!();
-/// let forged = OrgScope { org, actor, role: Role::Owner };
+///
+/// fn forge(org: OrgId, actor: UserId) -> OrgScope {
+///     OrgScope { org, actor, role: Role::Owner }
+/// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrgScope {

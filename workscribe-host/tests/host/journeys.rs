@@ -40,7 +40,7 @@ async fn first_steps_on_postgres() {
 
 #[tokio::test]
 async fn links_in_mails_hold_the_public_url_whatever_the_host_header_says() {
-    let setup = Setup::new().mails_to_folder().env("WORKSCRIBE_PUBLIC_URL", "https://app.example.com/work");
+    let setup = Setup::new().mails_to_folder().env("WORKSCRIBE_PUBLIC_URL", "https://app.example.com/base");
     let server = setup.serve().await;
     let client = &server.client;
     let body = json!({"display_name": "Ada", "email": "ada@example.com", "password": PASSWORD});
@@ -49,7 +49,7 @@ async fn links_in_mails_hold_the_public_url_whatever_the_host_header_says() {
     let ada = Login::of(&forged.send().await.expect(201));
 
     let link = setup.mailed_link("ada@example.com", "verify-email").await;
-    assert!(link.starts_with("https://app.example.com/work/verify-email?token="), "{link}");
+    assert!(link.starts_with("https://app.example.com/base/verify-email?token="), "{link}");
     client.post("/auth/verify-email", &json!({"token": token_of(&link)})).send().await.expect(204);
     assert_eq!(client.me(&ada).await.json["email_verified"], true);
 
@@ -58,7 +58,7 @@ async fn links_in_mails_hold_the_public_url_whatever_the_host_header_says() {
     let invite = client.post("/organizations/engines/invite", &body).bearer(&ada);
     invite.header("host", "evil.example").send().await.expect(201);
     let link = setup.mailed_link("grace@example.com", "invitations").await;
-    assert!(link.starts_with("https://app.example.com/work/invitations/"), "{link}");
+    assert!(link.starts_with("https://app.example.com/base/invitations/"), "{link}");
     let path = format!("/auth/invitations/{}/accept", token_of(&link));
     let body = json!({"display_name": "Grace Hopper", "password": PASSWORD});
     let grace = Login::of(&client.post(&path, &body).send().await.expect(200));
@@ -68,7 +68,7 @@ async fn links_in_mails_hold_the_public_url_whatever_the_host_header_says() {
     let forgot = client.post("/auth/forgot-password", &body).header("host", "evil.example");
     forgot.send().await.expect(204);
     let link = setup.mailed_link("ada@example.com", "reset-password").await;
-    assert!(link.starts_with("https://app.example.com/work/reset-password?token="), "{link}");
+    assert!(link.starts_with("https://app.example.com/base/reset-password?token="), "{link}");
     server.process.stop().await;
 }
 

@@ -10,7 +10,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Links below a public URL such as `https://app.example.com` or `https://example.com/work/`. Its path is kept.
+    /// Links below a public URL such as `https://app.example.com` or `https://example.com/base/`. Its path is kept.
     ///
     /// # Errors
     /// [`SetupError::Url`] when it is not an absolute `http` or `https` URL, or has credentials, a query or a fragment.
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_makes_no_difference_and_the_path_is_kept() {
-        for base in ["https://example.com/work", "https://example.com/work/"] {
+        for base in ["https://example.com/base", "https://example.com/base/"] {
             let links = Links::new(base).unwrap();
-            assert_eq!(links.reset_password("abc"), "https://example.com/work/reset-password?token=abc");
-            assert_eq!(links.verify_email("abc"), "https://example.com/work/verify-email?token=abc");
-            assert_eq!(links.accept_invitation("abc"), "https://example.com/work/invitations/abc/accept");
+            assert_eq!(links.reset_password("abc"), "https://example.com/base/reset-password?token=abc");
+            assert_eq!(links.verify_email("abc"), "https://example.com/base/verify-email?token=abc");
+            assert_eq!(links.accept_invitation("abc"), "https://example.com/base/invitations/abc/accept");
         }
         let links = Links::new("http://localhost:5173").unwrap();
         assert_eq!(links.verify_email("abc"), "http://localhost:5173/verify-email?token=abc");
