@@ -171,6 +171,21 @@ impl WorkScribe {
         Ok(())
     }
 
+    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures. To be called now and then.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        let now = self.now();
+        let mut uow = self.begin().await?;
+        let mut removed = uow.tokens().sweep(now).await?;
+        removed += uow.idempotency().sweep(now).await?;
+        removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
+        removed += uow.jobs().sweep(now - TimeDelta::days(1), now - TimeDelta::days(7)).await?;
+        self.commit(uow).await?;
+        Ok(removed)
+    }
+
     /// A fresh id.
     #[must_use]
     pub fn new_id<I: Id>(&self) -> I {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
-use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -61,16 +61,6 @@ impl<T: Type> Payload for Body<T> {
     }
 }
 
-impl<T: Type + DeserializeOwned + Send> ParsePayload for Body<T> {
-    const IS_REQUIRED: bool = true;
-
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = read(body).await?;
-        let digest = Digest256(Sha256::digest(&bytes).into());
-        Ok(Self(parse(&bytes)?, digest))
-    }
-}
-
 impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
@@ -93,7 +83,9 @@ impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
         if !request.content_type().is_some_and(Self::check_content_type) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
         }
-        <Self as ParsePayload>::from_request(request, body).await
+        let bytes = read(body).await?;
+        let digest = Digest256(Sha256::digest(&bytes).into());
+        Ok(Self(parse(&bytes)?, digest))
     }
 }
 

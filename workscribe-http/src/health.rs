@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workscribe_core::{VERSION, WorkScribe};
 
@@ -25,9 +24,8 @@ impl HealthApi {
 }
 
 /// How the server is.
-#[derive(Enum, Serialize, Deserialize)]
+#[derive(Enum)]
 #[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// All is well.
     Ok,
@@ -36,7 +34,7 @@ pub enum Condition {
 }
 
 /// That the server runs.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Health {
     /// Always `ok`.
     pub status: Condition,
@@ -45,7 +43,7 @@ pub struct Health {
 }
 
 /// One part that is not ready.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct NotReadyPart {
     /// `database`, `migrations` or `redis`.
     pub part: String,
@@ -54,7 +52,7 @@ pub struct NotReadyPart {
 }
 
 /// Whether the server can do its work.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Readiness {
     /// `ok`, or `not_ready`.
     pub status: Condition,
@@ -63,7 +61,7 @@ pub struct Readiness {
 }
 
 /// A JSON Web Key Set (RFC 7517).
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Jwks {
     /// The public keys; empty when tokens are signed with a shared secret.
     pub keys: Vec<BTreeMap<String, Value>>,

@@ -18,7 +18,7 @@ use workscribe_core::{
     Code, NotReady, RegistrationPolicy, Storage, StoreError, UnitOfWork, VERSION, WorkScribe,
 };
 
-use crate::problem::{PROBLEM_JSON, Problem, of_code};
+use crate::problem::{PROBLEM_JSON, Problem, status_of};
 
 const DESCRIPTION: &str = "The multi-tenant backbone of a work-management product: users and sessions, organizations with members and \
      invitations. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
@@ -221,8 +221,7 @@ fn finish_operation(operation: &mut Value) {
         None => by_status.push((status, vec![code.to_owned()])),
     };
     for code in own {
-        let (status, text, _) = of_code(*code);
-        add(status.as_u16(), text);
+        add(status_of(code.kind()).as_u16(), code.as_str());
     }
     if is_secured && !own.contains(&Code::Unauthenticated) {
         add(401, Code::Unauthenticated.as_str());

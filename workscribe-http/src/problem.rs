@@ -14,9 +14,8 @@ use poem::{IntoResponse, Response};
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use workscribe_core::{Code, Error, ErrorKind};
+use workscribe_core::{Error, ErrorKind};
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -72,7 +71,7 @@ pub const fn status_of(kind: ErrorKind) -> StatusCode {
 }
 
 /// One fault of one field.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct FieldProblem {
     /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
     pub pointer: String,
@@ -83,11 +82,10 @@ pub struct FieldProblem {
 }
 
 /// A problem document (RFC 9457): the answer to every request that is refused.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Problem {
     /// A URN that names the kind of problem: `urn:workscribe:problem:<code in kebab-case>`.
     #[oai(rename = "type")]
-    #[serde(rename = "type")]
     pub type_: String,
     /// A short summary that does not change from one occurrence to the next.
     pub title: String,
@@ -103,7 +101,6 @@ pub struct Problem {
     pub request_id: String,
     /// For a 422: every fault, by field.
     #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldProblem>>,
 }
 
@@ -250,11 +247,6 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send), request_id: &str) -
     let text =
         text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned());
     from_error(&Error::internal(format!("a handler panicked: {text}")), request_id)
-}
-
-/// The code, status and title of everything that can be refused, for the document.
-pub(crate) fn of_code(code: Code) -> (StatusCode, &'static str, &'static str) {
-    (status_of(code.kind()), code.as_str(), code.title())
 }
 
 impl IntoResponse for ApiError {

@@ -5,13 +5,11 @@ use std::borrow::Cow;
 use chrono::SecondsFormat;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workscribe_core::clock::Timestamp;
 
 /// A moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub Timestamp);
 
 impl From<Timestamp> for Time {

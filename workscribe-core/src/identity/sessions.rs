@@ -1,4 +1,4 @@
-use crate::app::{RegistrationPolicy, WorkScribe};
+use crate::app::RegistrationPolicy;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
@@ -256,22 +256,4 @@ pub(crate) fn unauthenticated() -> Error {
 
 fn invalid_refresh_token() -> Error {
     Error::new(Code::InvalidRefreshToken, "This refresh token is not valid any more. Log in again.")
-}
-
-impl WorkScribe {
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures. To be called now and then.
-    ///
-    /// # Errors
-    /// When the storage does not answer.
-    pub async fn sweep(&self) -> Result<u64, Error> {
-        let now = self.now();
-        let mut uow = self.begin().await?;
-        let mut removed = uow.tokens().sweep(now).await?;
-        removed += uow.idempotency().sweep(now).await?;
-        removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
-        removed +=
-            uow.jobs().sweep(now - chrono::TimeDelta::days(1), now - chrono::TimeDelta::days(7)).await?;
-        self.commit(uow).await?;
-        Ok(removed)
-    }
 }

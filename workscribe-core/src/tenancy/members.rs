@@ -114,10 +114,7 @@ impl Organizations<'_> {
     }
 
     fn require_as(&self, role: Role, action: Action) -> Result<(), Error> {
-        if self.app.authorizer().allows(role, action) {
-            return Ok(());
-        }
-        Err(super::scope::insufficient_role(role))
+        super::scope::require(self.app.authorizer(), role, action)
     }
 }
 

@@ -79,19 +79,20 @@ impl OrgScope {
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
     pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<(), Error> {
-        if authorizer.allows(self.role, action) {
-            return Ok(());
-        }
-        Err(insufficient_role(self.role))
+        require(authorizer, self.role, action)
     }
 }
 
-pub(super) fn insufficient_role(role: Role) -> Error {
-    Error::new(
+/// Refuses what a role may not do.
+pub(super) fn require(authorizer: &dyn Authorizer, role: Role, action: Action) -> Result<(), Error> {
+    if authorizer.allows(role, action) {
+        return Ok(());
+    }
+    Err(Error::new(
         Code::InsufficientRole,
         "Your role in this organization does not allow this. Ask an owner or admin.",
     )
-    .with_param("role", role.as_str())
+    .with_param("role", role.as_str()))
 }
 
 /// Proof that somebody holds the token of an invitation that can be accepted now, made by looking the token up.

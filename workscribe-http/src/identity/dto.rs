@@ -1,13 +1,13 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 use workscribe_core::identity::{self, IssuedTokens};
 
 use crate::time::Time;
 
 /// A person with an account.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct User {
     /// Their id.
     pub id: Uuid,
@@ -40,16 +40,15 @@ impl From<identity::User> for User {
 }
 
 /// How an access token is to be sent.
-#[derive(Enum, Serialize, Deserialize)]
+#[derive(Enum)]
 #[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
 pub enum TokenType {
     /// In an `Authorization: Bearer` header.
     Bearer,
 }
 
 /// What a login gives.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Tokens {
     /// The access token, a JWT. Send it as `Authorization: Bearer`.
     pub access_token: String,
@@ -76,7 +75,7 @@ impl From<IssuedTokens> for Tokens {
 }
 
 /// One login.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Session {
     /// Its id.
     pub id: Uuid,
@@ -106,7 +105,7 @@ impl Session {
 }
 
 /// One's own sessions, newest first: 100 at the most.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct SessionList {
     /// The sessions.
     pub sessions: Vec<Session>,
@@ -192,7 +191,7 @@ pub struct UpdateMeRequest {
 }
 
 /// What becomes of an invitation, for those who hold its token.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct InvitationPreview {
     /// The organization's name.
     pub org_name: String,

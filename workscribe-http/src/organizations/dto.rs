@@ -1,6 +1,6 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::tenancy;
@@ -8,7 +8,7 @@ use workscribe_core::tenancy;
 use crate::time::Time;
 
 /// What a member is in an organization.
-#[derive(Enum, Clone, Copy, Serialize, Deserialize)]
+#[derive(Enum, Clone, Copy, Deserialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -41,7 +41,7 @@ impl From<Role> for tenancy::Role {
 }
 
 /// An organization: a tenant.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Organization {
     /// Its id.
     pub id: Uuid,
@@ -68,7 +68,7 @@ impl From<tenancy::Organization> for Organization {
 }
 
 /// An organization, and what one is in it.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct OwnOrganization {
     /// Its id.
     pub id: Uuid,
@@ -92,7 +92,7 @@ impl From<(tenancy::Organization, tenancy::Role)> for OwnOrganization {
 }
 
 /// A page of one's organizations, the oldest first.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct OrganizationList {
     /// The organizations.
     pub organizations: Vec<OwnOrganization>,
@@ -104,7 +104,7 @@ pub struct OrganizationList {
 }
 
 /// An organization in short.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct OrganizationName {
     /// Its id.
     pub id: Uuid,
@@ -115,7 +115,7 @@ pub struct OrganizationName {
 }
 
 /// A user in an organization.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Member {
     /// The user's id.
     pub user_id: Uuid,
@@ -145,7 +145,7 @@ impl From<tenancy::Member> for Member {
 }
 
 /// A page of members, by time of joining.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct MemberList {
     /// The members.
     pub members: Vec<Member>,
@@ -157,9 +157,8 @@ pub struct MemberList {
 }
 
 /// Where an invitation stands.
-#[derive(Enum, Clone, Copy, Serialize, Deserialize)]
+#[derive(Enum, Clone, Copy)]
 #[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
 pub enum InvitationStatus {
     /// It can be accepted.
     Pending,
@@ -183,7 +182,7 @@ impl From<tenancy::InvitationStatus> for InvitationStatus {
 }
 
 /// An invitation into an organization. Its token is in the mail only.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct Invitation {
     /// Its id.
     pub id: Uuid,
@@ -216,7 +215,7 @@ impl Invitation {
 }
 
 /// A page of invitations, the newest first.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object)]
 pub struct InvitationList {
     /// The invitations.
     pub invitations: Vec<Invitation>,
