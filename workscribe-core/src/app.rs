@@ -10,10 +10,14 @@ use crate::events::{DomainEvent, Hook};
 use crate::id::{Id, JobId, uuid_v7};
 use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing, SessionCache};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
+use crate::notifications::Notifications;
 use crate::outbox::{Job, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
+use crate::search::Search;
 use crate::storage::{Storage, UnitOfWork};
 use crate::tenancy::{Organizations, RoleTable};
+use crate::transfer::Transfer;
+use crate::work::{Projects, Tasks};
 
 /// What becomes of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,6 +125,36 @@ impl WorkScribe {
     #[must_use]
     pub fn organizations(&self) -> Organizations<'_> {
         Organizations::new(self)
+    }
+
+    /// Projects, with their statuses and labels.
+    #[must_use]
+    pub fn projects(&self) -> Projects<'_> {
+        Projects::new(self)
+    }
+
+    /// Tasks, comments, and what happened.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks<'_> {
+        Tasks::new(self)
+    }
+
+    /// Notifications to people.
+    #[must_use]
+    pub fn notifications(&self) -> Notifications<'_> {
+        Notifications::new(self)
+    }
+
+    /// Finding things.
+    #[must_use]
+    pub fn search(&self) -> Search<'_> {
+        Search::new(self)
+    }
+
+    /// Whole organizations, out and in.
+    #[must_use]
+    pub fn transfer(&self) -> Transfer<'_> {
+        Transfer::new(self)
     }
 
     /// A transaction; see [`Storage::begin`].

@@ -113,6 +113,34 @@ codes! {
     AlreadyMember = "ALREADY_MEMBER", Conflict, "Already a member";
     /// An organization keeps at least one owner.
     LastOwner = "LAST_OWNER", Conflict, "The last owner must stay";
+    /// No such project in the organization.
+    ProjectNotFound = "PROJECT_NOT_FOUND", NotFound, "No such project";
+    /// The project's key belongs to another project of the organization.
+    KeyTaken = "KEY_TAKEN", Conflict, "This key is taken";
+    /// An archived project is read-only.
+    ProjectArchived = "PROJECT_ARCHIVED", Conflict, "This project is archived";
+    /// No such status in the project.
+    StatusNotFound = "STATUS_NOT_FOUND", NotFound, "No such status";
+    /// Another status of the project has this name.
+    StatusNameTaken = "STATUS_NAME_TAKEN", Conflict, "This status name is taken";
+    /// Tasks stand in the status, and it was not said where they go.
+    StatusInUse = "STATUS_IN_USE", Conflict, "Tasks have this status";
+    /// A project keeps at least one status.
+    LastStatus = "LAST_STATUS", Conflict, "The last status must stay";
+    /// A project has as many of these as it can have.
+    LimitReached = "LIMIT_REACHED", Conflict, "There are as many as there can be";
+    /// No such label in the project.
+    LabelNotFound = "LABEL_NOT_FOUND", NotFound, "No such label";
+    /// Another label of the project has this name.
+    LabelNameTaken = "LABEL_NAME_TAKEN", Conflict, "This label name is taken";
+    /// No such task for the caller.
+    TaskNotFound = "TASK_NOT_FOUND", NotFound, "No such task";
+    /// The parent is the task itself, or one of its descendants.
+    ParentCycle = "PARENT_CYCLE", Conflict, "A task cannot be below itself";
+    /// No such comment on the task.
+    CommentNotFound = "COMMENT_NOT_FOUND", NotFound, "No such comment";
+    /// No such notification of the caller.
+    NotificationNotFound = "NOTIFICATION_NOT_FOUND", NotFound, "No such notification";
     /// `If-Match` names another version.
     StaleVersion = "STALE_VERSION", PreconditionFailed, "This was changed in the meantime";
     /// Two requests changed the same thing at once.

@@ -6,9 +6,10 @@ use crate::app::WorkScribe;
 use crate::id::{InvitationId, OrgId, SessionId, UserId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::{Organization, Role};
+use crate::work::{Comment, Project, Task};
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum DomainEvent {
     /// An account was made.
@@ -78,6 +79,54 @@ pub enum DomainEvent {
         org: OrgId,
         /// Who.
         user: UserId,
+    },
+    /// A project was made.
+    ProjectCreated {
+        /// The project.
+        project: Project,
+    },
+    /// A project was changed, archived or restored.
+    ProjectUpdated {
+        /// As it is now.
+        project: Project,
+    },
+    /// A task was made.
+    TaskCreated {
+        /// The task.
+        task: Task,
+    },
+    /// Fields of a task were changed, its labels among them.
+    TaskUpdated {
+        /// As it was.
+        before: Box<Task>,
+        /// As it is now.
+        after: Box<Task>,
+    },
+    /// A task was removed.
+    TaskDeleted {
+        /// As it was.
+        task: Task,
+    },
+    /// A comment was made.
+    CommentCreated {
+        /// On which task.
+        task: Task,
+        /// The comment.
+        comment: Comment,
+    },
+    /// A comment was changed.
+    CommentUpdated {
+        /// On which task.
+        task: Task,
+        /// As it is now.
+        comment: Comment,
+    },
+    /// A comment was removed.
+    CommentDeleted {
+        /// On which task.
+        task: Task,
+        /// As it was.
+        comment: Comment,
     },
 }
 

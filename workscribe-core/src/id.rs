@@ -78,6 +78,20 @@ ids! {
     OrgId,
     /// An invitation into an organization.
     InvitationId,
+    /// A project.
+    ProjectId,
+    /// A status of a project: a column of its board.
+    StatusId,
+    /// A label of a project.
+    LabelId,
+    /// A task.
+    TaskId,
+    /// A comment on a task.
+    CommentId,
+    /// One line of the history.
+    ActivityId,
+    /// A notification to one person.
+    NotificationId,
     /// A job in the queue.
     JobId,
     /// A single-use token that travels by mail.

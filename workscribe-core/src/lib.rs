@@ -1,4 +1,5 @@
-//! The domain of WorkScribe: users and sessions, organizations, members and invitations, and the jobs behind them.
+//! The domain of WorkScribe: users and sessions, organizations, members and invitations, projects and tasks, and the jobs
+//! behind them.
 //!
 //! Nothing here knows a database, a web framework or Redis. Services hold the rules and take a [`UnitOfWork`];
 //! adapters bring the [`Storage`] and the other [`ports`].
@@ -11,6 +12,9 @@
 //! | [`storage`] | [`Storage`], [`UnitOfWork`], [`StoreError`] |
 //! | [`identity`] | accounts, sessions, single-use tokens |
 //! | [`tenancy`] | organizations, members, invitations; the door ([`tenancy::OrgScope`]) and permissions |
+//! | [`work`] | projects, statuses, labels, tasks, comments, activity |
+//! | [`notifications`], [`search`] | who is told of what, and how things are found |
+//! | [`transfer`] | whole organizations, out and in; the demo |
 //! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
 //! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
 //! | [`WorkScribe`] | all of it put together |
@@ -32,11 +36,15 @@ pub mod id;
 pub mod idempotency;
 pub mod identity;
 pub mod local;
+pub mod notifications;
 pub mod outbox;
 pub mod page;
 pub mod ports;
+pub mod search;
 pub mod storage;
 pub mod tenancy;
+pub mod transfer;
+pub mod work;
 
 pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};

@@ -91,6 +91,12 @@ impl PageRequest {
         Self { limit: Self::MAX_LIMIT, after: None, count: false }
     }
 
+    /// Items on the page.
+    #[must_use]
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
     /// How many rows a store reads: one more than the page shows, which tells whether a next page exists.
     #[must_use]
     pub const fn fetch(&self) -> i64 {

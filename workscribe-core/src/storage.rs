@@ -16,8 +16,12 @@ use async_trait::async_trait;
 
 use crate::idempotency::IdempotencyStore;
 use crate::identity::{AttemptStore, TokenStore, UserStore};
+use crate::notifications::NotificationStore;
 use crate::outbox::{JobStore, Outbox};
+use crate::search::SearchStore;
 use crate::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+use crate::transfer::TransferStore;
+use crate::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 
 /// A database, or what stands for one.
 #[async_trait]
@@ -34,6 +38,13 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is to be had.
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+
+    /// A unit for reading, in which every statement sees what was committed at the first one, however long it takes. Writing
+    /// through it is a mistake that a storage may refuse.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is to be had.
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
     /// What is not ready to serve, by part; empty when all is well.
     async fn readiness(&self) -> Vec<NotReady>;
@@ -63,6 +74,24 @@ pub trait UnitOfWork: Send {
     fn members(&mut self) -> &mut dyn MemberStore;
     /// Invitations into an organization.
     fn invitations(&mut self) -> &mut dyn InvitationStore;
+    /// Projects, and the door to one.
+    fn projects(&mut self) -> &mut dyn ProjectStore;
+    /// The statuses of a project.
+    fn statuses(&mut self) -> &mut dyn StatusStore;
+    /// The labels of a project, and on which tasks they are.
+    fn labels(&mut self) -> &mut dyn LabelStore;
+    /// Tasks, and the door to one.
+    fn tasks(&mut self) -> &mut dyn TaskStore;
+    /// Comments on tasks.
+    fn comments(&mut self) -> &mut dyn CommentStore;
+    /// What happened.
+    fn activity(&mut self) -> &mut dyn ActivityStore;
+    /// Notifications to people.
+    fn notifications(&mut self) -> &mut dyn NotificationStore;
+    /// What can be found.
+    fn search(&mut self) -> &mut dyn SearchStore;
+    /// Whole organizations, row by row.
+    fn transfer(&mut self) -> &mut dyn TransferStore;
     /// Answers kept for repeated requests.
     fn idempotency(&mut self) -> &mut dyn IdempotencyStore;
     /// Where jobs are written, with the rows that caused them.
@@ -94,6 +123,12 @@ pub enum Constraint {
     OrganizationSlug,
     /// One membership for a user in an organization.
     Membership,
+    /// A project's key in its organization.
+    ProjectKey,
+    /// A status's name in its project.
+    StatusName,
+    /// A label's name in its project.
+    LabelName,
     /// A row that is referred to is not there.
     Reference,
 }

@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::transfer::ImportArgs;
+
 /// The WorkScribe server: users, organizations, members and invitations behind an HTTP API.
 ///
 /// Without a command it serves. Every setting is a flag and a variable; secrets may also come from a file, named in the
@@ -30,6 +32,24 @@ pub(crate) enum Command {
     Worker,
     /// Bring the database's schema up to date.
     Migrate,
+    /// Write a whole organization into a file, as JSON lines.
+    Export {
+        /// The organization's slug.
+        slug: String,
+        /// The file; standard output unless given.
+        file: Option<std::path::PathBuf>,
+    },
+    /// Bring an organization in: an export of another server, Jira's CSV or GitHub's issues.
+    Import(ImportArgs),
+    /// Fill the database with an organization to look at: five people, three projects, four hundred tasks.
+    Demo {
+        /// The organization's slug.
+        #[arg(long, default_value = "demo")]
+        slug: String,
+        /// The password of its owner, ada@example.com; made and printed unless given.
+        #[arg(long, env = "WORKSCRIBE_DEMO_PASSWORD", hide_env_values = true)]
+        password: Option<String>,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Say what is wrong with the configuration, the database, Redis and mail.

@@ -6,6 +6,7 @@
 //! | `config.rs` | the settings, checked |
 //! | `wiring.rs` | which adapter stands behind which port |
 //! | `serve.rs` | the HTTP server: connections, their time-outs, the shutdown |
+//! | `transfer.rs` | organizations out and in, and the demo |
 //! | `doctor.rs` | what is wrong |
 //! | `main.rs` | the commands |
 //!
@@ -15,6 +16,7 @@ mod cli;
 mod config;
 mod doctor;
 mod serve;
+mod transfer;
 mod wiring;
 
 use std::io::IsTerminal as _;
@@ -79,9 +81,26 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
         }
         Command::Worker => work(&config).await?,
         Command::Serve { no_worker } => serve(&config, no_worker).await?,
+        Command::Export { .. } | Command::Import(_) | Command::Demo { .. } => {
+            let system = wiring::build(&config).await?;
+            prepare(&config, &system).await?;
+            let outcome = carry(&system, command).await;
+            end(&system).await;
+            outcome?;
+        }
         Command::Openapi | Command::Health { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Organizations out and in.
+async fn carry(system: &System, command: Command) -> Result<(), AnyError> {
+    match command {
+        Command::Export { slug, file } => transfer::export(&system.app, &slug, file.as_deref()).await,
+        Command::Import(args) => transfer::import(&system.app, &args).await,
+        Command::Demo { slug, password } => transfer::demo(&system.app, slug, password).await,
+        _ => Ok(()),
+    }
 }
 
 /// Structured logs on standard error: for people on a terminal, else JSON. RUST_LOG chooses what is shown.

@@ -6,7 +6,7 @@ use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::types::{MaybeUndefined, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,8 +20,9 @@ use crate::problem::ApiError;
 pub(crate) const JSON: &str = "application/json";
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
-/// The deepest nesting of arrays and objects in a body.
-pub const MAX_DEPTH: usize = 64;
+/// The deepest nesting of arrays and objects in a body: more than a document in it may have, so that one that is too deep
+/// is refused by its own name.
+pub const MAX_DEPTH: usize = 100;
 /// A body must have arrived after this time.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -138,7 +139,7 @@ async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if depth(bytes) > MAX_DEPTH {
         return Err(
-            invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 64 deep.".into()).into()
+            invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.".into()).into()
         );
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -210,6 +211,28 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
+/// A field that can be left out, and cannot be null.
+pub(crate) fn not_null<T>(pointer: &str, field: MaybeUndefined<T>) -> Result<Option<T>, Error> {
+    match field {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+        MaybeUndefined::Null => Err(Error::invalid(vec![FieldError {
+            pointer: pointer.to_owned(),
+            code: "NOT_NULLABLE",
+            message: "This field cannot be null. Leave it out to keep it.".into(),
+        }])),
+    }
+}
+
+/// A field that can be left out, and that null clears.
+pub(crate) fn nullable<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}
+
 impl<T: ToJSON + Send> IntoResponse for Body<T> {
     fn into_response(self) -> Response {
         Response::builder().header(header::CONTENT_TYPE, JSON).body(self.0.to_json_string())
@@ -261,7 +284,7 @@ mod tests {
         for broken in ["", "{", "{\"name\": \"x\"} x", "nul", "{'name': 1}", "\u{feff}{}"] {
             assert_eq!(fault(broken), malformed, "{broken}");
         }
-        assert_eq!(fault(&("[".repeat(65) + &"]".repeat(65))), invalid(" TOO_DEEP"));
+        assert_eq!(fault(&("[".repeat(101) + &"]".repeat(101))), invalid(" TOO_DEEP"));
     }
 
     #[test]

@@ -15,10 +15,11 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `identity`, `organizations`, `health` | one public `#[OpenApi]` struct an area, and its DTOs |
+//! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
-//! | `body`, `reply`, `time` | bodies in and out, statuses and `ETag`, times |
+//! | `body`, `reply` | bodies in and out, statuses and `ETag` |
+//! | `query`, `time`, `wire` | query parameters; times and days; names and rich texts |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
 //! | `cors` | cross-origin requests |
@@ -37,37 +38,69 @@ mod body;
 mod bridge;
 mod caller;
 mod cors;
+pub mod export;
 pub mod health;
 pub mod identity;
 mod mount;
+pub mod notifications;
 mod once;
 pub mod openapi;
 pub mod organizations;
 mod problem;
+pub mod projects;
+mod query;
 mod reply;
+pub mod search;
 pub mod tags;
+pub mod tasks;
 mod time;
+mod wire;
 
 pub use auth::{BearerAuth, OptionalActor};
 pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
 pub use bridge::ApiService;
 pub use caller::{Caller, Limits};
+pub use export::ExportApi;
 pub use health::HealthApi;
 pub use identity::IdentityApi;
 pub use mount::{HttpOptions, mount};
+pub use notifications::NotificationsApi;
 pub use organizations::OrganizationsApi;
 pub use problem::{ApiError, ApiResult, FieldProblem, PROBLEM_JSON, Problem, status_of};
+pub use projects::ProjectsApi;
 pub use reply::{Created, NoContent, Reply, Versioned, etag, if_match};
-pub use time::Time;
+pub use search::SearchApi;
+pub use tasks::{CommentsApi, TasksApi};
+pub use time::{Date, Time};
+pub use wire::RichText;
 
 use workscribe_core::WorkScribe;
 
+/// Every API of WorkScribe, in the order of its document.
+pub type AllApis = (
+    HealthApi,
+    IdentityApi,
+    OrganizationsApi,
+    ProjectsApi,
+    TasksApi,
+    CommentsApi,
+    NotificationsApi,
+    SearchApi,
+    ExportApi,
+);
+
 /// Every API of WorkScribe, with the given limits: what the host serves.
 #[must_use]
-pub fn all(app: &WorkScribe, limits: Limits) -> (HealthApi, IdentityApi, OrganizationsApi) {
+pub fn all(app: &WorkScribe, limits: Limits) -> AllApis {
     (
         HealthApi::new(app),
         IdentityApi::new(app).with_limits(limits),
         OrganizationsApi::new(app).with_limits(limits),
+        ProjectsApi::new(app),
+        TasksApi::new(app),
+        CommentsApi::new(app),
+        NotificationsApi::new(app),
+        SearchApi::new(app),
+        ExportApi::new(app),
     )
 }

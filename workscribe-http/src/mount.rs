@@ -130,10 +130,12 @@ impl Inner {
             pattern.len() == wanted.len()
                 && pattern.iter().zip(&wanted).all(|(part, have)| part.starts_with('{') || part == have)
         };
-        let methods: Vec<&str> = self
-            .allowed
-            .iter()
-            .filter(|(pattern, _)| fits(pattern))
+        let fitting = || self.allowed.iter().filter(|(pattern, _)| fits(pattern));
+        // The router prefers a path without parameters, such as `/tasks/bulk-positions` to `/tasks/{task_id}`.
+        let parameters = |pattern: &[String]| pattern.iter().filter(|part| part.starts_with('{')).count();
+        let fewest = fitting().map(|(pattern, _)| parameters(pattern)).min();
+        let methods: Vec<&str> = fitting()
+            .filter(|(pattern, _)| Some(parameters(pattern)) == fewest)
             .map(|(_, methods)| methods.as_str())
             .collect();
         let methods = if methods.is_empty() { vec!["GET, HEAD"] } else { methods };

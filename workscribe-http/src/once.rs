@@ -3,9 +3,11 @@
 use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 use workscribe_core::error::FieldError;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer, claim};
+use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
 use crate::problem::{ApiError, ApiResult};
@@ -19,10 +21,63 @@ pub(crate) struct Request<'a> {
     pub(crate) operation: &'static str,
     /// The caller.
     pub(crate) user: UserId,
-    /// The organization in which something is created, if it is in one.
-    pub(crate) org: Option<OrgId>,
+    /// Where something is created.
+    pub(crate) place: Place,
     /// The digest of the body.
     pub(crate) digest: [u8; 32],
+}
+
+/// Where something is created. A key is kept by organization, and is good for one project or one task of it, so the door
+/// comes before the claim, and again within the transaction. Without a key there is nothing to look up.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    org: Option<OrgId>,
+    within: Option<Uuid>,
+}
+
+impl Place {
+    /// An organization.
+    pub(crate) async fn organization(
+        app: &WorkScribe,
+        key: Option<&str>,
+        slug: &str,
+        user: UserId,
+    ) -> Result<Self, Error> {
+        if key.is_none() {
+            return Ok(Self::default());
+        }
+        let (scope, _) = OrgScope::enter(&mut *app.read().await?, slug, user).await?;
+        Ok(Self { org: Some(scope.org()), within: None })
+    }
+
+    /// A project.
+    pub(crate) async fn project(
+        app: &WorkScribe,
+        key: Option<&str>,
+        slug: &str,
+        project: &str,
+        user: UserId,
+    ) -> Result<Self, Error> {
+        if key.is_none() {
+            return Ok(Self::default());
+        }
+        let (scope, entered) = OrgScope::enter_project(&mut *app.read().await?, slug, project, user).await?;
+        Ok(Self { org: Some(scope.org()), within: Some(entered.found.id.into()) })
+    }
+
+    /// A task.
+    pub(crate) async fn task(
+        app: &WorkScribe,
+        key: Option<&str>,
+        task: &str,
+        user: UserId,
+    ) -> Result<Self, Error> {
+        if key.is_none() {
+            return Ok(Self::default());
+        }
+        let (scope, entered) = OrgScope::enter_task(&mut *app.read().await?, task, user).await?;
+        Ok(Self { org: Some(scope.org()), within: Some(entered.found.id.into()) })
+    }
 }
 
 /// What was created, before it is an answer.
@@ -52,7 +107,10 @@ impl Request<'_> {
         fingerprint.update(self.operation);
         fingerprint.update([0]);
         fingerprint.update(self.digest);
-        let org = self.org.map_or_else(String::new, |org| org.to_string());
+        if let Some(within) = self.place.within {
+            fingerprint.update(within);
+        }
+        let org = self.place.org.map_or_else(String::new, |org| org.to_string());
         let scope = format!("{}/{org}", self.user);
         Ok(Some(IdempotencyKey { scope, key: key.to_owned(), fingerprint: fingerprint.finalize().into() }))
     }

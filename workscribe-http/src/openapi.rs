@@ -5,6 +5,7 @@
 //! null; security, also where there is none; examples; canonical header names. A new operation needs a row
 //! in `refusals` if it refuses more than its shape tells.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,14 +15,17 @@ use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value, json};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::ports::Secret;
+use workscribe_core::search::SearchKind;
+use workscribe_core::work::{Priority, StatusCategory, TaskSort, TaskType};
 use workscribe_core::{
     Code, NotReady, RegistrationPolicy, Storage, StoreError, UnitOfWork, VERSION, WorkScribe,
 };
 
 use crate::problem::{PROBLEM_JSON, Problem, status_of};
+use crate::tasks::SORTS_ACROSS;
 
 const DESCRIPTION: &str = "The multi-tenant backbone of a work-management product: users and sessions, organizations with members and \
-     invitations. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
+     invitations, projects with boards of tasks, comments, notifications and search. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
      answered like what does not exist.";
 
 /// The codes that an operation refuses with, besides those that follow from its shape (a body, a page, a bearer).
@@ -52,6 +56,7 @@ fn refusals(operation: &str) -> &'static [Code] {
         "getOrganization" | "listMembers" => &[OrganizationNotFound],
         "updateOrganization" => &[OrganizationNotFound, InsufficientRole, SlugTaken, StaleVersion],
         "deleteOrganization" => &[OrganizationNotFound, InsufficientRole, StaleVersion],
+        "exportOrganization" => &[OrganizationNotFound, InsufficientRole, Overloaded],
         "inviteMember" => &[
             OrganizationNotFound,
             InsufficientRole,
@@ -70,7 +75,113 @@ fn refusals(operation: &str) -> &'static [Code] {
         "updateMember" | "removeMember" => {
             &[OrganizationNotFound, InsufficientRole, MemberNotFound, LastOwner, StaleVersion]
         }
+        "listProjects" | "listMyTasks" | "listActivity" | "search" => {
+            &[OrganizationNotFound, InsufficientRole]
+        }
+        "createProject" => {
+            &[OrganizationNotFound, InsufficientRole, KeyTaken, IdempotencyInProgress, IdempotencyKeyReused]
+        }
+        "getProject" | "listStatuses" | "listLabels" | "listTasks" | "listBacklog" => {
+            &[OrganizationNotFound, ProjectNotFound, InsufficientRole]
+        }
+        "updateProject" => {
+            &[OrganizationNotFound, ProjectNotFound, InsufficientRole, ProjectArchived, StaleVersion]
+        }
+        "archiveProject" => &[OrganizationNotFound, ProjectNotFound, InsufficientRole, StaleVersion],
+        "createStatus" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            StatusNameTaken,
+            LimitReached,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+        ],
+        "updateStatus" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            StatusNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            StatusNameTaken,
+            StaleVersion,
+        ],
+        "deleteStatus" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            StatusNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            StatusInUse,
+            LastStatus,
+            StaleVersion,
+        ],
+        "createLabel" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            LabelNameTaken,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+        ],
+        "updateLabel" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            LabelNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            LabelNameTaken,
+            StaleVersion,
+        ],
+        "deleteLabel" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            LabelNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            StaleVersion,
+        ],
+        "createTask" => &[
+            OrganizationNotFound,
+            ProjectNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            WriteConflict,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+        ],
+        "updateTasks" => &[OrganizationNotFound, InsufficientRole, ProjectArchived, WriteConflict],
+        "getTaskByKey" => &[OrganizationNotFound, TaskNotFound, InsufficientRole],
+        "moveTasks" => &[InsufficientRole, ProjectArchived],
+        "getTask" | "listComments" | "listTaskActivity" => &[TaskNotFound, InsufficientRole],
+        "updateTask" => {
+            &[TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle, WriteConflict, StaleVersion]
+        }
+        "deleteTask" | "moveTask" => &[TaskNotFound, InsufficientRole, ProjectArchived, StaleVersion],
+        "addTaskLabel" | "removeTaskLabel" => {
+            &[TaskNotFound, LabelNotFound, InsufficientRole, ProjectArchived, WriteConflict]
+        }
+        "createComment" => {
+            &[TaskNotFound, InsufficientRole, ProjectArchived, IdempotencyInProgress, IdempotencyKeyReused]
+        }
+        "updateComment" | "deleteComment" => {
+            &[TaskNotFound, CommentNotFound, InsufficientRole, ProjectArchived, StaleVersion]
+        }
+        "markNotificationRead" => &[NotificationNotFound],
         _ => &[],
+    }
+}
+
+/// Fields of requests that null clears.
+fn is_cleared_by_null(schema: &str, field: &str) -> bool {
+    match field {
+        "avatar_url" | "description" | "description_json" | "assignee_id" | "parent_task_id" | "due_date" => {
+            true
+        }
+        "color" => schema.ends_with("StatusRequest"),
+        _ => false,
     }
 }
 
@@ -89,12 +200,25 @@ fn example(field: &str) -> Option<Value> {
         "created_at" | "updated_at" | "joined_at" | "last_used_at" | "expires_at" => {
             json!("2026-11-23T09:30:00.000000Z")
         }
-        "id" | "user_id" | "invited_by" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f"),
+        "id" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f"),
         "expires_in" => json!(900),
         "token" => json!("q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI"),
         "ip" => json!("203.0.113.7"),
         "user_agent" => json!("Mozilla/5.0"),
         "pointer" => json!("/email"),
+        "key" | "project_key" => json!("WEB"),
+        "task_id" | "subtitle" => json!("WEB-42"),
+        "number" => json!(42),
+        "color" => json!("#1f77b4"),
+        "due_date" => json!("2026-12-24"),
+        "description_json" | "body_json" => json!({
+            "type": "doc",
+            "content": [{"type": "paragraph", "content": [{"type": "text", "text": "It turns, and turns again."}]}],
+        }),
+        "field_name" => json!("priority"),
+        "old_value" => json!("low"),
+        "new_value" => json!("urgent"),
+        "q" => json!("engine"),
         "request_id" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e60"),
         "version" => json!(VERSION),
         _ => return None,
@@ -133,6 +257,10 @@ impl Storage for NoStorage {
         self.begin().await
     }
 
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.begin().await
+    }
+
     async fn readiness(&self) -> Vec<NotReady> {
         vec![NotReady { part: "database", reason: "there is none".to_owned() }]
     }
@@ -162,7 +290,7 @@ pub(crate) fn finish(mut document: Value, policy: RegistrationPolicy) -> Value {
     }
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         for (name, schema) in schemas {
-            finish_schema(schema, input_schemas.contains(name));
+            finish_schema(name, schema, input_schemas.contains(name));
         }
     }
     document["components"]["securitySchemes"]["bearer"]["description"] =
@@ -183,16 +311,28 @@ fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     value.as_object_mut().into_iter().flat_map(|object| object.values_mut())
 }
 
-fn schemas_of_requests(document: &Value) -> Vec<String> {
+/// The schemas of bodies, and those within them.
+fn schemas_of_requests(document: &Value) -> BTreeSet<String> {
     let operations =
         document["paths"].as_object().into_iter().flatten().filter_map(|(_, path)| path.as_object());
-    operations
+    let mut waiting: Vec<&Value> = operations
         .flat_map(|path| path.values())
-        .filter_map(|operation| {
-            operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()
-        })
-        .filter_map(|reference| reference.rsplit('/').next().map(str::to_owned))
-        .collect()
+        .filter_map(|operation| operation.pointer("/requestBody/content/application~1json/schema"))
+        .collect();
+    let mut found = BTreeSet::new();
+    while let Some(value) = waiting.pop() {
+        let reference = value.get("$ref").and_then(Value::as_str);
+        let name = reference.and_then(|reference| reference.rsplit('/').next());
+        if let Some(name) = name.filter(|name| found.insert((*name).to_owned())) {
+            waiting.push(&document["components"]["schemas"][name]);
+        }
+        match value {
+            Value::Object(fields) => waiting.extend(fields.values()),
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn finish_operation(operation: &mut Value) {
@@ -212,7 +352,7 @@ fn finish_operation(operation: &mut Value) {
         operation["security"] = json!([]);
     }
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        finish_parameter(parameter);
+        finish_parameter(&id, parameter);
     }
     let own = refusals(&id);
     let mut by_status: Vec<(u16, Vec<String>)> = Vec::new();
@@ -288,6 +428,7 @@ fn finish_response(response: &mut Value) {
                 let canonical = match name.as_str() {
                     "ETAG" => "ETag".to_owned(),
                     "LOCATION" => "Location".to_owned(),
+                    "CONTENT-DISPOSITION" => "Content-Disposition".to_owned(),
                     _ => name,
                 };
                 (canonical, header)
@@ -297,7 +438,7 @@ fn finish_response(response: &mut Value) {
     }
 }
 
-fn finish_parameter(parameter: &mut Value) {
+fn finish_parameter(operation: &str, parameter: &mut Value) {
     if let Some(object) = parameter.as_object_mut() {
         object.remove("deprecated");
         if object.get("explode").is_some() && object["in"] != "query" {
@@ -313,6 +454,36 @@ fn finish_parameter(parameter: &mut Value) {
         "Idempotency-Key" => json!({"type": "string", "minLength": 1, "maxLength": 255}),
         "If-Match" => json!({"type": "string", "example": "\"1\""}),
         "token" => json!({"type": "string", "example": example("token")}),
+        "project_id" => json!({"type": "string", "minLength": 2, "maxLength": 36, "example": "WEB"}),
+        "task_key" => json!({"type": "string", "minLength": 4, "maxLength": 30, "example": "WEB-42"}),
+        "organization" => {
+            json!({"type": "string", "minLength": 3, "maxLength": 30, "example": "analytical-engines"})
+        }
+        "archived" => json!({"type": "string", "enum": ["false", "true", "all"], "default": "false"}),
+        "unread" => json!({"type": "boolean", "default": false}),
+        "q" => json!({"type": "string", "minLength": 1, "maxLength": 200, "example": example("q")}),
+        "search" => json!({"type": "string", "maxLength": 200}),
+        "due_before" => json!({"type": "string", "format": "date", "example": example("due_date")}),
+        "updated_after" => {
+            json!({"type": "string", "format": "date-time", "example": example("updated_at")})
+        }
+        "priority" => names(Priority::ALL.iter().map(|priority| priority.as_str())),
+        "status_category" => names(StatusCategory::ALL.iter().map(|category| category.as_str())),
+        "type" if operation == "search" => names(SearchKind::ALL.iter().map(|kind| kind.as_str())),
+        "type" => names(TaskType::ALL.iter().map(|kind| kind.as_str())),
+        "sort" if operation == "listMyTasks" => {
+            let mut schema = names(SORTS_ACROSS.iter().copied());
+            schema["default"] = json!("due_date");
+            schema
+        }
+        "sort" => {
+            let mut schema = names(TaskSort::NAMES.into_iter());
+            schema["default"] = json!("position");
+            schema
+        }
+        // Of a filter: an id, or `none`.
+        "assignee_id" | "parent_task_id" => json!({"type": "string", "maxLength": 36, "example": "none"}),
+        "move_to" => json!({"type": "string", "format": "uuid", "example": example("id")}),
         name if name.ends_with("_id") => {
             json!({"type": "string", "format": "uuid", "example": example("id")})
         }
@@ -321,8 +492,13 @@ fn finish_parameter(parameter: &mut Value) {
     parameter["schema"] = schema;
 }
 
+/// The schema of a text that is one of some names.
+fn names(names: impl Iterator<Item = &'static str>) -> Value {
+    json!({"type": "string", "enum": names.collect::<Vec<_>>()})
+}
+
 /// In answers every field is there, and those that may be null are told so. In requests only what must be sent is required.
-fn finish_schema(schema: &mut Value, is_input: bool) {
+fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
     let required: Vec<String> = schema
         .get("required")
         .and_then(Value::as_array)
@@ -339,15 +515,24 @@ fn finish_schema(schema: &mut Value, is_input: bool) {
         }
         // Left out rather than null.
         let is_left_out = matches!(name.as_str(), "total" | "errors");
-        let may_be_null = !required.contains(name) && !is_left_out && (!is_input || name == "avatar_url");
+        let may_be_null =
+            !required.contains(name) && !is_left_out && (!is_input || is_cleared_by_null(schema_name, name));
         if may_be_null {
             set_nullable(property);
         }
         if !is_input && !is_left_out {
             always.push(name.clone());
         }
-        if property.get("format").is_some_and(|format| format == "uint16") {
-            property["format"] = json!("int32");
+        let format = match property["format"].as_str() {
+            Some("uint16") => Some("int32"),
+            Some("uint64") => Some("int64"),
+            _ => None,
+        };
+        if let Some(format) = format {
+            property["format"] = json!(format);
+        }
+        if property.get("additionalProperties").is_some_and(|others| *others == json!({})) {
+            property["additionalProperties"] = json!(true);
         }
         if PASSWORDS.contains(&name.as_str()) {
             property["format"] = json!("password");
@@ -355,7 +540,9 @@ fn finish_schema(schema: &mut Value, is_input: bool) {
         }
         let is_plain =
             property.get("$ref").is_none() && property.get("allOf").is_none() && property["type"] != "array";
-        if let Some(example) = example(name).filter(|_| is_plain) {
+        // A task's `task_id` is its name for people, and elsewhere an id.
+        let named = if property["format"] == "uuid" { "id" } else { name.as_str() };
+        if let Some(example) = example(named).filter(|_| is_plain) {
             property["example"] = example;
         }
     }
@@ -423,5 +610,28 @@ mod tests {
         assert_eq!(user["properties"]["avatar_url"]["nullable"], true);
         assert!(user["required"].as_array().unwrap().contains(&json!("avatar_url")));
         assert!(user["properties"]["email"].get("nullable").is_none());
+    }
+
+    #[test]
+    fn fields_of_requests_are_nullable_where_null_clears_them() {
+        let schemas = &whole()["components"]["schemas"];
+        let is_nullable =
+            |schema: &str, field: &str| schemas[schema]["properties"][field]["nullable"] == true;
+        assert!(is_nullable("UpdateTaskRequest", "description_json"));
+        assert!(is_nullable("UpdateTaskRequest", "due_date"));
+        assert!(is_nullable("UpdateStatusRequest", "color"));
+        assert!(!is_nullable("UpdateLabelRequest", "color"));
+        assert!(!is_nullable("UpdateTaskRequest", "status_id"));
+        assert!(!is_nullable("ChannelsChange", "email"), "a schema within one of a request");
+        assert!(schemas["ChannelsChange"].get("required").is_none());
+        assert_eq!(schemas["Task"]["properties"]["description_json"]["additionalProperties"], true);
+    }
+
+    #[test]
+    fn paths_end_without_a_slash() {
+        let document = whole();
+        for path in document["paths"].as_object().unwrap().keys() {
+            assert!(!path.ends_with('/'), "{path}");
+        }
     }
 }

@@ -9,6 +9,14 @@ pub enum Tags {
     Identity,
     /// Organizations, their members and their invitations.
     Organizations,
+    /// Projects, with their statuses and labels.
+    Projects,
+    /// Tasks, boards, comments, and what happened.
+    Tasks,
+    /// Who is told of what.
+    Notifications,
+    /// Finding things.
+    Search,
     /// Whether the server runs and is ready.
     Health,
 }

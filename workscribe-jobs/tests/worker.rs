@@ -357,6 +357,11 @@ impl Storage for Fickle {
         self.storage.read().await
     }
 
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.check()?;
+        self.storage.snapshot().await
+    }
+
     async fn readiness(&self) -> Vec<NotReady> {
         Vec::new()
     }

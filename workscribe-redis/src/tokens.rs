@@ -31,8 +31,12 @@ use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{
     AttemptStore, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User, UserStore,
 };
+use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
+use workscribe_core::search::SearchStore;
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+use workscribe_core::transfer::TransferStore;
+use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 
 use crate::client::Redis;
@@ -64,6 +68,10 @@ impl Storage for RedisTokens {
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         Ok(self.unit(self.inner.read().await?, Writes::AtOnce))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(self.inner.snapshot().await?, Writes::AtOnce))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
@@ -129,6 +137,42 @@ impl UnitOfWork for Unit {
 
     fn invitations(&mut self) -> &mut dyn InvitationStore {
         self.inner.invitations()
+    }
+
+    fn projects(&mut self) -> &mut dyn ProjectStore {
+        self.inner.projects()
+    }
+
+    fn statuses(&mut self) -> &mut dyn StatusStore {
+        self.inner.statuses()
+    }
+
+    fn labels(&mut self) -> &mut dyn LabelStore {
+        self.inner.labels()
+    }
+
+    fn tasks(&mut self) -> &mut dyn TaskStore {
+        self.inner.tasks()
+    }
+
+    fn comments(&mut self) -> &mut dyn CommentStore {
+        self.inner.comments()
+    }
+
+    fn activity(&mut self) -> &mut dyn ActivityStore {
+        self.inner.activity()
+    }
+
+    fn notifications(&mut self) -> &mut dyn NotificationStore {
+        self.inner.notifications()
+    }
+
+    fn search(&mut self) -> &mut dyn SearchStore {
+        self.inner.search()
+    }
+
+    fn transfer(&mut self) -> &mut dyn TransferStore {
+        self.inner.transfer()
     }
 
     fn idempotency(&mut self) -> &mut dyn IdempotencyStore {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`connect`], [`Database`], [`Options`] | a database chosen by its URL |
 //! | `stores/` | every statement, written once: a file for each area, and `unit.rs`, the unit of work |
+//! | `stores/task_list.rs` | the one exception: lists of tasks, made of the conditions that are set |
 //! | `stores/lane.rs` | connections that reads pass on, past the pool |
 //! | `stores/columns.rs` | the columns of tables that are read in more than one place |
 //! | `stores/schema.rs` | which migrations are missing, and readiness |
@@ -23,7 +24,7 @@
 //!    known when the program is built, which keeps values out of them. Give it to `self.execute`, `self.one`, `self.optional`
 //!    or `self.all` with a name (`"ws_users: find"`), which the log shows when it fails.
 //! 2. Bind times as `Ts(time)`, ids as `id.as_uuid()`, digests as `&hash.0[..]`, JSON as `Json(&value)`, lists as a JSON array
-//!    read by `texts_of!`.
+//!    read by `texts_of!`, `in_ids!` or `rows_of!`.
 //! 3. If it cannot be said alike for both databases, name the difference in both dialects.
 //! 4. Write a conformance case in the testkit, and call the method in `tests/statements.rs`, which runs every statement on
 //!    both databases and looks at its plan.

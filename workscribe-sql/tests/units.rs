@@ -9,6 +9,8 @@ use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Executor as _, query, query_scalar};
 use workscribe_core::clock::{Clock as _, SystemClock};
 use workscribe_core::identity::{Email, NewUser};
+use workscribe_core::search::{SearchDocument, SearchKind, Words};
+use workscribe_core::tenancy::{OrgScope, Organization, Slug};
 use workscribe_core::{Constraint, Storage, StoreError, UnitOfWork};
 use workscribe_sql::{Database, Options, PostgresStorage, SqliteStorage, postgres, sqlite};
 use workscribe_testkit::databases;
@@ -102,6 +104,40 @@ async fn after_a_failed_statement_nothing_is_committed() {
         assert!(uow.commit().await.is_err(), "a commit that would write nothing does not succeed");
         let mut uow = database.storage.read().await.unwrap();
         assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_reference_that_the_commit_finds_broken_is_told_as_one() {
+    for database in [databases::sqlite().await, databases::postgres().await] {
+        let mut uow = database.storage.begin().await.unwrap();
+        let user = uow.users().insert(&new_user(1)).await.unwrap();
+        let organization = Organization {
+            id: uuid::Uuid::from_u128(2).into(),
+            name: "Acme Works".into(),
+            slug: Slug::parse("acme-works").unwrap(),
+            version: 1,
+            created_at: user.created_at,
+            updated_at: user.created_at,
+        };
+        uow.organizations().insert(&organization, user.id).await.unwrap();
+        let (scope, _) = OrgScope::enter(&mut *uow, "acme-works", user.id).await.unwrap();
+        let document = SearchDocument {
+            id: uuid::Uuid::from_u128(3),
+            kind: SearchKind::Task,
+            task: Some(uuid::Uuid::from_u128(3).into()),
+            title: Words::of("a task that is never written"),
+            body: String::new(),
+            updated_at: user.created_at,
+        };
+        uow.search().put(&scope, &document).await.unwrap();
+        let refused = uow.commit().await.unwrap_err();
+        assert!(matches!(refused, StoreError::Conflict { constraint: Constraint::Reference }), "{refused:?}");
+        // The connection is not left in the transaction.
+        let mut uow = database.storage.begin().await.unwrap();
+        assert!(uow.users().find(user.id).await.unwrap().is_none());
+        uow.users().insert(&new_user(1)).await.unwrap();
+        uow.commit().await.unwrap();
     }
 }
 

@@ -25,6 +25,7 @@ mod throttle;
 pub(crate) use cache::SessionCache;
 pub use email::Email;
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
+pub(crate) use model::avatar_url;
 pub use model::{
     Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
 };

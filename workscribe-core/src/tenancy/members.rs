@@ -57,7 +57,7 @@ impl Organizations<'_> {
         Ok(changed)
     }
 
-    /// Removes a member, or oneself.
+    /// Removes a member, or oneself. Their open tasks are nobody's then; what they wrote stays.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless it is oneself, an admin removes a member, or an owner anyone; `MEMBER_NOT_FOUND`;
@@ -83,6 +83,8 @@ impl Organizations<'_> {
         if !uow.members().remove(scope, user, expected).await? {
             return Err(no_such_member());
         }
+        // After the membership is gone, so that whoever gave them a task a moment ago has been waited for.
+        crate::work::unassign_open(self.app, uow, scope, &member).await?;
         self.app.emit(uow, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
     }
 

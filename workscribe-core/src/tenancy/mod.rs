@@ -20,6 +20,7 @@ pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail};
 pub use model::{
     Invitation, InvitationPreview, InvitationStatus, Member, Organization, OrganizationChange, Role, Slug,
 };
+pub(crate) use organizations::gone;
 pub use organizations::{NewOrganization, Organizations};
 pub use permission::{Action, RoleTable};
 pub use scope::{InvitationPass, OrgScope};

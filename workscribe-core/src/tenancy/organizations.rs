@@ -129,6 +129,6 @@ fn slug_taken(error: StoreError) -> Error {
 }
 
 /// The organization went between the door and the statement.
-pub(super) fn gone() -> Error {
+pub(crate) fn gone() -> Error {
     Error::new(Code::OrganizationNotFound, "This organization does not exist any more.")
 }

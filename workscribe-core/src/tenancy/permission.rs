@@ -17,17 +17,32 @@ pub enum Action {
     ManageMembers,
     /// Change or remove admins and owners, and make owners.
     ManageAdmins,
+    /// See projects, tasks, comments and what happened, and search.
+    ViewWork,
+    /// Make, change and move tasks, comment, and remove one's own.
+    EditWork,
+    /// Remove tasks and comments of others.
+    ModerateWork,
+    /// Make, change and archive projects, with their statuses and labels.
+    ManageProjects,
+    /// Take everything out.
+    ExportOrganization,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::ViewOrganization,
         Self::UpdateOrganization,
         Self::DeleteOrganization,
         Self::ManageInvitations,
         Self::ManageMembers,
         Self::ManageAdmins,
+        Self::ViewWork,
+        Self::EditWork,
+        Self::ModerateWork,
+        Self::ManageProjects,
+        Self::ExportOrganization,
     ];
 }
 
@@ -38,9 +53,13 @@ pub struct RoleTable;
 impl Authorizer for RoleTable {
     fn allows(&self, role: Role, action: Action) -> bool {
         let least = match action {
-            Action::ViewOrganization => Role::Member,
-            Action::UpdateOrganization | Action::ManageInvitations | Action::ManageMembers => Role::Admin,
-            Action::DeleteOrganization | Action::ManageAdmins => Role::Owner,
+            Action::ViewOrganization | Action::ViewWork | Action::EditWork => Role::Member,
+            Action::UpdateOrganization
+            | Action::ManageInvitations
+            | Action::ManageMembers
+            | Action::ModerateWork
+            | Action::ManageProjects => Role::Admin,
+            Action::DeleteOrganization | Action::ManageAdmins | Action::ExportOrganization => Role::Owner,
         };
         role >= least
     }
@@ -73,6 +92,11 @@ mod tests {
                 "ManageInvitations: admin owner",
                 "ManageMembers: admin owner",
                 "ManageAdmins: owner",
+                "ViewWork: member admin owner",
+                "EditWork: member admin owner",
+                "ModerateWork: admin owner",
+                "ManageProjects: admin owner",
+                "ExportOrganization: owner",
             ]
         );
     }

@@ -1,9 +1,10 @@
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
-use crate::id::{OrgId, UserId};
+use crate::id::{OrgId, TaskId, UserId};
 use crate::identity::TokenHash;
 use crate::ports::Authorizer;
 use crate::storage::UnitOfWork;
+use crate::work::{Entered, Project, ProjectRef, Task};
 
 use super::model::{Invitation, InvitationPreview, InvitationStatus, Organization, Role, Slug};
 use super::permission::Action;
@@ -42,17 +43,56 @@ impl OrgScope {
             Some(slug) => uow.organizations().membership(&slug, actor).await?,
             None => None,
         };
-        let (organization, role) = found.ok_or_else(|| {
-            Error::new(
-                Code::OrganizationNotFound,
-                "There is no organization with this slug that you are a member of.",
-            )
-        })?;
+        let (organization, role) = found.ok_or_else(no_such_organization)?;
         Ok((Self { org: organization.id, actor, role }, organization))
     }
 
+    /// The door to a project: looks the membership and the project up, in one statement.
+    ///
+    /// # Errors
+    /// `ORGANIZATION_NOT_FOUND` as above, and `PROJECT_NOT_FOUND` for a project that the organization does not have.
+    pub async fn enter_project(
+        uow: &mut dyn UnitOfWork,
+        slug: &str,
+        project: &str,
+        actor: UserId,
+    ) -> Result<(Self, Entered<Project>), Error> {
+        let no_such_project =
+            || Error::new(Code::ProjectNotFound, "This organization has no project with this id or key.");
+        let Some(project) = ProjectRef::parse(project) else {
+            Self::enter(uow, slug, actor).await?;
+            return Err(no_such_project());
+        };
+        let entered = match Slug::existing(slug) {
+            Some(slug) => uow.projects().enter(&slug, actor, &project).await?,
+            None => None,
+        };
+        let Entered { org, role, actor: person, found } = entered.ok_or_else(no_such_organization)?;
+        let found = found.ok_or_else(no_such_project)?;
+        Ok((Self { org, actor, role }, Entered { org, role, actor: person, found }))
+    }
+
+    /// The door to a task, by its id alone: looks the task and the membership up, in one statement.
+    ///
+    /// # Errors
+    /// `TASK_NOT_FOUND`, the same for an outsider as for an id that nothing has.
+    pub async fn enter_task(
+        uow: &mut dyn UnitOfWork,
+        task: &str,
+        actor: UserId,
+    ) -> Result<(Self, Entered<Task>), Error> {
+        let entered = match task.parse::<TaskId>() {
+            Ok(task) => uow.tasks().enter(actor, task).await?,
+            Err(_) => None,
+        };
+        let entered = entered.ok_or_else(|| {
+            Error::new(Code::TaskNotFound, "There is no task with this id in your organizations.")
+        })?;
+        Ok((Self { org: entered.org, actor, role: entered.role }, entered))
+    }
+
     /// The scope of somebody whose membership was written a moment ago, in the same unit of work.
-    pub(super) const fn of_new_member(org: OrgId, actor: UserId, role: Role) -> Self {
+    pub(crate) const fn of_new_member(org: OrgId, actor: UserId, role: Role) -> Self {
         Self { org, actor, role }
     }
 
@@ -81,6 +121,13 @@ impl OrgScope {
     pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<(), Error> {
         require(authorizer, self.role, action)
     }
+}
+
+fn no_such_organization() -> Error {
+    Error::new(
+        Code::OrganizationNotFound,
+        "There is no organization with this slug that you are a member of.",
+    )
 }
 
 /// Refuses what a role may not do.

@@ -51,6 +51,8 @@ pub trait MemberStore: Send {
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
     /// One member.
     async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError>;
+    /// One member, whose membership stays until the end of the transaction: who removes them waits.
+    async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError>;
     /// A member by address.
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError>;
     /// How many owners there are. Take the organization's lock first.

@@ -7,6 +7,7 @@
 //! | `services.rs` | a Postgres and a Redis of one's own, to be killed |
 //! | `journeys.rs` | what people do first, mail included |
 //! | `start.rs`, `stop.rs` | settings, migrations, two at once; signals |
+//! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
 //! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
 //! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
@@ -31,3 +32,4 @@ mod services;
 mod slow;
 mod start;
 mod stop;
+mod transfer;

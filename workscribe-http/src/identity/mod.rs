@@ -3,9 +3,7 @@
 mod dto;
 
 use poem_openapi::param::{Header, Path};
-use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{ApiResponse, OpenApi};
-use workscribe_core::error::FieldError;
 use workscribe_core::id::SessionId;
 use workscribe_core::identity::{Email, ProfileChange, Register, RegisterOutcome};
 use workscribe_core::ports::Secret;
@@ -13,7 +11,7 @@ use workscribe_core::tenancy::NewAccount;
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::{BearerAuth, OptionalActor};
-use crate::body::{Body, OptionalBody};
+use crate::body::{Body, OptionalBody, not_null};
 use crate::caller::{Caller, Limits};
 use crate::problem::ApiResult;
 use crate::reply::{NoContent, Reply, Versioned, if_match};
@@ -293,18 +291,5 @@ impl IdentityApi {
         let tokens =
             organizations.accept_invitation(&token.0, actor.0.as_ref(), &account, caller.client()).await?;
         Ok(Reply::new(tokens.into()))
-    }
-}
-
-/// A field that can be left out, and cannot be null.
-pub(crate) fn not_null<T>(pointer: &str, field: MaybeUndefined<T>) -> Result<Option<T>, Error> {
-    match field {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Value(value) => Ok(Some(value)),
-        MaybeUndefined::Null => Err(Error::invalid(vec![FieldError {
-            pointer: pointer.to_owned(),
-            code: "NOT_NULLABLE",
-            message: "This field cannot be null. Leave it out to keep it.".into(),
-        }])),
     }
 }

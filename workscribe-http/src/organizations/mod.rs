@@ -4,18 +4,17 @@ mod dto;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
-use workscribe_core::error::FieldError;
 use workscribe_core::id::{InvitationId, UserId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{self, NewOrganization, OrgScope};
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::BearerAuth;
-use crate::body::Body;
+use crate::body::{Body, not_null};
 use crate::caller::{Caller, Limits};
-use crate::identity::not_null;
-use crate::once::{self, Begun, Made};
+use crate::once::{self, Begun, Made, Place};
 use crate::problem::ApiResult;
+use crate::query::page;
 use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
 
@@ -46,26 +45,6 @@ fn location(slug: &str) -> String {
     format!("/api/v1/organizations/{slug}")
 }
 
-fn page(
-    limit: Query<Option<String>>,
-    cursor: Query<Option<String>>,
-    count: Query<Option<String>>,
-) -> Result<PageRequest, Error> {
-    let fault = |pointer: &str, code, message: &str| {
-        Error::invalid(vec![FieldError { pointer: pointer.into(), code, message: message.into() }])
-    };
-    let limit = limit.0.map(|text| {
-        text.parse()
-            .map_err(|_| fault("/query/limit", "OUT_OF_RANGE", "The limit must be between 1 and 100."))
-    });
-    let count = match count.0.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(fault("/query/count", "NOT_A_BOOLEAN", "Use true or false.")),
-    };
-    PageRequest::new(limit.transpose()?, cursor.0.as_deref(), count)
-}
-
 fn member_id(text: &str) -> Result<UserId, Error> {
     text.parse()
         .map_err(|_| Error::new(Code::MemberNotFound, "This organization has no member with this id."))
@@ -94,7 +73,8 @@ impl OrganizationsApi {
         let CreateOrganizationRequest { name, slug } = body.0;
         let new = NewOrganization { name, slug };
         let operation = "createOrganization";
-        let request = once::Request { key: key.0.as_deref(), operation, user: actor.user, org: None, digest };
+        let (key, place) = (key.0.as_deref(), Place::default());
+        let request = once::Request { key, operation, user: actor.user, place, digest };
         let mut once = match once::begin(&self.app, request).await? {
             Begun::Repeated(answer) => return Ok(answer),
             Begun::Fresh(once) => once,
@@ -245,11 +225,9 @@ impl OrganizationsApi {
     ) -> ApiResult<Created<Invitation>> {
         let (actor, digest) = (auth.actor(), body.digest());
         caller.limit_by(&self.app, &self.limits.invite, &actor.user.to_string()).await?;
-        // The key is kept by organization, so the door comes first; and again within the transaction.
-        let (scope, _) = OrgScope::enter(&mut *self.app.read().await?, &slug.0, actor.user).await?;
-        let org = Some(scope.org());
-        let request =
-            once::Request { key: key.0.as_deref(), operation: "inviteMember", user: actor.user, org, digest };
+        let (key, operation) = (key.0.as_deref(), "inviteMember");
+        let place = Place::organization(&self.app, key, &slug.0, actor.user).await?;
+        let request = once::Request { key, operation, user: actor.user, place, digest };
         let mut once = match once::begin(&self.app, request).await? {
             Begun::Repeated(answer) => return Ok(answer),
             Begun::Fresh(once) => once,

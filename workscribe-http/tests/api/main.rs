@@ -2,14 +2,26 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test cannot go on without what it asked for")]
 
 mod accounts;
+mod activity;
+mod boards;
+mod bulk;
+mod comments;
 mod conditions;
+mod export;
 mod invitations;
 mod matrix;
 mod members;
+mod notifications;
 mod organizations;
 mod passwords;
+mod projects;
 mod protocol;
+mod search;
 mod sessions;
+mod statuses;
 mod support;
+mod task_lists;
+mod tasks;
 mod throttling;
 mod tokens;
+mod workshop;

@@ -136,7 +136,7 @@ on_every_storage! {
             format!(r#"{{"display_name": {name}, "email": "b@example.com", "password": "{PASSWORD}"}}"#)
         };
         for (body, fault) in [
-            (nested(65), " TOO_DEEP"),
+            (nested(101), " TOO_DEEP"),
             (nested(10_000), " TOO_DEEP"),
             (with(r#""\ud800""#), "/display_name INVALID_UNICODE"),
             (with(r#""a\udfffb""#), "/display_name INVALID_UNICODE"),

@@ -139,10 +139,22 @@ where
 
 /// Every item of a list, page by page. The items are under the last segment of the path.
 pub(crate) async fn walk(app: &TestApp, login: &Login, path: &str, limit: usize) -> Vec<Value> {
-    let plural = path.rsplit('/').next().unwrap_or_default();
+    let plain = path.split('?').next().unwrap_or_default();
+    walk_of(app, login, path, plain.rsplit('/').next().unwrap_or_default(), limit).await
+}
+
+/// Every item of a list, page by page. The path may have a query.
+pub(crate) async fn walk_of(
+    app: &TestApp,
+    login: &Login,
+    path: &str,
+    plural: &str,
+    limit: usize,
+) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
+    let first = if path.contains('?') { '&' } else { '?' };
     loop {
-        let page = app.get(&format!("{path}?limit={limit}{cursor}")).bearer(login).send().await;
+        let page = app.get(&format!("{path}{first}limit={limit}{cursor}")).bearer(login).send().await;
         let page = page.expect(StatusCode::OK).json;
         let found = page[plural].as_array().expect("a list");
         assert!(found.len() <= limit, "{path} answers {} items for {limit}", found.len());

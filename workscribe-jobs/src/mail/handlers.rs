@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use workscribe_core::identity::{AccountMail, SendAccountMail};
+use workscribe_core::notifications::SendDigest;
 use workscribe_core::ports::{Mail, Mailer};
 use workscribe_core::tenancy::SendInvitationMail;
 
 use super::links::Links;
-use super::templates::{AccountNotice, Content, InvitationNotice, MailTemplates, one_line};
+use super::templates::{AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, one_line};
 use crate::handler::{Failure, Handler, JobContext};
 use crate::registry::Registry;
 
@@ -18,7 +19,8 @@ pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates
     let post = Arc::new(Post { mailer, templates, links });
     Registry::new()
         .register::<SendAccountMail>(AccountMails(Arc::clone(&post)))
-        .register::<SendInvitationMail>(InvitationMails(post))
+        .register::<SendInvitationMail>(InvitationMails(Arc::clone(&post)))
+        .register::<SendDigest>(Digests(post))
 }
 
 struct Post {
@@ -91,5 +93,24 @@ impl Handler<SendInvitationMail> for InvitationMails {
             good_for: context.app.settings().invitation_ttl,
         });
         self.0.send(&context, job.email.as_str(), content, link).await
+    }
+}
+
+struct Digests(Arc<Post>);
+
+#[async_trait]
+impl Handler<SendDigest> for Digests {
+    async fn handle(&self, context: JobContext, job: SendDigest) -> Result<(), Failure> {
+        let notifications = context.app.notifications();
+        let Some(prepared) = notifications.prepare_digest(context.id, job.user).await? else {
+            return Ok(());
+        };
+        let Post { templates, links, .. } = &*self.0;
+        let link = links.notifications();
+        let (user, notifications) = (&prepared.user, &prepared.notifications[..]);
+        let content = templates.digest(&DigestNotice { user, notifications, link: &link });
+        self.0.send(&context, user.email.as_str(), content, link).await?;
+        // A crash before this repeats the mail under the same id, which the provider knows.
+        Ok(context.app.notifications().digest_sent(context.id, job.user).await?)
     }
 }

@@ -35,6 +35,12 @@ impl Links {
         self.base.to_string()
     }
 
+    /// Where one's notifications are: `/notifications`.
+    #[must_use]
+    pub fn notifications(&self) -> String {
+        self.below(&["notifications"]).into()
+    }
+
     /// Where a new password is chosen: `/reset-password?token=…`.
     #[must_use]
     pub fn reset_password(&self, token: &str) -> String {

@@ -27,7 +27,8 @@ pub use log::LogMailer;
 pub use resend::ResendMailer;
 pub use smtp::SmtpMailer;
 pub use templates::{
-    AccountNotice, Content, DefaultTemplates, InvitationNotice, MailTemplates, escape_html, spell_out,
+    AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, MailTemplates, escape_html,
+    spell_out,
 };
 
 /// Why a mail transport or the links cannot be set up. The text quotes no password and no key.

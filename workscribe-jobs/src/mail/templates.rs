@@ -1,5 +1,6 @@
 use chrono::TimeDelta;
 use workscribe_core::identity::{Email, User};
+use workscribe_core::notifications::Notification;
 use workscribe_core::tenancy::Role;
 
 /// What a mail says.
@@ -41,6 +42,17 @@ pub struct InvitationNotice<'a> {
     pub good_for: TimeDelta,
 }
 
+/// What a digest is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct DigestNotice<'a> {
+    /// To whom; their language is for the templates to know.
+    pub user: &'a User,
+    /// What happened, oldest first; at least one.
+    pub notifications: &'a [Notification],
+    /// Where they see all of their notifications, and turn mails of a kind off.
+    pub link: &'a str,
+}
+
 /// How WorkScribe's mails read. Replace it to translate them or to give them another look.
 ///
 /// The same notice must give the same content, since a mail may be sent more than once.
@@ -53,6 +65,8 @@ pub trait MailTemplates: Send + Sync {
     fn already_registered(&self, notice: &AccountNotice<'_>) -> Content;
     /// An invitation into an organization.
     fn invitation(&self, notice: &InvitationNotice<'_>) -> Content;
+    /// What happened within five minutes, in one mail.
+    fn digest(&self, notice: &DigestNotice<'_>) -> Content;
 }
 
 /// The English mails, under the name of a product.
@@ -83,6 +97,7 @@ impl MailTemplates for DefaultTemplates {
                 "please confirm that this address is yours, so that {} can use it.",
                 self.product
             ),
+            items: Vec::new(),
             link: notice.link,
             button: "Verify this address",
             closing: format!(
@@ -98,6 +113,7 @@ impl MailTemplates for DefaultTemplates {
             subject: format!("Choose a new password for {}", self.product),
             greeting: hello(notice.user),
             opening: "somebody, probably you, asked for a new password for your account.".into(),
+            items: Vec::new(),
             link: notice.link,
             button: "Choose a new password",
             closing: format!(
@@ -116,6 +132,7 @@ impl MailTemplates for DefaultTemplates {
                 "somebody, probably you, tried to register with this address. It has an account already, so \
                       just log in. If the password is forgotten, ask for a new one there."
                     .into(),
+            items: Vec::new(),
             link: notice.link,
             button: "Log in",
             closing: "If it was not you, ignore this mail; nothing was changed.".into(),
@@ -134,12 +151,38 @@ impl MailTemplates for DefaultTemplates {
             subject: format!("{inviter} invites you to {org} on {}", self.product),
             greeting: "Hello".into(),
             opening: format!("{inviter} invites you to join {org} on {} as {role}.", self.product),
+            items: Vec::new(),
             link: notice.link,
             button: "Accept the invitation",
             closing: format!(
                 "{}If you do not know the sender, ignore this mail; nothing happens then.",
                 good_for(Some(notice.good_for))
             ),
+        }
+        .write()
+    }
+
+    fn digest(&self, notice: &DigestNotice<'_>) -> Content {
+        let items: Vec<(String, String)> = notice
+            .notifications
+            .iter()
+            .map(|told| {
+                let body: String = told.body.as_deref().unwrap_or_default().chars().take(200).collect();
+                (format!("{} ({})", one_line(&told.title), one_line(&told.org_name)), one_line(&body))
+            })
+            .collect();
+        let subject = match notice.notifications {
+            [only] => one_line(&only.title),
+            many => format!("{} notifications on {}", many.len(), self.product),
+        };
+        Letter {
+            subject,
+            greeting: hello(notice.user),
+            opening: format!("this happened on {}:", self.product),
+            items,
+            link: notice.link,
+            button: "See your notifications",
+            closing: "You can turn mails like this off in your preferences.".into(),
         }
         .write()
     }
@@ -150,6 +193,8 @@ struct Letter<'a> {
     subject: String,
     greeting: String,
     opening: String,
+    /// A list after the opening: a line, and what more there is to say.
+    items: Vec<(String, String)>,
     link: &'a str,
     button: &'static str,
     closing: String,
@@ -157,8 +202,15 @@ struct Letter<'a> {
 
 impl Letter<'_> {
     fn write(self) -> Content {
-        let Self { subject, greeting, opening, link, button, closing } = self;
-        let text = format!("{greeting},\n\n{opening}\n\n{button}:\n{link}\n\n{closing}\n");
+        let Self { subject, greeting, opening, items, link, button, closing } = self;
+        let plain: String = items.iter().map(|(line, more)| format!("- {line}\n  {more}\n")).collect();
+        let separator = if plain.is_empty() { "" } else { "\n" };
+        let text = format!("{greeting},\n\n{opening}\n\n{plain}{separator}{button}:\n{link}\n\n{closing}\n");
+        let list: String = items
+            .iter()
+            .map(|(line, more)| format!("<li>{}<br>{}</li>\n", escape_html(line), escape_html(more)))
+            .collect();
+        let list = if list.is_empty() { list } else { format!("<ul>\n{list}</ul>\n") };
         let [title, greeting, opening, link, closing] =
             [&subject, &greeting, &opening, link, &closing].map(escape_html);
         let html = format!(
@@ -168,6 +220,7 @@ impl Letter<'_> {
              <body style=\"margin:0;padding:24px;font-family:sans-serif;font-size:16px;line-height:1.5;color:#1f2328\">\n\
              <p>{greeting},</p>\n\
              <p>{opening}</p>\n\
+             {list}\
              <p><a href=\"{link}\" style=\"display:inline-block;padding:10px 16px;background:#1f5fbf;color:#ffffff;\
              text-decoration:none;border-radius:6px\">{button}</a></p>\n\
              <p style=\"font-size:14px;color:#57606a\">Or open this address: {link}</p>\n\

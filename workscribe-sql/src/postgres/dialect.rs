@@ -6,6 +6,9 @@ use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, PgConnection, Postgres, Type};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
+use workscribe_core::id::OrgId;
+use workscribe_core::page::PageRequest;
+use workscribe_core::search::Words;
 
 use crate::error::Meaning;
 
@@ -15,6 +18,9 @@ pub(crate) type Conn = PgConnection;
 /// What opens a transaction. The isolation is named, because a server's default may be another, and the statements that
 /// compare and set rely on seeing a row again after waiting for it.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// What opens a transaction that reads, all of it as it was at its first statement.
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Locks the rows that were read against other writers, but not against references to them.
 macro_rules! for_update {
@@ -42,6 +48,111 @@ macro_rules! texts_of {
     ($array:literal) => {
         concat!("(SELECT jsonb_array_elements_text(", $array, "))")
     };
+}
+
+/// The ids of a JSON array, as rows.
+macro_rules! ids_of {
+    ($array:literal) => {
+        concat!("(SELECT CAST(jsonb_array_elements_text(", $array, ") AS uuid) AS id)")
+    };
+}
+
+/// Whether the id before it is one of a JSON array: as an array of Postgres, because from rows the planner expects a hundred,
+/// for which it would rather read a whole table than an index.
+macro_rules! in_ids {
+    ($array:literal) => {
+        concat!("= ANY (ARRAY", ids_of!($array), ")")
+    };
+}
+
+/// The members of a JSON array as rows, each of which has a `value`.
+macro_rules! rows_of {
+    ($array:literal) => {
+        concat!("jsonb_array_elements(", $array, ") AS given (value)")
+    };
+}
+
+/// An id that stands as text in such a `value`.
+macro_rules! uuid_of {
+    ($text:literal) => {
+        concat!("CAST(", $text, " AS uuid)")
+    };
+}
+
+/// A moment that stands in such a `value` as [`json_time`] writes it.
+macro_rules! time_of {
+    ($text:literal) => {
+        concat!("CAST(", $text, " AS timestamptz)")
+    };
+}
+
+/// The labels of the task `t`, as one JSON array.
+macro_rules! labels_of_task {
+    () => {
+        "(SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
+            FROM ws_task_labels tl JOIN ws_labels l ON l.org_id = tl.org_id AND l.id = tl.label_id
+           WHERE tl.org_id = t.org_id AND tl.task_id = t.id)"
+    };
+}
+
+/// Notifications that were not read, as their index says it.
+macro_rules! unread {
+    () => {
+        "NOT n.is_read"
+    };
+}
+
+/// The documents of the organization `$1` that fit the query `$2`, of the kind `$4` if it is not null, with their rank: the
+/// least is the best. `$3` is the query by which they are ranked. Of more than 2,000, any 2,000 are ranked: a word that is
+/// everywhere says little, and ranking costs time for each.
+macro_rules! matches_of_search {
+    () => {
+        "(SELECT id, updated_at, -ts_rank('{0.1, 0.2, 0.4, 1.0}', words, CAST($3 AS tsquery)) AS rank
+            FROM (SELECT id, updated_at, words FROM ws_search
+                   WHERE org_id = $1 AND words @@ CAST($2 AS tsquery) AND ($4 IS NULL OR kind = $4)
+                   LIMIT 2000) AS matches)"
+    };
+}
+
+/// Which documents of an organization have all of the words.
+pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
+    let words = words.query(" & ", lexeme);
+    format!("'o:{org}' & {words}")
+}
+
+/// How well they fit: any of the words counts, because all have the same place in the document.
+pub(crate) fn search_rank(words: &Words) -> String {
+    words.query(" | ", lexeme)
+}
+
+fn lexeme(word: &str, may_go_on: bool) -> String {
+    format!("'{word}'{}", if may_go_on { ":*" } else { "" })
+}
+
+/// The ids of an organization's tasks that fit a [`search_query`]. The query is bound after the first part, the organization
+/// after the second.
+pub(crate) const TASKS_FOUND: (&str, &str) = (
+    "SELECT f.id FROM ws_search f WHERE f.kind = 'task' AND f.words @@ CAST(",
+    " AS tsquery) AND f.org_id = ",
+);
+
+/// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
+pub(crate) const CHOICE: &str = "SELECT i.* FROM (SELECT i.*, ";
+/// Ends a choice of a page, with its order before and after the first part and the page's size after the second. The planner
+/// takes a limit that it does not know for a tenth of everything, so it is told first what there can be at the most.
+pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101) AS i ORDER BY ");
+const _: () = assert!(PageRequest::MAX_LIMIT == 100, "the limit above is one more");
+
+/// Joins the tasks `i` of the status `s`, of each no more than a page, so that no column is read and sorted to its end. The
+/// page's size is bound after the first part of the end, and then follow the conditions for `s`.
+pub(crate) const COLUMN: &str = " CROSS JOIN LATERAL (SELECT i.* FROM (SELECT i.* FROM ws_tasks i";
+/// What ends it; see [`COLUMN`].
+pub(crate) const COLUMN_END: Option<(&str, &str)> =
+    Some((" ORDER BY i.position, i.id LIMIT 101) AS i ORDER BY i.position, i.id LIMIT ", ") AS i WHERE "));
+
+/// A moment in JSON.
+pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into()
 }
 
 /// Whether there is a table of this name where the schema is looked for.
@@ -90,6 +201,9 @@ fn unique_rule(name: &str) -> Constraint {
         "ws_organizations_slug_key" => Constraint::OrganizationSlug,
         // A partition's key has the partition's name in it.
         _ if name.starts_with("ws_members") && name.ends_with("_pkey") => Constraint::Membership,
+        _ if name.starts_with("ws_projects") && name.ends_with("_key_key") => Constraint::ProjectKey,
+        _ if name.starts_with("ws_statuses") && name.ends_with("_name_key") => Constraint::StatusName,
+        _ if name.starts_with("ws_labels") && name.ends_with("_name_key") => Constraint::LabelName,
         _ => Constraint::Other,
     }
 }

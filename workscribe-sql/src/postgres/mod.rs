@@ -143,11 +143,15 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, true)))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(dialect::BEGIN))))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, false)))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None)))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(dialect::SNAPSHOT))))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {

@@ -6,6 +6,8 @@ use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Sqlite, SqliteConnection, Type};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
+use workscribe_core::id::OrgId;
+use workscribe_core::search::Words;
 
 use crate::error::Meaning;
 
@@ -15,6 +17,9 @@ pub(crate) type Conn = SqliteConnection;
 /// What opens a transaction. It takes the write lock at once: one that only begins to write after reading could not wait
 /// for its turn, because what it has read would be old by then (`SQLITE_BUSY_SNAPSHOT`).
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// What opens a transaction that reads, all of it as it was at its first statement: in WAL mode a reader's transaction does.
+pub(crate) const SNAPSHOT: &str = "BEGIN DEFERRED";
 
 /// Nothing: a transaction has the whole database to itself.
 macro_rules! for_update {
@@ -42,6 +47,106 @@ macro_rules! texts_of {
     ($array:literal) => {
         concat!("(SELECT value FROM json_each(", $array, "))")
     };
+}
+
+/// The ids of a JSON array, as rows.
+macro_rules! ids_of {
+    ($array:literal) => {
+        concat!("(SELECT unhex(replace(value, '-', '')) AS id FROM json_each(", $array, "))")
+    };
+}
+
+/// Whether the id before it is one of a JSON array.
+macro_rules! in_ids {
+    ($array:literal) => {
+        concat!("IN ", ids_of!($array))
+    };
+}
+
+/// The members of a JSON array as rows, each of which has a `value`.
+macro_rules! rows_of {
+    ($array:literal) => {
+        concat!("json_each(", $array, ") AS given")
+    };
+}
+
+/// An id that stands as text in such a `value`.
+macro_rules! uuid_of {
+    ($text:literal) => {
+        concat!("unhex(replace(", $text, ", '-', ''))")
+    };
+}
+
+/// A moment that stands in such a `value` as [`json_time`] writes it.
+macro_rules! time_of {
+    ($text:literal) => {
+        $text
+    };
+}
+
+/// The labels of the task `t`, as one JSON array.
+macro_rules! labels_of_task {
+    () => {
+        "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
+            FROM ws_task_labels tl JOIN ws_labels l ON l.org_id = tl.org_id AND l.id = tl.label_id
+           WHERE tl.org_id = t.org_id AND tl.task_id = t.id)"
+    };
+}
+
+/// Notifications that were not read, as their index says it.
+macro_rules! unread {
+    () => {
+        "n.is_read = 0"
+    };
+}
+
+/// The documents of the organization `$1` that fit the query `$2`, of the kind `$4` if it is not null, with their rank: the
+/// least is the best. Of more than 2,000, the latest 2,000 are ranked: a word that is everywhere says little, and ranking
+/// costs time for each.
+macro_rules! matches_of_search {
+    () => {
+        "(SELECT f.id, f.updated_at, bm25(ws_search_words, 0.0, 10.0, 1.0) AS rank
+            FROM ws_search_words CROSS JOIN ws_search f
+           WHERE ws_search_words MATCH $2 AND f.rowid = ws_search_words.rowid AND f.org_id = $1
+             AND ($4 IS NULL OR f.kind = $4)
+           ORDER BY ws_search_words.rowid DESC LIMIT 2000)"
+    };
+}
+
+/// Which documents of an organization have all of the words.
+pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
+    let words =
+        words.query(" AND ", |word, may_go_on| format!("\"{word}\"{}", if may_go_on { " *" } else { "" }));
+    format!("org : \"{}\" AND ({{title_words body_words}} : ({words}))", org.as_uuid().simple())
+}
+
+/// Nothing: FTS5 ranks by the query itself.
+pub(crate) const fn search_rank(_: &Words) -> String {
+    String::new()
+}
+
+/// The ids of an organization's tasks that fit a [`search_query`]. The query is bound after the first part, the organization
+/// after the second.
+pub(crate) const TASKS_FOUND: (&str, &str) = (
+    "SELECT f.id FROM ws_search_words CROSS JOIN ws_search f
+      WHERE f.rowid = ws_search_words.rowid AND f.kind = 'task' AND ws_search_words MATCH ",
+    " AND f.org_id = ",
+);
+
+/// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
+pub(crate) const CHOICE: &str = "SELECT i.*, ";
+/// There is nothing to tell the planner about the page's size.
+pub(crate) const CHOICE_END: Option<&str> = None;
+
+/// Joins the tasks `i` of the status `s`. `CROSS JOIN` keeps the order of the two, so that both indexes are walked in order
+/// and the page's limit ends the walk.
+pub(crate) const COLUMN: &str = " CROSS JOIN ws_tasks i";
+/// Nothing ends it before that.
+pub(crate) const COLUMN_END: Option<(&str, &str)> = None;
+
+/// A moment in JSON.
+pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
+    time.timestamp_micros().into()
 }
 
 /// Whether there is a table of this name.
@@ -96,6 +201,9 @@ fn unique_rule(message: &str) -> Constraint {
         "ws_users.email" => Constraint::UserEmail,
         "ws_organizations.slug" => Constraint::OrganizationSlug,
         "ws_members.org_id, ws_members.user_id" => Constraint::Membership,
+        "ws_projects.org_id, ws_projects.key" => Constraint::ProjectKey,
+        "ws_statuses.org_id, ws_statuses.project_id, ws_statuses.name_key" => Constraint::StatusName,
+        "ws_labels.org_id, ws_labels.project_id, ws_labels.name_key" => Constraint::LabelName,
         _ => Constraint::Other,
     }
 }

@@ -100,3 +100,124 @@ macro_rules! invitation_columns {
         )
     };
 }
+
+macro_rules! project_columns {
+    ($t:literal) => {
+        concat!(
+            $t,
+            "org_id, ",
+            $t,
+            "id, ",
+            $t,
+            "name, ",
+            $t,
+            "key, ",
+            $t,
+            "description, ",
+            $t,
+            "type AS kind, ",
+            $t,
+            "is_archived, ",
+            $t,
+            "created_by, ",
+            $t,
+            "version, ",
+            $t,
+            "created_at, ",
+            $t,
+            "updated_at"
+        )
+    };
+}
+
+/// Who came through a door, in what role, and into which organization. Under names of their own, because what they asked for
+/// is read with it.
+macro_rules! entered_columns {
+    () => {
+        "m.org_id AS entered_org_id, m.role AS entered_role, u.id AS actor_id, u.display_name AS actor_name,
+         u.avatar_url AS actor_avatar_url"
+    };
+}
+
+macro_rules! status_columns {
+    () => {
+        "id, project_id, name, category, position, color, version, created_at, updated_at"
+    };
+}
+
+macro_rules! label_columns {
+    () => {
+        "id, project_id, name, color, version, created_at, updated_at"
+    };
+}
+
+/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. [`task_joins`] brings the rest.
+macro_rules! task_columns {
+    ($description:literal) => {
+        concat!(
+            "t.org_id, t.id, t.project_id, p.key AS project_key, p.is_archived AS project_is_archived, t.number, t.title, ",
+            $description,
+            " AS description, s.id AS status_id, s.name AS status_name, s.category AS status_category,
+             s.position AS status_position, s.color AS status_color, s.version AS status_version,
+             s.created_at AS status_created_at, s.updated_at AS status_updated_at,
+             a.id AS assignee_id, a.display_name AS assignee_name, a.avatar_url AS assignee_avatar_url,
+             r.id AS reporter_id, r.display_name AS reporter_name, r.avatar_url AS reporter_avatar_url,
+             t.priority, t.type AS kind, t.parent_id, ",
+            labels_of_task!(),
+            " AS labels, t.position, t.due_date,
+             (SELECT count(*) FROM ws_tasks below WHERE below.org_id = t.org_id AND below.parent_id = t.id)
+                AS subtask_count,
+             (SELECT count(*) FROM ws_comments c WHERE c.org_id = t.org_id AND c.task_id = t.id) AS comment_count,
+             t.version, t.created_at, t.updated_at"
+        )
+    };
+}
+
+/// What a task `t` is read with.
+macro_rules! task_joins {
+    () => {
+        " JOIN ws_projects p ON p.org_id = t.org_id AND p.id = t.project_id
+          JOIN ws_statuses s ON s.org_id = t.org_id AND s.id = t.status_id
+          LEFT JOIN ws_users a ON a.id = t.assignee_id
+          JOIN ws_users r ON r.id = t.reporter_id "
+    };
+}
+
+/// A comment is read with its author.
+macro_rules! comment_select {
+    () => {
+        "SELECT c.id, c.task_id, c.author_id, u.display_name AS author_name, u.avatar_url AS author_avatar_url, c.body,
+                c.is_edited, c.version, c.created_at, c.updated_at
+           FROM ws_comments c JOIN ws_users u ON u.id = c.author_id "
+    };
+}
+
+/// A line of the history is read with who did it.
+macro_rules! activity_select {
+    () => {
+        "SELECT h.org_id, h.id, h.project_id, h.task_id, h.actor_id, u.display_name AS actor_name,
+                u.avatar_url AS actor_avatar_url, h.action, h.field_name, h.old_value, h.new_value, h.created_at
+           FROM ws_activity h JOIN ws_users u ON u.id = h.actor_id "
+    };
+}
+
+/// The notifications of the user `$1` from the organizations of which they are a member.
+macro_rules! notifications_from {
+    () => {
+        "FROM ws_notifications n
+         JOIN ws_members m ON m.org_id = n.org_id AND m.user_id = n.user_id
+         JOIN ws_organizations o ON o.id = n.org_id "
+    };
+}
+
+macro_rules! notification_select {
+    () => {
+        concat!(
+            "SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, n.id, n.user_id, n.type AS kind, n.title, n.body,
+                    n.entity_type, n.entity_id, u.id AS actor_id, u.display_name AS actor_name,
+                    u.avatar_url AS actor_avatar_url, n.is_read, n.created_at ",
+            notifications_from!(),
+            "LEFT JOIN ws_users u ON u.id = n.actor_id "
+        )
+    };
+}

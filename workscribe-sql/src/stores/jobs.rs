@@ -6,7 +6,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{ClaimedJob, JobCounts, JobStore, NewJob, Outbox};
 
-use super::{Ts, Unit, corrupt};
+use super::{Ts, Unit, corrupt, storable};
 
 #[derive(FromRow)]
 struct ClaimedRow {
@@ -194,9 +194,4 @@ impl JobStore for Unit {
         .bind(Ts(buried_before));
         self.execute("ws_jobs: sweep", delete).await
     }
-}
-
-/// An error's text comes from anywhere, and Postgres stores no NUL.
-fn storable(error: &str) -> String {
-    error.replace('\0', "\u{fffd}")
 }

@@ -70,6 +70,17 @@ impl MemberStore for Unit {
         self.optional("ws_members: find", find).await?.map(Member::try_from).transpose()
     }
 
+    async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
+        let find = query_as::<_, MemberRow>(concat!(
+            member_select!(),
+            "WHERE m.org_id = $1 AND m.user_id = $2",
+            for_key_share!()
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(user.as_uuid());
+        self.optional("ws_members: hold", find).await?.map(Member::try_from).transpose()
+    }
+
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
         let find =
             query_as::<_, MemberRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))

@@ -4,15 +4,27 @@
 #[macro_use]
 mod columns;
 
+mod activity;
 mod attempts;
+mod board;
+mod comments;
 mod idempotency;
 mod invitations;
 mod jobs;
+mod labels;
 mod lane;
 mod members;
+mod notifications;
 mod organizations;
+mod projects;
 pub(super) mod schema;
+mod search;
+mod statuses;
+mod task_list;
+mod task_row;
+mod tasks;
 mod tokens;
+mod transfer;
 mod unit;
 mod users;
 
@@ -21,6 +33,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::TokenHash;
 use workscribe_core::page::{Cursor, PageRequest};
+use workscribe_core::work::{Document, Person};
 
 use super::dialect::{self, Conn, Db, Ts};
 use crate::error::{corrupt, misuse, store_error};
@@ -50,4 +63,28 @@ fn before(page: &PageRequest) -> (Ts, Uuid) {
     let first = Cursor { at: end.unwrap_or(Timestamp::MAX_UTC), id: Uuid::max() };
     let cursor = page.after().unwrap_or(first);
     (Ts(cursor.at), cursor.id)
+}
+
+fn person(id: Uuid, display_name: String, avatar_url: Option<String>) -> Person {
+    Person { id: id.into(), display_name, avatar_url }
+}
+
+/// Reads a value of a fixed set of names back.
+fn named<T>(
+    table: &'static str,
+    column: &str,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    parse(name).ok_or_else(|| corrupt(table, format!("{column} is {name:?}")))
+}
+
+/// Reads a rich text back.
+fn document(table: &'static str, column: &str, text: &str) -> Result<Document, StoreError> {
+    Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is no JSON")))
+}
+
+/// A text that may come from anywhere; Postgres stores no NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

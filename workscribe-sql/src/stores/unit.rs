@@ -7,16 +7,20 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::{Database, FromRow, Pool, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{AttemptStore, TokenStore, UserStore};
+use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
+use workscribe_core::search::SearchStore;
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
+use workscribe_core::transfer::TransferStore;
+use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 use workscribe_core::{StoreError, UnitOfWork};
 
 use super::lane::{Lane, Reader};
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
 
-type Row = <Db as Database>::Row;
-type Arguments = <Db as Database>::Arguments;
+pub(super) type Row = <Db as Database>::Row;
+pub(super) type Arguments = <Db as Database>::Arguments;
 
 /// One piece of work on the database, and every store in one value.
 ///
@@ -31,8 +35,8 @@ pub struct Unit {
 }
 
 enum State {
-    /// No statement was made yet.
-    Waiting { pool: Pool<Db>, lane: Arc<Lane>, transaction: bool },
+    /// No statement was made yet. A transaction is opened by the statement that is given, if one is.
+    Waiting { pool: Pool<Db>, lane: Arc<Lane>, begin: Option<&'static str> },
     /// Statements that each stand alone.
     Plain(Reader),
     /// A transaction.
@@ -40,14 +44,9 @@ enum State {
 }
 
 impl Unit {
-    pub(crate) fn waiting(pool: &Pool<Db>, lane: &Arc<Lane>, transaction: bool) -> Self {
+    pub(crate) fn waiting(pool: &Pool<Db>, lane: &Arc<Lane>, begin: Option<&'static str>) -> Self {
         let (pool, lane) = (pool.clone(), Arc::clone(lane));
-        Self {
-            state: State::Waiting { pool, lane, transaction },
-            failed: false,
-            lent: false,
-            enqueued: false,
-        }
+        Self { state: State::Waiting { pool, lane, begin }, failed: false, lent: false, enqueued: false }
     }
 
     /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
@@ -81,11 +80,10 @@ impl Unit {
     }
 
     async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
-        if let State::Waiting { pool, lane, transaction } = &self.state {
-            let opened = if *transaction {
-                lane.wait(begin(pool)).await.map(State::Transaction)
-            } else {
-                lane.reader(pool).await.map(State::Plain)
+        if let State::Waiting { pool, lane, begin } = &self.state {
+            let opened = match begin {
+                Some(begin) => lane.wait(open(pool, begin)).await.map(State::Transaction),
+                None => lane.reader(pool).await.map(State::Plain),
             };
             self.state = self.note("begin", opened)?;
         }
@@ -175,14 +173,14 @@ impl Unit {
 }
 
 /// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
-async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, sqlx::Error> {
-    let begun = pool.begin_with(dialect::BEGIN).await;
+async fn open(pool: &Pool<Db>, begin: &'static str) -> Result<Transaction<'static, Db>, sqlx::Error> {
+    let begun = pool.begin_with(begin).await;
     match &begun {
         Err(sqlx::Error::Io(_)) => {}
         Err(sqlx::Error::Database(error)) if dialect::classify(error.as_ref()) == Meaning::Unavailable => {}
         _ => return begun,
     }
-    pool.begin_with(dialect::BEGIN).await
+    pool.begin_with(begin).await
 }
 
 #[async_trait]
@@ -208,6 +206,42 @@ impl UnitOfWork for Unit {
     }
 
     fn invitations(&mut self) -> &mut dyn InvitationStore {
+        self
+    }
+
+    fn projects(&mut self) -> &mut dyn ProjectStore {
+        self
+    }
+
+    fn statuses(&mut self) -> &mut dyn StatusStore {
+        self
+    }
+
+    fn labels(&mut self) -> &mut dyn LabelStore {
+        self
+    }
+
+    fn tasks(&mut self) -> &mut dyn TaskStore {
+        self
+    }
+
+    fn comments(&mut self) -> &mut dyn CommentStore {
+        self
+    }
+
+    fn activity(&mut self) -> &mut dyn ActivityStore {
+        self
+    }
+
+    fn notifications(&mut self) -> &mut dyn NotificationStore {
+        self
+    }
+
+    fn search(&mut self) -> &mut dyn SearchStore {
+        self
+    }
+
+    fn transfer(&mut self) -> &mut dyn TransferStore {
         self
     }
 

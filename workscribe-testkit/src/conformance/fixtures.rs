@@ -4,17 +4,26 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use workscribe_core::clock::{Clock, Entropy, SystemEntropy, Timestamp};
-use workscribe_core::id::{Id, InvitationId, JobId, OrgId, SessionId, UserId};
+use workscribe_core::id::{
+    ActivityId, Id, InvitationId, JobId, LabelId, NotificationId, OrgId, ProjectId, SessionId, StatusId,
+    TaskId, UserId,
+};
 use workscribe_core::identity::{
     Client, Email, NewUser, OneTimeToken, Purpose, Rotation, SecretKey, SecretRing, Session, TokenHash, User,
 };
+use workscribe_core::notifications::{EntityType, NewNotification, NotificationType};
 use workscribe_core::outbox::NewJob;
 use workscribe_core::page::{Page, PageRequest};
 use workscribe_core::ports::Secret;
+use workscribe_core::search::{SearchDocument, SearchKind, Words};
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, Slug,
 };
-use workscribe_core::{Storage, WorkScribe};
+use workscribe_core::work::{
+    ActivityAction, Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project,
+    ProjectKey, ProjectType, Status, StatusCategory, Task, TaskFields, TaskType,
+};
+use workscribe_core::{Constraint, Storage, StoreError, WorkScribe};
 
 use crate::clock::FrozenClock;
 
@@ -38,6 +47,18 @@ macro_rules! attempt {
             Err(_) => drop($uow),
         }
         result
+    }};
+}
+
+/// Runs one statement in a transaction of its own and commits; gives its value, or the error of either. For rules that a
+/// storage may check at the statement or at the commit.
+macro_rules! settle {
+    ($storage:expr, $uow:ident => $statement:expr) => {{
+        let mut $uow = $storage.begin().await.expect("a unit begins");
+        match $statement.await {
+            Ok(value) => $uow.commit().await.map(|()| value),
+            Err(error) => Err(error),
+        }
     }};
 }
 
@@ -77,7 +98,7 @@ macro_rules! assert_stale {
     }};
 }
 
-pub(super) use {assert_conflict, assert_stale, attempt, commit, read};
+pub(super) use {assert_conflict, assert_stale, attempt, commit, read, settle};
 
 /// A name that a storage must give back as it was: four scripts, a combined character and one outside the first plane.
 pub(super) const UNICODE: &str = "Ада Λόβελεϊς 洛夫莱斯 Ame\u{301}lie 👩🏽‍💻 ''\"\\%_";
@@ -285,6 +306,227 @@ pub(super) async fn add_job(storage: &Arc<dyn Storage>, kind: &'static str, run_
     let job = new_job(kind, run_at);
     commit!(storage, uow => uow.outbox().enqueue(&job));
     job.id
+}
+
+pub(super) fn key(text: &str) -> ProjectKey {
+    ProjectKey::parse(text).expect("the key is one")
+}
+
+pub(super) fn new_project(scope: &OrgScope, text: &str) -> Project {
+    Project {
+        id: id::<ProjectId>(),
+        org_id: scope.org(),
+        name: format!("The project {text}"),
+        key: key(text),
+        description: None,
+        kind: ProjectType::Kanban,
+        is_archived: false,
+        created_by: scope.actor(),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) fn new_status(project: ProjectId, name: &str, category: StatusCategory, position: i64) -> Status {
+    Status {
+        id: id::<StatusId>(),
+        project_id: project,
+        name: name.into(),
+        category,
+        position,
+        color: None,
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+/// A project with its columns.
+pub(super) struct Board {
+    pub(super) project: Project,
+    pub(super) todo: Status,
+    pub(super) doing: Status,
+    pub(super) done: Status,
+}
+
+/// A project with three columns, one of each category.
+pub(super) async fn add_project(storage: &Arc<dyn Storage>, scope: &OrgScope, text: &str) -> Board {
+    let project = new_project(scope, text);
+    let todo = new_status(project.id, "To Do", StatusCategory::Todo, 0);
+    let doing = new_status(project.id, "In Progress", StatusCategory::InProgress, 1);
+    let done = new_status(project.id, "Done", StatusCategory::Done, 2);
+    let statuses = [todo.clone(), doing.clone(), done.clone()];
+    commit!(storage, uow => uow.projects().insert(scope, &project, &statuses));
+    Board { project, todo, doing, done }
+}
+
+/// An organization with a project of the key `WEB`.
+pub(super) async fn project_of(storage: &Arc<dyn Storage>, slug: &str) -> (OrgScope, Board) {
+    let scope = tenant(storage, slug).await;
+    let board = add_project(storage, &scope, "WEB").await;
+    (scope, board)
+}
+
+pub(super) fn new_label(project: ProjectId, name: &str) -> Label {
+    Label {
+        id: id::<LabelId>(),
+        project_id: project,
+        name: name.into(),
+        color: Color::parse("#336699").expect("the colour is one"),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) async fn add_label(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    board: &Board,
+    name: &str,
+) -> Label {
+    let label = new_label(board.project.id, name);
+    commit!(storage, uow => uow.labels().insert(scope, &label));
+    label
+}
+
+/// A task in the first column, made by the scope's actor.
+pub(super) fn new_task(scope: &OrgScope, board: &Board, title: &str) -> NewTask {
+    NewTask {
+        id: id::<TaskId>(),
+        project_id: board.project.id,
+        reporter_id: scope.actor(),
+        fields: TaskFields {
+            title: title.into(),
+            description: None,
+            status_id: board.todo.id,
+            assignee_id: None,
+            priority: Priority::None,
+            kind: TaskType::Task,
+            parent_id: None,
+            due_date: None,
+        },
+        created_at: at(0),
+    }
+}
+
+/// Stores a task and reads it back.
+pub(super) async fn put_task(storage: &Arc<dyn Storage>, scope: &OrgScope, new: &NewTask) -> Task {
+    let numbered = commit!(storage, uow => uow.tasks().insert(scope, new));
+    numbered.expect("the project is there");
+    task(storage, scope, new.id).await.expect("the task is there")
+}
+
+pub(super) async fn add_task(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    board: &Board,
+    title: &str,
+) -> Task {
+    put_task(storage, scope, &new_task(scope, board, title)).await
+}
+
+pub(super) async fn task(storage: &Arc<dyn Storage>, scope: &OrgScope, id: TaskId) -> Option<Task> {
+    read!(storage, uow => uow.tasks().find(scope, id))
+}
+
+/// A user as others see them.
+pub(super) async fn person(storage: &Arc<dyn Storage>, id: UserId) -> Person {
+    let user = read!(storage, uow => uow.users().find(id)).expect("the user is there");
+    Person { id, display_name: user.display_name, avatar_url: user.avatar_url }
+}
+
+pub(super) async fn new_comment(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    task: TaskId,
+    text: &str,
+) -> Comment {
+    Comment {
+        id: id(),
+        task_id: task,
+        author: person(storage, scope.actor()).await,
+        body: Document::of_text(text),
+        is_edited: false,
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+pub(super) async fn add_comment(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    task: TaskId,
+    text: &str,
+) -> Comment {
+    let comment = new_comment(storage, scope, task, text).await;
+    commit!(storage, uow => uow.comments().insert(scope, &comment));
+    comment
+}
+
+/// A line about a task that was made.
+pub(super) fn new_line(project: ProjectId, task: Option<TaskId>, created_at: Timestamp) -> NewActivity {
+    NewActivity {
+        id: id::<ActivityId>(),
+        project_id: Some(project),
+        task_id: task,
+        action: ActivityAction::TaskCreated,
+        field_name: None,
+        old_value: None,
+        new_value: None,
+        created_at,
+    }
+}
+
+/// A notification that waits for a mail.
+pub(super) fn new_notification(user: UserId, title: &str, created_at: Timestamp) -> NewNotification {
+    NewNotification {
+        id: id::<NotificationId>(),
+        user_id: user,
+        kind: NotificationType::TaskAssigned,
+        title: title.into(),
+        body: None,
+        entity_type: EntityType::Task,
+        entity_id: id::<TaskId>().into(),
+        mail: true,
+        created_at,
+    }
+}
+
+/// What can be found of a task.
+pub(super) fn task_document(task: TaskId, title: &str, body: &str) -> SearchDocument {
+    SearchDocument {
+        id: task.into(),
+        kind: SearchKind::Task,
+        task: Some(task),
+        title: Words::of(title),
+        body: body.into(),
+        updated_at: at(0),
+    }
+}
+
+/// A task that can be found by its title and a text.
+pub(super) async fn add_findable(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    board: &Board,
+    title: &str,
+    body: &str,
+) -> Task {
+    let task = add_task(storage, scope, board, title).await;
+    commit!(storage, uow => uow.search().put(scope, &task_document(task.id, title, body)));
+    task
+}
+
+/// Checks that one succeeded and the others met the rule, and nothing else happened.
+pub(super) fn assert_one_winner(results: &[Result<(), StoreError>], constraint: Constraint) {
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one wins");
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        let expected = matches!(error, StoreError::Conflict { constraint: met } if *met == constraint);
+        assert!(expected, "{error:?} is not a conflict with {constraint:?}");
+    }
 }
 
 /// A page of so many items, after a cursor.

@@ -1,9 +1,16 @@
 //! A scope of one organization neither sees nor changes another's rows, in any method that takes a scope.
 //!
-//! To add a scoped method: a line in `attack`, with the id of the other organization's row.
+//! To add a scoped method: a line in `attack`, `spy` or `meddle`, with the id of the other organization's row.
 
 use super::fixtures::*;
 use super::prelude::*;
+
+use workscribe_core::notifications::{Notification, NotificationFilter};
+use workscribe_core::search::SearchHit;
+use workscribe_core::work::{
+    Activity, Archived, Comment, Document, Label, LabelChange, NewTask, ParentFilter, Project, ProjectChange,
+    ProjectRef, Slot, Status, StatusChange, Task, TaskFields, TaskFilter, TaskQuery, TaskSort,
+};
 
 /// Everything that can be seen of an organization from within.
 #[derive(Debug, PartialEq)]
@@ -11,6 +18,203 @@ struct View {
     organization: Option<(Organization, Role)>,
     members: Vec<Member>,
     invitations: Vec<Invitation>,
+}
+
+/// Everything that can be seen of an organization's one project, and of what comes with it.
+#[derive(Debug, PartialEq)]
+struct WorkView {
+    projects: Vec<Project>,
+    statuses: Vec<Status>,
+    labels: Vec<Label>,
+    tasks: Vec<Task>,
+    comments: Vec<Comment>,
+    activity: Vec<Activity>,
+    notifications: Vec<Notification>,
+    found: Vec<SearchHit>,
+}
+
+async fn view_work(storage: &Arc<dyn Storage>, scope: &OrgScope, work: &Work) -> WorkView {
+    let (project, everything) = (work.board.project.id, PageRequest::largest());
+    let own = NotificationFilter::default();
+    let mut tasks = Vec::new();
+    for listed in read!(storage, uow => uow.tasks().list(scope, &all_tasks(TaskFilter::default()))) {
+        tasks.push(task(storage, scope, listed.id).await.unwrap());
+    }
+    WorkView {
+        projects: read!(storage, uow => uow.projects().list(scope, Archived::All, &everything)),
+        statuses: read!(storage, uow => uow.statuses().list(scope, project)),
+        labels: read!(storage, uow => uow.labels().list(scope, project, &everything)),
+        tasks,
+        comments: read!(storage, uow => uow.comments().list(scope, work.task.id, &everything)),
+        activity: read!(storage, uow => uow.activity().list(scope, None, &everything)),
+        notifications: read!(storage, uow => uow.notifications().list(scope.actor(), &own, &everything)),
+        found: read!(storage, uow => uow.search().find(scope, &engines())),
+    }
+}
+
+fn all_tasks(filter: TaskFilter) -> TaskQuery {
+    TaskQuery::new(filter, TaskSort::parse("created_at").unwrap(), Some(100), None, false).unwrap()
+}
+
+fn engines() -> SearchQuery {
+    SearchQuery { words: Words::of("engine"), kind: None, limit: 100 }
+}
+
+/// A project with one of everything.
+struct Work {
+    board: Board,
+    label: Label,
+    task: Task,
+    part: Task,
+    comment: Comment,
+}
+
+async fn add_work(storage: &Arc<dyn Storage>, scope: &OrgScope) -> Work {
+    let board = add_project(storage, scope, "WEB").await;
+    let label = add_label(storage, scope, &board, "Bug").await;
+    let mut whole = new_task(scope, &board, "The whole");
+    whole.fields.assignee_id = Some(scope.actor());
+    whole.fields.description = Some(Document::of_text("Theirs"));
+    let whole = put_task(storage, scope, &whole).await;
+    let mut part = new_task(scope, &board, "A part");
+    part.fields.parent_id = Some(whole.id);
+    let part = put_task(storage, scope, &part).await;
+    commit!(storage, uow => uow.labels().attach(scope, whole.id, &[label.id]));
+    let comment = add_comment(storage, scope, whole.id, "Theirs").await;
+    let line = new_line(board.project.id, Some(whole.id), at(1));
+    commit!(storage, uow => uow.activity().add(scope, &[line]));
+    let new = new_notification(scope.actor(), "Theirs", at(1));
+    commit!(storage, uow => uow.notifications().add(scope, &[new]));
+    commit!(storage, uow => uow.search().put(scope, &task_document(whole.id, "engine", "")));
+    let task = task(storage, scope, whole.id).await.unwrap();
+    Work { board, label, task, part, comment }
+}
+
+/// Aims every scoped call that reads at another organization's work; answers which saw something of it.
+async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<&'static str> {
+    let (project, todo, label) = (theirs.board.project.id, theirs.board.todo.id, theirs.label.id);
+    let (task, part, comment) = (theirs.task.id, theirs.part.id, theirs.comment.id);
+    let everything = PageRequest::largest();
+    let least = Slot { position: i64::MIN, id: uuid::Uuid::nil().into() };
+    let none = TaskFilter::default;
+    let mut seen = Vec::new();
+    let mut note = |call, is_seen: bool| {
+        if is_seen {
+            seen.push(call);
+        }
+    };
+    macro_rules! nothing {
+        ($($store:ident.$method:ident($($argument:expr),*) => $is_nothing:expr;)+) => {$(
+            let value = commit!(storage, uow => uow.$store().$method($($argument),*));
+            note(concat!(stringify!($store), ".", stringify!($method)), !$is_nothing(value));
+        )+};
+    }
+    nothing! {
+        projects.find(mine, project) => |found: Option<_>| found.is_none();
+        projects.list(mine, Archived::All, &everything) => |rows: Vec<_>| rows.is_empty();
+        projects.count(mine, Archived::All) => |count| count == 0;
+        projects.lock(mine, project) => |found: Option<_>| found.is_none();
+        statuses.list(mine, project) => |rows: Vec<_>| rows.is_empty();
+        statuses.find(mine, project, todo) => |found: Option<_>| found.is_none();
+        statuses.first(mine, project) => |found: Option<_>| found.is_none();
+        labels.list(mine, project, &everything) => |rows: Vec<_>| rows.is_empty();
+        labels.count(mine, project) => |count| count == 0;
+        labels.find(mine, project, label) => |found: Option<_>| found.is_none();
+        labels.find_many(mine, project, &[label]) => |rows: Vec<_>| rows.is_empty();
+        tasks.enter(mine.actor(), task) => |found: Option<_>| found.is_none();
+        tasks.find(mine, task) => |found: Option<_>| found.is_none();
+        tasks.find_by_key(mine, &key("WEB"), 1) => |found: Option<_>| found.is_none();
+        tasks.lock(mine, &[task, part]) => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(none())) => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(TaskFilter { project: Some(project), ..none() })) => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(TaskFilter { status: Some(todo), ..none() })) => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(TaskFilter { label: Some(label), ..none() })) => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(TaskFilter { parent: Some(ParentFilter::Of(task)), ..none() }))
+            => |rows: Vec<_>| rows.is_empty();
+        tasks.list(mine, &all_tasks(TaskFilter { search: Some(Words::of("engine")), ..none() }))
+            => |rows: Vec<_>| rows.is_empty();
+        tasks.count(mine, &all_tasks(none())) => |count| count == 0;
+        tasks.children(mine, task, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.is_within(mine, part, task) => |is_within: bool| !is_within;
+        tasks.open_of(mine, theirs.task.reporter.id, None, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.in_status(mine, project, todo, None, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.slot_at(mine, project, todo, part, 0) => |found: Option<_>| found.is_none();
+        tasks.slots_before(mine, project, todo, part, None, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.slots_from(mine, project, todo, part, least, 100) => |rows: Vec<_>| rows.is_empty();
+        comments.find(mine, task, comment) => |found: Option<_>| found.is_none();
+        comments.list(mine, task, &everything) => |rows: Vec<_>| rows.is_empty();
+        comments.count(mine, task) => |count| count == 0;
+        activity.list(mine, None, &everything) => |rows: Vec<_>| rows.is_empty();
+        activity.list(mine, Some(task), &everything) => |rows: Vec<_>| rows.is_empty();
+        activity.count(mine, None) => |count| count == 0;
+        activity.count(mine, Some(task)) => |count| count == 0;
+        notifications.list(mine.actor(), &NotificationFilter::default(), &everything) => |rows: Vec<_>| rows.is_empty();
+        notifications.count(mine.actor(), &NotificationFilter::default()) => |count| count == 0;
+        search.find(mine, &engines()) => |rows: Vec<_>| rows.is_empty();
+    }
+    let slug = Slug::parse("compilers").unwrap();
+    for by in [ProjectRef::Id(project), ProjectRef::Key(key("WEB"))] {
+        let entered = read!(storage, uow => uow.projects().enter(&slug, mine.actor(), &by));
+        note("projects.enter", entered.is_some());
+    }
+    seen
+}
+
+/// Aims every scoped call that writes at another organization's work; answers which say that they did something. A rule may
+/// stop one.
+async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<&'static str> {
+    let (project, todo, done) = (theirs.board.project.id, theirs.board.todo.id, theirs.board.done.id);
+    let (task, part, label, comment) = (theirs.task.id, theirs.part.id, theirs.label.id, theirs.comment.id);
+    let rename = || Some("Taken over".to_owned());
+    let project_change = ProjectChange { name: rename(), ..ProjectChange::default() };
+    let status_change = StatusChange { name: rename(), ..StatusChange::default() };
+    let label_change = LabelChange { name: rename(), color: None };
+    let fields = TaskFields { title: "Taken over".into(), parent_id: None, ..TaskFields::of(&theirs.task) };
+    let (new, body) = (new_task(mine, &theirs.board, "Taken over"), Document::of_text("Taken over"));
+    let status = new_status(project, "Taken over", theirs.board.todo.category, 9);
+    let mut seen = Vec::new();
+    macro_rules! nothing {
+        ($($store:ident.$method:ident($($argument:expr),*) => $is_nothing:expr;)+) => {$(
+            if let Ok(value) = settle!(storage, uow => uow.$store().$method($($argument),*)) {
+                if !$is_nothing(value) {
+                    seen.push(concat!(stringify!($store), ".", stringify!($method)));
+                }
+            }
+        )+};
+    }
+    let comment_of_mine = new_comment(storage, mine, task, "Taken over").await;
+    let label_of_mine = new_label(project, "Taken over");
+    for expected in [None, Some(1), Some(2)] {
+        nothing! {
+            projects.update(mine, project, &project_change, expected, at(5)) => |found: Option<_>| found.is_none();
+            statuses.update(mine, project, todo, &status_change, expected, at(5)) => |found: Option<_>| found.is_none();
+            statuses.delete(mine, project, done, expected) => |is_done: bool| !is_done;
+            labels.update(mine, project, label, &label_change, expected, at(5)) => |found: Option<_>| found.is_none();
+            labels.delete(mine, project, label, expected) => |is_done: bool| !is_done;
+            tasks.update(mine, task, &fields, Some(9), expected, at(5)) => |is_done: bool| !is_done;
+            tasks.touch(mine, task, expected, at(5)) => |is_done: bool| !is_done;
+            tasks.delete(mine, part, expected) => |is_done: bool| !is_done;
+            comments.update(mine, task, comment, &body, expected, at(5)) => |is_done: bool| !is_done;
+            comments.delete(mine, task, comment, expected) => |is_done: bool| !is_done;
+        }
+    }
+    // Of some it is not said that they fail: what counts is that nothing has changed for the other organization.
+    let whatever = |()| true;
+    nothing! {
+        projects.advance_position(mine, project, 7) => |found: Option<_>| found.is_none();
+        statuses.insert(mine, &status) => |()| false;
+        statuses.arrange(mine, project, &[done, todo]) => whatever;
+        labels.insert(mine, &label_of_mine) => |()| false;
+        labels.attach(mine, part, &[label]) => |()| false;
+        labels.detach(mine, task, &[label]) => whatever;
+        tasks.insert(mine, &new) => |found: Option<_>| found.is_none();
+        tasks.place(mine, &[Slot { position: 7, id: task }]) => whatever;
+        tasks.move_column(mine, project, todo, done, 0, at(5)) => |found: Option<_>| found.is_none();
+        comments.insert(mine, &comment_of_mine) => |()| false;
+        search.put(mine, &task_document(task, "taken over", "")) => |()| false;
+        search.remove(mine, task.into()) => whatever;
+    }
+    seen
 }
 
 async fn view(storage: &Arc<dyn Storage>, slug: &str, owner: UserId) -> View {
@@ -127,4 +331,62 @@ pub async fn a_pass_leads_into_its_own_organization_only(storage: Arc<dyn Storag
     assert!(read!(storage, uow => uow.members().find(&mine, grace.id)).is_some());
     assert_eq!(read!(storage, uow => uow.members().find(&theirs, grace.id)), None);
     assert_eq!(read!(storage, uow => uow.invitations().find(&theirs, pending.id)), Some(pending));
+}
+
+pub async fn a_scope_neither_sees_nor_changes_another_organizations_work(storage: Arc<dyn Storage>) {
+    let mine = tenant(&storage, "engines").await;
+    let theirs = tenant(&storage, "compilers").await;
+    let work = add_work(&storage, &theirs).await;
+    let before = view_work(&storage, &theirs, &work).await;
+    let of_each = (before.tasks.len(), before.labels.len(), before.comments.len(), before.activity.len());
+    assert_eq!((of_each, before.notifications.len(), before.found.len()), ((2, 1, 1, 1), 1, 1));
+    let seen = spy(&storage, &mine, &work).await;
+    assert!(seen.is_empty(), "{seen:?} saw another organization's rows");
+    let done = meddle(&storage, &mine, &work).await;
+    assert!(done.is_empty(), "{done:?} reached another organization's rows");
+    assert_eq!(view_work(&storage, &theirs, &work).await, before);
+    let number = add_task(&storage, &theirs, &work.board, "Next").await.number;
+    assert_eq!(number, 3, "nobody else took a number");
+    // The calls do reach something: aimed at one's own rows, all do.
+    assert!(spy(&storage, &theirs, &work).await.len() > 35);
+    assert!(meddle(&storage, &theirs, &work).await.len() > 15);
+}
+
+pub async fn work_of_one_organization_refers_to_none_of_another(storage: Arc<dyn Storage>) {
+    let mine = tenant(&storage, "engines").await;
+    let theirs = tenant(&storage, "compilers").await;
+    let (own, other) = (add_work(&storage, &mine).await, add_work(&storage, &theirs).await);
+    let fields = TaskFields::of(&own.task);
+    for fields in [
+        TaskFields { status_id: other.board.todo.id, ..fields.clone() },
+        TaskFields { parent_id: Some(other.task.id), ..fields.clone() },
+    ] {
+        let updated =
+            settle!(storage, uow => uow.tasks().update(&mine, own.task.id, &fields, None, None, at(5)));
+        assert_conflict!(updated, Reference);
+        let new = NewTask { fields, ..new_task(&mine, &own.board, "") };
+        assert_conflict!(settle!(storage, uow => uow.tasks().insert(&mine, &new)), Reference);
+    }
+    let moved = settle!(storage, uow => uow.tasks().move_column(
+        &mine, own.board.project.id, own.board.todo.id, other.board.todo.id, 0, at(5)));
+    assert_conflict!(moved, Reference);
+    let attached = settle!(storage, uow => uow.labels().attach(&mine, own.task.id, &[other.label.id]));
+    assert_conflict!(attached, Reference);
+    assert_eq!(task(&storage, &mine, own.task.id).await.as_ref(), Some(&own.task));
+}
+
+pub async fn an_organizations_work_goes_with_it_and_no_other(storage: Arc<dyn Storage>) {
+    let mine = tenant(&storage, "engines").await;
+    let theirs = tenant(&storage, "compilers").await;
+    let (own, other) = (add_work(&storage, &mine).await, add_work(&storage, &theirs).await);
+    let before = view_work(&storage, &theirs, &other).await;
+    assert!(commit!(storage, uow => uow.organizations().delete(&mine, None)));
+    let seen = spy(&storage, &mine, &own).await;
+    assert!(seen.is_empty(), "{seen:?} saw what is gone");
+    assert_eq!(view_work(&storage, &theirs, &other).await, before);
+    let line = new_line(own.board.project.id, None, at(1));
+    assert_conflict!(attempt!(storage, uow => uow.activity().add(&mine, &[line])), Reference);
+    let new = new_notification(mine.actor(), "Too late", at(1));
+    assert_conflict!(attempt!(storage, uow => uow.notifications().add(&mine, &[new])), Reference);
+    assert_eq!(commit!(storage, uow => uow.tasks().insert(&mine, &new_task(&mine, &own.board, ""))), None);
 }

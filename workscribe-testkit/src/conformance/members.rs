@@ -177,3 +177,27 @@ pub async fn owners_are_counted_apart(storage: Arc<dyn Storage>) {
     assert_eq!(owners().await, 1);
     assert_eq!(read!(storage, uow => uow.members().count(&scope)), 4);
 }
+
+pub async fn a_member_who_is_held_stays_until_the_end_of_the_transaction(storage: Arc<dyn Storage>) {
+    let scope = tenant(&storage, "engines").await;
+    let grace = add_user(&storage, "grace").await;
+    add_member(&storage, &scope, &grace, Role::Member, at(1)).await;
+    let expected = find(&storage, &scope, grace.id).await;
+    let mut first = storage.begin().await.unwrap();
+    assert_eq!(first.members().hold(&scope, id()).await.unwrap(), None);
+    assert_eq!(first.members().hold(&scope, grace.id).await.unwrap(), expected);
+    let (others, user) = (Arc::clone(&storage), grace.id);
+    let mut second = tokio::spawn(async move {
+        let mut uow = others.begin().await.unwrap();
+        let removed = uow.members().remove(&scope, user, None).await.unwrap();
+        uow.commit().await.unwrap();
+        removed
+    });
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
+    assert!(early.is_err(), "who removes them must wait");
+    first.commit().await.unwrap();
+    let removed = tokio::time::timeout(Duration::from_secs(10), second).await.expect("it goes on").unwrap();
+    assert!(removed);
+    let gone = commit!(storage, uow => uow.members().hold(&scope, grace.id));
+    assert_eq!(gone, None);
+}

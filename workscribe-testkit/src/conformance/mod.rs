@@ -23,19 +23,31 @@
     reason = "a case panics where an adapter does otherwise than it must"
 )]
 
+pub mod activity;
 pub mod attempts;
+pub mod board;
+pub mod comments;
+pub mod digests;
 mod fixtures;
 pub mod idempotency;
 pub mod invitations;
 pub mod isolation;
 pub mod jobs;
+pub mod labels;
 pub mod limiter;
 pub mod members;
+pub mod notifications;
 pub mod one_time;
 pub mod organizations;
+pub mod projects;
 pub mod races;
 pub mod rotation;
+pub mod search;
 pub mod sessions;
+pub mod statuses;
+pub mod task_lists;
+pub mod tasks;
+pub mod transfer;
 pub mod units;
 pub mod users;
 
@@ -47,7 +59,7 @@ mod prelude {
     pub(super) use std::time::Duration;
 
     pub(super) use workscribe_core::clock::{Clock, Timestamp};
-    pub(super) use workscribe_core::id::{InvitationId, JobId, UserId};
+    pub(super) use workscribe_core::id::{InvitationId, JobId, LabelId, ProjectId, StatusId, TaskId, UserId};
     pub(super) use workscribe_core::idempotency::{Claim, IdempotencyKey, StoredAnswer};
     pub(super) use workscribe_core::identity::{
         Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotated, Rotation, Session, TokenHash,
@@ -55,6 +67,7 @@ mod prelude {
     };
     pub(super) use workscribe_core::outbox::{ClaimedJob, NewJob};
     pub(super) use workscribe_core::page::{Cursor, PageRequest};
+    pub(super) use workscribe_core::search::{SearchKind, SearchQuery, Words};
     pub(super) use workscribe_core::tenancy::{
         Invitation, InvitationPass, InvitationStatus, Member, OrgScope, Organization, OrganizationChange,
         Role, Slug,
@@ -172,6 +185,7 @@ macro_rules! __storage_cases {
                 a_role_changes_with_its_version
                 a_member_is_removed_with_the_expected_version
                 owners_are_counted_apart
+                a_member_who_is_held_stays_until_the_end_of_the_transaction
             ;
             invitations, invitations:
                 an_invitation_is_found_as_it_was_stored
@@ -189,11 +203,149 @@ macro_rules! __storage_cases {
                 the_pass_of_a_replaced_invitation_has_ended
                 an_invitation_comes_from_somebody_who_is_there
             ;
+            transfer, transfer:
+                rows_come_back_page_by_page_as_they_were_restored
+                a_page_has_the_rows_of_one_organization_alone
+                a_restored_row_has_an_id_of_its_own_and_what_it_refers_to
+                a_restored_membership_takes_the_place_of_the_persons
+                a_snapshot_sees_nothing_that_is_committed_after_its_first_statement
+            ;
+            projects, projects:
+                a_project_is_found_as_it_was_stored
+                the_door_to_a_project_is_shut_to_outsiders_and_former_members
+                a_key_belongs_to_one_project_of_an_organization
+                a_project_comes_with_its_statuses_or_not_at_all
+                a_project_is_made_by_somebody_who_is_there
+                projects_are_listed_by_age_page_by_page
+                a_project_changes_in_what_is_named_only
+                a_change_of_a_project_of_another_version_is_stale
+                a_projects_lock_is_held_until_the_end_of_the_transaction
+                the_last_position_of_a_project_moves_on
+                of_twenty_projects_with_one_key_one_is_added
+            ;
+            statuses, statuses:
+                a_status_is_found_as_it_was_stored
+                statuses_stand_by_their_position_and_then_by_their_id
+                a_status_name_is_taken_whatever_its_case
+                a_status_belongs_to_a_project_that_is_there
+                a_status_changes_in_what_is_named_only
+                a_change_or_removal_of_a_status_of_another_version_is_stale
+                statuses_are_numbered_in_the_order_given_and_keep_their_versions
+                a_status_in_which_a_task_stands_stays
+                of_twenty_statuses_with_one_name_one_is_added
+            ;
+            labels, labels:
+                a_label_is_found_as_it_was_stored
+                a_label_name_is_taken_whatever_its_case
+                labels_are_listed_by_age_page_by_page
+                many_labels_are_found_at_once_by_name
+                a_label_changes_in_what_is_named_only
+                a_change_or_removal_of_a_label_of_another_version_is_stale
+                labels_are_put_on_a_task_and_taken_off
+                a_label_goes_from_its_tasks_and_shows_there_as_it_is_now
+                a_label_or_task_that_is_gone_is_not_put_together
+                labels_may_be_put_on_a_task_before_it_is_stored
+                of_twenty_labels_with_one_name_one_is_added
+            ;
+            tasks, tasks:
+                a_task_is_found_as_it_was_stored
+                no_task_is_found_under_another_id_or_number
+                the_door_to_a_task_is_shut_to_outsiders_and_former_members
+                tasks_are_numbered_from_one_in_each_project
+                a_hundred_tasks_at_once_are_numbered_without_gaps
+                a_task_that_is_rolled_back_leaves_its_number_to_the_next
+                an_archived_or_missing_project_takes_no_tasks
+                a_task_refers_to_what_is_there
+                a_part_may_be_stored_before_the_whole
+                a_task_changes_in_all_its_fields
+                a_change_or_removal_of_a_task_of_another_version_is_stale
+                a_document_comes_back_as_it_was
+                a_task_counts_its_parts_and_comments
+                a_task_goes_with_its_comments_its_labels_and_what_is_found_of_it
+                a_task_that_has_parts_stays
+                locked_tasks_come_in_the_order_of_their_ids_without_those_that_are_gone
+                a_tasks_lock_is_held_until_the_end_of_the_transaction
+                the_parts_of_a_task_are_those_right_below_it
+                a_persons_open_tasks_are_listed_by_id
+                of_twenty_changes_of_one_version_of_a_task_one_succeeds
+                what_is_done_to_a_task_while_it_is_removed_is_done_or_finds_it_gone
+            ;
+            task_lists, task_lists:
+                every_sort_shows_every_task_once_page_by_page
+                tasks_without_a_due_date_come_last_and_first_when_falling
+                a_list_shows_tasks_in_full_but_for_their_descriptions
+                every_filter_and_every_two_show_and_count_what_fits_them
+                a_filter_by_what_is_not_there_shows_nothing
+                a_list_by_words_looks_at_tasks_and_not_at_their_comments
+                tasks_added_between_pages_shift_none
+            ;
+            board, board:
+                a_place_in_a_column_is_found_by_its_index
+                the_places_before_and_from_a_place_are_the_nearest_first
+                tasks_are_given_new_positions_and_nothing_else
+                many_tasks_are_placed_at_once
+                a_column_moves_behind_another_in_its_order
+                the_tasks_of_a_column_are_listed_by_id
+                sixteen_moving_tasks_under_the_projects_lock_lose_none
+            ;
+            comments, comments:
+                a_comment_is_found_as_it_was_stored
+                a_comment_is_on_a_task_and_by_somebody_who_are_there
+                comments_are_listed_by_age_page_by_page
+                a_changed_comment_says_so
+                a_change_or_removal_of_a_comment_of_another_version_is_stale
+            ;
+            activity, activity:
+                a_line_is_found_as_it_was_stored_with_who_did_it
+                every_action_is_kept
+                lines_are_listed_newest_first_page_by_page_of_one_task_or_of_all
+                a_line_with_the_id_of_another_is_refused_with_all_that_came_with_it
+                hundreds_of_lines_are_added_at_once
+            ;
+            notifications, notifications:
+                a_notification_is_found_as_it_was_stored_with_who_caused_it
+                notifications_are_listed_newest_first_page_by_page
+                a_person_marks_their_own_as_read_and_as_not
+                all_that_fit_a_filter_are_marked_as_read
+                a_former_member_has_none_of_the_organization
+                a_notification_goes_to_somebody_who_is_there
+                hundreds_of_notifications_are_added_at_once
+                every_kind_comes_by_mail_until_it_is_turned_off
+                a_sweep_removes_notifications_from_before_a_time
+            ;
+            digests, digests:
+                a_person_has_one_open_digest
+                a_digest_that_is_rolled_back_is_not_open
+                of_twenty_digests_opened_at_once_one_is
+                a_digest_says_what_waits_for_a_mail_oldest_first
+                a_closed_digest_says_the_same_again_and_leaves_the_rest_to_the_next
+                what_was_read_before_a_digest_closed_is_not_in_it_or_any_later_one
+                a_digest_says_nothing_of_organizations_that_its_reader_left
+                a_digest_that_was_sent_says_the_same_again_and_the_next_nothing_of_it
+                what_is_added_under_an_open_digest_is_in_it_whoever_closes_it_meanwhile
+                a_digest_is_somebodys_who_is_there
+            ;
+            search, search:
+                projects_tasks_and_comments_are_found_as_what_they_are
+                what_is_found_has_all_of_the_words_and_the_last_may_go_on
+                nothing_in_a_query_is_a_sign_of_a_query_language
+                case_and_accents_do_not_matter
+                chinese_and_japanese_are_found_by_their_characters
+                words_in_the_title_weigh_more_and_then_the_newest_comes_first
+                a_document_put_again_takes_the_place_of_the_earlier
+                a_document_that_is_removed_is_not_found
+                a_document_may_be_put_before_its_task_and_not_without_it
+                an_organization_finds_its_own_alone
+                a_long_text_is_found_by_its_last_word
+            ;
             isolation, isolation:
                 a_scope_neither_sees_nor_changes_another_organizations_rows
                 an_invitation_that_names_another_organization_does_not_reach_it
                 a_removal_leaves_the_other_organization_whole
                 a_pass_leads_into_its_own_organization_only
+                a_scope_neither_sees_nor_changes_another_organizations_work
+                work_of_one_organization_refers_to_none_of_another
+                an_organizations_work_goes_with_it_and_no_other
             ;
             jobs, jobs:
                 a_job_is_claimed_as_it_was_enqueued
@@ -328,18 +480,29 @@ mod tests {
     #[test]
     fn every_case_is_in_the_list() {
         let sources = [
+            include_str!("activity.rs"),
             include_str!("attempts.rs"),
+            include_str!("board.rs"),
+            include_str!("comments.rs"),
+            include_str!("digests.rs"),
             include_str!("idempotency.rs"),
             include_str!("invitations.rs"),
             include_str!("isolation.rs"),
             include_str!("jobs.rs"),
+            include_str!("labels.rs"),
             include_str!("limiter.rs"),
             include_str!("members.rs"),
+            include_str!("notifications.rs"),
             include_str!("one_time.rs"),
             include_str!("organizations.rs"),
+            include_str!("projects.rs"),
             include_str!("races.rs"),
             include_str!("rotation.rs"),
+            include_str!("search.rs"),
             include_str!("sessions.rs"),
+            include_str!("statuses.rs"),
+            include_str!("task_lists.rs"),
+            include_str!("tasks.rs"),
             include_str!("units.rs"),
             include_str!("users.rs"),
         ];

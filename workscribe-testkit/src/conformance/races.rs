@@ -3,16 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::{Code, Constraint, Error, StoreError};
-
-/// Checks that one succeeded and the others met the rule, and nothing else happened.
-fn assert_one_winner(results: &[Result<(), StoreError>], constraint: Constraint) {
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one wins");
-    for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        let expected = matches!(error, StoreError::Conflict { constraint: met } if *met == constraint);
-        assert!(expected, "{error:?} is not a conflict with {constraint:?}");
-    }
-}
+use workscribe_core::{Code, Constraint, Error};
 
 pub async fn of_fifty_users_with_one_address_one_is_added(storage: Arc<dyn Storage>) {
     let results = all_at_once(50, |_| {

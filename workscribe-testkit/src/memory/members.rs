@@ -58,6 +58,11 @@ impl MemberStore for MemoryUnit {
         self.view(|tables| tables.members_of(scope.org()).find(|member| member.user_id == user)).await
     }
 
+    async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
+        // One writer at a time: nobody removes them meanwhile.
+        MemberStore::find(self, scope, user).await
+    }
+
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
         self.view(|tables| tables.members_of(scope.org()).find(|member| member.email == *email)).await
     }

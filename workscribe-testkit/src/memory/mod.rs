@@ -9,28 +9,48 @@
 //! One file an area; each implements the store traits on [`MemoryUnit`]. To add an aggregate: a table in `Tables`,
 //! a file with its store, an accessor below, and cases in [`mod@crate::conformance`].
 
+mod activity;
 mod attempts;
+mod comments;
 mod idempotency;
 mod invitations;
 mod jobs;
+mod labels;
 mod members;
+mod notifications;
 mod organizations;
+mod projects;
+mod search;
+mod statuses;
+mod task_rows;
+mod tasks;
 mod tokens;
+mod transfer;
 mod users;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{InvitationId, JobId, OneTimeTokenId, OrgId, SessionId, UserId};
+use workscribe_core::id::{
+    ActivityId, CommentId, InvitationId, JobId, LabelId, NotificationId, OneTimeTokenId, OrgId, ProjectId,
+    SessionId, StatusId, TaskId, UserId,
+};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{AttemptStore, OneTimeToken, TokenHash, TokenStore, UserStore};
+use workscribe_core::notifications::{NotificationStore, NotificationType};
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::page::Cursor;
+use workscribe_core::search::{SearchDocument, SearchStore};
 use workscribe_core::tenancy::{Invitation, InvitationStore, MemberStore, Organization, OrganizationStore};
+use workscribe_core::transfer::TransferStore;
+use workscribe_core::work::{
+    ActivityStore, CommentStore, Label, LabelStore, ProjectStore, Status, StatusStore, TaskStore,
+};
 use workscribe_core::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
 
 /// A storage in memory. Clones are one storage.
@@ -51,20 +71,91 @@ impl Shared {
     }
 }
 
+/// One table. Its rows are copied at the first write of a transaction, so that a commit costs what it touched.
+#[derive(Clone)]
+struct Table<K, V>(Arc<BTreeMap<K, V>>);
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, V> Deref for Table<K, V> {
+    type Target = BTreeMap<K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: Clone + Ord, V: Clone> DerefMut for Table<K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
 /// Every table. A clone is the copy that a transaction works on.
 #[derive(Clone, Default)]
 struct Tables {
-    users: BTreeMap<UserId, users::Row>,
-    attempts: BTreeMap<TokenHash, attempts::Row>,
-    sessions: BTreeMap<SessionId, tokens::Row>,
-    one_time: BTreeMap<OneTimeTokenId, OneTimeToken>,
+    users: Table<UserId, users::Row>,
+    attempts: Table<TokenHash, attempts::Row>,
+    sessions: Table<SessionId, tokens::Row>,
+    one_time: Table<OneTimeTokenId, OneTimeToken>,
     /// Taken and removed ones, which do not come back.
     spent: BTreeSet<OneTimeTokenId>,
-    organizations: BTreeMap<OrgId, Organization>,
-    members: BTreeMap<(OrgId, UserId), members::Row>,
-    invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
-    idempotency: BTreeMap<(String, String), idempotency::Row>,
-    jobs: BTreeMap<JobId, jobs::Row>,
+    organizations: Table<OrgId, Organization>,
+    members: Table<(OrgId, UserId), members::Row>,
+    invitations: Table<(OrgId, InvitationId), Invitation>,
+    projects: Table<(OrgId, ProjectId), projects::Row>,
+    statuses: Table<(OrgId, StatusId), Status>,
+    labels: Table<(OrgId, LabelId), Label>,
+    tasks: Table<(OrgId, TaskId), Arc<task_rows::Row>>,
+    task_labels: Table<(OrgId, TaskId, LabelId), ()>,
+    comments: Table<(OrgId, CommentId), Arc<comments::Row>>,
+    activity: Table<(OrgId, ActivityId), Arc<activity::Row>>,
+    notifications: Table<(OrgId, NotificationId), notifications::Row>,
+    preferences: Table<(UserId, NotificationType), bool>,
+    /// The job of each open one.
+    digests: Table<UserId, JobId>,
+    search: Table<(OrgId, uuid::Uuid), Arc<SearchDocument>>,
+    idempotency: Table<(String, String), idempotency::Row>,
+    jobs: Table<JobId, jobs::Row>,
+    /// References that are checked at the commit.
+    deferred: Vec<Deferred>,
+}
+
+/// A row that may refer to one that is written later in its transaction.
+#[derive(Clone, Copy)]
+enum Deferred {
+    /// A task refers to its status and its parent.
+    Task(OrgId, TaskId),
+    /// A label on a task refers to the task.
+    Label(OrgId, TaskId, LabelId),
+    /// What can be found of a task refers to it.
+    Document(OrgId, uuid::Uuid),
+}
+
+impl Tables {
+    /// Checks the references that were left for the commit. A row that is gone refers to nothing.
+    fn check_deferred(&mut self) -> Result<(), StoreError> {
+        let kept = std::mem::take(&mut self.deferred).into_iter().all(|reference| match reference {
+            Deferred::Task(org, id) => self.tasks.get(&(org, id)).is_none_or(|row| {
+                let status = self.statuses.get(&(org, row.fields.status_id));
+                let parent = row.fields.parent_id;
+                status.is_some_and(|status| status.project_id == row.project_id)
+                    && parent.is_none_or(|parent| self.tasks.contains_key(&(org, parent)))
+            }),
+            Deferred::Label(org, task, label) => {
+                !self.task_labels.contains_key(&(org, task, label)) || self.tasks.contains_key(&(org, task))
+            }
+            Deferred::Document(org, id) => {
+                let task = self.search.get(&(org, id)).and_then(|document| document.task);
+                task.is_none_or(|task| self.tasks.contains_key(&(org, task)))
+            }
+        });
+        if kept { Ok(()) } else { Err(conflict(Constraint::Reference)) }
+    }
 }
 
 impl MemoryStorage {
@@ -89,6 +180,10 @@ impl Storage for MemoryStorage {
         Ok(self.unit(State::Reading))
     }
 
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        Ok(self.unit(State::Snapshot(self.shared.committed())))
+    }
+
     async fn readiness(&self) -> Vec<NotReady> {
         Vec::new()
     }
@@ -104,6 +199,8 @@ pub struct MemoryUnit {
 enum State {
     /// No transaction: each statement sees what is committed.
     Reading,
+    /// What was committed at one moment, for reading.
+    Snapshot(Arc<Tables>),
     /// A transaction before its first statement.
     Unopened,
     /// A transaction that holds the lock. The tables are copied at the first write.
@@ -117,7 +214,7 @@ impl MemoryUnit {
     async fn view<T>(&mut self, statement: impl FnOnce(&Tables) -> T + Send) -> Result<T, StoreError> {
         self.open().await?;
         match &self.state {
-            State::Open { tables, .. } => Ok(statement(tables)),
+            State::Open { tables, .. } | State::Snapshot(tables) => Ok(statement(tables)),
             _ => Ok(statement(&self.shared.committed())),
         }
     }
@@ -140,7 +237,7 @@ impl MemoryUnit {
 
     async fn open(&mut self) -> Result<(), StoreError> {
         match self.state {
-            State::Reading | State::Open { .. } => Ok(()),
+            State::Reading | State::Snapshot(_) | State::Open { .. } => Ok(()),
             State::Failed => Err(aborted()),
             State::Unopened => {
                 let writer = Arc::clone(&self.shared.writer).lock_owned().await;
@@ -177,6 +274,42 @@ impl UnitOfWork for MemoryUnit {
         self
     }
 
+    fn projects(&mut self) -> &mut dyn ProjectStore {
+        self
+    }
+
+    fn statuses(&mut self) -> &mut dyn StatusStore {
+        self
+    }
+
+    fn labels(&mut self) -> &mut dyn LabelStore {
+        self
+    }
+
+    fn tasks(&mut self) -> &mut dyn TaskStore {
+        self
+    }
+
+    fn comments(&mut self) -> &mut dyn CommentStore {
+        self
+    }
+
+    fn activity(&mut self) -> &mut dyn ActivityStore {
+        self
+    }
+
+    fn notifications(&mut self) -> &mut dyn NotificationStore {
+        self
+    }
+
+    fn search(&mut self) -> &mut dyn SearchStore {
+        self
+    }
+
+    fn transfer(&mut self) -> &mut dyn TransferStore {
+        self
+    }
+
     fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
         self
     }
@@ -199,11 +332,14 @@ impl UnitOfWork for MemoryUnit {
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         match self.state {
-            State::Open { tables, _writer } => {
+            State::Open { mut tables, _writer } => {
+                if !tables.deferred.is_empty() {
+                    Arc::make_mut(&mut tables).check_deferred()?;
+                }
                 *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = tables;
                 Ok(())
             }
-            State::Reading | State::Unopened => Ok(()),
+            State::Reading | State::Snapshot(_) | State::Unopened => Ok(()),
             State::Failed => Err(aborted()),
         }
     }

@@ -111,6 +111,15 @@ impl OrganizationStore for MemoryUnit {
             tables.organizations.remove(&scope.org());
             tables.members.retain(|(org, _), _| *org != scope.org());
             tables.invitations.retain(|(org, _), _| *org != scope.org());
+            tables.projects.retain(|(org, _), _| *org != scope.org());
+            tables.statuses.retain(|(org, _), _| *org != scope.org());
+            tables.labels.retain(|(org, _), _| *org != scope.org());
+            tables.tasks.retain(|(org, _), _| *org != scope.org());
+            tables.task_labels.retain(|(org, _, _), ()| *org != scope.org());
+            tables.comments.retain(|(org, _), _| *org != scope.org());
+            tables.activity.retain(|(org, _), _| *org != scope.org());
+            tables.notifications.retain(|(org, _), _| *org != scope.org());
+            tables.search.retain(|(org, _), _| *org != scope.org());
             Ok(true)
         })
         .await

@@ -30,7 +30,7 @@ impl Tables {
         live.find(|token| token.purpose == purpose && token.hash == *hash && token.expires_at > now)
     }
 
-    fn require_user(&self, id: UserId) -> Result<(), StoreError> {
+    pub(super) fn require_user(&self, id: UserId) -> Result<(), StoreError> {
         if self.users.contains_key(&id) { Ok(()) } else { Err(conflict(Constraint::Reference)) }
     }
 }

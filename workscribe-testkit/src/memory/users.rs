@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Credentials, Email, NewUser, ProfileChange, User, UserStore};
+use workscribe_core::work::Person;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, conflict, expect_version};
+use super::{MemoryUnit, Tables, conflict, expect_version};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -23,6 +24,14 @@ impl Row {
         self.user.version += 1;
         self.user.updated_at = now;
         self.user.clone()
+    }
+}
+
+impl Tables {
+    /// A user as others see them.
+    pub(super) fn person(&self, id: UserId) -> Option<Person> {
+        let user = &self.users.get(&id)?.user;
+        Some(Person { id, display_name: user.display_name.clone(), avatar_url: user.avatar_url.clone() })
     }
 }
 

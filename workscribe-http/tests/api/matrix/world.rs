@@ -1,5 +1,8 @@
 //! Two organizations that know nothing of each other, and everybody who may call.
 
+use std::sync::Arc;
+
+use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
@@ -19,8 +22,89 @@ pub(super) struct Org {
     token: String,
     session: String,
     cursor: String,
+    work: Work,
     /// Names, addresses and ids.
     pub(super) secrets: Vec<String>,
+}
+
+/// What is worked on in an organization. Its owner made all of it.
+struct Work {
+    key: String,
+    project: String,
+    /// The project's first status, where its tasks are, and one without tasks.
+    first_status: String,
+    status: String,
+    label: String,
+    /// Two tasks of the colleague's.
+    tasks: [String; 2],
+    comment: String,
+    /// To the colleague.
+    notification: String,
+    /// Of a board, and of the colleague's own tasks.
+    board_cursor: String,
+    mine_cursor: String,
+}
+
+impl Work {
+    async fn new(app: &TestApp, slug: &str, owner: &Login, colleague: &Login) -> Self {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let post = async |path: &str, body: Value| {
+            app.post(path).bearer(owner).json(&body).send().await.expect(StatusCode::CREATED).json
+        };
+        let get = async |who: &Login, path: &str| {
+            app.get(path).bearer(who).send().await.expect(StatusCode::OK).json
+        };
+        let key = if slug.starts_with("home") { "HOME" } else { "OTHER" };
+        let projects = format!("/organizations/{slug}/projects");
+        post(&projects, json!({"name": format!("The Project of {slug}"), "key": key})).await;
+        let path = format!("{projects}/{key}");
+        let project = get(owner, &path).await;
+        let statuses = get(owner, &format!("{path}/statuses")).await;
+        let body = json!({"name": format!("The label of {slug}"), "color": "#112233"});
+        let label = post(&format!("{path}/labels"), body).await;
+        let mut tasks = Vec::new();
+        for number in [1, 2] {
+            let title = format!("The task {number} of {slug}");
+            let body = json!({"title": title, "assignee_id": colleague.user_id, "label_ids": [label["id"]]});
+            tasks.push(text(&post(&format!("{path}/tasks"), body).await["id"]));
+        }
+        let text_of =
+            json!({"type": "doc", "content": [{"type": "text", "text": format!("Told in {slug}")}]});
+        let comment = post(&format!("/tasks/{}/comments", tasks[0]), json!({"body_json": text_of})).await;
+        let told = get(colleague, "/notifications").await;
+        Self {
+            key: key.to_owned(),
+            project: text(&project["id"]),
+            first_status: text(&statuses[0]["id"]),
+            status: text(&statuses[2]["id"]),
+            label: text(&label["id"]),
+            tasks: tasks.try_into().expect("two tasks"),
+            comment: text(&comment["id"]),
+            notification: text(&told["notifications"][0]["id"]),
+            board_cursor: text(&get(owner, &format!("{path}/tasks?limit=1")).await["next_cursor"]),
+            mine_cursor: text(
+                &get(colleague, &format!("/organizations/{slug}/my-tasks?limit=1")).await["next_cursor"],
+            ),
+        }
+    }
+
+    /// What outsiders may not learn.
+    fn secrets(&self, slug: &str) -> Vec<String> {
+        let ids = [
+            &self.project,
+            &self.first_status,
+            &self.status,
+            &self.label,
+            &self.tasks[0],
+            &self.tasks[1],
+            &self.comment,
+            &self.notification,
+        ];
+        let mut secrets: Vec<String> = ids.into_iter().cloned().collect();
+        let texts = ["The Project of", "The label of", "The task 1 of", "The task 2 of", "Told in"];
+        secrets.extend(texts.iter().map(|text| format!("{text} {slug}")));
+        secrets
+    }
 }
 
 impl Org {
@@ -38,7 +122,8 @@ impl Org {
         let sessions = app.get("/auth/sessions").bearer(&owner).send().await;
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let invitation = text(&invited.json["id"]);
-        let secrets = vec![
+        let work = Work::new(app, slug, &owner, &colleague).await;
+        let mut secrets = vec![
             slug.to_owned(),
             text(&made.json["id"]),
             text(&made.json["name"]),
@@ -49,6 +134,7 @@ impl Org {
             guest.clone(),
             invitation.clone(),
         ];
+        secrets.extend(work.secrets(slug));
         Self {
             slug: slug.to_owned(),
             token: app.mailed_token(&guest).await,
@@ -57,6 +143,7 @@ impl Org {
             owner,
             colleague,
             invitation,
+            work,
             secrets,
         }
     }
@@ -68,6 +155,12 @@ impl Org {
         for list in ["members", "invitations"] {
             state.extend(walk(app, &self.owner, &format!("{path}/{list}"), 100).await);
         }
+        // Every write but that of a place leaves a line of the history.
+        let board = format!("projects/{}/tasks", self.work.project);
+        for list in ["activity?limit=20", "projects?archived=all", &board] {
+            state.push(app.get(&format!("{path}/{list}")).bearer(&self.owner).send().await.json);
+        }
+        state.push(app.get("/notifications").bearer(&self.colleague).send().await.json);
         state
     }
 }
@@ -80,17 +173,29 @@ fn domain_of(slug: &str) -> String {
 /// The callers, their own organization (`home`), and one that is not theirs (`other`).
 pub(super) struct World {
     pub(super) home: Org,
-    pub(super) other: Org,
+    pub(super) other: Arc<Org>,
+    /// The other organization as it always is.
+    pub(super) other_state: Arc<Vec<Value>>,
     /// In the order of [`super::rows::CALLERS`].
     pub(super) callers: [Option<Login>; 6],
     number: usize,
 }
 
 impl World {
+    pub(super) async fn new(app: &TestApp) -> Self {
+        let other = Org::new(app, "other-0000").await;
+        let state = other.state(app).await;
+        Self::around(app, 0, Arc::new(other), Arc::new(state)).await
+    }
+
+    /// Another, beside the same organization that is not the callers'.
+    pub(super) async fn next(&self, app: &TestApp) -> Self {
+        Self::around(app, self.number + 1, self.other.clone(), self.other_state.clone()).await
+    }
+
     /// Everything in it has the number in its name, so that many worlds fit into one storage.
-    pub(super) async fn new(app: &TestApp, number: usize) -> Self {
+    async fn around(app: &TestApp, number: usize, other: Arc<Org>, other_state: Arc<Vec<Value>>) -> Self {
         let mut home = Org::new(app, &format!("home-{number:04}")).await;
-        let other = Org::new(app, &format!("other-{number:04}")).await;
         let slug = home.slug.clone();
         let domain = domain_of(&slug);
         let mut people = Vec::new();
@@ -103,13 +208,18 @@ impl World {
         let path = |who: &Login| format!("/organizations/{slug}/members/{}", who.user_id);
         let body = json!({"role": "owner"});
         app.patch(&path(&owner)).bearer(&home.owner).json(&body).send().await;
+        for who in [&former, &member, &admin, &owner] {
+            let path = format!("/organizations/{slug}/projects/HOME/tasks");
+            let body = json!({"title": "For one of the callers", "assignee_id": who.user_id});
+            app.post(&path).bearer(&home.owner).json(&body).send().await.expect(StatusCode::CREATED);
+        }
         app.delete(&path(&former)).bearer(&home.owner).send().await;
         let outsider = app.register(&format!("outsider@number-{number}.example")).await;
         for login in [&member, &admin, &owner] {
             home.secrets.extend([login.email.clone(), login.user_id.clone()]);
         }
         let callers = [None, Some(outsider), Some(former), Some(member), Some(admin), Some(owner)];
-        Self { home, other, callers, number }
+        Self { home, other, other_state, callers, number }
     }
 
     /// What stands between braces in the body of a row.
@@ -121,6 +231,11 @@ impl World {
             "new_slug" => format!("new-{}", self.number),
             "colleague_email" => self.home.colleague.email.clone(),
             "colleague_refresh" => self.home.colleague.refresh.clone(),
+            "colleague" => self.home.colleague.user_id.clone(),
+            "status" => self.home.work.status.clone(),
+            "label" => self.home.work.label.clone(),
+            "task" => self.home.work.tasks[0].clone(),
+            "second_task" => self.home.work.tasks[1].clone(),
             _ => panic!("no row can use {{{name}}}"),
         }
     }
@@ -131,13 +246,38 @@ impl World {
             return Value::Null;
         }
         let mut body: Value = serde_json::from_str(body).expect("the body of a row is JSON");
-        for field in body.as_object_mut().expect("the body of a row is an object").values_mut() {
-            let text = field.as_str().expect("a text").to_owned();
-            if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-                *field = json!(self.value(name));
-            }
-        }
+        let fields = body.as_object_mut().expect("the body of a row is an object");
+        fields.retain(|_, value| value != "{absent}");
+        self.put_in(&mut body);
         body
+    }
+
+    fn put_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Some(name) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+                    *text = self.value(name);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.put_in(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.put_in(field)),
+            _ => {}
+        }
+    }
+
+    /// A query parameter of an ordinary request.
+    pub(super) fn own_query(&self, parameter: &str) -> Option<String> {
+        Some(match parameter {
+            "limit" => "100".to_owned(),
+            "count" => "true".to_owned(),
+            "q" => "the".to_owned(),
+            "move_to" => self.home.work.first_status.clone(),
+            "archived" => "all".to_owned(),
+            "cursor" | "organization" | "unread" | "type" | "sort" | "search" | "priority" => return None,
+            "status_id" | "assignee_id" | "label_id" | "parent_task_id" | "status_category" => return None,
+            "due_before" | "updated_after" => return None,
+            _ => panic!("the matrix does not know how to fill the query parameter {parameter}"),
+        })
     }
 
     /// A parameter of the caller's own organization. One that is not known here has to be added.
@@ -154,30 +294,84 @@ impl World {
                 }
                 None => self.home.session.clone(),
             },
-            "limit" => "100".to_owned(),
-            "count" => "true".to_owned(),
+            "project_id" => self.home.work.project.clone(),
+            "status_id" => self.home.work.status.clone(),
+            "label_id" => self.home.work.label.clone(),
+            "task_id" => self.home.work.tasks[0].clone(),
+            "task_key" => format!("{}-1", self.home.work.key),
+            // Only its author changes a comment.
+            "comment_id" => match &self.callers[caller] {
+                Some(login) if caller >= 3 => {
+                    let path = format!("/tasks/{}/comments", self.home.work.tasks[0]);
+                    let body = json!({"body_json": {}});
+                    let made = app.post(&path).bearer(login).json(&body).send().await;
+                    made.expect(StatusCode::CREATED).json["id"].as_str().expect("an id").to_owned()
+                }
+                _ => self.home.work.comment.clone(),
+            },
+            "notification_id" => match &self.callers[caller] {
+                Some(login) if caller >= 3 => {
+                    let told = app.get("/notifications").bearer(login).send().await.json;
+                    texts(told["notifications"].as_array().expect("a list"), "id").remove(0)
+                }
+                _ => self.home.work.notification.clone(),
+            },
             "If-Match" => "*".to_owned(),
             "Idempotency-Key" => format!("key-{}", self.number),
-            "cursor" => return None,
             _ => panic!("the matrix does not know how to fill the parameter {parameter}"),
         })
     }
 
-    /// The same parameter or field of the other organization; `None` when it names nothing of an organization, or is by
-    /// itself the right to what it names.
-    pub(super) fn foreign(&self, parameter: &str) -> Option<String> {
+    /// The same parameter of the other organization; `None` when it names nothing of an organization, or is by itself the
+    /// right to what it names.
+    pub(super) fn foreign(&self, operation: &str, parameter: &str) -> Option<String> {
+        let work = &self.other.work;
         Some(match parameter {
-            "slug" => self.other.slug.clone(),
-            "user_id" => self.other.colleague.user_id.clone(),
+            "slug" | "organization" => self.other.slug.clone(),
+            "user_id" | "assignee_id" => self.other.colleague.user_id.clone(),
             "invitation_id" => self.other.invitation.clone(),
             "session_id" => self.other.session.clone(),
-            "cursor" => self.other.cursor.clone(),
-            "email" => self.other.colleague.email.clone(),
+            "cursor" => match operation {
+                "listTasks" | "listBacklog" => work.board_cursor.clone(),
+                "listMyTasks" => work.mine_cursor.clone(),
+                _ => self.other.cursor.clone(),
+            },
+            "project_id" => work.project.clone(),
+            "status_id" | "move_to" => work.status.clone(),
+            "label_id" => work.label.clone(),
+            "task_id" | "parent_task_id" => work.tasks[0].clone(),
+            "task_key" => format!("{}-1", work.key),
+            "comment_id" => work.comment.clone(),
+            "notification_id" => work.notification.clone(),
             "token" | "limit" | "count" | "If-Match" | "Idempotency-Key" => return None,
-            "name" | "role" | "display_name" | "avatar_url" | "current_password" | "new_password" => {
+            "q" | "type" | "sort" | "search" | "archived" | "unread" | "priority" | "status_category" => {
                 return None;
             }
+            "due_before" | "updated_after" => return None,
             _ => panic!("the matrix does not know whether {parameter} names something of an organization"),
+        })
+    }
+
+    /// The same field of a body, of the other organization.
+    pub(super) fn foreign_field(&self, field: &str) -> Option<Value> {
+        let work = &self.other.work;
+        Some(match field {
+            "email" => json!(self.other.colleague.email),
+            "status_id" => json!(work.status),
+            "assignee_id" => json!(self.other.colleague.user_id),
+            "parent_task_id" | "before_id" | "after_id" => json!(work.tasks[0]),
+            "task_ids" => json!([work.tasks[0]]),
+            "label_ids" | "add_label_ids" | "remove_label_ids" => json!([work.label]),
+            "updates" => json!([{"task_id": work.tasks[0], "position": 0}]),
+            "slug" => json!(self.other.slug),
+            "name" | "role" | "display_name" | "avatar_url" => return None,
+            "password" | "current_password" | "new_password" => return None,
+            "key" | "description" | "type" | "is_archived" | "category" | "position" | "color" => {
+                return None;
+            }
+            "title" | "description_json" | "body_json" | "priority" | "due_date" => return None,
+            "is_read" | "task_assigned" | "mention" | "task_done" => return None,
+            _ => panic!("the matrix does not know whether {field} names something of an organization"),
         })
     }
 

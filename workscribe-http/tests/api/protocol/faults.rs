@@ -124,6 +124,10 @@ impl Storage for Failing {
         Err(StoreError::Backend(DRIVERS_TEXT.into()))
     }
 
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.read().await
+    }
+
     async fn readiness(&self) -> Vec<NotReady> {
         vec![NotReady { part: "database", reason: "no answer".to_owned() }]
     }

@@ -1,0 +1,61 @@
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::id::{JobId, UserId};
+use crate::identity::User;
+use crate::outbox::Job;
+
+use super::model::{Digest, Notification};
+use super::service::Notifications;
+
+/// Sends a person one mail with what happened since the first of the notifications in it, five minutes before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendDigest {
+    /// To whom.
+    pub user: UserId,
+}
+
+impl Job for SendDigest {
+    const KIND: &'static str = "mail.digest";
+}
+
+/// A digest that is ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedDigest {
+    /// To whom.
+    pub user: User,
+    /// What it says, oldest first.
+    pub notifications: Vec<Notification>,
+}
+
+/// How many notifications one mail lists.
+const MOST: u32 = 50;
+
+impl Notifications<'_> {
+    /// Closes the digest of a job, in a transaction of its own, and answers what it is to say; `None` when there is nothing:
+    /// all was read or removed meanwhile, or the account is disabled. Called again for the same job it answers the same, so
+    /// that a mail that is sent twice under one id is one mail.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn prepare_digest(&self, job: JobId, user: UserId) -> Result<Option<PreparedDigest>, Error> {
+        let digest = Digest { user, job };
+        let mut uow = self.app().begin().await?;
+        uow.notifications().close_digest(&digest).await?;
+        let notifications = uow.notifications().digest(&digest, MOST).await?;
+        let user = uow.users().find(user).await?;
+        self.app().commit(uow).await?;
+        let user = user.filter(|user| user.disabled_at.is_none());
+        Ok(user.filter(|_| !notifications.is_empty()).map(|user| PreparedDigest { user, notifications }))
+    }
+
+    /// Notes that a digest was sent.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn digest_sent(&self, job: JobId, user: UserId) -> Result<(), Error> {
+        let mut uow = self.app().begin().await?;
+        uow.notifications().digest_sent(&Digest { user, job }).await?;
+        self.app().commit(uow).await
+    }
+}

@@ -1,0 +1,127 @@
+use crate::app::WorkScribe;
+use crate::error::{Code, Error};
+use crate::id::NotificationId;
+use crate::identity::Actor;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::UnitOfWork;
+
+use super::model::{Notification, NotificationFilter, NotificationType, Preferences};
+
+/// Notifications to people. Had from [`WorkScribe::notifications`]. A person sees their own alone, of the organizations that
+/// they are a member of.
+#[derive(Clone, Copy)]
+pub struct Notifications<'a> {
+    app: &'a WorkScribe,
+}
+
+/// A page of notifications, and how many of the same organizations are unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationPage {
+    /// The page.
+    pub page: Page<Notification>,
+    /// How many are unread, on whichever page.
+    pub unread: i64,
+}
+
+/// A change of preferences: `None` leaves a kind as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PreferencesChange {
+    /// For [`NotificationType::TaskAssigned`].
+    pub task_assigned: Option<bool>,
+    /// For [`NotificationType::Mention`].
+    pub mention: Option<bool>,
+    /// For [`NotificationType::TaskDone`].
+    pub task_done: Option<bool>,
+}
+
+impl<'a> Notifications<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// One's notifications, newest first.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn list(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        filter: &NotificationFilter,
+        page: &PageRequest,
+    ) -> Result<NotificationPage, Error> {
+        let rows = uow.notifications().list(actor.user, filter, page).await?;
+        let unread = NotificationFilter { unread: true, ..filter.clone() };
+        let unread = uow.notifications().count(actor.user, &unread).await?;
+        let total = match page.wants_count() {
+            true if filter.unread => Some(unread),
+            true => Some(uow.notifications().count(actor.user, filter).await?),
+            false => None,
+        };
+        let page = page.page(rows, total, |row| Cursor { at: row.created_at, id: row.id.into() });
+        Ok(NotificationPage { page, unread })
+    }
+
+    /// Marks one as read, or as not.
+    ///
+    /// # Errors
+    /// `NOTIFICATION_NOT_FOUND`.
+    pub async fn set_read(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        id: NotificationId,
+        is_read: bool,
+    ) -> Result<Notification, Error> {
+        let found = uow.notifications().set_read(actor.user, id, is_read).await?;
+        found.ok_or_else(|| Error::new(Code::NotificationNotFound, "You have no notification with this id."))
+    }
+
+    /// Marks all that fit as read, and answers how many were not.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn read_all(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        filter: &NotificationFilter,
+    ) -> Result<u64, Error> {
+        Ok(uow.notifications().read_all(actor.user, filter).await?)
+    }
+
+    /// Which kinds come by mail too.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn preferences(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Preferences, Error> {
+        Ok(uow.notifications().preferences(actor.user).await?)
+    }
+
+    /// Turns the mails of kinds on or off. It holds for notifications from then on.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn set_preferences(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Actor,
+        change: &PreferencesChange,
+    ) -> Result<Preferences, Error> {
+        let kinds = [
+            (NotificationType::TaskAssigned, change.task_assigned),
+            (NotificationType::Mention, change.mention),
+            (NotificationType::TaskDone, change.task_done),
+        ];
+        for (kind, mails) in kinds {
+            if let Some(mails) = mails {
+                uow.notifications().set_preference(actor.user, kind, mails).await?;
+            }
+        }
+        self.preferences(uow, actor).await
+    }
+
+    pub(super) const fn app(&self) -> &'a WorkScribe {
+        self.app
+    }
+}

@@ -1,0 +1,148 @@
+use uuid::Uuid;
+
+use crate::app::WorkScribe;
+use crate::clock::Timestamp;
+use crate::error::{Error, Violations};
+use crate::id::{ProjectId, TaskId};
+use crate::storage::UnitOfWork;
+use crate::tenancy::{Action, OrgScope};
+use crate::work::{ProjectKey, Task, TaskKey};
+
+use super::model::{SearchHit, SearchKind, SearchQuery};
+use super::words::Words;
+
+/// Finding things. Had from [`WorkScribe::search`].
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    app: &'a WorkScribe,
+}
+
+/// Something that was found, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchResult {
+    /// What it is.
+    pub kind: SearchKind,
+    /// Its id.
+    pub id: Uuid,
+    /// The project's name, or the title of the task that it is or is on.
+    pub title: String,
+    /// Where it is: the project's or the task's key.
+    pub subtitle: String,
+    /// The part of its text around the first word that was found there.
+    pub snippet: Option<String>,
+    /// In which project.
+    pub project_id: ProjectId,
+    /// The project's key.
+    pub project_key: ProjectKey,
+    /// The key of the task that it is, or on which it is.
+    pub task: Option<(TaskId, TaskKey)>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The longest query, in characters.
+const QUERY_CHARS: usize = 200;
+/// How much of a text is shown, in characters.
+const SNIPPET_CHARS: usize = 160;
+
+impl<'a> Search<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// Finds what has all of the words, the last of which may be the beginning of one; best match first. A task's key, such as
+    /// `WEB-42`, finds that task before all else. Every character of the query is meant as it is.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` for a query of 0 or more than 200 characters.
+    pub async fn find(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        query: &str,
+        kind: Option<SearchKind>,
+        limit: u32,
+    ) -> Result<Vec<SearchResult>, Error> {
+        scope.require(self.app.authorizer(), Action::ViewWork)?;
+        let query = query.trim();
+        if query.is_empty() || query.chars().count() > QUERY_CHARS {
+            let mut violations = Violations::default();
+            violations.add("/query/q", "OUT_OF_RANGE", "Search for 1 to 200 characters.");
+            violations.into_result()?;
+        }
+        let mut results = Vec::new();
+        if let Some(key) = TaskKey::parse(query).filter(|_| kind.is_none_or(|kind| kind == SearchKind::Task))
+        {
+            let task = uow.tasks().find_by_key(scope, &key.project, key.number).await?;
+            results.extend(task.map(of_task));
+        }
+        let words = Words::of(query);
+        let hits = uow.search().find(scope, &SearchQuery { words: words.clone(), kind, limit }).await?;
+        let named = results.first().map(|result| result.id);
+        let others = hits.into_iter().filter(|hit| Some(hit.id) != named);
+        results.extend(others.map(|hit| of_hit(hit, &words)));
+        results.truncate(limit as usize);
+        Ok(results)
+    }
+}
+
+fn of_task(task: Task) -> SearchResult {
+    SearchResult {
+        kind: SearchKind::Task,
+        id: task.id.into(),
+        subtitle: task.key().to_string(),
+        snippet: task.description.as_ref().and_then(|text| snippet(&text.plain_text(), &Words::default())),
+        project_id: task.project_id,
+        task: Some((task.id, task.key())),
+        project_key: task.project_key,
+        title: task.title,
+        updated_at: task.updated_at,
+    }
+}
+
+fn of_hit(hit: SearchHit, words: &Words) -> SearchResult {
+    let project_key = hit.project_key;
+    let task = hit.task.map(|(id, number)| (id, TaskKey { project: project_key.clone(), number }));
+    let subtitle = task.as_ref().map_or_else(|| project_key.to_string(), |(_, key)| key.to_string());
+    SearchResult {
+        kind: hit.kind,
+        id: hit.id,
+        title: hit.title,
+        subtitle,
+        snippet: snippet(&hit.body, words),
+        project_id: hit.project_id,
+        project_key,
+        task,
+        updated_at: hit.updated_at,
+    }
+}
+
+/// The part of a text around the first of the words, in one line; its beginning when none is in it.
+fn snippet(text: &str, words: &Words) -> Option<String> {
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    let has_one = |part: &&str| {
+        let own = Words::of(part);
+        own.as_slice().iter().any(|word| words.as_slice().iter().any(|wanted| word.starts_with(wanted)))
+    };
+    // Some words of what comes before, so that it reads as a part of a sentence.
+    let found = parts.iter().position(has_one).unwrap_or(0).saturating_sub(5);
+    let line = parts.get(found..)?.join(" ");
+    let cut: String = line.chars().take(SNIPPET_CHARS).collect();
+    let (before, after) = (if found > 0 { "…" } else { "" }, if cut.len() < line.len() { "…" } else { "" });
+    (!cut.is_empty()).then(|| format!("{before}{cut}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_is_the_part_around_the_first_word_found() {
+        let words = Words::of("caf");
+        assert_eq!(snippet("one two\nthree", &words).unwrap(), "one two three");
+        let long = format!("{} the Café is open {}", "lorem ".repeat(50), "ipsum ".repeat(50));
+        let shown = snippet(&long, &words).unwrap();
+        assert!(shown.starts_with("…lorem") && shown.contains("Café") && shown.ends_with('…'), "{shown}");
+        assert_eq!(snippet("", &words), None);
+    }
+}

@@ -1,0 +1,450 @@
+//! An organization to look at: four months of five people's work on three projects, the same for the same seed and day.
+
+use chrono::{Datelike as _, NaiveTime, TimeDelta, Weekday};
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Violations};
+use crate::id::{ProjectId, StatusId, TaskId, UserId};
+use crate::identity::Email;
+use crate::notifications::{EntityType, NotificationType};
+use crate::ports::Secret;
+use crate::work::{ActivityAction, Document, Priority, ProjectKey, StatusCategory, TaskType};
+
+use super::bundle::Bundle;
+use super::demo_texts::{COMMENTS, DESCRIPTIONS, PEOPLE, THEMES, Theme, VERBS};
+use super::draft::{Draft, Settings, TaskDraft};
+use super::import::{Ids, ImportOptions, Imported, Transfer};
+use super::record::{ActivityRow, CommentRow, NotificationRow, Record};
+
+/// The address of the demo's owner.
+pub const DEMO_OWNER: &str = PEOPLE[0].1;
+/// How long the people of the demo have worked.
+const SPAN: TimeDelta = TimeDelta::days(120);
+/// Notifications are not older than this.
+const TOLD_SINCE: TimeDelta = TimeDelta::days(21);
+/// The columns of a board in the demo.
+const STATUSES: [(&str, StatusCategory); 4] = [
+    ("To Do", StatusCategory::Todo),
+    ("In Progress", StatusCategory::InProgress),
+    ("In Review", StatusCategory::InProgress),
+    ("Done", StatusCategory::Done),
+];
+
+/// What the demo is to be like.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// The organization's slug.
+    pub slug: String,
+    /// The owner's password, if the account is made.
+    pub password: Secret,
+    /// Another seed gives other work.
+    pub seed: u64,
+}
+
+/// What the demo made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demonstrated {
+    /// What came in.
+    pub imported: Imported,
+    /// Whether the owner has the password of the options. An account that was here keeps its own.
+    pub has_password: bool,
+}
+
+impl Transfer<'_> {
+    /// Fills the storage with the demo. Opens its own unit of work, since hashing takes long.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for a slug or a password that cannot be, `SLUG_TAKEN`.
+    pub async fn demo(&self, options: &DemoOptions) -> Result<Demonstrated, Error> {
+        let mut violations = Violations::default();
+        violations.keep("/password", self.app.settings().password.check(&options.password));
+        violations.into_result()?;
+        let bundle = demo(&options.slug, options.seed, self.app.now())?;
+        let hash = self.app.hasher().hash(&options.password).await?;
+        let mut uow = self.app.begin().await?;
+        let fresh = ImportOptions { ids: Ids::Remap, ..ImportOptions::default() };
+        let imported = self.import(&mut *uow, &bundle, &fresh).await?;
+        let has_password = imported.made.contains(&imported.owner.email);
+        if has_password {
+            let (owner, now) = (&imported.owner, self.app.now());
+            uow.users().set_password(owner.id, &hash, now).await?;
+            uow.users().set_verified(owner.id, &owner.email, now).await?;
+        }
+        self.app.commit(uow).await?;
+        Ok(Demonstrated { imported, has_password })
+    }
+}
+
+/// The organization of the demo, as it is at a moment.
+///
+/// # Errors
+/// `VALIDATION_FAILED` for a slug that no organization can have.
+pub fn demo(slug: &str, seed: u64, end: Timestamp) -> Result<Bundle, Error> {
+    let (name, email) = PEOPLE[0];
+    let draft = Draft::new(&Settings {
+        name: "Analytical Engines".to_owned(),
+        slug: slug.to_owned(),
+        owner: email.to_owned(),
+        owner_name: Some(name.to_owned()),
+        people: std::collections::BTreeMap::new(),
+        project_key: None,
+        now: end,
+    })?;
+    let mut story = Story { draft, dice: Dice(seed), people: Vec::new(), end };
+    for (name, email) in PEOPLE {
+        let id = story.draft.user(&Email::from_stored(email.to_owned()), name);
+        story.people.push(Colleague { id, name });
+    }
+    for theme in &THEMES {
+        story.project(theme);
+    }
+    Ok(story.draft.finish()?.bundle)
+}
+
+/// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^= word >> 31;
+        (word % sides.max(1) as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.roll(100) < percent
+    }
+
+    fn pick<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.roll(some.len())]
+    }
+
+    /// Between two numbers of hours, with minutes and seconds.
+    fn hours(&mut self, from: usize, to: usize) -> TimeDelta {
+        let seconds = from * 3_600 + self.roll((to - from) * 3_600);
+        TimeDelta::seconds(i64::try_from(seconds).unwrap_or(0))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Colleague {
+    id: UserId,
+    name: &'static str,
+}
+
+struct Story {
+    draft: Draft,
+    dice: Dice,
+    people: Vec<Colleague>,
+    end: Timestamp,
+}
+
+/// A task of the story, while it is told.
+#[derive(Clone, Copy)]
+struct Told {
+    line: u64,
+    project: ProjectId,
+    task: TaskId,
+    number: i64,
+    reporter: Colleague,
+    assignee: Option<Colleague>,
+    created: Timestamp,
+}
+
+impl Story {
+    fn project(&mut self, theme: &Theme) {
+        let begin = self.end - SPAN;
+        let key = ProjectKey::from_stored(theme.key.to_owned());
+        let at = self.draft.project(1, &key, theme.name);
+        let row = &mut self.draft.projects[at].row;
+        row.description = Some(theme.description.to_owned());
+        row.created_at = begin;
+        let project = row.id;
+        let statuses = STATUSES.map(|(name, category)| self.draft.status(at, name, category));
+        let mut titles: Vec<(TaskType, String)> = Vec::new();
+        for (kind, verb) in VERBS {
+            titles.extend(theme.things.iter().map(|thing| (kind, verb.replace("{}", thing))));
+        }
+        // Fisher and Yates.
+        for last in (1..titles.len()).rev() {
+            titles.swap(last, self.dice.roll(last + 1));
+        }
+        let mut times: Vec<Timestamp> = (0..theme.tasks).map(|_| self.working_time(begin)).collect();
+        times.sort_unstable();
+        let mut parents: Vec<(TaskId, usize)> = Vec::new();
+        for ((number, created), (kind, title)) in (1_i64..).zip(times).zip(titles) {
+            let below = (number > 10 && self.dice.chance(8)).then(|| {
+                let latest = parents.len().saturating_sub(12);
+                latest + self.dice.roll(parents.len() - latest)
+            });
+            let parent = below.and_then(|below| parents.get(below)).map(|(task, _)| *task);
+            let kind = if parent.is_some() { TaskType::Subtask } else { kind };
+            let reporter = self.dice.pick(&self.people);
+            let assignee = self.dice.chance(85).then(|| self.dice.pick(&self.people));
+            let text = if self.dice.chance(60) { self.dice.pick(&DESCRIPTIONS) } else { "" };
+            let mut labels = std::collections::BTreeSet::new();
+            for _ in 0..self.dice.roll(3) {
+                let (name, color) = self.dice.pick(&theme.labels);
+                labels.extend(self.draft.label(at, name, Some(color)));
+            }
+            let due = self.dice.chance(35).then(|| (created + self.dice.hours(24 * 5, 24 * 30)).date_naive());
+            let line = 1;
+            let priority = self.priority();
+            let task = TaskDraft {
+                number,
+                title: title.clone(),
+                text: text.to_owned(),
+                status: statuses[0],
+                assignee: assignee.map(|person| person.id),
+                reporter: reporter.id,
+                priority,
+                kind,
+                due,
+                labels,
+                created,
+                updated: created,
+            };
+            let Some(task) = self.draft.task(at, line, task) else { continue };
+            let told = Told { line, project, task, number, reporter, assignee, created };
+            if let Some(person) = assignee {
+                let about = format!("{} assigned {}-{number} to you", reporter.name, theme.key);
+                let about = (EntityType::Task, task.into(), about, title.clone());
+                self.notify(told, NotificationType::TaskAssigned, reporter, person, about, created);
+            }
+            self.comments(theme, told);
+            self.progress(at, told, &statuses);
+            if let Some((_, row)) = self.draft.projects[at].tasks.last_mut() {
+                row.parent_id = parent;
+            }
+            if parent.is_none() {
+                parents.push((task, at));
+            }
+        }
+    }
+
+    fn priority(&mut self) -> Priority {
+        match self.dice.roll(100) {
+            0..5 => Priority::Urgent,
+            5..25 => Priority::High,
+            25..60 => Priority::Medium,
+            60..80 => Priority::Low,
+            _ => Priority::None,
+        }
+    }
+
+    /// A moment of a working day between eight and five.
+    fn working_time(&mut self, begin: Timestamp) -> Timestamp {
+        let spread = self.dice.roll(usize::try_from(SPAN.num_hours()).unwrap_or(1));
+        let some = begin + TimeDelta::hours(i64::try_from(spread).unwrap_or(0));
+        let day = match some.weekday() {
+            Weekday::Sat => some - TimeDelta::days(1),
+            Weekday::Sun => some + TimeDelta::days(1),
+            _ => some,
+        };
+        let time = day.date_naive().and_time(NaiveTime::MIN).and_utc() + self.dice.hours(8, 17);
+        time.clamp(begin, self.end - TimeDelta::hours(1))
+    }
+
+    /// Moves a task through the columns, the further the older it is.
+    fn progress(&mut self, project: usize, told: Told, statuses: &[StatusId; 4]) {
+        let days = (self.end - told.created).num_days();
+        let weights = match days {
+            30.. => [6, 4, 4],
+            10..30 => [16, 14, 14],
+            _ => [55, 22, 10],
+        };
+        let roll = self.dice.roll(100);
+        let column = if roll < weights[0] {
+            0
+        } else if roll < weights[0] + weights[1] {
+            1
+        } else if roll < weights[0] + weights[1] + weights[2] {
+            2
+        } else {
+            3
+        };
+        let mut at = told.created;
+        let who = told.assignee.unwrap_or(told.reporter);
+        for next in 1..=column {
+            at += self.dice.hours(2, 70);
+            if at > self.end {
+                return;
+            }
+            let activity = ActivityRow {
+                id: self.draft.id(at).into(),
+                project_id: Some(told.project),
+                task_id: Some(told.task),
+                actor_id: who.id,
+                action: ActivityAction::TaskUpdated,
+                field_name: Some("status_id".to_owned()),
+                old_value: Some(STATUSES[next - 1].0.to_owned()),
+                new_value: Some(STATUSES[next].0.to_owned()),
+                created_at: at,
+            };
+            self.draft.rest.push((told.line, Record::Activity(activity)));
+            let ProjectTask { row, key } = self.task(project);
+            (row.status_id, row.updated_at) = (statuses[next], at);
+            row.version += 1;
+            let (title, number) = (row.title.clone(), told.number);
+            if next == 3 {
+                let about = format!("{} finished {key}-{number}", who.name);
+                let about = (EntityType::Task, told.task.into(), about, title);
+                self.notify(told, NotificationType::TaskDone, who, told.reporter, about, at);
+            }
+        }
+    }
+
+    /// The task that was made last.
+    #[expect(clippy::expect_used, reason = "it is asked for after a task was made")]
+    fn task(&mut self, project: usize) -> ProjectTask<'_> {
+        let project = &mut self.draft.projects[project];
+        let (_, row) = project.tasks.last_mut().expect("a task was made");
+        ProjectTask { row, key: project.row.key.clone() }
+    }
+
+    fn comments(&mut self, theme: &Theme, told: Told) {
+        let count = [0, 0, 1, 1, 2, 3];
+        let mut at = told.created;
+        for _ in 0..self.dice.pick(&count) {
+            at += self.dice.hours(1, 40);
+            if at > self.end {
+                return;
+            }
+            let author = self.dice.pick(&self.people);
+            let text = self.dice.pick(&COMMENTS);
+            let mentioned = self.dice.chance(25).then(|| self.dice.pick(&self.people));
+            let mentioned = mentioned.filter(|person| person.id != author.id);
+            let id = self.draft.id(at);
+            let body = match mentioned {
+                None => Document::of_text(text),
+                Some(person) => mention(person, text),
+            };
+            let plain = body.plain_text();
+            let comment = CommentRow {
+                id: id.into(),
+                task_id: told.task,
+                author_id: author.id,
+                body,
+                is_edited: false,
+                version: 1,
+                created_at: at,
+                updated_at: at,
+            };
+            self.draft.rest.push((told.line, Record::Comment(comment)));
+            let activity = ActivityRow {
+                id: self.draft.id(at).into(),
+                project_id: Some(told.project),
+                task_id: Some(told.task),
+                actor_id: author.id,
+                action: ActivityAction::CommentCreated,
+                field_name: None,
+                old_value: None,
+                new_value: Some(plain.clone()),
+                created_at: at,
+            };
+            self.draft.rest.push((told.line, Record::Activity(activity)));
+            if let Some(person) = mentioned {
+                let title = format!("{} mentioned you on {}-{}", author.name, theme.key, told.number);
+                let about = (EntityType::Comment, id, title, plain);
+                self.notify(told, NotificationType::Mention, author, person, about, at);
+            }
+        }
+    }
+
+    fn notify(
+        &mut self,
+        told: Told,
+        kind: NotificationType,
+        actor: Colleague,
+        to: Colleague,
+        about: (EntityType, uuid::Uuid, String, String),
+        at: Timestamp,
+    ) {
+        let age = self.end - at;
+        if actor.id == to.id || age > TOLD_SINCE {
+            return;
+        }
+        let (entity_type, entity_id, title, body) = about;
+        let row = NotificationRow {
+            id: self.draft.id(at).into(),
+            user_id: to.id,
+            kind,
+            title,
+            body: Some(body),
+            entity_type,
+            entity_id,
+            actor_id: Some(actor.id),
+            is_read: age > TimeDelta::days(4) || self.dice.chance(30),
+            created_at: at,
+        };
+        self.draft.rest.push((told.line, Record::Notification(row)));
+    }
+}
+
+struct ProjectTask<'a> {
+    row: &'a mut super::record::TaskRow,
+    key: ProjectKey,
+}
+
+fn mention(person: Colleague, text: &str) -> Document {
+    let name = json!({"type": "mention", "attrs": {"id": person.id.to_string(), "label": person.name}});
+    let rest = json!({"type": "text", "text": format!(" {text}")});
+    let document = json!({"type": "doc", "content": [{"type": "paragraph", "content": [name, rest]}]});
+    Document::parse(document).unwrap_or_else(|_| Document::of_text(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::draft::tests::counts;
+
+    fn end() -> Timestamp {
+        Timestamp::from_timestamp(1_795_426_200, 0).unwrap()
+    }
+
+    #[test]
+    fn five_people_have_worked_on_four_hundred_tasks_for_four_months() {
+        let bundle = demo("demo", 1, end()).unwrap();
+        let [users, projects, statuses, labels, tasks, comments] = counts(&bundle);
+        assert_eq!((users, projects, statuses, labels, tasks), (5, 3, 12, 12, 400));
+        assert!((300..700).contains(&comments), "{comments}");
+        let mut done = 0;
+        let categories: std::collections::BTreeMap<StatusId, StatusCategory> = bundle
+            .records()
+            .iter()
+            .filter_map(|record| match record {
+                Record::Status(row) => Some((row.id, row.category)),
+                _ => None,
+            })
+            .collect();
+        let mut mentions = 0;
+        for record in bundle.records() {
+            match record {
+                Record::Task(row) => {
+                    assert!(row.created_at >= end() - SPAN && row.updated_at <= end(), "{row:?}");
+                    done += usize::from(categories[&row.status_id] == StatusCategory::Done);
+                }
+                Record::Comment(row) => {
+                    assert!(row.created_at <= end());
+                    mentions += row.body.mentions().len();
+                }
+                _ => {}
+            }
+        }
+        assert!((220..340).contains(&done), "{done}");
+        assert!(mentions > 20, "{mentions}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_and_another_does_not() {
+        let one = demo("demo", 1, end()).unwrap();
+        assert_eq!(one, demo("demo", 1, end()).unwrap());
+        assert_ne!(one, demo("demo", 2, end()).unwrap());
+        assert_eq!(demo("x", 1, end()).unwrap_err().fields()[0].code, "INVALID_SLUG");
+    }
+}

@@ -1,0 +1,465 @@
+//! Makes a bundle from what is no export: other programs' files, and the demo.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, FieldError, Violations};
+use crate::id::{LabelId, StatusId, TaskId, UserId, uuid_v7};
+use crate::identity::{Email, display_name};
+use crate::tenancy::{Role, Slug};
+use crate::work::order::GAP;
+use crate::work::{
+    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType, name_key,
+};
+
+use super::bundle::{Bundle, fault_at, refused};
+use super::record::{
+    ActivityRow, CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, Record, StatusRow, TaskRow,
+    UserRow,
+};
+
+/// So many faults are told at once.
+const FAULTS: usize = 20;
+/// What labels without a colour are given, by their names.
+const COLORS: [&str; 8] =
+    ["#2563eb", "#16a34a", "#d97706", "#dc2626", "#7c3aed", "#0891b2", "#db2777", "#64748b"];
+/// Texts longer than this, in bytes, are cut: every character may need six in JSON.
+const TEXT_BYTES: usize = Document::MAX_BYTES / 8;
+
+/// What another program's file does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The organization's name.
+    pub name: String,
+    /// Its slug.
+    pub slug: String,
+    /// The address of its owner.
+    pub owner: String,
+    /// The owner's name, if the account is to be made.
+    pub owner_name: Option<String>,
+    /// The addresses of people, by what the file calls them.
+    pub people: BTreeMap<String, String>,
+    /// The key of the project, where the file has one project without a key.
+    pub project_key: Option<String>,
+    /// The present moment, which stands for times that cannot be read.
+    pub now: Timestamp,
+}
+
+/// What was made of another program's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreign {
+    /// The organization, to be imported with new ids.
+    pub bundle: Bundle,
+    /// What was not taken as it stood.
+    pub report: Report,
+}
+
+/// What was not taken as it stood, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report(pub BTreeMap<String, u64>);
+
+impl Report {
+    pub(super) fn note(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+}
+
+/// A task that is being made.
+pub(super) struct TaskDraft {
+    pub(super) number: i64,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) status: StatusId,
+    pub(super) assignee: Option<UserId>,
+    pub(super) reporter: UserId,
+    pub(super) priority: Priority,
+    pub(super) kind: TaskType,
+    pub(super) due: Option<NaiveDate>,
+    pub(super) labels: BTreeSet<LabelId>,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+}
+
+/// A project that is being made, with what is in it.
+pub(super) struct ProjectDraft {
+    /// The line that told of it first.
+    line: u64,
+    pub(super) row: ProjectRow,
+    pub(super) statuses: Vec<StatusRow>,
+    labels: BTreeMap<String, LabelRow>,
+    pub(super) tasks: Vec<(u64, TaskRow)>,
+}
+
+/// An organization that is being made.
+pub(super) struct Draft {
+    pub(super) now: Timestamp,
+    made: u64,
+    organization: OrganizationRow,
+    pub(super) owner: UserId,
+    people: BTreeMap<String, String>,
+    users: BTreeMap<Email, UserRow>,
+    pub(super) projects: Vec<ProjectDraft>,
+    /// Comments, history and notifications.
+    pub(super) rest: Vec<(u64, Record)>,
+    pub(super) report: Report,
+    faults: Vec<FieldError>,
+}
+
+impl Draft {
+    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+        let mut violations = Violations::default();
+        let name = violations.keep("/name", display_name(&settings.name));
+        let slug = violations.keep("/slug", Slug::parse(&settings.slug));
+        let owner = violations.keep("/owner", Email::parse(&settings.owner));
+        violations.into_result()?;
+        let (Some(name), Some(slug), Some(email)) = (name, slug, owner) else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        let now = settings.now;
+        let organization = OrganizationRow {
+            id: Uuid::nil().into(),
+            name,
+            slug,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let people =
+            settings.people.iter().map(|(name, email)| (name_key(name.trim()), email.clone())).collect();
+        let mut draft = Self {
+            now,
+            made: 0,
+            organization,
+            owner: Uuid::nil().into(),
+            people,
+            users: BTreeMap::new(),
+            projects: Vec::new(),
+            rest: Vec::new(),
+            report: Report::default(),
+            faults: Vec::new(),
+        };
+        draft.organization.id = draft.id(now).into();
+        draft.owner = draft.user(&email, settings.owner_name.as_deref().unwrap_or_default());
+        Ok(draft)
+    }
+
+    /// An id of a time, the same in every run.
+    pub(super) fn id(&mut self, at: Timestamp) -> Uuid {
+        self.made += 1;
+        let mut tail = [0; 10];
+        tail[2..].copy_from_slice(&self.made.to_be_bytes());
+        uuid_v7(at, tail)
+    }
+
+    pub(super) fn fault(&mut self, fault: FieldError) {
+        if self.faults.len() < FAULTS {
+            self.faults.push(fault);
+        }
+    }
+
+    /// The person of an address.
+    pub(super) fn user(&mut self, email: &Email, name: &str) -> UserId {
+        if let Some(user) = self.users.get(email) {
+            return user.id;
+        }
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        let display_name = [name, local]
+            .into_iter()
+            .find_map(|name| display_name(name).ok())
+            .unwrap_or_else(|| email.to_string().chars().take(100).collect());
+        let id = self.id(self.now).into();
+        self.users
+            .insert(email.clone(), UserRow { id, email: email.clone(), display_name, avatar_url: None });
+        id
+    }
+
+    /// Somebody by whatever the file tells of them: an address, a name, an id. `None` when nothing of it leads to an address;
+    /// that is reported.
+    pub(super) fn person(&mut self, told: &[&str]) -> Option<UserId> {
+        let told: Vec<&str> = told.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
+        let name = told.iter().copied().find(|name| !name.contains('@')).unwrap_or_default();
+        let known = told.iter().find_map(|name| self.people.get(&name_key(name)).cloned());
+        let mut addresses = known.iter().map(String::as_str).chain(told.iter().copied());
+        match addresses.find_map(|address| Email::parse(address).ok()) {
+            Some(email) => Some(self.user(&email, name)),
+            None => {
+                if let Some(name) = told.first() {
+                    self.report.note(format!("“{name}” has no e-mail address, so is nobody here"));
+                }
+                None
+            }
+        }
+    }
+
+    /// The project of a key, made if it is new.
+    pub(super) fn project(&mut self, line: u64, key: &ProjectKey, name: &str) -> usize {
+        if let Some(found) = self.projects.iter().position(|project| project.row.key == *key) {
+            return found;
+        }
+        let row = ProjectRow {
+            id: self.id(self.now).into(),
+            name: display_name(name).unwrap_or_else(|_| key.to_string()),
+            key: key.clone(),
+            description: None,
+            kind: ProjectType::Kanban,
+            is_archived: false,
+            last_number: 0,
+            last_position: 0,
+            created_by: self.owner,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        let (statuses, labels, tasks) = (Vec::new(), BTreeMap::new(), Vec::new());
+        self.projects.push(ProjectDraft { line, row, statuses, labels, tasks });
+        self.projects.len() - 1
+    }
+
+    /// The status of a name, made if it is new.
+    pub(super) fn status(&mut self, project: usize, name: &str, category: StatusCategory) -> StatusId {
+        let name = one_line(name, 50).unwrap_or_else(|| "To Do".to_owned());
+        let is_named = |status: &&StatusRow| name_key(&status.name) == name_key(&name);
+        if let Some(found) = self.projects[project].statuses.iter().find(is_named) {
+            return found.id;
+        }
+        let id = self.id(self.now).into();
+        let ProjectDraft { row, statuses, .. } = &mut self.projects[project];
+        statuses.push(StatusRow {
+            id,
+            project_id: row.id,
+            name,
+            category,
+            position: 0,
+            color: None,
+            version: 1,
+            created_at: row.created_at,
+            updated_at: row.created_at,
+        });
+        id
+    }
+
+    /// The label of a name, made if it is new; `None` for a blank name.
+    pub(super) fn label(&mut self, project: usize, name: &str, color: Option<&str>) -> Option<LabelId> {
+        let name = one_line(name, 50)?;
+        if let Some(found) = self.projects[project].labels.get(&name_key(&name)) {
+            return Some(found.id);
+        }
+        let id = self.id(self.now).into();
+        let by_name = COLORS[name.bytes().map(usize::from).sum::<usize>() % COLORS.len()];
+        let color = color.and_then(|color| Color::parse(color).ok());
+        let color = color.unwrap_or_else(|| Color::from_stored(by_name.to_owned()));
+        let ProjectDraft { row, labels, .. } = &mut self.projects[project];
+        let (created_at, updated_at) = (row.created_at, row.created_at);
+        let key = name_key(&name);
+        labels.insert(
+            key,
+            LabelRow { id, project_id: row.id, name, color, version: 1, created_at, updated_at },
+        );
+        Some(id)
+    }
+
+    /// Adds a task, and that it was made; `None` for one without a title, which is a fault of its line.
+    pub(super) fn task(&mut self, project: usize, line: u64, task: TaskDraft) -> Option<TaskId> {
+        let title = one_line(&task.title, 500)?;
+        let id: TaskId = self.id(task.created).into();
+        let description = self.document(&task.text);
+        let activity = ActivityRow {
+            id: self.id(task.created).into(),
+            project_id: Some(self.projects[project].row.id),
+            task_id: Some(id),
+            actor_id: task.reporter,
+            action: ActivityAction::TaskCreated,
+            field_name: None,
+            old_value: None,
+            new_value: Some(title.clone()),
+            created_at: task.created,
+        };
+        self.rest.push((line, Record::Activity(activity)));
+        let ProjectDraft { row, tasks, .. } = &mut self.projects[project];
+        row.last_number = row.last_number.max(task.number);
+        row.created_at = row.created_at.min(task.created);
+        let new = TaskRow {
+            id,
+            project_id: row.id,
+            number: task.number,
+            title,
+            description,
+            status_id: task.status,
+            position: 0,
+            assignee_id: task.assignee,
+            reporter_id: task.reporter,
+            priority: task.priority,
+            kind: task.kind,
+            parent_id: None,
+            label_ids: task.labels.into_iter().collect(),
+            due_date: task.due,
+            version: 1,
+            created_at: task.created,
+            updated_at: task.updated.max(task.created),
+        };
+        tasks.push((line, new));
+        Some(id)
+    }
+
+    /// Adds a comment. One of nobody is the owner's, and says whose it was.
+    pub(super) fn comment(
+        &mut self,
+        line: u64,
+        task: TaskId,
+        author: Option<UserId>,
+        told: &str,
+        text: &str,
+        at: Timestamp,
+    ) {
+        let text = match author {
+            None if !told.is_empty() => format!("{told} wrote:\n\n{text}"),
+            _ => text.to_owned(),
+        };
+        let Some(body) = self.document(&text) else { return };
+        let row = CommentRow {
+            id: self.id(at).into(),
+            task_id: task,
+            author_id: author.unwrap_or(self.owner),
+            body,
+            is_edited: false,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        };
+        self.rest.push((line, Record::Comment(row)));
+    }
+
+    /// A plain text as a document; `None` for a blank one. One that is too long is cut.
+    fn document(&mut self, text: &str) -> Option<Document> {
+        let text = text.trim().replace('\0', "");
+        let mut end = TEXT_BYTES.min(text.len());
+        if end < text.len() {
+            self.report.note("a text was too long and was cut");
+        }
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        (!text.is_empty()).then(|| Document::of_text(&text[..end]))
+    }
+
+    /// The organization, if there was no fault.
+    pub(super) fn finish(mut self) -> Result<Foreign, Error> {
+        if !self.faults.is_empty() {
+            return Err(refused(self.faults));
+        }
+        for at in 0..self.projects.len() {
+            // New tasks begin in the first status, so that one is not to be done already.
+            if self.projects[at].statuses.iter().all(|status| status.category != StatusCategory::Todo) {
+                self.status(at, "To Do", StatusCategory::Todo);
+            }
+        }
+        let mut lines = Vec::new();
+        let begin = self.projects.iter().map(|project| project.row.created_at).min();
+        let joined_at = begin.unwrap_or(self.now).min(self.now);
+        (self.organization.created_at, self.organization.updated_at) = (joined_at, joined_at);
+        lines.push((1, Record::Organization(self.organization)));
+        for user in self.users.into_values() {
+            let role = if user.id == self.owner { Role::Owner } else { Role::Member };
+            let member = MemberRow { user_id: user.id, role, version: 1, joined_at };
+            lines.push((1, Record::User(user)));
+            lines.push((1, Record::Member(member)));
+        }
+        for mut project in self.projects {
+            // Columns from left to right, and within each by number.
+            project.statuses.sort_by_key(|status| status.category);
+            project.tasks.sort_by_key(|(_, task)| task.number);
+            project.row.updated_at = project.row.updated_at.max(project.row.created_at);
+            for (position, (_, task)) in (1..).zip(&mut project.tasks) {
+                task.position = position * GAP;
+                project.row.last_position = task.position;
+            }
+            let line = project.line;
+            let (created_at, updated_at) = (project.row.created_at, project.row.created_at);
+            lines.push((line, Record::Project(project.row)));
+            for (position, status) in (0..).zip(project.statuses) {
+                let status = StatusRow { position, created_at, updated_at, ..status };
+                lines.push((line, Record::Status(status)));
+            }
+            for label in project.labels.into_values() {
+                lines.push((line, Record::Label(LabelRow { created_at, updated_at, ..label })));
+            }
+            lines.extend(project.tasks.into_iter().map(|(line, task)| (line, Record::Task(task))));
+        }
+        lines.extend(self.rest);
+        Ok(Foreign { bundle: Bundle::of(lines)?, report: self.report })
+    }
+}
+
+/// A text in one line, cut where it is too long; `None` for a blank one.
+pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let cut: String = spaced.trim().chars().take(max).collect();
+    Some(cut.trim_end().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The letters and digits of a text as a key, such as JIRA keys with an underscore have it.
+pub(super) fn key_of(text: &str) -> Option<ProjectKey> {
+    let plain = text.chars().filter(char::is_ascii_alphanumeric);
+    let key: String = plain.skip_while(char::is_ascii_digit).take(10).collect();
+    ProjectKey::existing(&key)
+}
+
+/// A broken row.
+pub(super) fn broken(line: u64, problem: impl std::fmt::Display) -> FieldError {
+    fault_at(line, "BROKEN_ROW", problem)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn settings() -> Settings {
+        let people = [("Grace Hopper", "grace@example.com"), ("ada-l", "Ada@example.com")];
+        Settings {
+            name: "Analytical Engines".into(),
+            slug: "engines".into(),
+            owner: "ada@example.com".into(),
+            owner_name: Some("Ada Lovelace".into()),
+            people: people.map(|(name, email)| (name.to_owned(), email.to_owned())).into(),
+            project_key: None,
+            now: Timestamp::from_timestamp(1_795_426_200, 0).unwrap(),
+        }
+    }
+
+    /// Users, projects, statuses, labels, tasks and comments.
+    pub(in super::super) fn counts(bundle: &Bundle) -> [usize; 6] {
+        let count = |is_one: fn(&Record) -> bool| bundle.records().iter().filter(|r| is_one(r)).count();
+        [
+            count(|record| matches!(record, Record::User(_))),
+            count(|record| matches!(record, Record::Project(_))),
+            count(|record| matches!(record, Record::Status(_))),
+            count(|record| matches!(record, Record::Label(_))),
+            count(|record| matches!(record, Record::Task(_))),
+            count(|record| matches!(record, Record::Comment(_))),
+        ]
+    }
+
+    #[test]
+    fn people_are_found_by_address_or_by_what_the_settings_say_of_their_names() {
+        let mut draft = Draft::new(&settings()).unwrap();
+        let grace = draft.person(&["", "grace hopper"]).unwrap();
+        assert_eq!(draft.person(&["712020:ab", "GRACE@example.com"]), Some(grace));
+        assert_eq!(draft.person(&["ada-l"]), Some(draft.owner));
+        assert_eq!(draft.person(&["nobody"]), None);
+        assert_eq!(draft.person(&[""]), None);
+        assert_eq!(draft.report.0.len(), 1);
+    }
+
+    #[test]
+    fn lines_and_keys_are_made_fit() {
+        assert_eq!(one_line(" a\nb\0c ", 50).unwrap(), "a b c");
+        assert_eq!(one_line("ää ää", 3).unwrap(), "ää");
+        assert_eq!(one_line(" \n", 50), None);
+        assert_eq!(key_of("web_app").unwrap().as_str(), "WEBAPP");
+        assert_eq!(key_of("2048-the-long-name").unwrap().as_str(), "THELONGNAM");
+        assert_eq!(key_of("日本"), None);
+    }
+}

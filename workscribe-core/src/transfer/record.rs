@@ -1,0 +1,399 @@
+//! What stands in an export: one record a line.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
+use crate::identity::Email;
+use crate::notifications::{EntityType, NotificationType};
+use crate::tenancy::{Role, Slug};
+use crate::work::{
+    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
+};
+
+/// The name of the format.
+pub const FORMAT: &str = "workscribe-export";
+/// The version of the format that is written. Those from 1 up to it are read. It grows when an older reader would lose or
+/// misread something; a field that may be missing does not need it.
+pub const VERSION: u32 = 1;
+
+/// One line of an export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// The first line.
+    Header(Header),
+    /// The second line.
+    Organization(OrganizationRow),
+    /// A person, before the first line that names them.
+    User(UserRow),
+    /// A membership.
+    Member(MemberRow),
+    /// A project.
+    Project(ProjectRow),
+    /// A status of a project.
+    Status(StatusRow),
+    /// A label of a project.
+    Label(LabelRow),
+    /// A task.
+    Task(TaskRow),
+    /// A comment on a task.
+    Comment(CommentRow),
+    /// A line of the history.
+    Activity(ActivityRow),
+    /// A notification to a person.
+    Notification(NotificationRow),
+    /// The last line.
+    End(End),
+}
+
+/// The kinds of rows that a storage reads page by page, in the order in which they are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`MemberRow`]
+    Member,
+    /// [`ProjectRow`]
+    Project,
+    /// [`StatusRow`]
+    Status,
+    /// [`LabelRow`]
+    Label,
+    /// [`TaskRow`]
+    Task,
+    /// [`CommentRow`]
+    Comment,
+    /// [`ActivityRow`]
+    Activity,
+    /// [`NotificationRow`]
+    Notification,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are exported.
+    pub const ALL: [Self; 8] = [
+        Self::Member,
+        Self::Project,
+        Self::Status,
+        Self::Label,
+        Self::Task,
+        Self::Comment,
+        Self::Activity,
+        Self::Notification,
+    ];
+}
+
+/// What the file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`]
+    pub format: String,
+    /// [`VERSION`]
+    pub version: u32,
+    /// When it was made.
+    #[serde(with = "micros")]
+    pub exported_at: Timestamp,
+}
+
+/// That nothing is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// How many lines there are, the first and this one included.
+    pub records: u64,
+}
+
+/// An organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct OrganizationRow {
+    pub id: OrgId,
+    pub name: String,
+    pub slug: Slug,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A person, as others in the organization see them. Nothing by which they log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct UserRow {
+    pub id: UserId,
+    pub email: Email,
+    pub display_name: String,
+    pub avatar_url: Option<String>,
+}
+
+/// A membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct MemberRow {
+    pub user_id: UserId,
+    pub role: Role,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub joined_at: Timestamp,
+}
+
+/// A project, with what its next task is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct ProjectRow {
+    pub id: ProjectId,
+    pub name: String,
+    pub key: ProjectKey,
+    pub description: Option<String>,
+    pub kind: ProjectType,
+    pub is_archived: bool,
+    /// The number of the latest task.
+    pub last_number: i64,
+    /// The last position that a task was given; see [`crate::work::order`].
+    pub last_position: i64,
+    pub created_by: UserId,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct StatusRow {
+    pub id: StatusId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub category: StatusCategory,
+    pub position: i64,
+    pub color: Option<Color>,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct LabelRow {
+    pub id: LabelId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub color: Color,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A task, with the labels that are on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub project_id: ProjectId,
+    pub number: i64,
+    pub title: String,
+    #[serde(with = "rich_text_or_none")]
+    pub description: Option<Document>,
+    pub status_id: StatusId,
+    pub position: i64,
+    pub assignee_id: Option<UserId>,
+    pub reporter_id: UserId,
+    pub priority: Priority,
+    pub kind: TaskType,
+    pub parent_id: Option<TaskId>,
+    /// By id.
+    pub label_ids: Vec<LabelId>,
+    pub due_date: Option<NaiveDate>,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A comment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct CommentRow {
+    pub id: CommentId,
+    pub task_id: TaskId,
+    pub author_id: UserId,
+    #[serde(with = "rich_text")]
+    pub body: Document,
+    pub is_edited: bool,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+/// A line of the history. Its project and its task may be gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct ActivityRow {
+    pub id: ActivityId,
+    pub project_id: Option<ProjectId>,
+    pub task_id: Option<TaskId>,
+    pub actor_id: UserId,
+    pub action: ActivityAction,
+    pub field_name: Option<String>,
+    pub old_value: Option<String>,
+    pub new_value: Option<String>,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+}
+
+/// A notification. What it is about may be gone. Where its mail stands is left out: the server that made it sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct NotificationRow {
+    pub id: NotificationId,
+    pub user_id: UserId,
+    pub kind: NotificationType,
+    pub title: String,
+    pub body: Option<String>,
+    pub entity_type: EntityType,
+    pub entity_id: Uuid,
+    pub actor_id: Option<UserId>,
+    pub is_read: bool,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+}
+
+impl Record {
+    /// The line, with its end.
+    ///
+    /// # Errors
+    /// Never, as long as every record can be told as JSON.
+    pub fn to_line(&self) -> Result<String, serde_json::Error> {
+        let mut line = serde_json::to_string(self)?;
+        line.push('\n');
+        Ok(line)
+    }
+
+    /// By what rows of its kind are sorted.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::Header(_) | Self::End(_) => Uuid::nil(),
+            Self::Organization(row) => row.id.into(),
+            Self::User(row) => row.id.into(),
+            Self::Member(row) => row.user_id.into(),
+            Self::Project(row) => row.id.into(),
+            Self::Status(row) => row.id.into(),
+            Self::Label(row) => row.id.into(),
+            Self::Task(row) => row.id.into(),
+            Self::Comment(row) => row.id.into(),
+            Self::Activity(row) => row.id.into(),
+            Self::Notification(row) => row.id.into(),
+        }
+    }
+
+    /// Whom it names. Those whom a text mentions are not among them: anybody can write any id into a text.
+    pub fn people(&self) -> impl Iterator<Item = UserId> + use<> {
+        let (first, second) = match self {
+            Self::Member(row) => (Some(row.user_id), None),
+            Self::Project(row) => (Some(row.created_by), None),
+            Self::Task(row) => (Some(row.reporter_id), row.assignee_id),
+            Self::Comment(row) => (Some(row.author_id), None),
+            Self::Activity(row) => (Some(row.actor_id), None),
+            Self::Notification(row) => (Some(row.user_id), row.actor_id),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// Times as RFC 3339 in UTC, always to the microsecond.
+mod micros {
+    use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        let time = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
+        Ok(time.to_utc().trunc_subsecs(6))
+    }
+}
+
+/// A rich text as the JSON that it is.
+mod rich_text {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::work::Document;
+
+    pub(super) fn serialize<S: Serializer>(document: &Document, to: S) -> Result<S::Ok, S::Error> {
+        document.as_json().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Document, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        Document::parse(value).map_err(|fault| D::Error::custom(fault.message))
+    }
+}
+
+/// The same where there may be none.
+mod rich_text_or_none {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::work::Document;
+
+    pub(super) fn serialize<S: Serializer>(document: &Option<Document>, to: S) -> Result<S::Ok, S::Error> {
+        document.as_ref().map(Document::as_json).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Document>, D::Error> {
+        let value = Option::<serde_json::Value>::deserialize(from)?;
+        value.map(Document::parse).transpose().map_err(|fault| D::Error::custom(fault.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_json_object_with_its_type_and_times_to_the_microsecond() {
+        let at = Timestamp::from_timestamp(1_795_426_200, 0).unwrap();
+        let header = Record::Header(Header { format: FORMAT.into(), version: VERSION, exported_at: at });
+        let line = header.to_line().unwrap();
+        assert_eq!(
+            line,
+            "{\"type\":\"header\",\"format\":\"workscribe-export\",\"version\":1,\
+             \"exported_at\":\"2026-11-23T09:30:00.000000Z\"}\n"
+        );
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), header);
+    }
+
+    #[test]
+    fn a_rich_text_is_json_within_the_line_and_a_bad_one_is_refused() {
+        let comment = |body: &str| {
+            let id = "018f3c6e-7d2a-7b4c-9a1e-2f3b4c5d6e7f";
+            let line = format!(
+                "{{\"type\":\"comment\",\"id\":\"{id}\",\"task_id\":\"{id}\",\"author_id\":\"{id}\",\"body\":{body},
+                 \"is_edited\":false,\"version\":1,\"created_at\":\"2026-11-23T10:30:00.1234567+01:00\",
+                 \"updated_at\":\"2026-11-23T09:30:00Z\",\"added_later\":7}}"
+            );
+            serde_json::from_str::<Record>(&line)
+        };
+        let read = comment("{\"type\":\"doc\",\"content\":[\"a\\nb\"]}").unwrap();
+        let line = read.to_line().unwrap();
+        assert_eq!(line.lines().count(), 1);
+        assert!(line.contains("\"created_at\":\"2026-11-23T09:30:00.123456Z\""), "{line}");
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), read);
+        assert!(comment("[]").unwrap_err().to_string().contains("A document is a JSON object."));
+    }
+}

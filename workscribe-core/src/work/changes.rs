@@ -1,0 +1,348 @@
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use crate::error::{Code, Error, Fault, Violations};
+use crate::events::DomainEvent;
+use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
+use crate::storage::{StoreError, UnitOfWork};
+use crate::tenancy::OrgScope;
+
+use super::document::Document;
+use super::history::ActivityAction;
+use super::model::{Person, Status, StatusCategory, line, name_key};
+use super::order::GAP;
+use super::record::{Change, Trail, index_task, writable};
+use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType};
+use super::tasks::{Tasks, no_such_task};
+
+/// What a person enters for a task, new or not: `None` leaves a field as it is, or at its default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskChange {
+    /// What is to be done: 1–500 characters. A new task needs one.
+    pub title: Option<String>,
+    /// In full: a JSON object (see [`Document`]), or none.
+    pub description: Option<Option<Value>>,
+    /// Where it stands; the first status of the project for a new task. It goes to the end of that column.
+    pub status_id: Option<StatusId>,
+    /// Who does it, or nobody.
+    pub assignee_id: Option<Option<UserId>>,
+    /// How much it presses.
+    pub priority: Option<Priority>,
+    /// What sort of work it is.
+    pub kind: Option<TaskType>,
+    /// Of which task it is a part, or of none.
+    pub parent_id: Option<Option<TaskId>>,
+    /// By which day it is to be done, or by none.
+    pub due_date: Option<Option<NaiveDate>>,
+    /// All of its labels.
+    pub label_ids: Option<Vec<LabelId>>,
+}
+
+/// How many labels a task can have: they are answered with it.
+const MOST_LABELS: usize = 50;
+
+/// A change whose values were checked and whose ids were looked up.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub(super) title: Option<String>,
+    pub(super) description: Option<Option<Document>>,
+    pub(super) status: Option<Status>,
+    pub(super) assignee: Option<Option<Person>>,
+    pub(super) priority: Option<Priority>,
+    pub(super) kind: Option<TaskType>,
+    pub(super) parent: Option<Option<Parent>>,
+    pub(super) due_date: Option<Option<NaiveDate>>,
+    pub(super) labels: Option<Vec<TaskLabel>>,
+}
+
+/// A task that is to be another's parent.
+pub(super) struct Parent {
+    pub(super) id: TaskId,
+    pub(super) key: String,
+}
+
+/// Looks up what a change names. Memberships are held, so that nobody is given a task while they are removed; so this comes
+/// before any lock of a project or a task.
+pub(super) async fn resolve(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    project: ProjectId,
+    change: &TaskChange,
+) -> Result<Resolved, Error> {
+    let mut violations = Violations::default();
+    let mut resolved = Resolved {
+        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, 500))),
+        description: change.description.clone().map(|value| {
+            value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
+        }),
+        priority: change.priority,
+        kind: change.kind,
+        due_date: change.due_date,
+        ..Resolved::default()
+    };
+    if let Some(assignee) = change.assignee_id {
+        resolved.assignee = Some(hold_assignee(uow, scope, assignee, &mut violations).await?);
+    }
+    if let Some(id) = change.status_id {
+        resolved.status = find_status(uow, scope, project, id, &mut violations).await?;
+    }
+    if let Some(parent) = change.parent_id {
+        let mut found = None;
+        if let Some(id) = parent {
+            let task = uow.tasks().find(scope, id).await?.filter(|task| task.project_id == project);
+            found = keep_found(&mut violations, "/parent_task_id", "a task of this project", task);
+        }
+        resolved.parent = Some(found.map(|task| Parent { id: task.id, key: task.key().to_string() }));
+    }
+    if let Some(ids) = &change.label_ids {
+        resolved.labels = Some(find_labels(uow, scope, project, "/label_ids", ids, &mut violations).await?);
+    }
+    violations.into_result()?;
+    Ok(resolved)
+}
+
+pub(super) async fn hold_assignee(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    assignee: Option<UserId>,
+    violations: &mut Violations,
+) -> Result<Option<Person>, Error> {
+    let Some(id) = assignee else { return Ok(None) };
+    let member = uow.members().hold(scope, id).await?;
+    let member = keep_found(violations, "/assignee_id", "a member of this organization", member);
+    Ok(member.map(|member| Person {
+        id: member.user_id,
+        display_name: member.display_name,
+        avatar_url: member.avatar_url,
+    }))
+}
+
+pub(super) async fn find_status(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    project: ProjectId,
+    id: StatusId,
+    violations: &mut Violations,
+) -> Result<Option<Status>, Error> {
+    let status = uow.statuses().find(scope, project, id).await?;
+    Ok(keep_found(violations, "/status_id", "a status of this project", status))
+}
+
+pub(super) async fn find_labels(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    project: ProjectId,
+    pointer: &str,
+    ids: &[LabelId],
+    violations: &mut Violations,
+) -> Result<Vec<TaskLabel>, Error> {
+    if ids.len() > MOST_LABELS {
+        violations.add(pointer, "TOO_MANY", format!("A task has at most {MOST_LABELS} labels."));
+        return Ok(Vec::new());
+    }
+    let found = uow.labels().find_many(scope, project, ids).await?;
+    let known: BTreeSet<LabelId> = found.iter().map(|label| label.id).collect();
+    for (index, _) in ids.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
+        keep_found::<()>(violations, &format!("{pointer}/{index}"), "a label of this project", None);
+    }
+    Ok(found
+        .into_iter()
+        .map(|label| TaskLabel { id: label.id, name: label.name, color: label.color })
+        .collect())
+}
+
+/// Keeps what was looked up by an id of the body, or notes that there is no such thing.
+pub(super) fn keep_found<T>(
+    violations: &mut Violations,
+    pointer: &str,
+    what: &str,
+    found: Option<T>,
+) -> Option<T> {
+    violations.keep(pointer, found.ok_or_else(|| Fault::new("NOT_FOUND", format!("Give the id of {what}."))))
+}
+
+impl Tasks<'_> {
+    /// Changes fields of a task. A new status puts it at the end of that column.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`,
+    /// `PARENT_CYCLE`, `TASK_NOT_FOUND` when it went meanwhile, `STALE_VERSION`.
+    pub async fn update(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        task: &Task,
+        change: &TaskChange,
+        expected: Option<i64>,
+    ) -> Result<Task, Error> {
+        self.edit(scope)?;
+        writable(task.project_is_archived)?;
+        let resolved = resolve(uow, scope, task.project_id, change).await?;
+        if resolved.status.is_some() || resolved.parent.is_some() {
+            self.app.projects().lock_writable(uow, scope, task.project_id).await?;
+        }
+        let before = self.lock_one(uow, scope, task.id).await?;
+        let mut trail = Trail::new(self.app, scope);
+        let after = self.apply(uow, scope, actor, &mut trail, before, &resolved, expected).await?;
+        trail.write(uow).await?;
+        Ok(after)
+    }
+
+    /// Writes a resolved change to a task that was read under its lock, and answers it as it is then. Where nothing differs,
+    /// nothing is written. The project's lock is held when the status or the parent changes.
+    pub(super) async fn apply(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        trail: &mut Trail<'_>,
+        before: Task,
+        change: &Resolved,
+        expected: Option<i64>,
+    ) -> Result<Task, Error> {
+        let mut after = merged(&before, change);
+        let labels_differ = labels(&before) != labels(&after);
+        let (old, new) = (TaskFields::of(&before), TaskFields::of(&after));
+        if old == new && !labels_differ {
+            let stale = expected.is_some_and(|version| version != before.version);
+            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+        }
+        if new.parent_id != old.parent_id
+            && let Some(parent) = new.parent_id
+            && uow.tasks().is_within(scope, parent, before.id).await?
+        {
+            return Err(Error::new(
+                Code::ParentCycle,
+                "This task, or one below it, cannot be the task's parent.",
+            ));
+        }
+        let mut position = None;
+        if new.status_id != old.status_id {
+            let gone = super::projects::no_such_project;
+            let end = uow.projects().advance_position(scope, before.project_id, GAP).await?;
+            position = Some(end.ok_or_else(gone)?);
+        }
+        if !uow.tasks().update(scope, before.id, &new, position, expected, trail.now()).await? {
+            return Err(no_such_task());
+        }
+        (after.version, after.updated_at) = (before.version + 1, trail.now());
+        after.position = position.unwrap_or(before.position);
+        self.write_labels(uow, scope, &before, &after).await?;
+        if old.title != new.title || old.description != new.description {
+            index_task(uow, scope, before.id, &new, trail.now()).await?;
+        }
+        self.note(uow, scope, trail, &before, &after, change).await?;
+        if new.assignee_id != old.assignee_id {
+            trail.assigned(actor, &after);
+        }
+        let is_done = |task: &Task| task.status.category == StatusCategory::Done;
+        if is_done(&after) && !is_done(&before) {
+            trail.finished(uow, actor, &after).await?;
+        }
+        let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
+        self.app.emit(uow, &event).await?;
+        Ok(after)
+    }
+
+    async fn write_labels(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        before: &Task,
+        after: &Task,
+    ) -> Result<(), Error> {
+        let (old, new) = (labels(before), labels(after));
+        let added: Vec<LabelId> = new.difference(&old).copied().collect();
+        let removed: Vec<LabelId> = old.difference(&new).copied().collect();
+        if !added.is_empty() {
+            uow.labels().attach(scope, before.id, &added).await?;
+        }
+        if !removed.is_empty() {
+            uow.labels().detach(scope, before.id, &removed).await?;
+        }
+        Ok(())
+    }
+
+    /// One line of the history for each field that differs, and one for each label.
+    async fn note(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        trail: &mut Trail<'_>,
+        before: &Task,
+        after: &Task,
+        change: &Resolved,
+    ) -> Result<(), Error> {
+        let mut fields = readable(before).into_iter().zip(readable(after)).collect::<Vec<_>>();
+        if before.parent_id != after.parent_id {
+            let old = match before.parent_id {
+                Some(parent) => uow.tasks().find(scope, parent).await?.map(|task| task.key().to_string()),
+                None => None,
+            };
+            let new = change.parent.as_ref().and_then(Option::as_ref).map(|parent| parent.key.clone());
+            fields.push((("parent_task_id", old), ("parent_task_id", new)));
+        }
+        for ((field, old), (_, new)) in fields.into_iter().filter(|((_, old), (_, new))| old != new) {
+            let change = Change::of(field, old, new);
+            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
+        }
+        let (old, new) = (labels(before), labels(after));
+        for label in before.labels.iter().filter(|label| !new.contains(&label.id)) {
+            let change = Change::of("labels", Some(label.name.clone()), None);
+            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
+        }
+        for label in after.labels.iter().filter(|label| !old.contains(&label.id)) {
+            let change = Change::of("labels", None, Some(label.name.clone()));
+            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
+        }
+        Ok(())
+    }
+}
+
+fn labels(task: &Task) -> BTreeSet<LabelId> {
+    task.labels.iter().map(|label| label.id).collect()
+}
+
+/// The task with the change in it.
+fn merged(before: &Task, change: &Resolved) -> Task {
+    let mut after = before.clone();
+    if let Some(title) = &change.title {
+        after.title.clone_from(title);
+    }
+    if let Some(description) = &change.description {
+        after.description.clone_from(description);
+    }
+    if let Some(status) = &change.status {
+        after.status = status.clone();
+    }
+    if let Some(assignee) = &change.assignee {
+        after.assignee.clone_from(assignee);
+    }
+    if let Some(parent) = &change.parent {
+        after.parent_id = parent.as_ref().map(|parent| parent.id);
+    }
+    if let Some(labels) = &change.labels {
+        after.labels.clone_from(labels);
+        after.labels.sort_by_key(|label| (name_key(&label.name), label.id));
+    }
+    after.priority = change.priority.unwrap_or(before.priority);
+    after.kind = change.kind.unwrap_or(before.kind);
+    after.due_date = change.due_date.unwrap_or(before.due_date);
+    after
+}
+
+/// The fields of a task as a person reads them, but for its parent and its labels.
+fn readable(task: &Task) -> [(&'static str, Option<String>); 7] {
+    [
+        ("title", Some(task.title.clone())),
+        ("description_json", task.description.as_ref().map(|d| d.plain_text())),
+        ("status_id", Some(task.status.name.clone())),
+        ("assignee_id", task.assignee.as_ref().map(|person| person.display_name.clone())),
+        ("priority", Some(task.priority.as_str().to_owned())),
+        ("type", Some(task.kind.as_str().to_owned())),
+        ("due_date", task.due_date.map(|date| date.to_string())),
+    ]
+}

@@ -1,0 +1,58 @@
+//! Projects with their statuses and labels, tasks, comments, and what happened to them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `model.rs` | [`Project`], [`Status`], [`Label`] and the rules for their fields |
+//! | `task.rs` | [`Task`], and which tasks a list shows in which order |
+//! | `document.rs` | [`Document`]: rich texts, what a reader sees of them, and whom they mention |
+//! | `history.rs` | [`Comment`] and [`Activity`] |
+//! | `order.rs` | how the order of a board is kept |
+//! | `store.rs` | the store traits |
+//! | `projects.rs`, `statuses.rs`, `labels.rs` | the services of what admins manage |
+//! | `tasks.rs`, `changes.rs`, `moves.rs`, `bulk.rs`, `comments.rs` | the services of what members do |
+//! | `record.rs` | what every write leaves behind: history, notifications, what is searched |
+//!
+//! # The order of locks
+//!
+//! Organization, members, project, tasks by id, and last the digests of people by id. A write that keeps to it cannot wait
+//! for one that waits for it.
+
+mod bulk;
+mod changes;
+mod comments;
+mod document;
+mod history;
+mod labels;
+mod model;
+mod moves;
+pub mod order;
+mod projects;
+mod record;
+mod statuses;
+mod store;
+mod task;
+mod tasks;
+
+pub use bulk::{BulkChange, Placement};
+pub use changes::TaskChange;
+pub use document::Document;
+pub use history::{Activity, ActivityAction, Comment, NewActivity};
+pub use labels::NewLabel;
+pub use model::{
+    Archived, Color, Label, LabelChange, Person, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType,
+    Status, StatusCategory, StatusChange, TaskKey, name_key,
+};
+pub(crate) use model::{line, names, text};
+pub use moves::Destination;
+pub(crate) use projects::DESCRIPTION_CHARS;
+pub use projects::{NewProject, Projects};
+pub(crate) use record::{index_comment, index_project, index_task, unassign_open};
+pub use statuses::NewStatus;
+pub use store::{
+    ActivityStore, CommentStore, Entered, LabelStore, ProjectStore, Slot, StatusStore, TaskStore,
+};
+pub use task::{
+    AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Task, TaskCursor, TaskFields,
+    TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType,
+};
+pub use tasks::Tasks;

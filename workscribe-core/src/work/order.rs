@@ -1,0 +1,90 @@
+//! The order of tasks on a board: integer positions with gaps.
+//!
+//! A task has a position, and a column is its tasks by (position, id). Between two neighbours that are further than one
+//! apart there is room, so a move writes one row. When there is none, the tasks around the place are spread out again: the
+//! smallest window of neighbours, doubled until the positions within have room. This is list labelling (Dietz and Sleator,
+//! "Two algorithms for maintaining order in a list", STOC 1987; in the simple form of Bender, Cole, Demaine, Farach-Colton and
+//! Zito, ESA 2002), which relabels O(log n) rows a move, amortised, whatever the moves are.
+//!
+//! Why not fractional keys as texts, which never run out of room: their length grows with every move to the same place, so
+//! they need the same relabelling in the end, and a client of the first server expects a number.
+//!
+//! A project counts up its last position with its task numbers, so that the end of every column is one `UPDATE` of a row
+//! that is locked anyway. Whoever changes an order holds that lock: the project's row, before any task's.
+
+/// What the end of a column is after the last position that the project has given out. 2⁵³, up to which a JSON number is
+/// exact for every client, holds eight billion of these.
+pub const GAP: i64 = 1 << 20;
+
+/// The least room that is left between two tasks that are spread out.
+const ROOM: i64 = 1 << 8;
+
+/// Where a task that is put between two neighbours stands; `None` when there is no room, and they are to be spread out.
+#[must_use]
+pub fn between(before: Option<i64>, after: Option<i64>) -> Option<i64> {
+    match (before, after) {
+        (None, None) => Some(GAP),
+        (None, Some(after)) => after.checked_sub(GAP),
+        (Some(before), None) => before.checked_add(GAP),
+        (Some(before), Some(after)) => {
+            let room = after.checked_sub(before).filter(|room| *room > 1)?;
+            Some(before + room / 2)
+        }
+    }
+}
+
+/// Positions for `count` tasks strictly between two bounds, evenly spread; `None` when the window is too dense, and a
+/// larger one is to be taken. A side without a bound has all the room it needs.
+#[must_use]
+pub fn spread(before: Option<i64>, after: Option<i64>, count: usize) -> Option<Vec<i64>> {
+    let steps = i64::try_from(count).ok()? + 1;
+    let (first, step) = match (before, after) {
+        (Some(before), Some(after)) => (before, after.checked_sub(before)? / steps),
+        (Some(before), None) => (before, GAP),
+        (None, Some(after)) => (after.checked_sub(steps.checked_mul(GAP)?)?, GAP),
+        (None, None) => (0, GAP),
+    };
+    (step >= ROOM).then(|| (1..steps).map(|n| first + n * step).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_at_both_ends_and_between_neighbours_that_are_apart() {
+        assert_eq!(between(None, None), Some(GAP));
+        assert_eq!(between(Some(5), None), Some(5 + GAP));
+        assert_eq!(between(None, Some(5)), Some(5 - GAP));
+        assert_eq!(between(Some(1), Some(3)), Some(2));
+        assert_eq!(between(Some(-3), Some(-1)), Some(-2));
+        assert_eq!(between(Some(1), Some(2)), None);
+        assert_eq!(between(Some(2), Some(2)), None);
+    }
+
+    #[test]
+    fn what_is_spread_out_is_in_order_with_room_everywhere() {
+        for (before, after) in [
+            (None, None),
+            (Some(0), None),
+            (None, Some(0)),
+            (Some(-GAP), Some(GAP)),
+            (Some(0), Some(9 * ROOM)),
+        ] {
+            let spread = spread(before, after, 8).unwrap();
+            let all: Vec<i64> = before.into_iter().chain(spread).chain(after).collect();
+            assert!(all.windows(2).all(|pair| pair[1] - pair[0] >= ROOM), "{all:?}");
+        }
+        assert_eq!(spread(Some(0), Some(9 * ROOM - 1), 8), None);
+    }
+
+    /// Always the same place, between two neighbours: the worst there is.
+    #[test]
+    fn twenty_moves_to_one_place_find_room_before_anything_is_spread() {
+        let (before, mut after) = (0, GAP);
+        for _ in 0..20 {
+            after = between(Some(before), Some(after)).unwrap();
+        }
+        assert_eq!(between(Some(before), Some(after)), None);
+    }
+}

@@ -1,0 +1,243 @@
+use crate::app::WorkScribe;
+use crate::error::{Code, Error, Violations};
+use crate::events::DomainEvent;
+use crate::id::ProjectId;
+use crate::identity::display_name;
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::tenancy::{Action, OrgScope};
+
+use super::history::ActivityAction;
+use super::model::{Archived, Project, ProjectChange, ProjectKey, ProjectType, Status, StatusCategory, text};
+use super::record::{Change, Trail, index_project, writable};
+
+/// Projects, with their statuses and labels. Had from [`WorkScribe::projects`].
+///
+/// Every operation takes the caller's unit of work and scope; [`OrgScope::enter_project`] finds a project with its scope.
+#[derive(Clone, Copy)]
+pub struct Projects<'a> {
+    pub(super) app: &'a WorkScribe,
+}
+
+/// What a person enters to make a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewProject {
+    /// Its name.
+    pub name: String,
+    /// The letters before its tasks' numbers, in any case.
+    pub key: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// How it is worked on.
+    pub kind: ProjectType,
+}
+
+/// The longest description.
+pub(crate) const DESCRIPTION_CHARS: usize = 10_000;
+
+/// What a new project begins with.
+const STATUSES: [(&str, StatusCategory); 4] = [
+    ("To Do", StatusCategory::Todo),
+    ("In Progress", StatusCategory::InProgress),
+    ("In Review", StatusCategory::InProgress),
+    ("Done", StatusCategory::Done),
+];
+
+impl<'a> Projects<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`.
+    pub async fn create(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        new: &NewProject,
+    ) -> Result<Project, Error> {
+        self.manage(scope)?;
+        let mut violations = Violations::default();
+        let name = violations.keep("/name", display_name(&new.name));
+        let key = violations.keep("/key", ProjectKey::parse(&new.key));
+        let description = new.description.as_deref();
+        let description =
+            description.and_then(|d| violations.keep("/description", text(d, DESCRIPTION_CHARS)));
+        violations.into_result()?;
+        let (Some(name), Some(key)) = (name, key) else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        let mut trail = Trail::new(self.app, scope);
+        let now = trail.now();
+        let project = Project {
+            id: self.app.new_id(),
+            org_id: scope.org(),
+            name,
+            key,
+            description,
+            kind: new.kind,
+            is_archived: false,
+            created_by: scope.actor(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let statuses: Vec<Status> = (0..)
+            .zip(STATUSES)
+            .map(|(position, (name, category))| Status {
+                id: self.app.new_id(),
+                project_id: project.id,
+                name: name.to_owned(),
+                category,
+                position,
+                color: None,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            })
+            .collect();
+        uow.projects().insert(scope, &project, &statuses).await.map_err(|error| match error {
+            StoreError::Conflict { constraint: Constraint::ProjectKey } => Error::new(
+                Code::KeyTaken,
+                "Another project of this organization has this key. Choose another.",
+            ),
+            // The organization was removed at the same moment.
+            StoreError::Conflict { constraint: Constraint::Reference } => crate::tenancy::gone(),
+            other => other.into(),
+        })?;
+        index_project(uow, scope, &project).await?;
+        trail.project(ActivityAction::ProjectCreated, project.id, Change::new(&project.name));
+        trail.write(uow).await?;
+        self.app.emit(uow, &DomainEvent::ProjectCreated { project: project.clone() }).await?;
+        Ok(project)
+    }
+
+    /// The projects, by age.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub async fn list(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        archived: Archived,
+        page: &PageRequest,
+    ) -> Result<Page<Project>, Error> {
+        self.view(scope)?;
+        let rows = uow.projects().list(scope, archived, page).await?;
+        let total =
+            if page.wants_count() { Some(uow.projects().count(scope, archived).await?) } else { None };
+        Ok(page.page(rows, total, |project| Cursor { at: project.created_at, id: project.id.into() }))
+    }
+
+    /// Changes a project, archives or restores it. An archived one can only be restored, with other changes in the same call.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `PROJECT_NOT_FOUND`, `STALE_VERSION`.
+    pub async fn update(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: ProjectId,
+        change: &ProjectChange,
+        expected: Option<i64>,
+    ) -> Result<Project, Error> {
+        self.manage(scope)?;
+        let mut violations = Violations::default();
+        let name = change.name.as_deref().and_then(|n| violations.keep("/name", display_name(n)));
+        let description = change.description.as_ref().map(|description| {
+            let description = description.as_deref();
+            description.and_then(|d| violations.keep("/description", text(d, DESCRIPTION_CHARS)))
+        });
+        violations.into_result()?;
+        let before = self.lock(uow, scope, id).await?;
+        if change.is_archived != Some(false) && (name.is_some() || description.is_some()) {
+            writable(before.is_archived)?;
+        }
+        // Only what differs, so that saying the same again changes nothing.
+        let change = ProjectChange {
+            name: name.filter(|name| *name != before.name),
+            description: description.filter(|description| *description != before.description),
+            is_archived: change.is_archived.filter(|is| *is != before.is_archived),
+        };
+        if change == ProjectChange::default() {
+            let stale = expected.is_some_and(|version| version != before.version);
+            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+        }
+        let mut trail = Trail::new(self.app, scope);
+        let updated = uow.projects().update(scope, id, &change, expected, trail.now()).await?;
+        let project = updated.ok_or_else(no_such_project)?;
+        let mut line = |field, old, new| {
+            trail.project(ActivityAction::ProjectUpdated, id, Change::of(field, old, new));
+        };
+        if change.name.is_some() {
+            line("name", Some(before.name), Some(project.name.clone()));
+        }
+        if change.description.is_some() {
+            line("description", before.description, project.description.clone());
+        }
+        if let Some(is_archived) = change.is_archived {
+            line("is_archived", Some(before.is_archived.to_string()), Some(is_archived.to_string()));
+        }
+        index_project(uow, scope, &project).await?;
+        trail.write(uow).await?;
+        self.app.emit(uow, &DomainEvent::ProjectUpdated { project: project.clone() }).await?;
+        Ok(project)
+    }
+
+    /// Archives a project. One that is archived stays so, without an error.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `PROJECT_NOT_FOUND`, `STALE_VERSION`.
+    pub async fn archive(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: ProjectId,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        let change = ProjectChange { is_archived: Some(true), ..ProjectChange::default() };
+        self.update(uow, scope, id, &change, expected).await.map(|_| ())
+    }
+
+    /// The project under its lock.
+    pub(super) async fn lock(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: ProjectId,
+    ) -> Result<Project, Error> {
+        uow.projects().lock(scope, id).await?.ok_or_else(no_such_project)
+    }
+
+    /// The project under its lock, if it can be written in.
+    pub(super) async fn lock_writable(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: ProjectId,
+    ) -> Result<Project, Error> {
+        let project = self.lock(uow, scope, id).await?;
+        writable(project.is_archived)?;
+        Ok(project)
+    }
+
+    /// Refuses whoever may not see what a door has found for them.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub fn view(&self, scope: &OrgScope) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ViewWork)
+    }
+
+    pub(super) fn manage(&self, scope: &OrgScope) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ManageProjects)
+    }
+}
+
+/// It went between the door and the statement.
+pub(super) fn no_such_project() -> Error {
+    Error::new(Code::ProjectNotFound, "This project does not exist any more.")
+}

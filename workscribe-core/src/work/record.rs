@@ -1,0 +1,276 @@
+//! What every write leaves behind, in its own transaction: lines of the history, notifications with their digests, and
+//! what is searched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::app::WorkScribe;
+use crate::clock::Timestamp;
+use crate::error::{Code, Error};
+use crate::id::{JobId, ProjectId, TaskId, UserId};
+use crate::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
+use crate::outbox::NewJob;
+use crate::search::{SearchDocument, SearchKind, Words};
+use crate::storage::UnitOfWork;
+use crate::tenancy::{Member, OrgScope};
+
+use super::history::{ActivityAction, Comment, NewActivity};
+use super::model::{Person, Project};
+use super::task::{Task, TaskFields};
+
+/// How long a digest gathers before it is sent.
+const DIGEST_AFTER: TimeDelta = TimeDelta::minutes(5);
+/// How much of a value the history keeps.
+const VALUE_CHARS: usize = 1_000;
+
+/// What one write leaves behind, gathered while it goes on and written at its end.
+pub(crate) struct Trail<'a> {
+    app: &'a WorkScribe,
+    scope: &'a OrgScope,
+    now: Timestamp,
+    lines: Vec<NewActivity>,
+    told: Vec<NewNotification>,
+}
+
+/// A change of one field, as a person reads it.
+#[derive(Default)]
+pub(crate) struct Change {
+    pub(crate) field: Option<&'static str>,
+    pub(crate) old: Option<String>,
+    pub(crate) new: Option<String>,
+}
+
+impl Change {
+    pub(crate) fn of(field: &'static str, old: Option<String>, new: Option<String>) -> Self {
+        Self { field: Some(field), old, new }
+    }
+
+    pub(crate) fn new(value: impl Into<String>) -> Self {
+        Self { new: Some(value.into()), ..Self::default() }
+    }
+
+    pub(crate) fn old(value: impl Into<String>) -> Self {
+        Self { old: Some(value.into()), ..Self::default() }
+    }
+}
+
+impl<'a> Trail<'a> {
+    pub(crate) fn new(app: &'a WorkScribe, scope: &'a OrgScope) -> Self {
+        Self { app, scope, now: app.now(), lines: Vec::new(), told: Vec::new() }
+    }
+
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Notes what was done to a project, or to something of it.
+    pub(crate) fn project(&mut self, action: ActivityAction, project: ProjectId, change: Change) {
+        self.line(action, project, None, change);
+    }
+
+    /// Notes what was done to a task, or to something of it.
+    pub(crate) fn task(&mut self, action: ActivityAction, project: ProjectId, task: TaskId, change: Change) {
+        self.line(action, project, Some(task), change);
+    }
+
+    fn line(&mut self, action: ActivityAction, project: ProjectId, task: Option<TaskId>, change: Change) {
+        let cut = |value: Option<String>| value.map(|value| shortened(&value));
+        self.lines.push(NewActivity {
+            id: self.app.new_id(),
+            project_id: Some(project),
+            task_id: task,
+            action,
+            field_name: change.field,
+            old_value: cut(change.old),
+            new_value: cut(change.new),
+            created_at: self.now,
+        });
+    }
+
+    /// Notes that somebody is to be told. Nobody is told of their own doing.
+    fn tell(
+        &mut self,
+        user: UserId,
+        kind: NotificationType,
+        about: (EntityType, Uuid),
+        text: (String, String),
+    ) {
+        if user == self.scope.actor() {
+            return;
+        }
+        self.told.push(NewNotification {
+            id: self.app.new_id(),
+            user_id: user,
+            kind,
+            title: text.0,
+            body: Some(text.1),
+            entity_type: about.0,
+            entity_id: about.1,
+            mail: true,
+            created_at: self.now,
+        });
+    }
+
+    /// Tells a new assignee, who is a member.
+    pub(crate) fn assigned(&mut self, actor: &Person, task: &Task) {
+        let Some(assignee) = &task.assignee else { return };
+        let title = format!("{} assigned {} to you", actor.display_name, task.key());
+        let about = (EntityType::Task, task.id.into());
+        self.tell(assignee.id, NotificationType::TaskAssigned, about, (title, task.title.clone()));
+    }
+
+    /// Tells those whose task was finished: who made it and who does it, if they are members still.
+    pub(crate) async fn finished(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        actor: &Person,
+        task: &Task,
+    ) -> Result<(), Error> {
+        let assignee = task.assignee.as_ref().map(|person| person.id);
+        let people: BTreeSet<UserId> = [Some(task.reporter.id), assignee].into_iter().flatten().collect();
+        for user in people {
+            if user != self.scope.actor() && uow.members().find(self.scope, user).await?.is_some() {
+                let title = format!("{} finished {}", actor.display_name, task.key());
+                let about = (EntityType::Task, task.id.into());
+                self.tell(user, NotificationType::TaskDone, about, (title, task.title.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those of the people who are members that a comment mentions them.
+    pub(crate) async fn mentioned(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        task: &Task,
+        comment: &Comment,
+        people: impl IntoIterator<Item = UserId>,
+    ) -> Result<(), Error> {
+        for user in people {
+            if user != self.scope.actor() && uow.members().find(self.scope, user).await?.is_some() {
+                let title = format!("{} mentioned you on {}", comment.author.display_name, task.key());
+                let text = shortened(&comment.body.plain_text());
+                let about = (EntityType::Comment, comment.id.into());
+                self.tell(user, NotificationType::Mention, about, (title, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes it all. Digests are locks of their people, so this comes last in a transaction, and they are in order.
+    pub(crate) async fn write(self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        let Self { app, scope, now, lines, mut told } = self;
+        if !lines.is_empty() {
+            uow.activity().add(scope, &lines).await?;
+        }
+        if told.is_empty() {
+            return Ok(());
+        }
+        let people: BTreeSet<UserId> = told.iter().map(|new| new.user_id).collect();
+        let people: Vec<UserId> = people.into_iter().collect();
+        let preferences = uow.notifications().preferences_of(&people).await?;
+        let preferences: BTreeMap<_, _> = people.iter().copied().zip(preferences).collect();
+        for new in &mut told {
+            new.mail = preferences.get(&new.user_id).is_none_or(|set| set.mails(new.kind));
+        }
+        uow.notifications().add(scope, &told).await?;
+        let mailed: BTreeSet<UserId> = told.iter().filter(|new| new.mail).map(|new| new.user_id).collect();
+        for user in mailed {
+            let job: JobId = app.new_id();
+            if uow.notifications().open_digest(&Digest { user, job }).await? {
+                let mut job = NewJob::now(job, &SendDigest { user }, now).map_err(Error::internal)?;
+                job.run_at = now + DIGEST_AFTER;
+                uow.outbox().enqueue(&job).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of a text. Postgres stores no U+0000 in one, which a document may hold.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(VALUE_CHARS).collect()
+}
+
+/// Refuses to write in an archived project.
+pub(crate) fn writable(is_archived: bool) -> Result<(), Error> {
+    if !is_archived {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ProjectArchived,
+        "This project is archived, so it can only be read. Restore it first.",
+    ))
+}
+
+/// Keeps a project findable.
+pub(crate) async fn index_project(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    project: &Project,
+) -> Result<(), Error> {
+    let title = Words::of(&format!("{} {}", project.key, project.name));
+    let body = project.description.clone().unwrap_or_default();
+    let (id, updated_at) = (project.id.into(), project.updated_at);
+    put(uow, scope, SearchDocument { id, kind: SearchKind::Project, task: None, title, body, updated_at })
+        .await
+}
+
+/// Keeps a task findable.
+pub(crate) async fn index_task(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    task: TaskId,
+    fields: &TaskFields,
+    updated_at: Timestamp,
+) -> Result<(), Error> {
+    let title = Words::of(&fields.title);
+    let body = fields.description.as_ref().map(super::Document::plain_text).unwrap_or_default();
+    let (id, kind, task) = (task.into(), SearchKind::Task, Some(task));
+    put(uow, scope, SearchDocument { id, kind, task, title, body, updated_at }).await
+}
+
+/// Keeps a comment findable.
+pub(crate) async fn index_comment(
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    comment: &Comment,
+) -> Result<(), Error> {
+    let (id, kind, task) = (comment.id.into(), SearchKind::Comment, Some(comment.task_id));
+    let (body, updated_at) = (comment.body.plain_text(), comment.updated_at);
+    put(uow, scope, SearchDocument { id, kind, task, title: Words::default(), body, updated_at }).await
+}
+
+async fn put(uow: &mut dyn UnitOfWork, scope: &OrgScope, mut document: SearchDocument) -> Result<(), Error> {
+    // Postgres stores no U+0000 in a text.
+    document.body =
+        document.body.chars().filter(|c| *c != '\0').take(SearchDocument::MAX_BODY).collect::<String>();
+    Ok(uow.search().put(scope, &document).await?)
+}
+
+/// Takes the open tasks of somebody who is no member any more from them. The organization's lock is held, and the membership
+/// is gone, so that none is given to them meanwhile.
+pub(crate) async fn unassign_open(
+    app: &WorkScribe,
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    member: &Member,
+) -> Result<(), Error> {
+    const BATCH: u32 = 200;
+    loop {
+        let ids = uow.tasks().open_of(scope, member.user_id, None, BATCH).await?;
+        let mut trail = Trail::new(app, scope);
+        for task in uow.tasks().lock(scope, &ids).await? {
+            let fields = TaskFields { assignee_id: None, ..TaskFields::of(&task) };
+            uow.tasks().update(scope, task.id, &fields, None, None, trail.now()).await?;
+            let change = Change::of("assignee_id", Some(member.display_name.clone()), None);
+            trail.task(ActivityAction::TaskUpdated, task.project_id, task.id, change);
+        }
+        trail.write(uow).await?;
+        if ids.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,361 @@
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::id::{CommentId, LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
+use crate::page::PageRequest;
+use crate::storage::StoreError;
+use crate::tenancy::{OrgScope, Role, Slug};
+
+use super::history::{Activity, Comment, NewActivity};
+use super::model::{
+    Archived, Label, LabelChange, Person, Project, ProjectChange, ProjectKey, ProjectRef, Status,
+    StatusChange,
+};
+use super::task::{NewTask, Numbered, Task, TaskFields, TaskQuery};
+
+/// Who came through a door, and where to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entered<T> {
+    /// Into which organization.
+    pub org: OrgId,
+    /// What they are in it.
+    pub role: Role,
+    /// Who they are.
+    pub actor: Person,
+    /// What they asked for.
+    pub found: T,
+}
+
+/// A task's place in its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    /// Where it stands.
+    pub position: i64,
+    /// Which task: the tie-break.
+    pub id: TaskId,
+}
+
+/// Projects, and the look-up behind the door to one.
+#[async_trait]
+pub trait ProjectStore: Send {
+    /// A project of an organization, for a member of it; `None` for anybody else, and `found` is `None` when the
+    /// organization has no such project. One statement.
+    async fn enter(
+        &mut self,
+        slug: &Slug,
+        user: UserId,
+        project: &ProjectRef,
+    ) -> Result<Option<Entered<Option<Project>>>, StoreError>;
+    /// Adds a project with its statuses; [`crate::Constraint::ProjectKey`] when the key is taken.
+    async fn insert(
+        &mut self,
+        scope: &OrgScope,
+        project: &Project,
+        statuses: &[Status],
+    ) -> Result<(), StoreError>;
+    /// One project.
+    async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError>;
+    /// Projects by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        archived: Archived,
+        page: &PageRequest,
+    ) -> Result<Vec<Project>, StoreError>;
+    /// How many projects such a list has.
+    async fn count(&mut self, scope: &OrgScope, archived: Archived) -> Result<i64, StoreError>;
+    /// Takes the project's lock until the end of the transaction, and reads it under the lock. Whoever changes an order, of
+    /// tasks or of statuses, or the number of statuses, holds it; take it before any task's.
+    async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError>;
+    /// Changes it; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        id: ProjectId,
+        change: &ProjectChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError>;
+    /// Moves the project's last position on by `by` (which may be 0), and answers what it is then. Takes the project's lock.
+    async fn advance_position(
+        &mut self,
+        scope: &OrgScope,
+        id: ProjectId,
+        by: i64,
+    ) -> Result<Option<i64>, StoreError>;
+}
+
+/// The statuses of a project.
+#[async_trait]
+pub trait StatusStore: Send {
+    /// All statuses of a project, by (`position`, `id`).
+    async fn list(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Vec<Status>, StoreError>;
+    /// One status of a project.
+    async fn find(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: StatusId,
+    ) -> Result<Option<Status>, StoreError>;
+    /// The first status of a project, by (`position`, `id`).
+    async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Option<Status>, StoreError>;
+    /// Adds a status; [`crate::Constraint::StatusName`] when the project has one of this name.
+    async fn insert(&mut self, scope: &OrgScope, status: &Status) -> Result<(), StoreError>;
+    /// Changes it; [`crate::Constraint::StatusName`], and [`StoreError::StaleVersion`] as elsewhere.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: StatusId,
+        change: &StatusChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Status>, StoreError>;
+    /// Numbers statuses from 0, in the order given. Take the project's lock first.
+    async fn arrange(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        order: &[StatusId],
+    ) -> Result<(), StoreError>;
+    /// Removes a status in which no task stands; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    async fn delete(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: StatusId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+}
+
+/// The labels of a project, and on which tasks they are.
+#[async_trait]
+pub trait LabelStore: Send {
+    /// Labels by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        page: &PageRequest,
+    ) -> Result<Vec<Label>, StoreError>;
+    /// How many labels a project has.
+    async fn count(&mut self, scope: &OrgScope, project: ProjectId) -> Result<i64, StoreError>;
+    /// One label of a project.
+    async fn find(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: LabelId,
+    ) -> Result<Option<Label>, StoreError>;
+    /// Those of the given labels that the project has, by name (in lower case), then id.
+    async fn find_many(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        ids: &[LabelId],
+    ) -> Result<Vec<Label>, StoreError>;
+    /// Adds a label; [`crate::Constraint::LabelName`] when the project has one of this name.
+    async fn insert(&mut self, scope: &OrgScope, label: &Label) -> Result<(), StoreError>;
+    /// Changes it; [`crate::Constraint::LabelName`], and [`StoreError::StaleVersion`] as elsewhere.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: LabelId,
+        change: &LabelChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Label>, StoreError>;
+    /// Removes a label, from its tasks too; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    async fn delete(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        id: LabelId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+    /// Puts labels on a task; those that are on it stay. [`crate::Constraint::Reference`] for a label that is gone, now or
+    /// at the commit.
+    async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError>;
+    /// Takes labels off a task.
+    async fn detach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError>;
+}
+
+/// Tasks, and the look-up behind the door to one.
+#[async_trait]
+pub trait TaskStore: Send {
+    /// A task in full, for a member of its organization. One statement.
+    async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError>;
+    /// A task in full.
+    async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError>;
+    /// A task in full, by its name for people.
+    async fn find_by_key(
+        &mut self,
+        scope: &OrgScope,
+        project: &ProjectKey,
+        number: i64,
+    ) -> Result<Option<Task>, StoreError>;
+    /// Takes the locks of tasks, in the order of their ids, and reads them in full and in that order. Those that are gone
+    /// are left out.
+    async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> Result<Vec<Task>, StoreError>;
+    /// Adds a task with the next number of its project, at the end of its column, under the project's lock; `None` when the
+    /// project is gone or archived.
+    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Option<Numbered>, StoreError>;
+    /// Writes a task's fields, and its position when one is given; `false` when it is gone.
+    /// [`StoreError::StaleVersion`] as elsewhere.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        id: TaskId,
+        fields: &TaskFields,
+        position: Option<i64>,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Notes that something of a task changed that stands in another table, such as its labels: a new version, changed now.
+    /// `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    async fn touch(
+        &mut self,
+        scope: &OrgScope,
+        id: TaskId,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Removes a task that is no other's parent, with its comments; `false` when it is gone.
+    /// [`StoreError::StaleVersion`] as elsewhere.
+    async fn delete(
+        &mut self,
+        scope: &OrgScope,
+        id: TaskId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+    /// A page of tasks without their descriptions, up to [`TaskQuery::fetch`] rows. One statement.
+    async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+    /// How many tasks fit the query's filter.
+    async fn count(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<i64, StoreError>;
+
+    /// The ids of the tasks below a task, at most `limit`, by id.
+    async fn children(&mut self, scope: &OrgScope, id: TaskId, limit: u32)
+    -> Result<Vec<TaskId>, StoreError>;
+    /// Whether `id` is `ancestor`, or is below it.
+    async fn is_within(&mut self, scope: &OrgScope, id: TaskId, ancestor: TaskId)
+    -> Result<bool, StoreError>;
+    /// The ids of a person's tasks that are not in a done status, at most `limit`, by id, after `after`.
+    async fn open_of(
+        &mut self,
+        scope: &OrgScope,
+        assignee: UserId,
+        after: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<TaskId>, StoreError>;
+    /// The ids of the tasks in a status, at most `limit`, by id, after `after`.
+    async fn in_status(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        status: StatusId,
+        after: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<TaskId>, StoreError>;
+
+    /// The task at an index of a column, `excluded` passed over; `None` past the end. Take the project's lock first, here and
+    /// below.
+    async fn slot_at(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        status: StatusId,
+        excluded: TaskId,
+        index: i64,
+    ) -> Result<Option<Slot>, StoreError>;
+    /// Up to `limit` tasks of a column before a place (all of them for `None`), nearest first, `excluded` passed over.
+    async fn slots_before(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        status: StatusId,
+        excluded: TaskId,
+        place: Option<Slot>,
+        limit: u32,
+    ) -> Result<Vec<Slot>, StoreError>;
+    /// Up to `limit` tasks of a column from a place on, that place's own included, nearest first, `excluded` passed over.
+    async fn slots_from(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        status: StatusId,
+        excluded: TaskId,
+        place: Slot,
+        limit: u32,
+    ) -> Result<Vec<Slot>, StoreError>;
+    /// Gives tasks new positions, and nothing else.
+    async fn place(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError>;
+    /// Moves all tasks of a status behind everything else of another, in their order: to `after` plus [`super::order::GAP`]
+    /// plus how far each is from the first. Answers the last of the new positions; `None` when there was none.
+    async fn move_column(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        from: StatusId,
+        to: StatusId,
+        after: i64,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError>;
+}
+
+/// Comments on tasks.
+#[async_trait]
+pub trait CommentStore: Send {
+    /// Adds a comment; [`crate::Constraint::Reference`] when the task is gone.
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError>;
+    /// One comment of a task.
+    async fn find(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+    ) -> Result<Option<Comment>, StoreError>;
+    /// A task's comments by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        page: &PageRequest,
+    ) -> Result<Vec<Comment>, StoreError>;
+    /// How many comments a task has.
+    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError>;
+    /// Writes a new body, and notes that it was edited; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+        body: &super::document::Document,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Removes a comment; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    async fn delete(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError>;
+}
+
+/// What happened in an organization.
+#[async_trait]
+pub trait ActivityStore: Send {
+    /// Adds lines, in one statement however many.
+    async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> Result<(), StoreError>;
+    /// Lines, newest first (`created_at`, `id`), of one task or of all, up to [`PageRequest::fetch`] rows.
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        task: Option<TaskId>,
+        page: &PageRequest,
+    ) -> Result<Vec<Activity>, StoreError>;
+    /// How many lines there are, of one task or of all.
+    async fn count(&mut self, scope: &OrgScope, task: Option<TaskId>) -> Result<i64, StoreError>;
+}

@@ -1,0 +1,299 @@
+use crate::app::WorkScribe;
+use crate::error::{Code, Error};
+use crate::events::DomainEvent;
+use crate::id::{LabelId, TaskId};
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::UnitOfWork;
+use crate::tenancy::{Action, OrgScope};
+
+use super::changes::{Resolved, TaskChange, resolve};
+use super::history::{Activity, ActivityAction};
+use super::labels::no_such_label;
+use super::model::{Person, Project, TaskKey, name_key};
+use super::projects::no_such_project;
+use super::record::{Change, Trail, index_task, writable};
+use super::store::Entered;
+use super::task::{NewTask, Priority, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
+
+/// Tasks, comments, and what happened. Had from [`WorkScribe::tasks`].
+///
+/// Every operation takes the caller's unit of work and scope; [`OrgScope::enter_task`] finds a task with its scope.
+#[derive(Clone, Copy)]
+pub struct Tasks<'a> {
+    pub(super) app: &'a WorkScribe,
+}
+
+impl<'a> Tasks<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// Makes a task, with the next number of its project, at the end of its column.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`.
+    pub async fn create(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        entered: &Entered<Project>,
+        new: &TaskChange,
+    ) -> Result<Task, Error> {
+        self.edit(scope)?;
+        let project = &entered.found;
+        writable(project.is_archived)?;
+        let mut given = resolve(uow, scope, project.id, new).await?;
+        let status = match given.status.take() {
+            Some(status) => status,
+            None => uow.statuses().first(scope, project.id).await?.ok_or_else(no_such_project)?,
+        };
+        let mut trail = Trail::new(self.app, scope);
+        let mut task = Task {
+            id: self.app.new_id(),
+            org_id: scope.org(),
+            project_id: project.id,
+            project_key: project.key.clone(),
+            project_is_archived: false,
+            number: 0,
+            title: given.title.take().ok_or_else(title_required)?,
+            description: given.description.take().flatten(),
+            status,
+            assignee: given.assignee.take().flatten(),
+            reporter: entered.actor.clone(),
+            priority: given.priority.unwrap_or(Priority::None),
+            kind: given.kind.unwrap_or(TaskType::Task),
+            parent_id: given.parent.take().flatten().map(|parent| parent.id),
+            labels: given.labels.take().unwrap_or_default(),
+            position: 0,
+            due_date: given.due_date.flatten(),
+            subtask_count: 0,
+            comment_count: 0,
+            version: 1,
+            created_at: trail.now(),
+            updated_at: trail.now(),
+        };
+        let fields = TaskFields::of(&task);
+        // What does not need the number comes before it: to take it is to lock the project until the commit.
+        index_task(uow, scope, task.id, &fields, trail.now()).await?;
+        if !task.labels.is_empty() {
+            let labels: Vec<LabelId> = task.labels.iter().map(|label| label.id).collect();
+            uow.labels().attach(scope, task.id, &labels).await?;
+        }
+        trail.task(ActivityAction::TaskCreated, project.id, task.id, Change::new(&task.title));
+        trail.write(uow).await?;
+        let row = NewTask {
+            id: task.id,
+            project_id: project.id,
+            reporter_id: scope.actor(),
+            fields,
+            created_at: task.created_at,
+        };
+        let Some(numbered) = uow.tasks().insert(scope, &row).await? else {
+            writable(
+                uow.projects().find(scope, project.id).await?.is_some_and(|project| project.is_archived),
+            )?;
+            return Err(no_such_project());
+        };
+        (task.number, task.position) = (numbered.number, numbered.position);
+        // These lock people, and hold the number in what they say.
+        let mut told = Trail::new(self.app, scope);
+        told.assigned(&entered.actor, &task);
+        told.write(uow).await?;
+        self.app.emit(uow, &DomainEvent::TaskCreated { task: task.clone() }).await?;
+        Ok(task)
+    }
+
+    /// A page of tasks, without their descriptions.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub async fn list(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        query: &TaskQuery,
+    ) -> Result<Page<Task>, Error> {
+        self.view(scope)?;
+        let rows = uow.tasks().list(scope, query).await?;
+        let total = if query.wants_count() { Some(uow.tasks().count(scope, query).await?) } else { None };
+        Ok(query.page(rows, total))
+    }
+
+    /// A task by its name for people, such as `WEB-42`.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `TASK_NOT_FOUND`.
+    pub async fn find_by_key(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        key: &str,
+    ) -> Result<Task, Error> {
+        self.view(scope)?;
+        let found = match TaskKey::parse(key) {
+            Some(key) => uow.tasks().find_by_key(scope, &key.project, key.number).await?,
+            None => None,
+        };
+        found.ok_or_else(|| Error::new(Code::TaskNotFound, "This organization has no task with this key."))
+    }
+
+    /// Removes a task with its comments. Tasks below it stay, below nothing; its history stays too.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE` unless one made it or is an admin, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `STALE_VERSION`.
+    pub async fn delete(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        task: &Task,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        self.edit(scope)?;
+        if task.reporter.id != scope.actor() {
+            scope.require(self.app.authorizer(), Action::ModerateWork)?;
+        }
+        writable(task.project_is_archived)?;
+        // Who makes a task another's parent holds this lock too.
+        self.app.projects().lock_writable(uow, scope, task.project_id).await?;
+        let mut trail = Trail::new(self.app, scope);
+        self.release_children(uow, scope, task, &mut trail).await?;
+        let task = self.lock_one(uow, scope, task.id).await?;
+        if !uow.tasks().delete(scope, task.id, expected).await? {
+            return Err(no_such_task());
+        }
+        let name = format!("{} {}", task.key(), task.title);
+        trail.task(ActivityAction::TaskDeleted, task.project_id, task.id, Change::old(name));
+        trail.write(uow).await?;
+        self.app.emit(uow, &DomainEvent::TaskDeleted { task }).await
+    }
+
+    async fn release_children(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        task: &Task,
+        trail: &mut Trail<'_>,
+    ) -> Result<(), Error> {
+        const BATCH: u32 = 200;
+        loop {
+            let ids = uow.tasks().children(scope, task.id, BATCH).await?;
+            for child in uow.tasks().lock(scope, &ids).await? {
+                let fields = TaskFields { parent_id: None, ..TaskFields::of(&child) };
+                uow.tasks().update(scope, child.id, &fields, None, None, trail.now()).await?;
+                let change = Change::of("parent_task_id", Some(task.key().to_string()), None);
+                trail.task(ActivityAction::TaskUpdated, child.project_id, child.id, change);
+            }
+            if ids.len() < BATCH as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts a label on a task. One that is on it stays, without an error.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`.
+    pub async fn add_label(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        task: &Task,
+        label: LabelId,
+    ) -> Result<Task, Error> {
+        self.relabel(uow, scope, actor, task, label, true).await
+    }
+
+    /// Takes a label off a task. One that is not on it is no error.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`.
+    pub async fn remove_label(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        task: &Task,
+        label: LabelId,
+    ) -> Result<Task, Error> {
+        self.relabel(uow, scope, actor, task, label, false).await
+    }
+
+    async fn relabel(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        task: &Task,
+        label: LabelId,
+        is_on: bool,
+    ) -> Result<Task, Error> {
+        self.edit(scope)?;
+        writable(task.project_is_archived)?;
+        let label = uow.labels().find(scope, task.project_id, label).await?.ok_or_else(no_such_label)?;
+        // Read under the lock, so that of two labels put on at once both are.
+        let before = self.lock_one(uow, scope, task.id).await?;
+        let mut labels = before.labels.clone();
+        labels.retain(|other| other.id != label.id);
+        if is_on {
+            labels.push(TaskLabel { id: label.id, name: label.name, color: label.color });
+            labels.sort_by_key(|label| (name_key(&label.name), label.id));
+        }
+        let change = Resolved { labels: Some(labels), ..Resolved::default() };
+        let mut trail = Trail::new(self.app, scope);
+        let after = self.apply(uow, scope, actor, &mut trail, before, &change, None).await?;
+        trail.write(uow).await?;
+        Ok(after)
+    }
+
+    /// What happened, newest first: to one task, or in the whole organization.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub async fn activity(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        task: Option<TaskId>,
+        page: &PageRequest,
+    ) -> Result<Page<Activity>, Error> {
+        self.view(scope)?;
+        let rows = uow.activity().list(scope, task, page).await?;
+        let total = if page.wants_count() { Some(uow.activity().count(scope, task).await?) } else { None };
+        Ok(page.page(rows, total, |line| Cursor { at: line.created_at, id: line.id.into() }))
+    }
+
+    pub(super) async fn lock_one(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: TaskId,
+    ) -> Result<Task, Error> {
+        uow.tasks().lock(scope, &[id]).await?.pop().ok_or_else(no_such_task)
+    }
+
+    /// Refuses whoever may not see what a door has found for them.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub fn view(&self, scope: &OrgScope) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ViewWork)
+    }
+
+    pub(super) fn edit(&self, scope: &OrgScope) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::EditWork)
+    }
+}
+
+fn title_required() -> Error {
+    Error::invalid(vec![crate::error::FieldError {
+        pointer: "/title".into(),
+        code: "REQUIRED",
+        message: "Enter a title.".into(),
+    }])
+}
+
+/// It went between the door and the statement.
+pub(super) fn no_such_task() -> Error {
+    Error::new(Code::TaskNotFound, "This task does not exist any more.")
+}

@@ -1,0 +1,49 @@
+//! Whole organizations over HTTP.
+
+use poem::http::StatusCode;
+use serde_json::json;
+use workscribe_core::transfer::{Bundle, Ids, ImportOptions, Record};
+
+use crate::support::on_every_storage;
+use crate::workshop::{ORG, Workshop, says};
+
+on_every_storage! {
+    async fn an_owner_takes_everything_out_and_an_operator_brings_it_in(on: On) {
+        let shop = Workshop::new(on).await;
+        shop.task(json!({"title": "Fix the Café", "description_json": says("The roof leaks badly")})).await;
+        let answer = shop.app.get(&format!("{ORG}/export")).bearer(&shop.ada).send().await.expect(StatusCode::OK);
+        assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+        assert_eq!(answer.header("content-disposition"), Some("attachment; filename=\"engines.jsonl\""));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let lines: Vec<Record> = answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(matches!(lines.first(), Some(Record::Header(_))) && matches!(lines.last(), Some(Record::End(_))));
+        assert_eq!(lines.iter().filter(|line| matches!(line, Record::User(_))).count(), 2);
+        assert!(!answer.text.contains("password"), "nothing by which somebody logs in");
+
+        let bundle = Bundle::read(answer.text.as_bytes()).unwrap();
+        // The test's people have passwords, and never verified their addresses.
+        let options = ImportOptions {
+            ids: Ids::Remap,
+            slug: Some("copies".into()),
+            trust_unverified: true,
+            ..ImportOptions::default()
+        };
+        let app = &shop.app.app;
+        let mut uow = app.begin().await.unwrap();
+        app.transfer().import(&mut *uow, &bundle, &options).await.unwrap();
+        app.commit(uow).await.unwrap();
+        let tasks = shop.read(&shop.grace, "/organizations/copies/projects/WEB/tasks").await;
+        assert_eq!(tasks["tasks"][0]["title"], "Fix the Café");
+        let found = shop.read(&shop.grace, "/organizations/copies/search?q=roof").await;
+        assert_eq!(found["results"].as_array().unwrap().len(), 1);
+    }
+
+    async fn nobody_but_an_owner_takes_anything_out(on: On) {
+        let shop = Workshop::new(on).await;
+        let path = format!("{ORG}/export");
+        shop.app.get(&path).bearer(&shop.grace).send().await.refused(403, "INSUFFICIENT_ROLE");
+        let outsider = shop.app.register("charles@example.com").await;
+        shop.app.get(&path).bearer(&outsider).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        shop.app.get(&path).send().await.refused(401, "UNAUTHENTICATED");
+    }
+}

@@ -1,0 +1,172 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{CommentId, TaskId};
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::{Comment, CommentStore, Document};
+
+use super::{Ts, Unit, after, document, person};
+
+#[derive(FromRow)]
+struct CommentRow {
+    id: Uuid,
+    task_id: Uuid,
+    author_id: Uuid,
+    author_name: String,
+    author_avatar_url: Option<String>,
+    body: String,
+    is_edited: bool,
+    version: i64,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl TryFrom<CommentRow> for Comment {
+    type Error = StoreError;
+
+    fn try_from(row: CommentRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.into(),
+            task_id: row.task_id.into(),
+            author: person(row.author_id, row.author_name, row.author_avatar_url),
+            body: document("ws_comments", "body", &row.body)?,
+            is_edited: row.is_edited,
+            version: row.version,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+#[async_trait]
+impl CommentStore for Unit {
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_comments (org_id, id, task_id, author_id, body, is_edited, version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(comment.id.as_uuid())
+        .bind(comment.task_id.as_uuid())
+        .bind(comment.author.id.as_uuid())
+        .bind(comment.body.to_stored())
+        .bind(comment.is_edited)
+        .bind(comment.version)
+        .bind(Ts(comment.created_at))
+        .bind(Ts(comment.updated_at));
+        self.execute("ws_comments: insert", insert).await?;
+        Ok(())
+    }
+
+    async fn find(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+    ) -> Result<Option<Comment>, StoreError> {
+        let find = query_as::<_, CommentRow>(concat!(
+            comment_select!(),
+            "WHERE c.org_id = $1 AND c.task_id = $2 AND c.id = $3"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(task.as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_comments: find", find).await?.map(Comment::try_from).transpose()
+    }
+
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        page: &PageRequest,
+    ) -> Result<Vec<Comment>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, CommentRow>(concat!(
+            comment_select!(),
+            "WHERE c.org_id = $1 AND c.task_id = $2 AND (c.created_at, c.id) > ($3, $4)
+             ORDER BY c.created_at, c.id LIMIT $5"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(task.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(page.fetch());
+        self.all("ws_comments: list", list).await?.into_iter().map(Comment::try_from).collect()
+    }
+
+    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError> {
+        let count =
+            query_as::<_, (i64,)>("SELECT count(*) FROM ws_comments WHERE org_id = $1 AND task_id = $2")
+                .bind(scope.org().as_uuid())
+                .bind(task.as_uuid());
+        Ok(self.one("ws_comments: count", count).await?.0)
+    }
+
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+        body: &Document,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE ws_comments SET body = $4, is_edited = TRUE, version = version + 1, updated_at = $5
+              WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($6 IS NULL OR version = $6)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(task.as_uuid())
+        .bind(id.as_uuid())
+        .bind(body.to_stored())
+        .bind(Ts(now))
+        .bind(expected);
+        let updated = self.execute("ws_comments: update", update).await? > 0;
+        if !updated {
+            self.refuse_stale_comment(scope, task, id, expected).await?;
+        }
+        Ok(updated)
+    }
+
+    async fn delete(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let delete = query(
+            "DELETE FROM ws_comments
+              WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(task.as_uuid())
+        .bind(id.as_uuid())
+        .bind(expected);
+        let deleted = self.execute("ws_comments: delete", delete).await? > 0;
+        if !deleted {
+            self.refuse_stale_comment(scope, task, id, expected).await?;
+        }
+        Ok(deleted)
+    }
+}
+
+impl Unit {
+    async fn refuse_stale_comment(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        id: CommentId,
+        expected: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let current =
+            query_as("SELECT version FROM ws_comments WHERE org_id = $1 AND task_id = $2 AND id = $3")
+                .bind(scope.org().as_uuid())
+                .bind(task.as_uuid())
+                .bind(id.as_uuid());
+        self.refuse_stale("ws_comments: version", expected, current).await
+    }
+}

@@ -1,0 +1,307 @@
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::types::{Json, Uuid};
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{NotificationId, UserId};
+use workscribe_core::notifications::{
+    Digest, EntityType, NewNotification, Notification, NotificationFilter, NotificationStore,
+    NotificationType, Preferences,
+};
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{OrgScope, Slug};
+
+use super::dialect::json_time;
+use super::{Ts, Unit, before, named, person, storable};
+
+#[derive(FromRow)]
+struct NotificationRow {
+    org_id: Uuid,
+    org_slug: String,
+    org_name: String,
+    id: Uuid,
+    user_id: Uuid,
+    kind: String,
+    title: String,
+    body: Option<String>,
+    entity_type: String,
+    entity_id: Uuid,
+    actor_id: Option<Uuid>,
+    actor_name: Option<String>,
+    actor_avatar_url: Option<String>,
+    is_read: bool,
+    created_at: Ts,
+}
+
+impl TryFrom<NotificationRow> for Notification {
+    type Error = StoreError;
+
+    fn try_from(row: NotificationRow) -> Result<Self, StoreError> {
+        let actor = row.actor_id.zip(row.actor_name);
+        Ok(Self {
+            id: row.id.into(),
+            org_id: row.org_id.into(),
+            org_slug: Slug::from_stored(row.org_slug),
+            org_name: row.org_name,
+            user_id: row.user_id.into(),
+            kind: parse_type("ws_notifications", &row.kind)?,
+            title: row.title,
+            body: row.body,
+            entity_type: named("ws_notifications", "entity_type", &row.entity_type, EntityType::parse)?,
+            entity_id: row.entity_id,
+            actor: actor.map(|(id, name)| person(id, name, row.actor_avatar_url)),
+            is_read: row.is_read,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+fn parse_type(table: &'static str, name: &str) -> Result<NotificationType, StoreError> {
+    named(table, "type", name, NotificationType::parse)
+}
+
+fn row_of(new: &NewNotification) -> Value {
+    json!({
+        "id": new.id,
+        "user_id": new.user_id,
+        "type": new.kind,
+        "title": storable(&new.title),
+        "body": new.body.as_deref().map(storable),
+        "entity_type": new.entity_type,
+        "entity_id": new.entity_id,
+        "mail": if new.mail { "waiting" } else { "none" },
+        "created_at": json_time(new.created_at),
+    })
+}
+
+/// Those before a place, of one organization or of all, the newest first.
+macro_rules! page_of_notifications {
+    ($condition:expr) => {
+        concat!(
+            notification_select!(),
+            "WHERE n.user_id = $1 AND ",
+            $condition,
+            " AND (n.created_at, n.id) < ($2, $3) AND ($4 IS NULL OR o.slug = $4)
+              ORDER BY n.created_at DESC, n.id DESC LIMIT $5"
+        )
+    };
+}
+
+macro_rules! count_of_notifications {
+    ($condition:expr) => {
+        concat!(
+            "SELECT count(*) ",
+            notifications_from!(),
+            "WHERE n.user_id = $1 AND ",
+            $condition,
+            " AND ($2 IS NULL OR o.slug = $2)"
+        )
+    };
+}
+
+#[async_trait]
+impl NotificationStore for Unit {
+    async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Value> = new.iter().map(row_of).collect();
+        let insert = query(concat!(
+            "INSERT INTO ws_notifications (org_id, actor_id, is_read, id, user_id, type, title, body, entity_type, entity_id,
+                                           mail, created_at)
+             SELECT $1, $2, FALSE, ",
+            uuid_of!("given.value ->> 'id'"),
+            ", ",
+            uuid_of!("given.value ->> 'user_id'"),
+            ", given.value ->> 'type', given.value ->> 'title', given.value ->> 'body', given.value ->> 'entity_type', ",
+            uuid_of!("given.value ->> 'entity_id'"),
+            ", given.value ->> 'mail', ",
+            time_of!("given.value ->> 'created_at'"),
+            " FROM ",
+            rows_of!("$3")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(scope.actor().as_uuid())
+        .bind(Json(rows));
+        self.execute("ws_notifications: add", insert).await?;
+        Ok(())
+    }
+
+    async fn list(
+        &mut self,
+        user: UserId,
+        filter: &NotificationFilter,
+        page: &PageRequest,
+    ) -> Result<Vec<Notification>, StoreError> {
+        let (at, id) = before(page);
+        // Two statements, because the unread have an index of their own.
+        let list = if filter.unread {
+            query_as::<_, NotificationRow>(page_of_notifications!(unread!()))
+        } else {
+            query_as::<_, NotificationRow>(page_of_notifications!("TRUE"))
+        }
+        .bind(user.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(filter.organization.as_ref().map(Slug::as_str))
+        .bind(page.fetch());
+        self.all("ws_notifications: list", list).await?.into_iter().map(Notification::try_from).collect()
+    }
+
+    async fn count(&mut self, user: UserId, filter: &NotificationFilter) -> Result<i64, StoreError> {
+        let count = if filter.unread {
+            query_as::<_, (i64,)>(count_of_notifications!(unread!()))
+        } else {
+            query_as::<_, (i64,)>(count_of_notifications!("TRUE"))
+        }
+        .bind(user.as_uuid())
+        .bind(filter.organization.as_ref().map(Slug::as_str));
+        Ok(self.one("ws_notifications: count", count).await?.0)
+    }
+
+    async fn set_read(
+        &mut self,
+        user: UserId,
+        id: NotificationId,
+        is_read: bool,
+    ) -> Result<Option<Notification>, StoreError> {
+        // By the key, which begins with the organization.
+        let update = query(
+            "UPDATE ws_notifications SET is_read = $3
+              WHERE org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1) AND id = $2 AND user_id = $1",
+        )
+        .bind(user.as_uuid())
+        .bind(id.as_uuid())
+        .bind(is_read);
+        if self.execute("ws_notifications: set read", update).await? == 0 {
+            return Ok(None);
+        }
+        let find = query_as::<_, NotificationRow>(concat!(
+            notification_select!(),
+            "WHERE m.user_id = $1 AND n.user_id = $1 AND n.id = $2"
+        ))
+        .bind(user.as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_notifications: find", find).await?.map(Notification::try_from).transpose()
+    }
+
+    async fn read_all(&mut self, user: UserId, filter: &NotificationFilter) -> Result<u64, StoreError> {
+        let update = query(concat!(
+            "UPDATE ws_notifications AS n SET is_read = TRUE
+              WHERE n.user_id = $1 AND ",
+            unread!(),
+            "   AND n.org_id IN (SELECT m.org_id FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
+                                  WHERE m.user_id = $1 AND ($2 IS NULL OR o.slug = $2))"
+        ))
+        .bind(user.as_uuid())
+        .bind(filter.organization.as_ref().map(Slug::as_str));
+        self.execute("ws_notifications: read all", update).await
+    }
+
+    async fn preferences(&mut self, user: UserId) -> Result<Preferences, StoreError> {
+        Ok(self.preferences_of(&[user]).await?.pop().unwrap_or_default())
+    }
+
+    async fn preferences_of(&mut self, users: &[UserId]) -> Result<Vec<Preferences>, StoreError> {
+        let mut preferences = vec![Preferences::default(); users.len()];
+        if users.is_empty() {
+            return Ok(preferences);
+        }
+        let list = query_as::<_, (Uuid, String, bool)>(concat!(
+            "SELECT user_id, type, email FROM ws_notification_preferences WHERE user_id ",
+            in_ids!("$1")
+        ))
+        .bind(Json(users));
+        for (user, kind, mails) in self.all("ws_notification_preferences: list", list).await? {
+            let kind = parse_type("ws_notification_preferences", &kind)?;
+            let theirs = users.iter().zip(&mut preferences).filter(|(id, _)| id.as_uuid() == user);
+            theirs.for_each(|(_, preferences)| preferences.set(kind, mails));
+        }
+        Ok(preferences)
+    }
+
+    async fn set_preference(
+        &mut self,
+        user: UserId,
+        kind: NotificationType,
+        mails: bool,
+    ) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO ws_notification_preferences (user_id, type, email) VALUES ($1, $2, $3)
+             ON CONFLICT (user_id, type) DO UPDATE SET email = excluded.email",
+        )
+        .bind(user.as_uuid())
+        .bind(kind.as_str())
+        .bind(mails);
+        self.execute("ws_notification_preferences: set", upsert).await?;
+        Ok(())
+    }
+
+    async fn open_digest(&mut self, digest: &Digest) -> Result<bool, StoreError> {
+        // An open one is written too, as it is, for its lock: until the commit nobody closes it without what this
+        // transaction adds to it.
+        let open = query_as::<_, (Uuid,)>(
+            "INSERT INTO ws_digests (user_id, job_id) VALUES ($1, $2)
+             ON CONFLICT (user_id) DO UPDATE SET job_id = ws_digests.job_id
+             RETURNING job_id",
+        )
+        .bind(digest.user.as_uuid())
+        .bind(digest.job.as_uuid());
+        Ok(self.one("ws_digests: open", open).await?.0 == digest.job.as_uuid())
+    }
+
+    async fn close_digest(&mut self, digest: &Digest) -> Result<(), StoreError> {
+        let close = query("DELETE FROM ws_digests WHERE user_id = $1 AND job_id = $2")
+            .bind(digest.user.as_uuid())
+            .bind(digest.job.as_uuid());
+        if self.execute("ws_digests: close", close).await? == 0 {
+            return Ok(());
+        }
+        // Here and below the condition of `ws_notifications_mail_idx` stands beside what is asked: SQLite does not see that
+        // the one follows from the other.
+        let take = query(
+            "UPDATE ws_notifications SET mail = 'taken', digest_id = $2
+              WHERE user_id = $1 AND mail = 'waiting' AND mail IN ('waiting', 'taken') AND is_read = FALSE
+                AND org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1)",
+        )
+        .bind(digest.user.as_uuid())
+        .bind(digest.job.as_uuid());
+        self.execute("ws_notifications: take for digest", take).await?;
+        let drop = query(
+            "UPDATE ws_notifications SET mail = 'none'
+              WHERE user_id = $1 AND mail = 'waiting' AND mail IN ('waiting', 'taken')",
+        )
+        .bind(digest.user.as_uuid());
+        self.execute("ws_notifications: drop from digest", drop).await?;
+        Ok(())
+    }
+
+    async fn digest(&mut self, digest: &Digest, limit: u32) -> Result<Vec<Notification>, StoreError> {
+        let list = query_as::<_, NotificationRow>(concat!(
+            notification_select!(),
+            "WHERE n.user_id = $1 AND n.digest_id = $2 AND n.mail IN ('taken', 'sent')
+             ORDER BY n.created_at, n.id LIMIT $3"
+        ))
+        .bind(digest.user.as_uuid())
+        .bind(digest.job.as_uuid())
+        .bind(i64::from(limit));
+        self.all("ws_notifications: digest", list).await?.into_iter().map(Notification::try_from).collect()
+    }
+
+    async fn digest_sent(&mut self, digest: &Digest) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE ws_notifications SET mail = 'sent'
+              WHERE user_id = $1 AND digest_id = $2 AND mail = 'taken' AND mail IN ('waiting', 'taken')",
+        )
+        .bind(digest.user.as_uuid())
+        .bind(digest.job.as_uuid());
+        self.execute("ws_notifications: digest sent", update).await?;
+        Ok(())
+    }
+
+    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        let delete = query("DELETE FROM ws_notifications WHERE created_at < $1").bind(Ts(before));
+        self.execute("ws_notifications: sweep", delete).await
+    }
+}

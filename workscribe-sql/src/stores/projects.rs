@@ -1,0 +1,271 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, Row as _, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{ProjectId, UserId};
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{OrgScope, Slug};
+use workscribe_core::work::{
+    Archived, Entered, Project, ProjectChange, ProjectKey, ProjectRef, ProjectStore, ProjectType, Status,
+    StatusStore,
+};
+
+use super::members::parse_role;
+use super::unit::Row;
+use super::{Ts, Unit, after, named, person};
+
+#[derive(FromRow)]
+struct ProjectRow {
+    org_id: Uuid,
+    id: Uuid,
+    name: String,
+    key: String,
+    description: Option<String>,
+    kind: String,
+    is_archived: bool,
+    created_by: Uuid,
+    version: i64,
+    created_at: Ts,
+    updated_at: Ts,
+}
+
+impl TryFrom<ProjectRow> for Project {
+    type Error = StoreError;
+
+    fn try_from(row: ProjectRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.into(),
+            org_id: row.org_id.into(),
+            name: row.name,
+            key: ProjectKey::from_stored(row.key),
+            description: row.description,
+            kind: named("ws_projects", "type", &row.kind, ProjectType::parse)?,
+            is_archived: row.is_archived,
+            created_by: row.created_by.into(),
+            version: row.version,
+            created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+/// Who came through a door; see `entered_columns!`.
+#[derive(FromRow)]
+pub(super) struct EnteredRow {
+    entered_org_id: Uuid,
+    entered_role: String,
+    actor_id: Uuid,
+    actor_name: String,
+    actor_avatar_url: Option<String>,
+}
+
+impl EnteredRow {
+    pub(super) fn with<T>(self, found: T) -> Result<Entered<T>, StoreError> {
+        Ok(Entered {
+            org: self.entered_org_id.into(),
+            role: parse_role("ws_members", &self.entered_role)?,
+            actor: person(self.actor_id, self.actor_name, self.actor_avatar_url),
+            found,
+        })
+    }
+}
+
+/// The project is there or is not.
+struct EnteredProjectRow {
+    entered: EnteredRow,
+    project: Option<ProjectRow>,
+}
+
+impl FromRow<'_, Row> for EnteredProjectRow {
+    fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        let is_there = row.try_get::<Option<Uuid>, _>("id")?.is_some();
+        let project = is_there.then(|| ProjectRow::from_row(row)).transpose()?;
+        Ok(Self { entered: EnteredRow::from_row(row)?, project })
+    }
+}
+
+macro_rules! enter_project {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            entered_columns!(),
+            ", ",
+            project_columns!("p."),
+            " FROM ws_organizations o
+              JOIN ws_members m ON m.org_id = o.id
+              JOIN ws_users u ON u.id = m.user_id
+              LEFT JOIN ws_projects p ON p.org_id = o.id AND ",
+            $condition,
+            " WHERE o.slug = $1 AND m.user_id = $2"
+        )
+    };
+}
+
+/// `None` for both.
+const fn is_archived(archived: Archived) -> Option<bool> {
+    match archived {
+        Archived::No => Some(false),
+        Archived::Yes => Some(true),
+        Archived::All => None,
+    }
+}
+
+#[async_trait]
+impl ProjectStore for Unit {
+    async fn enter(
+        &mut self,
+        slug: &Slug,
+        user: UserId,
+        project: &ProjectRef,
+    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
+        let enter = match project {
+            ProjectRef::Id(id) => query_as::<_, EnteredProjectRow>(enter_project!("p.id = $3"))
+                .bind(slug.as_str())
+                .bind(user.as_uuid())
+                .bind(id.as_uuid()),
+            ProjectRef::Key(key) => query_as::<_, EnteredProjectRow>(enter_project!("p.key = $3"))
+                .bind(slug.as_str())
+                .bind(user.as_uuid())
+                .bind(key.as_str()),
+        };
+        let Some(row) = self.optional("ws_projects: enter", enter).await? else { return Ok(None) };
+        let project = row.project.map(Project::try_from).transpose()?;
+        row.entered.with(project).map(Some)
+    }
+
+    async fn insert(
+        &mut self,
+        scope: &OrgScope,
+        project: &Project,
+        statuses: &[Status],
+    ) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_projects (org_id, id, name, key, description, type, is_archived, last_number,
+                                      last_position, created_by, version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, $11)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(project.id.as_uuid())
+        .bind(&project.name)
+        .bind(project.key.as_str())
+        .bind(&project.description)
+        .bind(project.kind.as_str())
+        .bind(project.is_archived)
+        .bind(project.created_by.as_uuid())
+        .bind(project.version)
+        .bind(Ts(project.created_at))
+        .bind(Ts(project.updated_at));
+        self.execute("ws_projects: insert", insert).await?;
+        for status in statuses {
+            StatusStore::insert(self, scope, status).await?;
+        }
+        Ok(())
+    }
+
+    async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        let find = query_as::<_, ProjectRow>(concat!(
+            "SELECT ",
+            project_columns!(""),
+            " FROM ws_projects WHERE org_id = $1 AND id = $2"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_projects: find", find).await?.map(Project::try_from).transpose()
+    }
+
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        archived: Archived,
+        page: &PageRequest,
+    ) -> Result<Vec<Project>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, ProjectRow>(concat!(
+            "SELECT ",
+            project_columns!(""),
+            " FROM ws_projects
+              WHERE org_id = $1 AND (created_at, id) > ($2, $3) AND ($4 IS NULL OR is_archived = $4)
+              ORDER BY created_at, id LIMIT $5"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(is_archived(archived))
+        .bind(page.fetch());
+        self.all("ws_projects: list", list).await?.into_iter().map(Project::try_from).collect()
+    }
+
+    async fn count(&mut self, scope: &OrgScope, archived: Archived) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>(
+            "SELECT count(*) FROM ws_projects WHERE org_id = $1 AND ($2 IS NULL OR is_archived = $2)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(is_archived(archived));
+        Ok(self.one("ws_projects: count", count).await?.0)
+    }
+
+    async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        let lock = query_as::<_, ProjectRow>(concat!(
+            "SELECT ",
+            project_columns!(""),
+            " FROM ws_projects WHERE org_id = $1 AND id = $2",
+            for_update!()
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_projects: lock", lock).await?.map(Project::try_from).transpose()
+    }
+
+    async fn update(
+        &mut self,
+        scope: &OrgScope,
+        id: ProjectId,
+        change: &ProjectChange,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Project>, StoreError> {
+        let update = query_as::<_, ProjectRow>(concat!(
+            "UPDATE ws_projects
+                SET name = COALESCE($3, name),
+                    description = CASE WHEN $4 THEN $5 ELSE description END,
+                    is_archived = COALESCE($6, is_archived),
+                    version = version + 1, updated_at = $7
+              WHERE org_id = $1 AND id = $2 AND ($8 IS NULL OR version = $8)
+             RETURNING ",
+            project_columns!("")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid())
+        .bind(&change.name)
+        .bind(change.description.is_some())
+        .bind(change.description.clone().flatten())
+        .bind(change.is_archived)
+        .bind(Ts(now))
+        .bind(expected);
+        let updated = self.optional("ws_projects: update", update).await?;
+        if updated.is_none() {
+            let current = query_as("SELECT version FROM ws_projects WHERE org_id = $1 AND id = $2")
+                .bind(scope.org().as_uuid())
+                .bind(id.as_uuid());
+            self.refuse_stale("ws_projects: version", expected, current).await?;
+        }
+        updated.map(Project::try_from).transpose()
+    }
+
+    async fn advance_position(
+        &mut self,
+        scope: &OrgScope,
+        id: ProjectId,
+        by: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let update = query_as::<_, (i64,)>(
+            "UPDATE ws_projects SET last_position = last_position + $3 WHERE org_id = $1 AND id = $2
+             RETURNING last_position",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid())
+        .bind(by);
+        Ok(self.optional("ws_projects: advance position", update).await?.map(|row| row.0))
+    }
+}

@@ -1,0 +1,95 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::id::TaskId;
+use workscribe_core::search::{SearchDocument, SearchHit, SearchKind, SearchQuery, SearchStore, Words};
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::ProjectKey;
+
+use super::{Ts, Unit, dialect, named, storable};
+
+#[derive(FromRow)]
+struct HitRow {
+    kind: String,
+    id: Uuid,
+    body: String,
+    updated_at: Ts,
+    project_id: Uuid,
+    project_key: String,
+    project_name: String,
+    task_id: Option<Uuid>,
+    task_number: Option<i64>,
+    task_title: Option<String>,
+}
+
+impl TryFrom<HitRow> for SearchHit {
+    type Error = StoreError;
+
+    fn try_from(row: HitRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            kind: named("ws_search", "kind", &row.kind, SearchKind::parse)?,
+            id: row.id,
+            title: row.task_title.unwrap_or(row.project_name),
+            body: row.body,
+            project_id: row.project_id.into(),
+            project_key: ProjectKey::from_stored(row.project_key),
+            task: row.task_id.map(TaskId::from).zip(row.task_number),
+            updated_at: row.updated_at.0,
+        })
+    }
+}
+
+#[async_trait]
+impl SearchStore for Unit {
+    async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (org_id, id) DO UPDATE
+                SET kind = excluded.kind, task_id = excluded.task_id, title_words = excluded.title_words,
+                    body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(document.id)
+        .bind(document.kind.as_str())
+        .bind(document.task.map(Uuid::from))
+        .bind(document.title.joined())
+        .bind(storable(&document.body))
+        .bind(Words::of(&document.body).joined())
+        .bind(Ts(document.updated_at));
+        self.execute("ws_search: put", upsert).await?;
+        Ok(())
+    }
+
+    async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {
+        let delete =
+            query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind(scope.org().as_uuid()).bind(id);
+        self.execute("ws_search: remove", delete).await?;
+        Ok(())
+    }
+
+    async fn find(&mut self, scope: &OrgScope, search: &SearchQuery) -> Result<Vec<SearchHit>, StoreError> {
+        if search.words.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The texts are read of what is shown alone.
+        let find = query_as::<_, HitRow>(concat!(
+            "SELECT w.kind, w.id, w.body, w.updated_at, p.id AS project_id, p.key AS project_key, p.name AS project_name,
+                    t.id AS task_id, t.number AS task_number, t.title AS task_title
+               FROM (SELECT found.id, found.rank, found.updated_at FROM ",
+            matches_of_search!(),
+            " AS found ORDER BY found.rank, found.updated_at DESC, found.id LIMIT $5) AS hit
+               JOIN ws_search w ON w.org_id = $1 AND w.id = hit.id
+               LEFT JOIN ws_tasks t ON t.org_id = w.org_id AND t.id = w.task_id
+               JOIN ws_projects p ON p.org_id = w.org_id AND p.id = COALESCE(t.project_id, w.id)
+              ORDER BY hit.rank, hit.updated_at DESC, hit.id"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(dialect::search_query(scope.org(), &search.words))
+        .bind(dialect::search_rank(&search.words))
+        .bind(search.kind.map(SearchKind::as_str))
+        .bind(i64::from(search.limit));
+        self.all("ws_search: find", find).await?.into_iter().map(SearchHit::try_from).collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! Lists of tasks, in statements made of the conditions that are set: so each gets the plan that suits it, and none has to suit
+//! all. Values are bound, never written.
+//!
+//! A page is chosen first, of the tasks `i` alone, by an index that has them in order; then only the chosen are read with all
+//! that is shown of them.
+
+use sqlx::QueryBuilder;
+use sqlx::types::Uuid;
+use workscribe_core::StoreError;
+use workscribe_core::id::OrgId;
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::{
+    AssigneeFilter, NO_DUE_DATE, ParentFilter, StatusCategory, Task, TaskCursor, TaskFilter, TaskOrder,
+    TaskQuery, TaskSort,
+};
+
+use super::task_row::TaskRow;
+use super::{Db, Ts, Unit, dialect};
+
+type Statement = QueryBuilder<Db>;
+
+/// The due date as `ws_tasks_due_idx` has it.
+macro_rules! due {
+    () => {
+        "COALESCE(i.due_date, '9999-12-31')"
+    };
+}
+
+impl Unit {
+    pub(super) async fn list_tasks(
+        &mut self,
+        scope: &OrgScope,
+        query: &TaskQuery,
+    ) -> Result<Vec<Task>, StoreError> {
+        let mut list = Statement::new(concat!("SELECT ", task_columns!("NULL"), " FROM ("));
+        choose(&mut list, scope.org(), query);
+        list.push(concat!(") AS t", task_joins!(), "ORDER BY ")).push(order(
+            query.sort(),
+            "t.sort_key",
+            "t.",
+        ));
+        let rows = self.all("ws_tasks: list", list.build_query_as::<TaskRow>()).await?;
+        rows.into_iter().map(Task::try_from).collect()
+    }
+
+    pub(super) async fn count_tasks(
+        &mut self,
+        scope: &OrgScope,
+        filter: &TaskFilter,
+    ) -> Result<i64, StoreError> {
+        let mut count = Statement::new("SELECT count(*) FROM ws_tasks i WHERE ");
+        push_tenant(&mut count, scope.org(), filter);
+        push_status(&mut count, scope.org(), filter);
+        push_filters(&mut count, scope.org(), filter);
+        Ok(self.one("ws_tasks: count", count.build_query_as::<(i64,)>()).await?.0)
+    }
+}
+
+/// What a list is sorted by, of the tasks `i` and their statuses `s`.
+const fn sort_key(by: TaskOrder) -> &'static str {
+    match by {
+        TaskOrder::Board => "s.position",
+        TaskOrder::CreatedAt => "i.created_at",
+        TaskOrder::UpdatedAt => "i.updated_at",
+        TaskOrder::DueDate => due!(),
+        TaskOrder::Priority => "i.priority",
+    }
+}
+
+fn order(sort: TaskSort, key: &str, table: &str) -> String {
+    let direction = if sort.descending { " DESC" } else { "" };
+    match sort.by {
+        TaskOrder::Board => format!("{key}, {table}position, {table}id"),
+        _ => format!("{key}{direction}, {table}id{direction}"),
+    }
+}
+
+fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery) {
+    let (filter, sort) = (query.filter(), query.sort());
+    let key = sort_key(sort.by);
+    list.push(dialect::CHOICE).push(key).push(" AS sort_key");
+    match (sort.by, filter.project) {
+        (TaskOrder::Board, Some(project)) => {
+            let start = query.after().unwrap_or(TaskCursor {
+                sort,
+                first: i64::MIN,
+                second: i64::MIN,
+                id: Uuid::nil(),
+            });
+            list.push(" FROM ws_statuses s").push(dialect::COLUMN);
+            list.push(" WHERE i.org_id = s.org_id AND i.project_id = s.project_id AND i.status_id = s.id");
+            push_place_in_column(list, &start);
+            push_filters(list, org, filter);
+            match dialect::COLUMN_END {
+                Some((limit, end)) => list.push(limit).push_bind(query.fetch()).push(end),
+                None => list.push(" AND "),
+            };
+            list.push("s.org_id = ").push_bind(org.as_uuid());
+            list.push(" AND s.project_id = ").push_bind(project.as_uuid());
+            list.push(" AND s.position >= ").push_bind(start.first);
+            if let Some(status) = filter.status {
+                list.push(" AND s.id = ").push_bind(status.as_uuid());
+            }
+            push_categories(list, " AND s.category IN (", &filter.categories);
+        }
+        (by, _) => {
+            list.push(" FROM ws_tasks i");
+            if by == TaskOrder::Board {
+                list.push(" JOIN ws_statuses s ON s.org_id = i.org_id AND s.id = i.status_id");
+            }
+            list.push(" WHERE ");
+            push_tenant(list, org, filter);
+            push_status(list, org, filter);
+            push_filters(list, org, filter);
+            if let Some(cursor) = query.after() {
+                push_cursor(list, &cursor);
+            }
+        }
+    }
+    list.push(" ORDER BY ");
+    match (sort.by, filter.project) {
+        // The id only tells apart what is in one place of the order already. It shows that the index has this order.
+        (TaskOrder::Board, Some(_)) => list.push("s.position, s.id, i.position, i.id"),
+        _ => list.push(order(sort, key, "i.")),
+    };
+    if let Some(middle) = dialect::CHOICE_END {
+        list.push(middle).push(order(sort, "i.sort_key", "i."));
+    }
+    list.push(" LIMIT ").push_bind(query.fetch());
+}
+
+/// In the column of the cursor what comes after it, in later columns everything.
+fn push_place_in_column(list: &mut Statement, start: &TaskCursor) {
+    list.push(" AND (i.position, i.id) > (CASE WHEN s.position = ").push_bind(start.first);
+    list.push(" THEN ").push_bind(start.second).push(" ELSE ").push_bind(i64::MIN).push(" END, ");
+    list.push("CASE WHEN s.position = ").push_bind(start.first);
+    list.push(" THEN ").push_bind(start.id).push(" ELSE ").push_bind(Uuid::nil()).push(" END)");
+}
+
+fn push_cursor(list: &mut Statement, cursor: &TaskCursor) {
+    let is = if cursor.sort.descending { ") < (" } else { ") > (" };
+    let key = sort_key(cursor.sort.by);
+    if cursor.sort.by == TaskOrder::Board {
+        list.push(" AND (s.position, i.position, i.id) > (").push_bind(cursor.first);
+        list.push(", ").push_bind(cursor.second);
+    } else {
+        if let (TaskOrder::DueDate, Some(day)) = (cursor.sort.by, cursor.date()) {
+            // Said alone too: SQLite begins no walk of an index of expressions at a pair.
+            list.push(" AND ").push(key).push(if cursor.sort.descending { " <= " } else { " >= " });
+            list.push_bind(day);
+        }
+        list.push(" AND (").push(key).push(", i.id").push(is);
+        match cursor.sort.by {
+            TaskOrder::CreatedAt | TaskOrder::UpdatedAt => {
+                list.push_bind(Ts(cursor.time().unwrap_or_default()))
+            }
+            TaskOrder::DueDate => list.push_bind(cursor.date().unwrap_or(NO_DUE_DATE)),
+            TaskOrder::Priority | TaskOrder::Board => list.push_bind(cursor.first),
+        };
+    }
+    list.push(", ").push_bind(cursor.id).push(")");
+}
+
+fn push_tenant(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
+    list.push("i.org_id = ").push_bind(org.as_uuid());
+    if let Some(project) = filter.project {
+        list.push(" AND i.project_id = ").push_bind(project.as_uuid());
+    }
+}
+
+fn push_status(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
+    if let Some(status) = filter.status {
+        list.push(" AND i.status_id = ").push_bind(status.as_uuid());
+    }
+    match filter.project {
+        _ if filter.categories.is_empty() => {}
+        // A project has few statuses, an organization may have many.
+        Some(project) => {
+            list.push(" AND i.status_id IN (SELECT c.id FROM ws_statuses c WHERE c.org_id = ");
+            list.push_bind(org.as_uuid()).push(" AND c.project_id = ").push_bind(project.as_uuid());
+            push_categories(list, " AND c.category IN (", &filter.categories);
+            list.push(")");
+        }
+        None => {
+            list.push(
+                " AND EXISTS (SELECT 1 FROM ws_statuses c WHERE c.org_id = i.org_id AND c.id = i.status_id",
+            );
+            push_categories(list, " AND c.category IN (", &filter.categories);
+            list.push(")");
+        }
+    }
+}
+
+fn push_categories(list: &mut Statement, begin: &str, categories: &[StatusCategory]) {
+    if categories.is_empty() {
+        return;
+    }
+    list.push(begin);
+    let mut names = list.separated(", ");
+    for category in categories {
+        names.push_bind(category.as_str());
+    }
+    list.push(")");
+}
+
+/// All conditions but those on the project and the status.
+fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
+    match filter.assignee {
+        Some(AssigneeFilter::User(user)) => list.push(" AND i.assignee_id = ").push_bind(user.as_uuid()),
+        Some(AssigneeFilter::Nobody) => list.push(" AND i.assignee_id IS NULL"),
+        None => list,
+    };
+    if let Some(priority) = filter.priority {
+        list.push(" AND i.priority = ").push_bind(priority.rank());
+    }
+    if let Some(kind) = filter.kind {
+        list.push(" AND i.type = ").push_bind(kind.as_str());
+    }
+    if let Some(label) = filter.label {
+        list.push(" AND i.id IN (SELECT l.task_id FROM ws_task_labels l WHERE l.org_id = ");
+        list.push_bind(org.as_uuid()).push(" AND l.label_id = ").push_bind(label.as_uuid()).push(")");
+    }
+    match filter.parent {
+        Some(ParentFilter::Of(parent)) => list.push(" AND i.parent_id = ").push_bind(parent.as_uuid()),
+        Some(ParentFilter::None) => list.push(" AND i.parent_id IS NULL"),
+        None => list,
+    };
+    match &filter.search {
+        // As in a search: nothing for no words.
+        Some(words) if words.is_empty() => {
+            list.push(" AND FALSE");
+        }
+        Some(words) => {
+            let (begin, then) = dialect::TASKS_FOUND;
+            list.push(" AND i.id IN (").push(begin).push_bind(dialect::search_query(org, words));
+            list.push(then).push_bind(org.as_uuid()).push(")");
+        }
+        None => {}
+    }
+    if let Some(day) = filter.due_before {
+        list.push(concat!(" AND i.due_date IS NOT NULL AND ", due!(), " < ")).push_bind(day);
+    }
+    if let Some(time) = filter.updated_after {
+        list.push(" AND i.updated_at > ").push_bind(Ts(time));
+    }
+}

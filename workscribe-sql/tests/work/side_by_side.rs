@@ -1,0 +1,507 @@
+//! The memory storage and a database, given the same random sequence of operations, answer alike.
+//!
+//! Both have the same clock and the same randomness, so that even the ids are the same.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use chrono::{NaiveDate, TimeDelta};
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use serde_json::json;
+use workscribe_core::id::{CommentId, LabelId, ProjectId, StatusId, TaskId, UserId};
+use workscribe_core::identity::Actor;
+use workscribe_core::notifications::NotificationFilter;
+use workscribe_core::page::PageRequest;
+use workscribe_core::search::Words;
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::{
+    AssigneeFilter, BulkChange, Destination, Entered, NewLabel, NewStatus, ParentFilter, Placement, Priority,
+    ProjectChange, StatusCategory, StatusChange, Task, TaskChange, TaskFilter, TaskQuery, TaskSort, TaskType,
+};
+use workscribe_core::{Error, ErrorKind, Storage, UnitOfWork, WorkScribe};
+use workscribe_testkit::clock::{FrozenClock, SeededEntropy};
+use workscribe_testkit::databases;
+use workscribe_testkit::memory::MemoryStorage;
+
+use crate::support::Team;
+
+const TITLES: [&str; 5] =
+    ["Fix the login page", "100% done_now", "Café menu", "Übersicht 42", "fix 'quotes\""];
+
+/// One operation. Numbers name things by when they were made, counted round.
+#[derive(Debug, Clone)]
+enum Operation {
+    CreateTask(usize, Change),
+    UpdateTask(usize, usize, Change),
+    DeleteTask(usize, usize),
+    MoveTask(usize, usize, Option<usize>, Place),
+    Arrange(Vec<(usize, i64)>),
+    UpdateMany(usize, Vec<usize>, Change),
+    Label(usize, usize, usize, bool),
+    Comment(usize, usize, usize),
+    EditComment(usize, usize, usize),
+    DeleteComment(usize, usize),
+    CreateLabel(usize),
+    DeleteLabel(usize),
+    CreateStatus(usize, Option<i64>),
+    UpdateStatus(usize, usize, i64),
+    DeleteStatus(usize, Option<usize>),
+    Archive(bool),
+    List(Filter, usize, i64),
+    Find(usize),
+    Activity(Option<usize>),
+    Search(usize),
+    Notifications(usize, bool),
+    ReadAll(usize),
+    RemoveMember(usize),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Change {
+    title: Option<usize>,
+    status: Option<usize>,
+    assignee: Option<Option<usize>>,
+    priority: Option<usize>,
+    parent: Option<Option<usize>>,
+    due: Option<Option<u32>>,
+    labels: Option<Vec<usize>>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    End,
+    Index(i64),
+    Before(usize),
+    After(usize),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Filter {
+    status: Option<usize>,
+    assignee: Option<Option<usize>>,
+    priority: Option<usize>,
+    label: Option<usize>,
+    parent: Option<Option<usize>>,
+    search: Option<usize>,
+    due_before: Option<u32>,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let some = |n: usize| proptest::option::weighted(0.3, 0..n);
+    let maybe = |n: usize| proptest::option::weighted(0.3, proptest::option::weighted(0.7, 0..n));
+    (
+        some(5),
+        some(6),
+        maybe(4),
+        some(5),
+        maybe(12),
+        proptest::option::weighted(0.3, proptest::option::weighted(0.7, 1_u32..6)),
+        proptest::option::weighted(0.3, proptest::collection::vec(0_usize..4, 0..3)),
+    )
+        .prop_map(|(title, status, assignee, priority, parent, due, labels)| Change {
+            title,
+            status,
+            assignee,
+            priority,
+            parent,
+            due,
+            labels,
+        })
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let some = |n: usize| proptest::option::weighted(0.15, 0..n);
+    let maybe = |n: usize| proptest::option::weighted(0.15, proptest::option::weighted(0.7, 0..n));
+    (some(6), maybe(4), some(5), some(4), maybe(12), some(5), proptest::option::weighted(0.15, 1_u32..7))
+        .prop_map(|(status, assignee, priority, label, parent, search, due_before)| Filter {
+            status,
+            assignee,
+            priority,
+            label,
+            parent,
+            search,
+            due_before,
+        })
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let (who, task, status, label) = (0_usize..4, 0_usize..12, 0_usize..6, 0_usize..4);
+    let place = prop_oneof![
+        Just(Place::End),
+        (-1_i64..8).prop_map(Place::Index),
+        task.clone().prop_map(Place::Before),
+        task.clone().prop_map(Place::After),
+    ];
+    prop_oneof![
+        8 => (who.clone(), change()).prop_map(|(who, change)| Operation::CreateTask(who, change)),
+        8 => (who.clone(), task.clone(), change()).prop_map(|(w, t, c)| Operation::UpdateTask(w, t, c)),
+        2 => (who.clone(), task.clone()).prop_map(|(w, t)| Operation::DeleteTask(w, t)),
+        8 => (who.clone(), task.clone(), proptest::option::of(status.clone()), place)
+            .prop_map(|(w, t, s, p)| Operation::MoveTask(w, t, s, p)),
+        2 => proptest::collection::vec((task.clone(), 0_i64..6), 1..5).prop_map(Operation::Arrange),
+        2 => (who.clone(), proptest::collection::vec(task.clone(), 1..5), change())
+            .prop_map(|(w, t, c)| Operation::UpdateMany(w, t, c)),
+        3 => (who.clone(), task.clone(), label.clone(), any::<bool>())
+            .prop_map(|(w, t, l, on)| Operation::Label(w, t, l, on)),
+        3 => (who.clone(), task.clone(), who.clone()).prop_map(|(w, t, m)| Operation::Comment(w, t, m)),
+        1 => (who.clone(), task.clone(), who.clone()).prop_map(|(w, c, m)| Operation::EditComment(w, c, m)),
+        1 => (who.clone(), task.clone()).prop_map(|(w, c)| Operation::DeleteComment(w, c)),
+        2 => (0_usize..5).prop_map(Operation::CreateLabel),
+        1 => label.prop_map(Operation::DeleteLabel),
+        1 => (0_usize..5, proptest::option::of(0_i64..6)).prop_map(|(n, p)| Operation::CreateStatus(n, p)),
+        1 => (status.clone(), 0_usize..5, 0_i64..6).prop_map(|(s, n, p)| Operation::UpdateStatus(s, n, p)),
+        1 => (status.clone(), proptest::option::of(status)).prop_map(|(s, to)| Operation::DeleteStatus(s, to)),
+        1 => any::<bool>().prop_map(Operation::Archive),
+        6 => (filter(), 0_usize..9, 1_i64..6).prop_map(|(f, s, l)| Operation::List(f, s, l)),
+        2 => task.clone().prop_map(Operation::Find),
+        2 => proptest::option::of(task).prop_map(Operation::Activity),
+        2 => (0_usize..5).prop_map(Operation::Search),
+        2 => (who.clone(), any::<bool>()).prop_map(|(w, unread)| Operation::Notifications(w, unread)),
+        1 => who.clone().prop_map(Operation::ReadAll),
+        1 => who.prop_map(Operation::RemoveMember),
+    ]
+}
+
+/// An application with an organization of four people and one project, and what was made in it.
+struct World {
+    app: WorkScribe,
+    people: Vec<UserId>,
+    project: ProjectId,
+    tasks: Vec<TaskId>,
+    labels: Vec<LabelId>,
+    statuses: Vec<StatusId>,
+    comments: Vec<(TaskId, CommentId)>,
+}
+
+fn pick<T: Copy>(list: &[T], index: usize) -> Option<T> {
+    list.get(index % list.len().max(1)).copied()
+}
+
+impl World {
+    async fn new(storage: Arc<dyn Storage>, clock: &FrozenClock) -> Self {
+        let entropy = SeededEntropy::new(7);
+        let Team { app, people, project, statuses } = Team::new(storage, clock.clone(), entropy).await;
+        let (tasks, labels, comments) = (Vec::new(), Vec::new(), Vec::new());
+        Self { app, people, project, tasks, labels, statuses, comments }
+    }
+
+    /// Does it, commits unless it is refused, and tells what was answered.
+    async fn run(&mut self, operation: &Operation) -> String {
+        let mut uow = self.app.begin().await.unwrap();
+        match self.perform(&mut *uow, operation).await {
+            Ok(answer) => match self.app.commit(uow).await {
+                Ok(()) => answer,
+                Err(error) => told(&error),
+            },
+            Err(error) => told(&error),
+        }
+    }
+
+    async fn scope(&self, uow: &mut dyn UnitOfWork, who: usize) -> Result<OrgScope, Error> {
+        let who = pick(&self.people, who).unwrap();
+        Ok(OrgScope::enter(uow, "engines", who).await?.0)
+    }
+
+    fn change(&self, change: &Change) -> TaskChange {
+        let day = |day: u32| NaiveDate::from_ymd_opt(2033, 6, day).unwrap();
+        TaskChange {
+            title: change.title.map(|n| TITLES[n].to_owned()),
+            description: change.title.map(|n| Some(document(TITLES[n], None))),
+            status_id: change.status.and_then(|n| pick(&self.statuses, n)),
+            assignee_id: change.assignee.map(|n| n.and_then(|n| pick(&self.people, n))),
+            priority: change.priority.map(|n| Priority::ALL[n]),
+            kind: change.priority.map(|n| TaskType::ALL[n % 4]),
+            parent_id: change.parent.map(|n| n.and_then(|n| pick(&self.tasks, n))),
+            due_date: change.due.map(|n| n.map(day)),
+            label_ids: change
+                .labels
+                .as_ref()
+                .map(|list| list.iter().filter_map(|n| pick(&self.labels, *n)).collect()),
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
+    async fn perform(&mut self, uow: &mut dyn UnitOfWork, operation: &Operation) -> Result<String, Error> {
+        let app = self.app.clone();
+        let (tasks, projects) = (app.tasks(), app.projects());
+        let project = self.project;
+        let first = PageRequest::new(Some(100), None, true)?;
+        Ok(match operation {
+            Operation::CreateTask(who, change) => {
+                let who = pick(&self.people, *who).unwrap();
+                let (scope, entered) = OrgScope::enter_project(uow, "engines", "web", who).await?;
+                let mut new = self.change(change);
+                new.title.get_or_insert_with(|| "Untitled".into());
+                let task = tasks.create(uow, &scope, &entered, &new).await?;
+                self.tasks.push(task.id);
+                show(&task)
+            }
+            Operation::UpdateTask(who, task, change) => {
+                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let change = self.change(change);
+                show(&tasks.update(uow, &scope, &entered.actor, &entered.found, &change, None).await?)
+            }
+            Operation::DeleteTask(who, task) => {
+                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                show(&tasks.delete(uow, &scope, &entered.found, None).await?)
+            }
+            Operation::MoveTask(who, task, status, place) => {
+                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let status = status.and_then(|n| pick(&self.statuses, n));
+                let to = match place {
+                    Place::End => Destination::End,
+                    Place::Index(index) => Destination::Index(*index),
+                    Place::Before(n) => Destination::Before(pick(&self.tasks, *n).unwrap()),
+                    Place::After(n) => Destination::After(pick(&self.tasks, *n).unwrap()),
+                };
+                let (actor, found) = (&entered.actor, &entered.found);
+                show(&tasks.relocate(uow, &scope, actor, found, status, to, None).await?)
+            }
+            Operation::Arrange(list) => {
+                let Some((scope, entered)) = self.enter(uow, 0, list[0].0).await? else { return skipped() };
+                let placements: Vec<Placement> = list
+                    .iter()
+                    .map(|(n, index)| Placement { task_id: pick(&self.tasks, *n).unwrap(), index: *index })
+                    .collect();
+                show(&tasks.arrange(uow, &scope, &entered.found, &placements).await?)
+            }
+            Operation::UpdateMany(who, list, change) => {
+                let Some((scope, entered)) = self.enter(uow, *who, list[0]).await? else { return skipped() };
+                let change = self.change(change);
+                let change = BulkChange {
+                    task_ids: list.iter().filter_map(|n| pick(&self.tasks, *n)).collect(),
+                    status_id: change.status_id,
+                    assignee_id: change.assignee_id,
+                    priority: change.priority,
+                    due_date: change.due_date,
+                    label_ids: None,
+                    add_label_ids: change.label_ids.unwrap_or_default(),
+                    remove_label_ids: Vec::new(),
+                };
+                show(&tasks.update_many(uow, &scope, &entered.actor, &change).await?)
+            }
+            Operation::Label(who, task, label, is_on) => {
+                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let Some(label) = pick(&self.labels, *label) else { return skipped() };
+                let (actor, found) = (&entered.actor, &entered.found);
+                if *is_on {
+                    show(&tasks.add_label(uow, &scope, actor, found, label).await?)
+                } else {
+                    show(&tasks.remove_label(uow, &scope, actor, found, label).await?)
+                }
+            }
+            Operation::Comment(who, task, mentioned) => {
+                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let body = document("Have a look", pick(&self.people, *mentioned));
+                let comment = tasks.comment(uow, &scope, &entered.actor, &entered.found, body).await?;
+                self.comments.push((entered.found.id, comment.id));
+                show(&comment)
+            }
+            Operation::EditComment(who, comment, mentioned) => {
+                let Some((task, comment)) = pick(&self.comments, *comment) else { return skipped() };
+                let who = pick(&self.people, *who).unwrap();
+                let (scope, entered) = OrgScope::enter_task(uow, &task.to_string(), who).await?;
+                let body = Some(document("Look again", pick(&self.people, *mentioned)));
+                show(&tasks.update_comment(uow, &scope, &entered.found, comment, body, None).await?)
+            }
+            Operation::DeleteComment(who, comment) => {
+                let Some((task, comment)) = pick(&self.comments, *comment) else { return skipped() };
+                let who = pick(&self.people, *who).unwrap();
+                let (scope, entered) = OrgScope::enter_task(uow, &task.to_string(), who).await?;
+                show(&tasks.delete_comment(uow, &scope, &entered.found, comment, None).await?)
+            }
+            Operation::CreateLabel(name) => {
+                let scope = self.scope(uow, 0).await?;
+                let new = NewLabel { name: TITLES[*name].into(), color: "#ABCDEF".into() };
+                let label = projects.create_label(uow, &scope, project, &new).await?;
+                self.labels.push(label.id);
+                show(&label)
+            }
+            Operation::DeleteLabel(label) => {
+                let Some(label) = pick(&self.labels, *label) else { return skipped() };
+                let scope = self.scope(uow, 0).await?;
+                show(&projects.delete_label(uow, &scope, project, label, None).await?)
+            }
+            Operation::CreateStatus(name, position) => {
+                let scope = self.scope(uow, 0).await?;
+                let new = NewStatus {
+                    name: TITLES[*name].into(),
+                    category: StatusCategory::ALL[name % 3],
+                    position: *position,
+                    color: None,
+                };
+                let status = projects.create_status(uow, &scope, project, &new).await?;
+                self.statuses.push(status.id);
+                show(&status)
+            }
+            Operation::UpdateStatus(status, name, position) => {
+                let scope = self.scope(uow, 0).await?;
+                let status = pick(&self.statuses, *status).unwrap();
+                let change = StatusChange { name: Some(TITLES[*name].into()), ..StatusChange::default() };
+                let at = Some(*position);
+                show(&projects.update_status(uow, &scope, project, status, &change, at, None).await?)
+            }
+            Operation::DeleteStatus(status, to) => {
+                let scope = self.scope(uow, 0).await?;
+                let status = pick(&self.statuses, *status).unwrap();
+                let to = to.and_then(|to| pick(&self.statuses, to));
+                show(&projects.delete_status(uow, &scope, project, status, to, None).await?)
+            }
+            Operation::Archive(is_archived) => {
+                let scope = self.scope(uow, 0).await?;
+                let change = ProjectChange { is_archived: Some(*is_archived), ..ProjectChange::default() };
+                show(&projects.update(uow, &scope, project, &change, None).await?)
+            }
+            Operation::List(filter, sort, limit) => {
+                let scope = self.scope(uow, 0).await?;
+                let sort = TaskSort::parse(TaskSort::NAMES[*sort]).unwrap();
+                let filter = self.filter(filter);
+                let mut pages = Vec::new();
+                let mut cursor: Option<String> = None;
+                loop {
+                    let after = cursor.as_deref();
+                    let query = TaskQuery::new(filter.clone(), sort, Some(*limit), after, true)?;
+                    let page = tasks.list(uow, &scope, &query).await?;
+                    cursor.clone_from(&page.next_cursor);
+                    pages.push(page);
+                    if cursor.is_none() {
+                        break show(&pages);
+                    }
+                }
+            }
+            Operation::Find(task) => {
+                let Some((scope, entered)) = self.enter(uow, 0, *task).await? else { return skipped() };
+                let key = entered.found.key().to_string();
+                let found = tasks.find_by_key(uow, &scope, &key.to_lowercase()).await?;
+                assert_eq!(found, entered.found);
+                show(&found)
+            }
+            Operation::Activity(task) => {
+                let scope = self.scope(uow, 0).await?;
+                let task = task.and_then(|n| pick(&self.tasks, n));
+                show(&tasks.activity(uow, &scope, task, &first).await?)
+            }
+            Operation::Search(words) => {
+                let scope = self.scope(uow, 0).await?;
+                let mut found = app.search().find(uow, &scope, TITLES[*words], None, 100).await?;
+                // How good a match is, each storage weighs in its own way.
+                found.sort_by_key(|result| result.id);
+                show(&found)
+            }
+            Operation::Notifications(who, unread) => {
+                let actor = self.actor(*who);
+                let filter = NotificationFilter { unread: *unread, ..NotificationFilter::default() };
+                show(&app.notifications().list(uow, &actor, &filter, &first).await?)
+            }
+            Operation::ReadAll(who) => {
+                let filter = NotificationFilter::default();
+                show(&app.notifications().read_all(uow, &self.actor(*who), &filter).await?)
+            }
+            Operation::RemoveMember(who) => {
+                let scope = self.scope(uow, 0).await?;
+                let who = pick(&self.people, *who).unwrap();
+                show(&app.organizations().remove_member(uow, &scope, who, None).await?)
+            }
+        })
+    }
+
+    fn actor(&self, who: usize) -> Actor {
+        Actor { user: pick(&self.people, who).unwrap(), session: uuid::Uuid::nil().into() }
+    }
+
+    fn filter(&self, filter: &Filter) -> TaskFilter {
+        TaskFilter {
+            project: Some(self.project),
+            status: filter.status.and_then(|n| pick(&self.statuses, n)),
+            assignee: filter.assignee.map(|who| match who.and_then(|n| pick(&self.people, n)) {
+                Some(user) => AssigneeFilter::User(user),
+                None => AssigneeFilter::Nobody,
+            }),
+            priority: filter.priority.map(|n| Priority::ALL[n]),
+            label: filter.label.and_then(|n| pick(&self.labels, n)),
+            parent: filter.parent.map(|task| match task.and_then(|n| pick(&self.tasks, n)) {
+                Some(task) => ParentFilter::Of(task),
+                None => ParentFilter::None,
+            }),
+            search: filter.search.map(|n| Words::of(TITLES[n])),
+            due_before: filter.due_before.map(|day| NaiveDate::from_ymd_opt(2033, 6, day).unwrap()),
+            ..TaskFilter::default()
+        }
+    }
+
+    async fn enter(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        who: usize,
+        task: usize,
+    ) -> Result<Option<(OrgScope, Entered<Task>)>, Error> {
+        let Some(task) = pick(&self.tasks, task) else { return Ok(None) };
+        let who = pick(&self.people, who).unwrap();
+        OrgScope::enter_task(uow, &task.to_string(), who).await.map(Some)
+    }
+}
+
+fn document(text: &str, mentioned: Option<UserId>) -> serde_json::Value {
+    let id = mentioned.map(|user| user.to_string());
+    json!({"type": "doc", "content": [{"type": "paragraph", "content": [
+        {"type": "text", "text": text}, {"type": "mention", "attrs": {"id": id, "label": "you"}}]}]})
+}
+
+fn show(answer: &impl Debug) -> String {
+    format!("{answer:#?}")
+}
+
+fn told(error: &Error) -> String {
+    let fields: Vec<_> =
+        error.fields().iter().map(|field| format!("{} {}", field.pointer, field.code)).collect();
+    assert_ne!(error.kind(), ErrorKind::Internal, "{error:?}");
+    format!("{} {fields:?}", error.code().as_str())
+}
+
+fn skipped() -> Result<String, Error> {
+    Ok("there is nothing yet".into())
+}
+
+/// Plays `cases` sequences. Databases are costly to make, so that each sequence has an organization of its own in a new one.
+fn side_by_side<F, G>(cases: u32, database: F)
+where
+    F: Fn() -> G,
+    G: Future<Output = databases::TestDatabase>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Of a fixed seed, so that a failure is one for everybody.
+    let config = ProptestConfig {
+        cases,
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let sequences = proptest::collection::vec(operation(), 20..80);
+    let played = runner.run(&sequences, |operations| {
+        runtime.block_on(async {
+            let database = database().await;
+            let clock = FrozenClock::default();
+            let mut memory = World::new(Arc::new(MemoryStorage::new()), &clock).await;
+            let mut stored = World::new(Arc::clone(&database.storage), &clock).await;
+            for (index, operation) in operations.iter().enumerate() {
+                clock.advance(TimeDelta::seconds(1));
+                let (expected, got) = (memory.run(operation).await, stored.run(operation).await);
+                prop_assert_eq!(expected, got, "operation {}: {:?}", index, operation);
+            }
+            Ok(())
+        })
+    });
+    played.unwrap();
+}
+
+#[test]
+fn memory_and_sqlite_answer_alike_whatever_is_done() {
+    side_by_side(24, databases::sqlite);
+}
+
+#[test]
+fn memory_and_postgres_answer_alike_whatever_is_done() {
+    side_by_side(24, databases::postgres);
+}

@@ -1,0 +1,200 @@
+//! The order of a board's columns.
+
+use super::fixtures::*;
+use super::prelude::*;
+
+use workscribe_core::work::{NewTask, Slot, Task, order};
+
+/// Six tasks of a column, of which the third to the fifth share a position; in order.
+async fn column(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for position in [70, 20, 50, 10, 50, 50] {
+        let task = add_task(storage, scope, board, "Task").await;
+        slots.push(Slot { position, id: task.id });
+    }
+    commit!(storage, uow => uow.tasks().place(scope, &slots));
+    slots.sort_unstable();
+    slots
+}
+
+async fn read(
+    storage: &Arc<dyn Storage>,
+    scope: &OrgScope,
+    project: ProjectId,
+    status: StatusId,
+) -> Vec<Slot> {
+    let least = Slot { position: i64::MIN, id: uuid::Uuid::nil().into() };
+    read!(storage, uow => uow.tasks().slots_from(scope, project, status, id(), least, 100))
+}
+
+/// A column beside the one that a case looks at, and a project beside it.
+async fn neighbours(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) {
+    let mut new = new_task(scope, board, "In another column");
+    new.fields.status_id = board.doing.id;
+    put_task(storage, scope, &new).await;
+    let other = add_project(storage, scope, "APP").await;
+    add_task(storage, scope, &other, "In another project").await;
+}
+
+pub async fn a_place_in_a_column_is_found_by_its_index(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let slots = column(&storage, &scope, &board).await;
+    neighbours(&storage, &scope, &board).await;
+    let (project, status) = (board.project.id, board.todo.id);
+    let at_index = async |excluded, index| read!(storage, uow => uow.tasks().slot_at(&scope, project, status, excluded, index));
+    for (index, slot) in (0..).zip(&slots) {
+        assert_eq!(at_index(id(), index).await, Some(*slot));
+    }
+    assert_eq!(at_index(id(), 6).await, None);
+    assert_eq!(at_index(id(), 1_000_000_000).await, None);
+    // The one that is passed over leaves no gap.
+    assert_eq!(at_index(slots[2].id, 1).await, Some(slots[1]));
+    assert_eq!(at_index(slots[2].id, 2).await, Some(slots[3]));
+    assert_eq!(at_index(slots[2].id, 5).await, None);
+    assert_eq!(at_index(slots[0].id, 0).await, Some(slots[1]));
+    let empty = read!(storage, uow => uow.tasks().slot_at(&scope, project, board.done.id, id(), 0));
+    assert_eq!(empty, None);
+}
+
+pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let slots = column(&storage, &scope, &board).await;
+    neighbours(&storage, &scope, &board).await;
+    let (project, status) = (board.project.id, board.todo.id);
+    let before = async |excluded, place, limit| read!(storage, uow => uow.tasks().slots_before(&scope, project, status, excluded, place, limit));
+    let from = async |excluded, place, limit| read!(storage, uow => uow.tasks().slots_from(&scope, project, status, excluded, place, limit));
+    let backwards = |to: usize| slots[..to].iter().rev().copied().collect::<Vec<_>>();
+    assert_eq!(before(id(), None, 100).await, backwards(6));
+    assert_eq!(before(id(), None, 2).await, backwards(6)[..2]);
+    for (index, slot) in slots.iter().enumerate() {
+        assert_eq!(before(id(), Some(*slot), 100).await, backwards(index));
+        assert_eq!(before(id(), Some(*slot), 2).await, backwards(index)[..index.min(2)]);
+        assert_eq!(from(id(), *slot, 100).await, slots[index..]);
+        assert_eq!(from(id(), *slot, 2).await, slots[index..(index + 2).min(6)]);
+    }
+    // The one that is passed over, and a place where nothing stands.
+    assert_eq!(before(slots[3].id, Some(slots[4]), 2).await, [slots[2], slots[1]]);
+    assert_eq!(from(slots[3].id, slots[3], 2).await, [slots[4], slots[5]]);
+    let nowhere = Slot { position: 30, id: id() };
+    assert_eq!(before(id(), Some(nowhere), 1).await, [slots[1]]);
+    assert_eq!(from(id(), nowhere, 1).await, [slots[2]]);
+    assert_eq!(from(id(), Slot { position: 71, id: id() }, 10).await, []);
+    assert_eq!(before(id(), Some(Slot { position: 9, id: id() }), 10).await, []);
+}
+
+pub async fn tasks_are_given_new_positions_and_nothing_else(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let mut before = Vec::new();
+    for index in 0..4 {
+        before.push(add_task(&storage, &scope, &board, &format!("Task {index}")).await);
+    }
+    let slots = [
+        Slot { position: -5, id: before[2].id },
+        Slot { position: i64::MAX >> 8, id: before[0].id },
+        Slot { position: 7, id: id() },
+    ];
+    commit!(storage, uow => uow.tasks().place(&scope, &slots));
+    commit!(storage, uow => uow.tasks().place(&scope, &[]));
+    let expected = [
+        Task { position: i64::MAX >> 8, ..before[0].clone() },
+        before[1].clone(),
+        Task { position: -5, ..before[2].clone() },
+        before[3].clone(),
+    ];
+    for expected in expected {
+        assert_eq!(task(&storage, &scope, expected.id).await, Some(expected));
+    }
+}
+
+pub async fn many_tasks_are_placed_at_once(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let news: Vec<NewTask> = (0..300).map(|_| new_task(&scope, &board, "Task")).collect();
+    let mut uow = storage.begin().await.unwrap();
+    for new in &news {
+        uow.tasks().insert(&scope, new).await.unwrap().unwrap();
+    }
+    uow.commit().await.unwrap();
+    let mut slots: Vec<Slot> =
+        (0..).zip(&news).map(|(index, new)| Slot { position: index * 97 % 300, id: new.id }).collect();
+    commit!(storage, uow => uow.tasks().place(&scope, &slots));
+    slots.sort_unstable();
+    let least = Slot { position: 0, id: uuid::Uuid::nil().into() };
+    let (project, status) = (board.project.id, board.todo.id);
+    let read = read!(storage, uow => uow.tasks().slots_from(&scope, project, status, id(), least, 1_000));
+    assert_eq!(read, slots);
+}
+
+pub async fn a_column_moves_behind_another_in_its_order(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let slots = column(&storage, &scope, &board).await;
+    neighbours(&storage, &scope, &board).await;
+    let (project, from, to) = (board.project.id, board.todo.id, board.doing.id);
+    let there = read(&storage, &scope, project, to).await;
+    let move_to = async |from, to, after| commit!(storage, uow => uow.tasks().move_column(&scope, project, from, to, after, at(5)));
+    let after = there[0].position;
+    let last = move_to(from, to, after).await;
+    assert_eq!(last, Some(after + order::GAP + 60), "as far from the first as it was");
+    let moved =
+        slots.iter().map(|slot| Slot { position: after + order::GAP + slot.position - 10, id: slot.id });
+    let expected: Vec<Slot> = there.into_iter().chain(moved).collect();
+    assert_eq!(read(&storage, &scope, project, to).await, expected);
+    assert_eq!(read(&storage, &scope, project, from).await, []);
+    assert_eq!(move_to(from, to, after).await, None, "none is left");
+    for slot in &slots {
+        let moved = task(&storage, &scope, slot.id).await.unwrap();
+        assert_eq!((moved.status.id, moved.version, moved.updated_at), (to, 2, at(5)), "it has changed");
+    }
+    let other = read!(storage, uow => uow.tasks().find_by_key(&scope, &key("APP"), 1)).unwrap();
+    assert_eq!((other.version, other.updated_at), (1, at(0)), "another project stays as it is");
+}
+
+pub async fn the_tasks_of_a_column_are_listed_by_id(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let mut expected: Vec<TaskId> =
+        column(&storage, &scope, &board).await.into_iter().map(|slot| slot.id).collect();
+    neighbours(&storage, &scope, &board).await;
+    expected.sort_unstable();
+    let (project, status) = (board.project.id, board.todo.id);
+    let in_status = async |after, limit| read!(storage, uow => uow.tasks().in_status(&scope, project, status, after, limit));
+    assert_eq!(in_status(None, 100).await, expected);
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = in_status(after, 4).await;
+        assert!(page.len() <= 4, "no more than were asked for");
+        after = page.last().copied();
+        if after.is_none() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(seen, expected);
+    let none = read!(storage, uow => uow.tasks().in_status(&scope, project, board.done.id, None, 9));
+    assert_eq!(none, []);
+}
+
+pub async fn sixteen_moving_tasks_under_the_projects_lock_lose_none(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let mut tasks = Vec::new();
+    for _ in 0..16 {
+        tasks.push(add_task(&storage, &scope, &board, "Task").await.id);
+    }
+    let (project, status) = (board.project.id, board.todo.id);
+    all_at_once(16, |index| {
+        let (storage, moving) = (Arc::clone(&storage), tasks[index]);
+        async move {
+            for _ in 0..4 {
+                let mut uow = storage.begin().await.unwrap();
+                uow.projects().lock(&scope, project).await.unwrap().unwrap();
+                // Always to the front.
+                let first = uow.tasks().slot_at(&scope, project, status, moving, 0).await.unwrap().unwrap();
+                let position = order::between(None, Some(first.position)).unwrap();
+                uow.tasks().place(&scope, &[Slot { position, id: moving }]).await.unwrap();
+                uow.commit().await.unwrap();
+            }
+        }
+    })
+    .await;
+    let slots = read(&storage, &scope, project, status).await;
+    let positions: BTreeSet<i64> = slots.iter().map(|slot| slot.position).collect();
+    assert_eq!((slots.len(), positions.len()), (16, 16), "each has a place of its own");
+}
