@@ -3,7 +3,7 @@
 -- A reference to a row that is written later in the same transaction is deferred: the statement that takes a task's
 -- number holds the project's lock, so it comes last.
 
--- last_number and last_position grow under the row's lock: see workscribe-core/src/work/order.rs.
+-- last_number and last_position grow under the row's lock: see the module work::order of workscribe-core.
 CREATE TABLE ws_projects (
     org_id        uuid        NOT NULL,
     id            uuid        NOT NULL,

@@ -542,7 +542,8 @@ fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
             property.get("$ref").is_none() && property.get("allOf").is_none() && property["type"] != "array";
         // A task's `task_id` is its name for people, and elsewhere an id.
         let named = if property["format"] == "uuid" { "id" } else { name.as_str() };
-        if let Some(example) = example(named).filter(|_| is_plain) {
+        let fits = |example: &Value| property["type"] != "boolean" || example.is_boolean();
+        if let Some(example) = example(named).filter(|example| is_plain && fits(example)) {
             property["example"] = example;
         }
     }
@@ -552,10 +553,14 @@ fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
 }
 
 fn set_nullable(property: &mut Value) {
-    match property.get("$ref").cloned() {
-        Some(reference) => *property = json!({"nullable": true, "allOf": [{"$ref": reference}]}),
-        None => property["nullable"] = json!(true),
+    if let Some(reference) = property.get("$ref").cloned() {
+        *property = json!({"allOf": [{"$ref": reference}]});
     }
+    // What may be null needs a type beside it, and what is referred to there is an object.
+    if property.get("allOf").is_some() {
+        property["type"] = json!("object");
+    }
+    property["nullable"] = json!(true);
 }
 
 /// Paths and their methods, for the `Allow` header of a 405.

@@ -13,13 +13,13 @@ use workscribe_core::transfer::{
     TaskRow, TransferStore, UserRow,
 };
 use workscribe_core::work::{
-    ActivityAction, Color, Document, LabelStore, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
-    name_key,
+    self, ActivityAction, Color, CommentStore, Document, LabelStore, Priority, ProjectKey, ProjectType,
+    StatusCategory, TaskType, name_key,
 };
 
 use super::members::parse_role;
 use super::unit::Arguments;
-use super::{Db, Ts, Unit, document, named};
+use super::{Db, Ts, Unit, document, named, person};
 use crate::error::corrupt;
 
 /// A page of a table by id, with `$1` for the organization, `$2` for the id before it and `$3` for its size.
@@ -409,21 +409,10 @@ impl Unit {
         self.execute("ws_statuses: restore", insert).await.map(drop)
     }
 
-    async fn restore_label(&mut self, org: Uuid, row: &LabelRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_labels (org_id, id, project_id, name, name_key, color, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(row.project_id.as_uuid())
-        .bind(&row.name)
-        .bind(name_key(&row.name))
-        .bind(row.color.as_str())
-        .bind(row.version)
-        .bind(Ts(row.created_at))
-        .bind(Ts(row.updated_at));
-        self.execute("ws_labels: restore", insert).await.map(drop)
+    async fn restore_label(&mut self, scope: &OrgScope, row: &LabelRow) -> Result<(), StoreError> {
+        let LabelRow { id, project_id, name, color, version, created_at, updated_at } = row.clone();
+        let label = work::Label { id, project_id, name, color, version, created_at, updated_at };
+        LabelStore::insert(self, scope, &label).await
     }
 
     async fn restore_task(&mut self, scope: &OrgScope, row: &TaskRow) -> Result<(), StoreError> {
@@ -454,21 +443,13 @@ impl Unit {
         LabelStore::attach(self, scope, row.id, labels).await
     }
 
-    async fn restore_comment(&mut self, org: Uuid, row: &CommentRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_comments (org_id, id, task_id, author_id, body, is_edited, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(row.task_id.as_uuid())
-        .bind(row.author_id.as_uuid())
-        .bind(row.body.to_stored())
-        .bind(row.is_edited)
-        .bind(row.version)
-        .bind(Ts(row.created_at))
-        .bind(Ts(row.updated_at));
-        self.execute("ws_comments: restore", insert).await.map(drop)
+    async fn restore_comment(&mut self, scope: &OrgScope, row: &CommentRow) -> Result<(), StoreError> {
+        let CommentRow { id, task_id, author_id, body, is_edited, version, created_at, updated_at } =
+            row.clone();
+        // Of the author, the id alone is stored.
+        let author = person(author_id.as_uuid(), String::new(), None);
+        let comment = work::Comment { id, task_id, author, body, is_edited, version, created_at, updated_at };
+        CommentStore::insert(self, scope, &comment).await
     }
 
     async fn restore_activity(&mut self, org: Uuid, row: &ActivityRow) -> Result<(), StoreError> {
@@ -622,9 +603,9 @@ impl TransferStore for Unit {
                 Record::Member(row) => self.restore_member(org, row).await?,
                 Record::Project(row) => self.restore_project(org, row).await?,
                 Record::Status(row) => self.restore_status(org, row).await?,
-                Record::Label(row) => self.restore_label(org, row).await?,
+                Record::Label(row) => self.restore_label(scope, row).await?,
                 Record::Task(row) => self.restore_task(scope, row).await?,
-                Record::Comment(row) => self.restore_comment(org, row).await?,
+                Record::Comment(row) => self.restore_comment(scope, row).await?,
                 Record::Activity(row) => self.restore_activity(org, row).await?,
                 Record::Notification(row) => self.restore_notification(org, row).await?,
             }
