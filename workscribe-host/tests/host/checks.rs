@@ -59,8 +59,12 @@ async fn the_doctor_names_what_is_wrong() {
 
     let schema = Schema::new().await;
     let pending = with("WORKSCRIBE_DATABASE_URL", &schema.url);
-    is_wrong(&pending, "database", "migrations are pending (0001 foundation); run `workscribe migrate`")
-        .await;
+    is_wrong(
+        &pending,
+        "database",
+        "migrations are pending (0001 foundation, 0002 work); run `workscribe migrate`",
+    )
+    .await;
     std::fs::write(setup.path().join("empty.db"), "").unwrap();
     let pending = with("WORKSCRIBE_DATABASE_URL", "sqlite://empty.db");
     is_wrong(&pending, "database", "migrations are pending").await;

@@ -25,6 +25,7 @@ mod task_row;
 mod tasks;
 mod tokens;
 mod transfer;
+mod transfer_rows;
 mod unit;
 mod users;
 
