@@ -26,6 +26,7 @@ on_every_storage! {
         let path = path_of(&task);
         let told = format!("{path}/activity");
         assert_eq!(lines(&shop.read(&shop.grace, &told).await), ["task.created -: - > Weave"]);
+        shop.app.clock.advance(chrono::TimeDelta::seconds(1));
         shop.change(&shop.grace, &path, json!({
             "title": "Spin", "description_json": says("Cloth"), "status_id": statuses[1],
             "assignee_id": shop.ada.user_id, "priority": "high", "type": "bug", "due_date": "2026-12-24",
