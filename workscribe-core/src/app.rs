@@ -51,6 +51,8 @@ pub struct Settings {
     /// How long a looked-up session may be used again without a look-up: 500 ms. It bounds how late another node
     /// hears of a logout, so keep it below a second.
     pub session_cache_ttl: TimeDelta,
+    /// How long a notification is kept, read or not: 180 days.
+    pub notification_ttl: TimeDelta,
     /// The rules for a new password.
     pub password: PasswordPolicy,
     /// The delay after failed logins.
@@ -69,6 +71,7 @@ impl Default for Settings {
             verify_ttl: TimeDelta::hours(48),
             invitation_ttl: TimeDelta::hours(48),
             session_cache_ttl: TimeDelta::milliseconds(500),
+            notification_ttl: TimeDelta::days(180),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
         }
@@ -205,7 +208,8 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures. To be called now and then.
+    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications, finished
+    /// jobs. To be called now and then.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -215,6 +219,7 @@ impl WorkScribe {
         let mut removed = uow.tokens().sweep(now).await?;
         removed += uow.idempotency().sweep(now).await?;
         removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
+        removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
         removed += uow.jobs().sweep(now - TimeDelta::days(1), now - TimeDelta::days(7)).await?;
         self.commit(uow).await?;
         Ok(removed)

@@ -53,6 +53,8 @@ pub trait MemberStore: Send {
     async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError>;
     /// One member, whose membership stays until the end of the transaction: who removes them waits.
     async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError>;
+    /// Those of the users who are members, by id. One statement.
+    async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> Result<Vec<UserId>, StoreError>;
     /// A member by address.
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError>;
     /// How many owners there are. Take the organization's lock first.

@@ -130,12 +130,10 @@ impl<'a> Trail<'a> {
     ) -> Result<(), Error> {
         let assignee = task.assignee.as_ref().map(|person| person.id);
         let people: BTreeSet<UserId> = [Some(task.reporter.id), assignee].into_iter().flatten().collect();
-        for user in people {
-            if user != self.scope.actor() && uow.members().find(self.scope, user).await?.is_some() {
-                let title = format!("{} finished {}", actor.display_name, task.key());
-                let about = (EntityType::Task, task.id.into());
-                self.tell(user, NotificationType::TaskDone, about, (title, task.title.clone()));
-            }
+        for user in self.members(uow, people).await? {
+            let title = format!("{} finished {}", actor.display_name, task.key());
+            let about = (EntityType::Task, task.id.into());
+            self.tell(user, NotificationType::TaskDone, about, (title, task.title.clone()));
         }
         Ok(())
     }
@@ -148,15 +146,23 @@ impl<'a> Trail<'a> {
         comment: &Comment,
         people: impl IntoIterator<Item = UserId>,
     ) -> Result<(), Error> {
-        for user in people {
-            if user != self.scope.actor() && uow.members().find(self.scope, user).await?.is_some() {
-                let title = format!("{} mentioned you on {}", comment.author.display_name, task.key());
-                let text = shortened(&comment.body.plain_text());
-                let about = (EntityType::Comment, comment.id.into());
-                self.tell(user, NotificationType::Mention, about, (title, text));
-            }
+        for user in self.members(uow, people).await? {
+            let title = format!("{} mentioned you on {}", comment.author.display_name, task.key());
+            let text = shortened(&comment.body.plain_text());
+            let about = (EntityType::Comment, comment.id.into());
+            self.tell(user, NotificationType::Mention, about, (title, text));
         }
         Ok(())
+    }
+
+    /// Those of the people who are members, in one look-up however many a text names, without who does it.
+    async fn members(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        people: impl IntoIterator<Item = UserId>,
+    ) -> Result<Vec<UserId>, Error> {
+        let others: Vec<UserId> = people.into_iter().filter(|user| *user != self.scope.actor()).collect();
+        Ok(if others.is_empty() { others } else { uow.members().among(self.scope, &others).await? })
     }
 
     /// Writes it all. Digests are locks of their people, so this comes last in a transaction, and they are in order.

@@ -212,15 +212,6 @@ pub trait TaskStore: Send {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Notes that something of a task changed that stands in another table, such as its labels: a new version, changed now.
-    /// `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
-    async fn touch(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
     /// Removes a task that is no other's parent, with its comments; `false` when it is gone.
     /// [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(

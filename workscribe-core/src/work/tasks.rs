@@ -174,10 +174,13 @@ impl<'a> Tasks<'a> {
         task: &Task,
         trail: &mut Trail<'_>,
     ) -> Result<(), Error> {
-        const BATCH: u32 = 200;
+        const BATCH: u32 = 1_000;
         loop {
             let ids = uow.tasks().children(scope, task.id, BATCH).await?;
-            for child in uow.tasks().lock(scope, &ids).await? {
+            // With the task itself, so that the locks are taken in the order of the ids.
+            let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).collect();
+            let locked = uow.tasks().lock(scope, &own).await?;
+            for child in locked.into_iter().filter(|locked| locked.id != task.id) {
                 let fields = TaskFields { parent_id: None, ..TaskFields::of(&child) };
                 uow.tasks().update(scope, child.id, &fields, None, None, trail.now()).await?;
                 let change = Change::of("parent_task_id", Some(task.key().to_string()), None);

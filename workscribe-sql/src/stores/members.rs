@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sqlx::types::Uuid;
+use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
@@ -79,6 +79,21 @@ impl MemberStore for Unit {
         .bind(scope.org().as_uuid())
         .bind(user.as_uuid());
         self.optional("ws_members: hold", find).await?.map(Member::try_from).transpose()
+    }
+
+    async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = query_as::<_, (Uuid,)>(concat!(
+            "SELECT user_id FROM ws_members WHERE org_id = $1 AND user_id ",
+            in_ids!("$2"),
+            " ORDER BY user_id"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(Json(users));
+        let found = self.all("ws_members: among", list).await?;
+        Ok(found.into_iter().map(|(user,)| user.into()).collect())
     }
 
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {

@@ -169,25 +169,6 @@ impl TaskStore for Unit {
         self.written(scope, id, expected, updated).await
     }
 
-    async fn touch(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE ws_tasks SET version = version + 1, updated_at = $3
-              WHERE org_id = $1 AND id = $2 AND ($4 IS NULL OR version = $4)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(Ts(now))
-        .bind(expected);
-        let updated = self.execute("ws_tasks: touch", update).await? > 0;
-        self.written(scope, id, expected, updated).await
-    }
-
     async fn delete(
         &mut self,
         scope: &OrgScope,

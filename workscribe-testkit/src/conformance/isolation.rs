@@ -192,7 +192,6 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
             labels.update(mine, project, label, &label_change, expected, at(5)) => |found: Option<_>| found.is_none();
             labels.delete(mine, project, label, expected) => |is_done: bool| !is_done;
             tasks.update(mine, task, &fields, Some(9), expected, at(5)) => |is_done: bool| !is_done;
-            tasks.touch(mine, task, expected, at(5)) => |is_done: bool| !is_done;
             tasks.delete(mine, part, expected) => |is_done: bool| !is_done;
             comments.update(mine, task, comment, &body, expected, at(5)) => |is_done: bool| !is_done;
             comments.delete(mine, task, comment, expected) => |is_done: bool| !is_done;
@@ -250,6 +249,7 @@ async fn attack(
     note("members.find", read!(storage, uow => uow.members().find(mine, user)).is_some());
     let found = read!(storage, uow => uow.members().find_by_email(mine, &their_member.email));
     note("members.find_by_email", found.is_some());
+    note("members.among", !read!(storage, uow => uow.members().among(mine, &[user])).is_empty());
     for expected in [None, Some(1), Some(2)] {
         let set = commit!(storage, uow => uow.members().set_role(mine, user, Role::Owner, expected));
         note("members.set_role", set.is_some());

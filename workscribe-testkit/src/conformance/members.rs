@@ -178,6 +178,21 @@ pub async fn owners_are_counted_apart(storage: Arc<dyn Storage>) {
     assert_eq!(read!(storage, uow => uow.members().count(&scope)), 4);
 }
 
+pub async fn those_of_many_users_who_are_members_are_told_apart(storage: Arc<dyn Storage>) {
+    let (scope, other) = (tenant(&storage, "engines").await, tenant(&storage, "looms").await);
+    let mut expected = vec![scope.actor()];
+    for name in ["grace", "alan"] {
+        let user = add_user(&storage, name).await;
+        add_member(&storage, &scope, &user, Role::Member, at(1)).await;
+        expected.push(user.id);
+    }
+    expected.sort();
+    let asked: Vec<UserId> = expected.iter().rev().copied().chain([other.actor(), id()]).collect();
+    assert_eq!(read!(storage, uow => uow.members().among(&scope, &asked)), expected);
+    assert_eq!(read!(storage, uow => uow.members().among(&scope, &asked[..1])), expected[2..]);
+    assert!(read!(storage, uow => uow.members().among(&scope, &[])).is_empty());
+}
+
 pub async fn a_member_who_is_held_stays_until_the_end_of_the_transaction(storage: Arc<dyn Storage>) {
     let scope = tenant(&storage, "engines").await;
     let grace = add_user(&storage, "grace").await;

@@ -185,6 +185,7 @@ macro_rules! __storage_cases {
                 a_role_changes_with_its_version
                 a_member_is_removed_with_the_expected_version
                 owners_are_counted_apart
+                those_of_many_users_who_are_members_are_told_apart
                 a_member_who_is_held_stays_until_the_end_of_the_transaction
             ;
             invitations, invitations:

@@ -63,6 +63,14 @@ impl MemberStore for MemoryUnit {
         MemberStore::find(self, scope, user).await
     }
 
+    async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        self.view(|tables| {
+            let members = tables.members_of(scope.org()).map(|member| member.user_id);
+            members.filter(|user| users.contains(user)).collect()
+        })
+        .await
+    }
+
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
         self.view(|tables| tables.members_of(scope.org()).find(|member| member.email == *email)).await
     }

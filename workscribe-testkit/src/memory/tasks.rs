@@ -129,22 +129,6 @@ impl TaskStore for MemoryUnit {
         .await
     }
 
-    async fn touch(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change(|tables| {
-            let Some(row) = tables.task_mut(scope.org(), id) else { return Ok(false) };
-            expect_version(expected, row.version)?;
-            row.touch(now);
-            Ok(true)
-        })
-        .await
-    }
-
     async fn delete(
         &mut self,
         scope: &OrgScope,
