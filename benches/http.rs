@@ -10,22 +10,19 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::future::Future;
-use std::process::{ExitCode, Stdio};
-use std::str::FromStr as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod support;
+
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use poem::listener::{Acceptor as _, Listener as _};
 use poem::{Route, Server, get, handler};
-use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::task::JoinSet;
+use support::{
+    CONNECTIONS, Connection, Outcome, Sample, ServerProcess, Task, Timing, Worker, after, measure, obey,
+    percent, traffic_of,
+};
 use workscribe::http::{HttpOptions, IdentityApi, OrganizationsApi, mount};
 use workscribe::identity::{Actor, Client, SecretKey, SecretRing};
 use workscribe::local::Unlimited;
@@ -34,11 +31,8 @@ use workscribe::sql::{Database, Options, PostgresStorage, SqliteStorage};
 use workscribe::tenancy::NewOrganization;
 use workscribe::{Settings, WorkScribe};
 use workscribe_testkit::databases::{POSTGRES_URL, Schema};
+use workscribe_testkit::wire::{Proxy, Traffic};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Connections of the client, and tasks that run the bare statement.
-const CONNECTIONS: usize = 32;
 /// Users, each with a session and an organization. A connection takes its users in turn.
 const USERS: usize = 64;
 /// The cases are measured in turn, this many times.
@@ -124,7 +118,7 @@ async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subjec
             "{:24}{:>10}{:>9}{:>9}{:>11}{:>11}{:>13}",
             "", "per s", "p50 µs", "p99 µs", "of route", "of SQL", "server µs"
         );
-        let mut server = ServerProcess::start(url, cache).await?;
+        let mut server = ServerProcess::start(&["--server", url, &cache.to_string()]).await?;
         let mut cases = vec![Case::http("bare route", Ask::Bare, None)];
         for (label, ask, statement) in [
             ("GET /auth/me", Ask::Me, Statement::Me),
@@ -143,19 +137,19 @@ async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subjec
         for round in 0..ROUNDS {
             let warm_up = Duration::from_millis(if round == 0 { 500 } else { 100 });
             for case in &mut cases {
-                let before = server.cpu();
+                let before = cpu(&server);
                 let timing = Timing { warm_up, time: plan.case / ROUNDS };
                 let sample = match &mut case.work {
-                    Work::Sql(statement) => server.statement(*statement, timing).await?,
+                    Work::Sql(statement) => server.statement(&format!("{statement:?}"), timing).await?,
                     Work::Http(_, connections) => measure(connections, timing).await?,
                 };
-                case.add(sample);
-                case.cpu += server.cpu().saturating_sub(before);
+                case.sample.add(sample);
+                case.cpu += cpu(&server).saturating_sub(before);
             }
         }
         let route = cases[0].rate(plan);
         for case in &mut cases {
-            case.took.sort_unstable();
+            case.sample.took.sort_unstable();
         }
         for case in &cases {
             let sql =
@@ -164,8 +158,8 @@ async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subjec
                 "{:24}{:>10.0}{:>9}{:>9}{:>11}{:>11}{:>13.0}",
                 case.label,
                 case.rate(plan),
-                case.quantile(50),
-                case.quantile(99),
+                case.sample.quantile(50),
+                case.sample.quantile(99),
                 percent(case.rate(plan) / route),
                 sql,
                 case.cpu_each(),
@@ -183,106 +177,39 @@ async fn bench_one(name: &str, url: &str, plan: &Plan) -> Outcome<Vec<Arc<Subjec
     Ok(subjects)
 }
 
-fn percent(ratio: f64) -> String {
-    format!("{:.0} %", ratio * 100.0)
-}
-
 /// What is measured, and what came out.
 struct Case {
     label: &'static str,
     work: Work,
     /// The case of the same operation without HTTP.
     beside: Option<usize>,
-    took: Vec<u32>,
+    sample: Sample,
     cpu: Duration,
-    total: usize,
 }
 
 enum Work {
-    Http(Ask, Vec<Connection>),
+    Http(Ask, Vec<Asker>),
     Sql(Statement),
 }
 
 impl Case {
     fn http(label: &'static str, ask: Ask, beside: Option<usize>) -> Self {
-        Self { label, work: Work::Http(ask, vec![]), beside, took: vec![], cpu: Duration::ZERO, total: 0 }
+        Self { label, work: Work::Http(ask, vec![]), beside, sample: Sample::default(), cpu: Duration::ZERO }
     }
 
     fn sql(statement: Statement) -> Self {
         Self { label: "  its statement", work: Work::Sql(statement), ..Self::http("", Ask::Bare, None) }
     }
 
-    fn add(&mut self, sample: Sample) {
-        self.took.extend(sample.took);
-        self.total += sample.total;
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     fn rate(&self, plan: &Plan) -> f64 {
-        self.took.len() as f64 / plan.case.as_secs_f64()
-    }
-
-    fn quantile(&self, percent: usize) -> u32 {
-        self.took.get(self.took.len() * percent / 100).copied().unwrap_or_default()
+        self.sample.rate(plan.case)
     }
 
     /// Processor time of the server for one, in microseconds.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     fn cpu_each(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.total.max(1) as f64
+        self.cpu.as_secs_f64() * 1e6 / self.sample.total.max(1) as f64
     }
-}
-
-// --- Measuring ---------------------------------------------------------------------------------------------------------
-
-/// Does one thing again and again.
-trait Worker: Send + 'static {
-    fn step(&mut self) -> impl Future<Output = Outcome<()>> + Send;
-}
-
-#[derive(Clone, Copy)]
-struct Timing {
-    warm_up: Duration,
-    time: Duration,
-}
-
-/// How long each took, in microseconds, and how many there were with the warm-up.
-#[derive(Default, Serialize, Deserialize)]
-struct Sample {
-    took: Vec<u32>,
-    total: usize,
-}
-
-/// Lets all workers work at once, and gives them back.
-async fn measure<W: Worker>(workers: &mut Vec<W>, timing: Timing) -> Outcome<Sample> {
-    let begin = Instant::now() + timing.warm_up;
-    let end = begin + timing.time;
-    let mut running = JoinSet::new();
-    for mut worker in workers.drain(..) {
-        running.spawn(async move {
-            let mut sample = Sample::default();
-            loop {
-                let started = Instant::now();
-                worker.step().await?;
-                let done = Instant::now();
-                sample.total += 1;
-                if done >= end {
-                    return Outcome::Ok((worker, sample));
-                }
-                if done >= begin {
-                    sample.took.push(u32::try_from((done - started).as_micros()).unwrap_or(u32::MAX));
-                }
-            }
-        });
-    }
-    let mut all = Sample::default();
-    while let Some(ended) = running.join_next().await {
-        let (worker, sample) = ended??;
-        workers.push(worker);
-        all.took.extend(sample.took);
-        all.total += sample.total;
-    }
-    Ok(all)
 }
 
 // --- The client --------------------------------------------------------------------------------------------------------
@@ -303,27 +230,24 @@ enum Ask {
     Mixed,
 }
 
-/// A kept-alive connection. It sends what was written down before, and looks only for what it must.
-struct Connection {
-    stream: TcpStream,
+/// Asks one thing of its users in turn.
+struct Asker {
+    connection: Connection,
     ask: Ask,
     subjects: Vec<Arc<Subject>>,
     turn: usize,
-    received: Vec<u8>,
 }
 
-async fn connect(port: u16, ask: Ask, subjects: &[Arc<Subject>]) -> Outcome<Vec<Connection>> {
-    let mut connections = Vec::new();
+async fn connect(port: u16, ask: Ask, subjects: &[Arc<Subject>]) -> Outcome<Vec<Asker>> {
+    let mut askers = Vec::new();
     for at in 0..CONNECTIONS {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
         let subjects = subjects.iter().skip(at).step_by(CONNECTIONS).cloned().collect();
-        connections.push(Connection { stream, ask, subjects, turn: 0, received: Vec::with_capacity(4096) });
+        askers.push(Asker { connection: Connection::open(port).await?, ask, subjects, turn: 0 });
     }
-    Ok(connections)
+    Ok(askers)
 }
 
-impl Worker for Connection {
+impl Worker for Asker {
     async fn step(&mut self) -> Outcome<()> {
         self.turn += 1;
         let subject = Arc::clone(&self.subjects[self.turn % self.subjects.len()]);
@@ -352,11 +276,9 @@ impl Worker for Connection {
                 format!("GET /api/v1/auth/me {host}\r\nauthorization: Bearer {access}\r\n\r\n")
             }
         };
-        self.stream.write_all(request.as_bytes()).await?;
-        let body = self.answer().await?;
+        let body = self.connection.ask(&request).await?;
         if matches!(ask, Ask::Refresh) {
-            let token =
-                after(&self.received[body..], "\"refresh_token\":\"").and_then(|rest| rest.split('"').next());
+            let token = after(body, "\"refresh_token\":\"").and_then(|rest| rest.split('"').next());
             *refresh.lock().unwrap_or_else(PoisonError::into_inner) =
                 token.ok_or("no refresh token")?.to_owned();
         }
@@ -364,86 +286,14 @@ impl Worker for Connection {
     }
 }
 
-impl Connection {
-    /// Reads an answer, and returns where its body begins.
-    async fn answer(&mut self) -> Outcome<usize> {
-        self.received.clear();
-        loop {
-            if self.stream.read_buf(&mut self.received).await? == 0 {
-                return Err("the server closed a connection".into());
-            }
-            let Some(head) = self.received.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-            let length =
-                after(&self.received[..head], "content-length: ").and_then(|rest| rest.lines().next());
-            if self.received.len() < head + 4 + length.unwrap_or("0").parse::<usize>()? {
-                continue;
-            }
-            if !self.received.starts_with(b"HTTP/1.1 200") {
-                return Err(String::from_utf8_lossy(&self.received).into());
-            }
-            return Ok(head + 4);
-        }
-    }
-}
-
-/// What follows a marker.
-fn after<'a>(bytes: &'a [u8], marker: &str) -> Option<&'a str> {
-    std::str::from_utf8(bytes).ok()?.split_once(marker).map(|(_, rest)| rest)
-}
-
 // --- The server's process, seen from outside ---------------------------------------------------------------------------
 
-struct ServerProcess {
-    port: u16,
-    child: Child,
-    commands: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl ServerProcess {
-    /// This program again, as a server.
-    async fn start(url: &str, cache: i64) -> Outcome<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["--server", url, &cache.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let commands = child.stdin.take().ok_or("no standard input")?;
-        let mut answers = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
-        let port = answers.next_line().await?.ok_or("the server did not start")?;
-        Ok(Self { port: port.parse().map_err(|_| port)?, child, commands, answers })
-    }
-
-    /// Has it run a statement on its pool.
-    async fn statement(&mut self, statement: Statement, timing: Timing) -> Outcome<Sample> {
-        let (warm_up, time) = (timing.warm_up.as_millis(), timing.time.as_millis());
-        self.commands.write_all(format!("{statement:?} {warm_up} {time}\n").as_bytes()).await?;
-        Ok(serde_json::from_str(&self.answers.next_line().await?.ok_or("the server ended")?)?)
-    }
-
-    fn proc(&self, file: &str) -> Option<String> {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()?)).ok()
-    }
-
-    /// Resident memory, where the system tells it.
-    fn memory(&self) -> String {
-        let status = self.proc("status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
-        let kilobytes = line.and_then(|text| text.parse::<f64>().ok());
-        kilobytes.map_or_else(
-            || "not known".to_owned(),
-            |kilobytes| format!("{:.1} MB", kilobytes * 1.024 / 1000.0),
-        )
-    }
-
-    /// Processor time so far, where the system tells it, in ticks of 10 ms.
-    fn cpu(&self) -> Duration {
-        let stat = self.proc("stat").unwrap_or_default();
-        let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
-    }
+/// Processor time so far, where the system tells it, in ticks of 10 ms.
+fn cpu(server: &ServerProcess) -> Duration {
+    let stat = server.proc("stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 // --- The server, seen from inside --------------------------------------------------------------------------------------
@@ -539,31 +389,6 @@ async fn serve(url: &str, cache: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// Runs a bare statement.
-trait Task: Worker {
-    fn set(&mut self, statement: Statement);
-}
-
-/// Runs the statements that are asked for, until nothing more can come.
-async fn obey<T: Task>(mut tasks: Vec<T>) -> Outcome<()> {
-    let mut commands = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(command) = commands.next_line().await? {
-        let [statement, warm_up, time] = command.split(' ').collect::<Vec<_>>()[..] else {
-            return Err(command.into());
-        };
-        let statement = match statement {
-            "Me" => Statement::Me,
-            "Organization" => Statement::Organization,
-            _ => Statement::Refresh,
-        };
-        let millis = |text: &str| text.parse().map(Duration::from_millis);
-        let timing = Timing { warm_up: millis(warm_up)?, time: millis(time)? };
-        tasks.iter_mut().for_each(|task| task.set(statement));
-        println!("{}", serde_json::to_string(&measure(&mut tasks, timing).await?)?);
-    }
-    Ok(())
-}
-
 /// What a bare statement is run for: user, slug, session, and the digest of the session's token.
 type Row = (Uuid, String, Uuid, Vec<u8>);
 
@@ -608,8 +433,14 @@ macro_rules! statements {
             }
 
             impl super::Task for Task {
-                fn set(&mut self, statement: Statement) {
-                    self.statement = statement;
+                fn set(&mut self, statement: &str) -> Outcome<()> {
+                    self.statement = match statement {
+                        "Me" => Statement::Me,
+                        "Organization" => Statement::Organization,
+                        "Refresh" => Statement::Refresh,
+                        other => return Err(other.into()),
+                    };
+                    Ok(())
                 }
             }
 
@@ -670,17 +501,6 @@ statements!(postgres, sqlx::Postgres);
 
 // --- Round trips -------------------------------------------------------------------------------------------------------
 
-/// What went over the wire between the server and Postgres.
-#[derive(Default)]
-struct Wire {
-    /// `ReadyForQuery`: each ends one round trip.
-    round_trips: AtomicU64,
-    /// `CommandComplete`: statements.
-    statements: AtomicU64,
-    /// Those of them that began a transaction.
-    transactions: AtomicU64,
-}
-
 /// Counts what one request makes of Postgres, between the two, and insists on what is promised of reads: at most two
 /// statements, and no transaction.
 async fn count_round_trips(url: &str, subjects: &[Arc<Subject>]) -> Outcome<()> {
@@ -692,30 +512,20 @@ async fn count_round_trips(url: &str, subjects: &[Arc<Subject>]) -> Outcome<()> 
     let default = Settings::default().session_cache_ttl.num_milliseconds();
     let mut broken = Vec::new();
     for cache in [default, 0] {
-        let wire = Arc::new(Wire::default());
-        let server = ServerProcess::start(&relay(url, &wire).await?, cache).await?;
+        let proxy = Proxy::before(url).await?;
+        let server = ServerProcess::start(&["--server", &proxy.url, &cache.to_string()]).await?;
         for (label, ask) in [
             ("GET /auth/me", Ask::Me),
             ("GET /organizations/{slug}", Ask::Organization),
             ("POST /auth/refresh", Ask::Refresh),
         ] {
             let mut connections = connect(server.port, ask, subjects).await?;
-            let mut ask_one_by_one = async |requests: u64| -> Outcome<[u64; 3]> {
-                for _ in 0..requests {
-                    connections[0].step().await?;
-                }
-                // What is given back after the answer is counted too.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                Ok([&wire.round_trips, &wire.statements, &wire.transactions]
-                    .map(|n| n.load(Ordering::Relaxed)))
-            };
-            let before = ask_one_by_one(100).await?;
-            let after = ask_one_by_one(REQUESTS).await?;
-            let each = |at: usize| format!("{:.2}", (after[at] - before[at]) as f64 / REQUESTS as f64);
-            let [round_trips, statements, transactions] = [0, 1, 2].map(|at| after[at] - before[at]);
+            let Traffic { round_trips, statements, transactions } =
+                traffic_of(&proxy, &mut connections[0], REQUESTS).await?;
             let label = format!("{label}, session kept {cache} ms");
-            let syncs = format!("{:.2}", (round_trips - statements) as f64 / REQUESTS as f64);
-            println!("{label:42}{:>12}{:>14}{syncs:>8}", each(1), each(2));
+            let each = |count: u64| format!("{:.2}", count as f64 / REQUESTS as f64);
+            let (statements_each, syncs) = (each(statements), each(round_trips - statements));
+            println!("{label:42}{statements_each:>12}{:>14}{syncs:>8}", each(transactions));
             if !matches!(ask, Ask::Refresh) && (transactions > 0 || statements > 2 * REQUESTS) {
                 broken.push(label);
             }
@@ -726,54 +536,4 @@ async fn count_round_trips(url: &str, subjects: &[Arc<Subject>]) -> Outcome<()> 
     } else {
         Err(format!("more than is promised: {}", broken.join("; ")).into())
     }
-}
-
-/// Stands between the server and Postgres, and counts what Postgres answers. Returns the URL to use.
-async fn relay(url: &str, wire: &Arc<Wire>) -> Outcome<String> {
-    let options = PgConnectOptions::from_str(url)?;
-    let upstream = (options.get_host().to_owned(), options.get_port());
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let here = listener.local_addr()?;
-    let wire = Arc::clone(wire);
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let (upstream, wire) = (upstream.clone(), Arc::clone(&wire));
-            tokio::spawn(async move {
-                let server = TcpStream::connect(upstream).await?;
-                server.set_nodelay(true)?;
-                client.set_nodelay(true)?;
-                let (mut from_client, mut to_client) = client.into_split();
-                let (mut from_server, mut to_server) = server.into_split();
-                tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-                let mut message = Vec::new();
-                loop {
-                    // A type, and a length that counts itself (PostgreSQL 15 documentation, §55.7).
-                    let (kind, length) = (from_server.read_u8().await?, from_server.read_u32().await?);
-                    message.resize(usize::try_from(length).unwrap_or_default().saturating_sub(4), 0);
-                    from_server.read_exact(&mut message).await?;
-                    let one = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
-                    match kind {
-                        b'Z' => drop(one(&wire.round_trips)),
-                        b'C' => {
-                            one(&wire.statements);
-                            if message.starts_with(b"BEGIN") {
-                                one(&wire.transactions);
-                            }
-                        }
-                        _ => {}
-                    }
-                    to_client.write_u8(kind).await?;
-                    to_client.write_u32(length).await?;
-                    to_client.write_all(&message).await?;
-                }
-                #[expect(unreachable_code, reason = "gives the block its type")]
-                std::io::Result::Ok(())
-            });
-        }
-    });
-    // The address is what stands between the user and the database; without TLS, every answer is a message.
-    let (scheme, rest) = url.split_once("://").ok_or("the URL has no address")?;
-    let (authority, path) = rest.split_once('/').ok_or("the URL has no database")?;
-    let user = authority.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
-    Ok(format!("{scheme}://{user}{here}/{path}&sslmode=disable"))
 }

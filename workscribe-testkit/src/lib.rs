@@ -8,6 +8,7 @@
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
 //! | [`clock`] | a clock that stands still, and randomness that follows from a seed |
 //! | [`mail`] | a mailer that keeps what it is given |
+//! | [`wire`] | a proxy that counts round trips to Postgres |
 //!
 //! # The suite on your own storage
 //!
@@ -57,3 +58,4 @@ pub mod conformance;
 pub mod databases;
 pub mod mail;
 pub mod memory;
+pub mod wire;
