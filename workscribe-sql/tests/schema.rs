@@ -54,7 +54,10 @@ async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
         let database = workscribe_sql::connect(url, &databases::options()).await.unwrap();
         let storage = database.storage();
         assert!(migrations_missing(&storage.readiness().await), "{:?}", storage.readiness().await);
-        assert_eq!(database.pending_migrations().await.unwrap(), ["0001 foundation", "0002 work"]);
+        assert_eq!(
+            database.pending_migrations().await.unwrap(),
+            ["0001 foundation", "0002 work", "0003 large tenants"]
+        );
         database.migrate().await.unwrap();
         assert_eq!(storage.readiness().await, []);
         database.close().await;
@@ -114,7 +117,8 @@ const TENANT_TABLES: [&str; 11] = [
 async fn the_schema_can_be_partitioned_by_organization() {
     let mut sql = concat!(
         include_str!("../../migrations/postgres/0001_foundation.sql"),
-        include_str!("../../migrations/postgres/0002_work.sql")
+        include_str!("../../migrations/postgres/0002_work.sql"),
+        include_str!("../../migrations/postgres/0003_large_tenants.sql")
     )
     .to_owned();
     for table in TENANT_TABLES {

@@ -628,6 +628,24 @@ async fn search(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, t
     let query = TaskQuery::new(filter, TaskSort::default(), None, None, false).unwrap();
     assert_eq!(uow.tasks().list(scope, &query).await.unwrap().len(), 1);
     uow.search().remove(scope, comment.into()).await.unwrap();
+
+    // A word that many have is found by another statement.
+    let many: Vec<CommentId> = (0..30).map(|_| new_id()).collect();
+    for id in &many {
+        let comment = document((*id).into(), SearchKind::Comment, "", "the login again");
+        uow.search().put(scope, &comment).await.unwrap();
+    }
+    let query = SearchQuery { words: Words::of("login"), kind: None, limit: 10 };
+    let found = uow.search().find(scope, &query).await.unwrap();
+    assert_eq!((found.len(), found[0].kind), (10, SearchKind::Task), "the title weighs more");
+    let filter =
+        TaskFilter { project: Some(project.id), search: Some(Words::of("login")), ..TaskFilter::default() };
+    let query = TaskQuery::new(filter, TaskSort::default(), None, None, true).unwrap();
+    assert_eq!(uow.tasks().list(scope, &query).await.unwrap().len(), 1);
+    assert_eq!(uow.tasks().count(scope, &query).await.unwrap(), 1);
+    for id in many {
+        uow.search().remove(scope, id.into()).await.unwrap();
+    }
 }
 
 /// A whole organization, small as it is, once more in another.

@@ -100,6 +100,47 @@ on_every_storage! {
         }
     }
 
+    async fn what_happens_to_somebody_within_five_minutes_comes_in_one_mail(on: On) {
+        let shop = Workshop::new(on).await;
+        shop.app.drain().await;
+        drop(shop.app.mail.take());
+        let mine = async |title: &str| {
+            shop.task(json!({"title": title, "assignee_id": shop.grace.user_id})).await
+        };
+        mine("Weave").await;
+        shop.app.clock.advance(TimeDelta::seconds(299));
+        mine("Spin").await;
+        shop.app.drain().await;
+        assert_eq!(shop.app.mail.take().len(), 0, "there may be more to say");
+        shop.app.clock.advance(TimeDelta::seconds(1));
+        shop.app.drain().await;
+        let mails = shop.app.mail.take();
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["grace@example.com"]);
+        for said in ["Ada Lovelace assigned WEB-1 to you", "Weave", "Ada Lovelace assigned WEB-2 to you", "Spin"] {
+            assert!(mails[0].text.contains(said) && mails[0].html.contains(said), "{said}: {}", mails[0].text);
+        }
+        mine("Dye").await;
+        shop.app.clock.advance(TimeDelta::minutes(5));
+        shop.app.drain().await;
+        let mails = shop.app.mail.take();
+        assert!(mails.len() == 1 && mails[0].text.contains("Dye") && !mails[0].text.contains("Weave"));
+    }
+
+    async fn what_was_read_or_is_not_wanted_is_not_mailed(on: On) {
+        let shop = Workshop::new(on).await;
+        shop.app.drain().await;
+        drop(shop.app.mail.take());
+        let task = shop.task(json!({"title": "Weave", "assignee_id": shop.grace.user_id})).await;
+        shop.send(&shop.grace, Method::POST, "/notifications/mark-all-read", Value::Null).await.expect(StatusCode::OK);
+        shop.change(&shop.grace, "/notifications/preferences", json!({"mention": {"email": false}})).await;
+        let comments = format!("{}/comments", path_of(&task));
+        shop.make(&shop.ada, &comments, json!({"body_json": mentions(&json!(shop.grace.user_id))})).await;
+        shop.app.clock.advance(TimeDelta::minutes(5));
+        shop.app.drain().await;
+        assert_eq!(shop.app.mail.take().len(), 0);
+        assert_eq!(shop.read(&shop.grace, "/notifications").await["unread_count"], 1, "and yet it is there");
+    }
+
     async fn whoever_left_sees_no_notifications_of_the_organization(on: On) {
         let shop = Workshop::new(on).await;
         shop.task(json!({"title": "Weave", "assignee_id": shop.grace.user_id})).await;

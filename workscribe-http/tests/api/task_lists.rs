@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
+use workscribe_testkit::app::TestApp;
+use workscribe_testkit::databases;
+use workscribe_testkit::wire::Proxy;
 
 use crate::support::{on_every_storage, texts, walk_of};
 use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, says};
@@ -210,5 +213,33 @@ on_every_storage! {
         assert_eq!(titles("?status_category=done").await, ["A"]);
         assert_eq!(titles("?priority=low").await, ["E", "D", "B"]);
         assert_eq!(titles("?sort=-created_at&limit=1").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_tasks_takes_at_most_three_round_trips_to_postgres_whatever_it_holds() {
+    let database = databases::postgres().await;
+    let proxy = Proxy::before(&database.url).await.unwrap();
+    let through = workscribe_sql::connect(&proxy.url, &databases::options()).await.unwrap();
+    let shop = Workshop::of(TestApp::new(through.storage(), (database, through))).await;
+    for task in filled(&shop).await.iter().step_by(3) {
+        let comments = format!("/tasks/{}/comments", id(task));
+        shop.make(&shop.ada, &comments, json!({"body_json": says("Well")})).await;
+    }
+    let pages = [
+        format!("{WEB}/tasks?limit=25"),
+        format!("{ORG}/my-tasks?limit=25"),
+        format!("{WEB}/backlog?limit=25"),
+    ];
+    for page in &pages {
+        // On a connection's first times its statements are prepared, and planned again.
+        for _ in 0..20 {
+            shop.read(&shop.grace, page).await;
+        }
+        let before = proxy.traffic();
+        let all = shop.read(&shop.grace, page).await;
+        let traffic = proxy.traffic() - before;
+        assert!(!all["tasks"].as_array().unwrap().is_empty());
+        assert!((1..=3).contains(&traffic.round_trips), "{page}: {traffic:?}");
     }
 }

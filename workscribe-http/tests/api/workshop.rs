@@ -18,7 +18,10 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     pub(crate) async fn new(on: On) -> Self {
-        let app = on.app().await;
+        Self::of(on.app().await).await
+    }
+
+    pub(crate) async fn of(app: TestApp) -> Self {
         let ada = app.register("ada@example.com").await;
         app.organization(&ada, "engines").await;
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;

@@ -43,6 +43,19 @@ macro_rules! skip_locked {
     };
 }
 
+/// The next number and position of the project `$3`, counted up by the statement that uses them: its lock is held for no
+/// round trip more than that one and the commit. `$4` is the gap.
+macro_rules! number_task {
+    () => {
+        "UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $4
+          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE
+         RETURNING last_number, last_position"
+    };
+}
+
+/// What counts them up afterwards, of an organization's project.
+pub(crate) const COUNT_TASK: Option<&str> = None;
+
 /// The texts of a JSON array, as rows.
 macro_rules! texts_of {
     ($array:literal) => {
@@ -103,38 +116,79 @@ macro_rules! unread {
 }
 
 /// The documents of the organization `$1` that fit the query `$2`, of the kind `$4` if it is not null, with their rank: the
-/// least is the best. `$3` is the query by which they are ranked. Of more than 2,000, any 2,000 are ranked: a word that is
-/// everywhere says little, and ranking costs time for each.
+/// least is the best. `$3` is the query by which they are ranked. Of more than 500, any 500 are ranked. The organization is
+/// asked for after that, since the words have its mark; before, the planner would read all that it has.
 macro_rules! matches_of_search {
     () => {
-        "(SELECT id, updated_at, -ts_rank('{0.1, 0.2, 0.4, 1.0}', words, CAST($3 AS tsquery)) AS rank
-            FROM (SELECT id, updated_at, words FROM ws_search
-                   WHERE org_id = $1 AND words @@ CAST($2 AS tsquery) AND ($4 IS NULL OR kind = $4)
-                   LIMIT 2000) AS matches)"
+        concat!(
+            "(SELECT id, updated_at, ",
+            rank_of_search!(),
+            " AS rank
+                FROM (SELECT org_id, id, updated_at, words FROM ws_search
+                       WHERE words @@ CAST($2 AS tsquery) AND ($4 IS NULL OR kind = $4)
+                       LIMIT 500) AS matches
+               WHERE org_id = $1)"
+        )
     };
 }
 
+/// The same for words that many documents have, of which the newest 500 are ranked: an index of words reads all that has a
+/// word before it gives the first, which a reader of everything meets soon. As a function the condition is none for that index.
+macro_rules! matches_of_common_search {
+    () => {
+        concat!(
+            "(SELECT id, updated_at, ",
+            rank_of_search!(),
+            " AS rank
+                FROM (SELECT id, updated_at, words FROM ws_search
+                       WHERE org_id = $1 AND ts_match_vq(words, CAST($2 AS tsquery)) AND ($4 IS NULL OR kind = $4)
+                       ORDER BY updated_at DESC LIMIT 500) AS matches)"
+        )
+    };
+}
+
+macro_rules! rank_of_search {
+    () => {
+        "-ts_rank('{0.1, 0.2, 0.4, 1.0}', words, CAST($3 AS tsquery))"
+    };
+}
+
+/// How many of the 200 newest documents of the organization `$1` fit the query `$2`.
+pub(crate) const SEARCH_SAMPLE: Option<&str> = Some(
+    "SELECT count(*) FROM (SELECT ts_match_vq(words, CAST($2 AS tsquery)) AS fits FROM ws_search
+                            WHERE org_id = $1 ORDER BY updated_at DESC LIMIT 200) AS newest WHERE fits",
+);
+
 /// Which documents of an organization have all of the words.
 pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
-    let words = words.query(" & ", lexeme);
-    format!("'o:{org}' & {words}")
+    words.query(" & ", |word, may_go_on| lexeme(org, word, may_go_on))
 }
 
 /// How well they fit: any of the words counts, because all have the same place in the document.
-pub(crate) fn search_rank(words: &Words) -> String {
-    words.query(" | ", lexeme)
+pub(crate) fn search_rank(org: OrgId, words: &Words) -> String {
+    words.query(" | ", |word, may_go_on| lexeme(org, word, may_go_on))
 }
 
-fn lexeme(word: &str, may_go_on: bool) -> String {
-    format!("'{word}'{}", if may_go_on { ":*" } else { "" })
+/// A word with the mark of its organization, as the column has it.
+fn lexeme(org: OrgId, word: &str, may_go_on: bool) -> String {
+    let org = org.to_string();
+    let mark = &org[org.len().saturating_sub(12)..];
+    format!("'{mark}{word}'{}", if may_go_on { ":*" } else { "" })
 }
 
-/// The ids of an organization's tasks that fit a [`search_query`]. The query is bound after the first part, the organization
-/// after the second.
-pub(crate) const TASKS_FOUND: (&str, &str) = (
-    "SELECT f.id FROM ws_search f WHERE f.kind = 'task' AND f.words @@ CAST(",
-    " AS tsquery) AND f.org_id = ",
-);
+/// Conditions on the tasks `i`: that they fit a [`search_query`]. The query is bound after the first part, the organization
+/// after the second. A fence keeps the organization from the planner, as above.
+pub(crate) const TASKS_FOUND: [&str; 3] = [
+    " AND i.id IN (SELECT f.id FROM (SELECT org_id, id FROM ws_search WHERE kind = 'task' AND words @@ CAST(",
+    " AS tsquery) OFFSET 0) AS f WHERE f.org_id = ",
+    ")",
+];
+/// The same for words that many documents have.
+pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
+    " AND EXISTS (SELECT 1 FROM ws_search f WHERE f.id = i.id AND ts_match_vq(f.words, CAST(",
+    " AS tsquery)) AND f.org_id = ",
+    ")",
+];
 
 /// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
 pub(crate) const CHOICE: &str = "SELECT i.* FROM (SELECT i.*, ";

@@ -24,6 +24,7 @@ use crate::{Database, Options};
 
 use stores::Lane;
 pub use stores::Unit;
+use stores::gate::Gates;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
 /// round trip, and after the server's restart the dead ones are found here.
@@ -34,6 +35,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 pub struct PostgresStorage {
     pool: PgPool,
     lane: Arc<Lane>,
+    gates: Arc<Gates>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -73,7 +75,7 @@ impl PostgresStorage {
     /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, lane: Lane::new(0), migrated: Arc::default() }
+        Self { pool, lane: Lane::new(0), gates: Arc::default(), migrated: Arc::default() }
     }
 
     /// The pool.
@@ -143,15 +145,15 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(dialect::BEGIN))))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(&self.gates), Some(dialect::BEGIN))))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None)))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None, None)))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(dialect::SNAPSHOT))))
+        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None, Some(dialect::SNAPSHOT))))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {

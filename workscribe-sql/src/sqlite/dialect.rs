@@ -42,6 +42,19 @@ macro_rules! skip_locked {
     };
 }
 
+/// The next number and position of the project `$3`. `$4` is the gap. SQLite writes in no `WITH`, so [`COUNT_TASK`] follows;
+/// nobody writes in between.
+macro_rules! number_task {
+    () => {
+        "SELECT last_number + 1 AS last_number, last_position + $4 AS last_position FROM ws_projects
+          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE"
+    };
+}
+
+/// What counts them up afterwards, of an organization's project.
+pub(crate) const COUNT_TASK: Option<&str> =
+    Some("UPDATE ws_projects SET last_number = $3, last_position = $4 WHERE org_id = $1 AND id = $2");
+
 /// The texts of a JSON array, as rows.
 macro_rules! texts_of {
     ($array:literal) => {
@@ -113,6 +126,16 @@ macro_rules! matches_of_search {
     };
 }
 
+/// The same, whatever the words.
+macro_rules! matches_of_common_search {
+    () => {
+        matches_of_search!()
+    };
+}
+
+/// Nothing: it makes no difference how common a word is.
+pub(crate) const SEARCH_SAMPLE: Option<&str> = None;
+
 /// Which documents of an organization have all of the words.
 pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
     let words =
@@ -121,17 +144,20 @@ pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
 }
 
 /// Nothing: FTS5 ranks by the query itself.
-pub(crate) const fn search_rank(_: &Words) -> String {
+pub(crate) const fn search_rank(_: OrgId, _: &Words) -> String {
     String::new()
 }
 
-/// The ids of an organization's tasks that fit a [`search_query`]. The query is bound after the first part, the organization
+/// A condition on the tasks `i`: that they fit a [`search_query`]. The query is bound after the first part, the organization
 /// after the second.
-pub(crate) const TASKS_FOUND: (&str, &str) = (
-    "SELECT f.id FROM ws_search_words CROSS JOIN ws_search f
-      WHERE f.rowid = ws_search_words.rowid AND f.kind = 'task' AND ws_search_words MATCH ",
+pub(crate) const TASKS_FOUND: [&str; 3] = [
+    " AND i.id IN (SELECT f.id FROM ws_search_words CROSS JOIN ws_search f
+                    WHERE f.rowid = ws_search_words.rowid AND f.kind = 'task' AND ws_search_words MATCH ",
     " AND f.org_id = ",
-);
+    ")",
+];
+/// The same, whatever the words.
+pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
 
 /// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
 pub(crate) const CHOICE: &str = "SELECT i.*, ";

@@ -183,15 +183,15 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), Some(dialect::BEGIN))))
+        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, Some(dialect::BEGIN))))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None)))
+        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, None)))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, Some(dialect::SNAPSHOT))))
+        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, Some(dialect::SNAPSHOT))))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {

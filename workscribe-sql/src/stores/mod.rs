@@ -8,6 +8,7 @@ mod activity;
 mod attempts;
 mod board;
 mod comments;
+pub(super) mod gate;
 mod idempotency;
 mod invitations;
 mod jobs;

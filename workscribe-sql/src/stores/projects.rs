@@ -214,6 +214,7 @@ impl ProjectStore for Unit {
         ))
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid());
+        self.pass(id.as_uuid()).await;
         self.optional("ws_projects: lock", lock).await?.map(Project::try_from).transpose()
     }
 
@@ -266,6 +267,7 @@ impl ProjectStore for Unit {
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid())
         .bind(by);
+        self.pass(id.as_uuid()).await;
         Ok(self.optional("ws_projects: advance position", update).await?.map(|row| row.0))
     }
 }

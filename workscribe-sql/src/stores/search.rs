@@ -40,6 +40,40 @@ impl TryFrom<HitRow> for SearchHit {
     }
 }
 
+/// Shows the best of some matches. The texts are read of what is shown alone.
+macro_rules! search_statement {
+    ($matches:expr) => {
+        concat!(
+            "SELECT w.kind, w.id, w.body, w.updated_at, p.id AS project_id, p.key AS project_key, p.name AS project_name,
+                    t.id AS task_id, t.number AS task_number, t.title AS task_title
+               FROM (SELECT found.id, found.rank, found.updated_at FROM ",
+            $matches,
+            " AS found ORDER BY found.rank, found.updated_at DESC, found.id LIMIT $5) AS hit
+               JOIN ws_search w ON w.org_id = $1 AND w.id = hit.id
+               LEFT JOIN ws_tasks t ON t.org_id = w.org_id AND t.id = w.task_id
+               JOIN ws_projects p ON p.org_id = w.org_id AND p.id = COALESCE(t.project_id, w.id)
+              ORDER BY hit.rank, hit.updated_at DESC, hit.id"
+        )
+    };
+}
+
+const FIND: &str = search_statement!(matches_of_search!());
+const FIND_COMMON: &str = search_statement!(matches_of_common_search!());
+
+/// Of the newest documents, this many with the words make the words common.
+const COMMON: i64 = 20;
+
+impl Unit {
+    /// Whether so many of the newest documents have the words that one in ten may.
+    pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
+        let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
+        let sample = query_as::<_, (i64,)>(sample)
+            .bind(scope.org().as_uuid())
+            .bind(dialect::search_query(scope.org(), words));
+        Ok(self.one("ws_search: sample", sample).await?.0 >= COMMON)
+    }
+}
+
 #[async_trait]
 impl SearchStore for Unit {
     async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
@@ -73,23 +107,13 @@ impl SearchStore for Unit {
         if search.words.is_empty() {
             return Ok(Vec::new());
         }
-        // The texts are read of what is shown alone.
-        let find = query_as::<_, HitRow>(concat!(
-            "SELECT w.kind, w.id, w.body, w.updated_at, p.id AS project_id, p.key AS project_key, p.name AS project_name,
-                    t.id AS task_id, t.number AS task_number, t.title AS task_title
-               FROM (SELECT found.id, found.rank, found.updated_at FROM ",
-            matches_of_search!(),
-            " AS found ORDER BY found.rank, found.updated_at DESC, found.id LIMIT $5) AS hit
-               JOIN ws_search w ON w.org_id = $1 AND w.id = hit.id
-               LEFT JOIN ws_tasks t ON t.org_id = w.org_id AND t.id = w.task_id
-               JOIN ws_projects p ON p.org_id = w.org_id AND p.id = COALESCE(t.project_id, w.id)
-              ORDER BY hit.rank, hit.updated_at DESC, hit.id"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(dialect::search_query(scope.org(), &search.words))
-        .bind(dialect::search_rank(&search.words))
-        .bind(search.kind.map(SearchKind::as_str))
-        .bind(i64::from(search.limit));
+        let is_common = self.are_common(scope, &search.words).await?;
+        let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND })
+            .bind(scope.org().as_uuid())
+            .bind(dialect::search_query(scope.org(), &search.words))
+            .bind(dialect::search_rank(scope.org(), &search.words))
+            .bind(search.kind.map(SearchKind::as_str))
+            .bind(i64::from(search.limit));
         self.all("ws_search: find", find).await?.into_iter().map(SearchHit::try_from).collect()
     }
 }

@@ -32,8 +32,9 @@ impl Unit {
         scope: &OrgScope,
         query: &TaskQuery,
     ) -> Result<Vec<Task>, StoreError> {
+        let common = self.searches_common_words(scope, query.filter()).await?;
         let mut list = Statement::new(concat!("SELECT ", task_columns!("NULL"), " FROM ("));
-        choose(&mut list, scope.org(), query);
+        choose(&mut list, scope.org(), query, common);
         list.push(concat!(") AS t", task_joins!(), "ORDER BY ")).push(order(
             query.sort(),
             "t.sort_key",
@@ -48,11 +49,25 @@ impl Unit {
         scope: &OrgScope,
         filter: &TaskFilter,
     ) -> Result<i64, StoreError> {
+        let common = self.searches_common_words(scope, filter).await?;
         let mut count = Statement::new("SELECT count(*) FROM ws_tasks i WHERE ");
         push_tenant(&mut count, scope.org(), filter);
         push_status(&mut count, scope.org(), filter);
-        push_filters(&mut count, scope.org(), filter);
+        push_filters(&mut count, scope.org(), filter, common);
         Ok(self.one("ws_tasks: count", count.build_query_as::<(i64,)>()).await?.0)
+    }
+}
+
+impl Unit {
+    async fn searches_common_words(
+        &mut self,
+        scope: &OrgScope,
+        filter: &TaskFilter,
+    ) -> Result<bool, StoreError> {
+        match &filter.search {
+            Some(words) if !words.is_empty() => self.are_common(scope, words).await,
+            _ => Ok(false),
+        }
     }
 }
 
@@ -75,7 +90,7 @@ fn order(sort: TaskSort, key: &str, table: &str) -> String {
     }
 }
 
-fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery) {
+fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
     let (filter, sort) = (query.filter(), query.sort());
     let key = sort_key(sort.by);
     list.push(dialect::CHOICE).push(key).push(" AS sort_key");
@@ -90,7 +105,7 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery) {
             list.push(" FROM ws_statuses s").push(dialect::COLUMN);
             list.push(" WHERE i.org_id = s.org_id AND i.project_id = s.project_id AND i.status_id = s.id");
             push_place_in_column(list, &start);
-            push_filters(list, org, filter);
+            push_filters(list, org, filter, common);
             match dialect::COLUMN_END {
                 Some((limit, end)) => list.push(limit).push_bind(query.fetch()).push(end),
                 None => list.push(" AND "),
@@ -111,7 +126,7 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery) {
             list.push(" WHERE ");
             push_tenant(list, org, filter);
             push_status(list, org, filter);
-            push_filters(list, org, filter);
+            push_filters(list, org, filter, common);
             if let Some(cursor) = query.after() {
                 push_cursor(list, &cursor);
             }
@@ -203,8 +218,8 @@ fn push_categories(list: &mut Statement, begin: &str, categories: &[StatusCatego
     list.push(")");
 }
 
-/// All conditions but those on the project and the status.
-fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
+/// All conditions but those on the project and the status. `common` says that what is searched for is.
+fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, common: bool) {
     match filter.assignee {
         Some(AssigneeFilter::User(user)) => list.push(" AND i.assignee_id = ").push_bind(user.as_uuid()),
         Some(AssigneeFilter::Nobody) => list.push(" AND i.assignee_id IS NULL"),
@@ -231,9 +246,9 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
             list.push(" AND FALSE");
         }
         Some(words) => {
-            let (begin, then) = dialect::TASKS_FOUND;
-            list.push(" AND i.id IN (").push(begin).push_bind(dialect::search_query(org, words));
-            list.push(then).push_bind(org.as_uuid()).push(")");
+            let [begin, then, end] = if common { dialect::TASKS_FOUND_COMMON } else { dialect::TASKS_FOUND };
+            list.push(begin).push_bind(dialect::search_query(org, words));
+            list.push(then).push_bind(org.as_uuid()).push(end);
         }
         None => {}
     }

@@ -11,7 +11,7 @@ use workscribe_core::work::{
 
 use super::projects::EnteredRow;
 use super::task_row::TaskRow;
-use super::{Ts, Unit};
+use super::{Ts, Unit, dialect};
 
 #[derive(FromRow)]
 struct EnteredTaskRow {
@@ -101,31 +101,24 @@ impl TaskStore for Unit {
     }
 
     async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Option<Numbered>, StoreError> {
-        let number = query_as::<_, (i64, i64)>(
-            "UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $3
-              WHERE org_id = $1 AND id = $2 AND is_archived = FALSE
-             RETURNING last_number, last_position",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(task.project_id.as_uuid())
-        .bind(order::GAP);
-        let Some((number, position)) = self.optional("ws_projects: number a task", number).await? else {
-            return Ok(None);
-        };
         let fields = &task.fields;
-        let insert = query(
-            "INSERT INTO ws_tasks (org_id, id, project_id, number, title, description, status_id, position, assignee_id,
-                                   reporter_id, priority, type, parent_id, due_date, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $15)",
-        )
+        let insert = query_as::<_, (i64, i64)>(concat!(
+            "WITH numbered AS (",
+            number_task!(),
+            ") INSERT INTO ws_tasks (org_id, id, project_id, number, title, description, status_id, position, assignee_id,
+                                     reporter_id, priority, type, parent_id, due_date, version, created_at, updated_at)
+               SELECT $1, $2, $3, numbered.last_number, $5, $6, $7, numbered.last_position, $8, $9, $10, $11, $12, $13,
+                      1, $14, $14
+                 FROM numbered
+             RETURNING number, position"
+        ))
         .bind(scope.org().as_uuid())
         .bind(task.id.as_uuid())
         .bind(task.project_id.as_uuid())
-        .bind(number)
+        .bind(order::GAP)
         .bind(&fields.title)
         .bind(fields.description.as_ref().map(Document::to_stored))
         .bind(fields.status_id.as_uuid())
-        .bind(position)
         .bind(fields.assignee_id.map(Uuid::from))
         .bind(task.reporter_id.as_uuid())
         .bind(fields.priority.rank())
@@ -133,7 +126,18 @@ impl TaskStore for Unit {
         .bind(fields.parent_id.map(Uuid::from))
         .bind(fields.due_date)
         .bind(Ts(task.created_at));
-        self.execute("ws_tasks: insert", insert).await?;
+        self.pass(task.project_id.as_uuid()).await;
+        let Some((number, position)) = self.optional("ws_tasks: insert", insert).await? else {
+            return Ok(None);
+        };
+        if let Some(count) = dialect::COUNT_TASK {
+            let count = query(count)
+                .bind(scope.org().as_uuid())
+                .bind(task.project_id.as_uuid())
+                .bind(number)
+                .bind(position);
+            self.execute("ws_projects: count a task", count).await?;
+        }
         Ok(Some(Numbered { number, position }))
     }
 

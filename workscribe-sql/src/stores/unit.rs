@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::query::{Query, QueryAs};
+use sqlx::types::Uuid;
 use sqlx::{Database, FromRow, Pool, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{AttemptStore, TokenStore, UserStore};
@@ -15,6 +16,7 @@ use workscribe_core::transfer::TransferStore;
 use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 use workscribe_core::{StoreError, UnitOfWork};
 
+use super::gate::{Gates, Pass};
 use super::lane::{Lane, Reader};
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
@@ -32,6 +34,9 @@ pub struct Unit {
     /// Whether the connection was lent to statements of which this unit hears nothing.
     lent: bool,
     pub(super) enqueued: bool,
+    gates: Option<Arc<Gates>>,
+    /// The turns at them that this unit has until its end.
+    passed: Vec<(Uuid, Pass)>,
 }
 
 enum State {
@@ -44,15 +49,35 @@ enum State {
 }
 
 impl Unit {
-    pub(crate) fn waiting(pool: &Pool<Db>, lane: &Arc<Lane>, begin: Option<&'static str>) -> Self {
+    /// `gates` is where to queue before rows that many write.
+    pub(crate) fn waiting(
+        pool: &Pool<Db>,
+        lane: &Arc<Lane>,
+        gates: Option<&Arc<Gates>>,
+        begin: Option<&'static str>,
+    ) -> Self {
         let (pool, lane) = (pool.clone(), Arc::clone(lane));
-        Self { state: State::Waiting { pool, lane, begin }, failed: false, lent: false, enqueued: false }
+        Self::new(State::Waiting { pool, lane, begin }, gates.cloned())
+    }
+
+    const fn new(state: State, gates: Option<Arc<Gates>>) -> Self {
+        Self { state, failed: false, lent: false, enqueued: false, gates, passed: Vec::new() }
+    }
+
+    /// Waits for this unit's turn to lock a row that many write, if it has none yet. The turn ends with the unit.
+    pub(super) async fn pass(&mut self, id: Uuid) {
+        if let Some(gates) = &self.gates
+            && self.passed.iter().all(|(passed, _)| *passed != id)
+            && let Some(pass) = gates.pass(id).await
+        {
+            self.passed.push((id, pass));
+        }
     }
 
     /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
-        Self { state: State::Transaction(transaction), failed: false, lent: false, enqueued: false }
+        Self::new(State::Transaction(transaction), None)
     }
 
     /// The transaction, begun if it was not, for the caller to go on with and to commit.

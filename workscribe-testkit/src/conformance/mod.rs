@@ -338,6 +338,7 @@ macro_rules! __storage_cases {
                 a_document_may_be_put_before_its_task_and_not_without_it
                 an_organization_finds_its_own_alone
                 a_long_text_is_found_by_its_last_word
+                a_word_that_is_everywhere_is_found_like_another
             ;
             isolation, isolation:
                 a_scope_neither_sees_nor_changes_another_organizations_rows

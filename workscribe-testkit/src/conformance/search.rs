@@ -4,6 +4,7 @@ use super::fixtures::*;
 use super::prelude::*;
 
 use workscribe_core::search::{SearchDocument, SearchHit};
+use workscribe_core::work::{TaskFilter, TaskQuery, TaskSort};
 
 async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, text: &str) -> Vec<SearchHit> {
     let query = SearchQuery { words: Words::of(text), kind: None, limit: 100 };
@@ -288,4 +289,40 @@ pub async fn a_long_text_is_found_by_its_last_word(storage: Arc<dyn Storage>) {
     add_findable(&storage, &scope, &board, "long", &body).await;
     let [hit] = &find(&storage, &scope, "stoff letzt").await[..] else { panic!("one is found") };
     assert!(hit.body == body, "it comes back whole");
+}
+
+pub async fn a_word_that_is_everywhere_is_found_like_another(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let (other, other_board) = project_of(&storage, "looms").await;
+    add_findable(&storage, &other, &other_board, "theirs", "everywhere").await;
+    add_findable(&storage, &scope, &board, "everywhere in the title", "").await;
+    for number in 0..40 {
+        add_findable(&storage, &scope, &board, &format!("number {number}"), "said everywhere").await;
+    }
+    for text in ["everywhere", "every", "said everywhere"] {
+        let found = titles(&storage, &scope, text).await;
+        assert_eq!(found.len(), if text.starts_with("said") { 40 } else { 41 }, "{text}");
+        assert!(!found.contains(&"theirs".to_owned()));
+        if !text.starts_with("said") {
+            assert_eq!(found[0], "everywhere in the title");
+        }
+    }
+    let query = SearchQuery { words: Words::of("everywhere"), kind: Some(SearchKind::Project), limit: 100 };
+    assert_eq!(read!(storage, uow => uow.search().find(&scope, &query)), []);
+    let filter = |words| TaskFilter {
+        project: Some(board.project.id),
+        search: Some(Words::of(words)),
+        ..TaskFilter::default()
+    };
+    for (words, expected) in
+        [("everywhere", 41), ("everywhere title", 1), ("said everywhere", 40), ("nowhere", 0)]
+    {
+        let query = TaskQuery::new(filter(words), TaskSort::default(), Some(100), None, true).unwrap();
+        assert_eq!(read!(storage, uow => uow.tasks().list(&scope, &query)).len(), expected, "{words}");
+        assert_eq!(
+            read!(storage, uow => uow.tasks().count(&scope, &query)),
+            i64::try_from(expected).unwrap(),
+            "{words}"
+        );
+    }
 }
