@@ -11,13 +11,16 @@ use crate::id::{Id, JobId, uuid_v7};
 use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing, SessionCache};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
 use crate::notifications::Notifications;
-use crate::outbox::{Job, NewJob};
+use crate::outbox::{Enqueued, Job, Jobs, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
 use crate::search::Search;
 use crate::storage::{Storage, UnitOfWork};
 use crate::tenancy::{Organizations, RoleTable};
 use crate::transfer::Transfer;
 use crate::work::{Projects, Tasks};
+
+/// How many finished jobs are removed in one transaction.
+const SWEPT_AT_ONCE: u32 = 10_000;
 
 /// What becomes of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,6 +163,12 @@ impl WorkScribe {
         Transfer::new(self)
     }
 
+    /// Jobs, outside of a unit of work.
+    #[must_use]
+    pub const fn jobs(&self) -> Jobs<'_> {
+        Jobs::new(self)
+    }
+
     /// A transaction; see [`Storage::begin`].
     ///
     /// # Errors
@@ -189,15 +198,27 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// Adds a job to the unit's outbox.
+    /// Adds a job to the unit's outbox, with its kind's options.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn enqueue<J: Job>(&self, uow: &mut dyn UnitOfWork, job: &J) -> Result<JobId, Error> {
-        let id = self.new_id();
-        let job = NewJob::now(id, job, self.now()).map_err(Error::internal)?;
-        uow.outbox().enqueue(&job).await?;
-        Ok(id)
+        let job = self.jobs().prepare(job)?;
+        self.enqueue_all(uow, std::slice::from_ref(&job)).await?;
+        Ok(job.id)
+    }
+
+    /// Adds jobs to the unit's outbox, in one statement, and answers what became of each: one whose unique key is taken is
+    /// left out. [`Jobs::prepare`] makes them.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn enqueue_all(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        jobs: &[NewJob],
+    ) -> Result<Vec<Enqueued>, Error> {
+        Ok(uow.outbox().enqueue(jobs).await?)
     }
 
     /// Tells every hook, within the transaction.
@@ -220,8 +241,17 @@ impl WorkScribe {
         removed += uow.idempotency().sweep(now).await?;
         removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
         removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
-        removed += uow.jobs().sweep(now - TimeDelta::days(1), now - TimeDelta::days(7)).await?;
         self.commit(uow).await?;
+        loop {
+            let mut uow = self.begin().await?;
+            let jobs =
+                uow.jobs().sweep(now - TimeDelta::days(1), now - TimeDelta::days(7), SWEPT_AT_ONCE).await?;
+            self.commit(uow).await?;
+            removed += jobs;
+            if jobs < u64::from(SWEPT_AT_ONCE) {
+                break;
+            }
+        }
         Ok(removed)
     }
 

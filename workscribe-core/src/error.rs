@@ -103,6 +103,12 @@ codes! {
     MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "No such member";
     /// No such invitation.
     InvitationNotFound = "INVITATION_NOT_FOUND", NotFound, "No such invitation";
+    /// No such job.
+    JobNotFound = "JOB_NOT_FOUND", NotFound, "No such job";
+    /// A worker has the job.
+    JobRunning = "JOB_RUNNING", Conflict, "This job is running";
+    /// The job has ended.
+    JobFinished = "JOB_FINISHED", Conflict, "This job has ended";
     /// The invitation has expired.
     InvitationExpired = "INVITATION_EXPIRED", Gone, "This invitation has expired";
     /// The invitation was accepted before.

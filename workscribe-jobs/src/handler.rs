@@ -3,6 +3,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::Job;
 use workscribe_core::ports::MailError;
@@ -17,6 +18,10 @@ pub struct JobContext {
     pub id: JobId,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// After this many it is buried.
+    pub max_attempts: u32,
+    /// When it was written.
+    pub created_at: Timestamp,
 }
 
 /// Why a job was not done. A reason is stored with the job and logged: put no payload, address or token in it.
@@ -36,6 +41,12 @@ pub enum Failure {
         /// What was the matter.
         reason: String,
     },
+    /// It is not time yet, which is no failure: another try after exactly this long, and the attempt does not count.
+    #[error("not yet")]
+    Snooze {
+        /// How long to wait.
+        after: Duration,
+    },
 }
 
 impl Failure {
@@ -49,11 +60,18 @@ impl Failure {
         Self::Bury { reason: reason.into() }
     }
 
+    /// Another try later, which costs no attempt.
+    #[must_use]
+    pub const fn snooze(after: Duration) -> Self {
+        Self::Snooze { after }
+    }
+
     /// What was the matter.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
             Self::Retry { reason, .. } | Self::Bury { reason } => reason,
+            Self::Snooze { .. } => "not yet",
         }
     }
 }

@@ -6,8 +6,12 @@
 //! |---|---|
 //! | `handler.rs` | [`Handler`], [`JobContext`], [`Failure`]: what the code of a job looks like |
 //! | `registry.rs` | [`Registry`]: which handler runs which kind of job |
-//! | `worker.rs` | [`Worker`]: claims jobs, and runs until it is told to stop |
-//! | `run.rs` | one job: its heartbeat, its end, and what is written about it |
+//! | `worker.rs`, `options.rs` | [`Worker`]: runs until it is told to stop, or drains |
+//! | `queue.rs` | the work on one queue: claims as many jobs as have room |
+//! | `run.rs` | one attempt: its time, and its last word |
+//! | `ledger.rs` | what a worker holds: its heartbeat, and the last words, written many at a time |
+//! | `schedule.rs` | [`Schedule`]: cron expressions with time zones |
+//! | `metrics.rs` | what a worker tells the process's recorder of metrics |
 //! | `backoff.rs` | how long a failed job waits |
 //! | `mail/` | templates, links, the handlers of WorkScribe's mails, and the transports |
 //!
@@ -49,18 +53,33 @@
 //! # Why a queue of our own
 //!
 //! A job is a row in the caller's own transaction, on Postgres and on SQLite, and its attempt number fences a worker whose
-//! lease ran out. The queues at hand do not give that: apalis 1.0 needs its own schema and the extensions `pgcrypto` and
-//! `hstore`, and does not persist back-off; `graphile_worker` knows Postgres alone; underway, fang and sqlxmq are on
-//! sqlx 0.8, whose transactions are not those of sqlx 0.9.
+//! lease ran out. No queue at hand gives both, as of November 2026: riverqueue 0.5 enqueues in the caller's transaction on
+//! both, but ends a job by its id alone, so that a rescued job's first worker can still end it, and is MPL-2.0; apalis 1.0
+//! has no public way into the caller's transaction on SQLite, and compares no attempt; `graphile_worker` and pgmq know
+//! Postgres alone; underway, fang and sqlxmq are on sqlx 0.8, whose transactions are not those of sqlx 0.9. Two ideas are
+//! theirs: a slot of a schedule that is compared and set with its job (graphile-worker), and last words that are written
+//! many at a time (River).
+//!
+//! # What is measured
+//!
+//! See `metrics.rs`: counters and histograms of the [metrics] facade, for which the program chooses a recorder.
 
 mod backoff;
+mod core;
 mod handler;
+mod ledger;
 pub mod mail;
+mod metrics;
+mod options;
+mod queue;
 mod registry;
 mod run;
+mod schedule;
 mod worker;
 
 pub use backoff::{LONGEST_BACKOFF, backoff};
 pub use handler::{Failure, Handler, JobContext};
+pub use options::{QueueOptions, WorkerOptions};
 pub use registry::Registry;
-pub use worker::{Worker, WorkerOptions};
+pub use schedule::{CatchUp, Schedule, ScheduleError, Schedules};
+pub use worker::Worker;

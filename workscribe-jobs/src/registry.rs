@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use crate::handler::{Failure, Handler, JobContext};
 #[derive(Clone, Default)]
 pub struct Registry {
     handlers: BTreeMap<&'static str, Arc<dyn AnyHandler>>,
+    /// Which of them are earlier names of a kind.
+    aliases: BTreeSet<&'static str>,
 }
 
 impl Registry {
@@ -22,25 +24,38 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds the handler of a kind, in place of an earlier one: so an embedder replaces one of WorkScribe's.
+    /// Adds the handler of a kind and its aliases, in place of an earlier one: so an embedder replaces one of WorkScribe's.
     ///
     /// A payload that does not fit `J` is buried without a call of the handler.
     #[must_use]
     pub fn register<J: Job + 'static>(mut self, handler: impl Handler<J>) -> Self {
-        self.handlers.insert(J::KIND, Arc::new(Typed { handler, job: PhantomData }));
+        let handler: Arc<dyn AnyHandler> = Arc::new(Typed { handler, job: PhantomData });
+        for alias in J::ALIASES {
+            self.handlers.insert(alias, Arc::clone(&handler));
+            self.aliases.insert(alias);
+        }
+        self.handlers.insert(J::KIND, handler);
+        self.aliases.remove(J::KIND);
         self
     }
 
     /// Adds everything from another registry, in place of handlers of the same kinds.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        self.aliases.retain(|alias| !other.handlers.contains_key(alias));
         self.handlers.extend(other.handlers);
+        self.aliases.extend(other.aliases);
         self
     }
 
-    /// The kinds there are handlers for, sorted.
+    /// The kinds there are handlers for, sorted, without their aliases.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.handlers.keys().copied()
+        self.handlers.keys().copied().filter(|name| !self.aliases.contains(name))
+    }
+
+    /// All names under which jobs may wait that there are handlers for.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.handlers.keys().copied().collect()
     }
 
     pub(crate) fn get(&self, kind: &str) -> Option<Arc<dyn AnyHandler>> {

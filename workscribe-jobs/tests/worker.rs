@@ -14,8 +14,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
+use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{Job, JobCounts, NewJob};
+use workscribe_core::outbox::{Claim, Job, JobCounts, NewJob};
 use workscribe_core::{NotReady, Settings, Storage, StoreError, UnitOfWork, WorkScribe};
 use workscribe_jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
 use workscribe_testkit::clock::FrozenClock;
@@ -45,6 +46,12 @@ async fn enqueue<J: Job>(app: &WorkScribe, job: &J) -> JobId {
     let id = app.enqueue(&mut *uow, job).await.unwrap();
     app.commit(uow).await.unwrap();
     id
+}
+
+/// What another worker asks for, of which nobody hears again.
+fn another(app: &WorkScribe, lease_until: Timestamp) -> Claim<'static> {
+    let (queue, worker, now) = ("default", "another", app.now());
+    Claim { queue, kinds: &[Probe::KIND], limit: 1, worker, now, lease_until }
 }
 
 /// A registry whose probe counts its calls and ends as told.
@@ -129,7 +136,7 @@ async fn a_payload_that_does_not_fit_is_buried_at_once() {
     let mut uow = app.begin().await.unwrap();
     let mut job = NewJob::now(app.new_id(), &Probe { number: 1 }, app.now()).unwrap();
     job.payload = serde_json::json!({ "number": "one" });
-    uow.outbox().enqueue(&job).await.unwrap();
+    uow.outbox().enqueue(&[job]).await.unwrap();
     app.commit(uow).await.unwrap();
     assert_eq!(worker(&app, registry).drain().await.unwrap(), 1);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
@@ -165,7 +172,7 @@ async fn a_job_that_kills_its_worker_each_time_is_buried() {
     for _ in 0..Probe::MAX_ATTEMPTS {
         let mut uow = app.begin().await.unwrap();
         let until = app.now() + TimeDelta::seconds(60);
-        assert_eq!(uow.jobs().claim(&[Probe::KIND], 1, app.now(), until).await.unwrap().len(), 1);
+        assert_eq!(uow.jobs().claim(&another(&app, until)).await.unwrap().len(), 1);
         app.commit(uow).await.unwrap();
         clock.advance(TimeDelta::seconds(61));
     }
@@ -205,7 +212,7 @@ async fn a_worker_whose_lease_is_gone_stops_and_does_not_finish_the_job() {
     clock.advance(TimeDelta::seconds(61));
     let mut uow = app.begin().await.unwrap();
     let until = app.now() + TimeDelta::seconds(60);
-    let taken = uow.jobs().claim(&[Probe::KIND], 1, app.now(), until).await.unwrap();
+    let taken = uow.jobs().claim(&another(&app, until)).await.unwrap();
     app.commit(uow).await.unwrap();
     assert_eq!(taken[0].attempt, 2);
     assert_eq!(timeout(Duration::from_secs(5), running).await.unwrap().unwrap().unwrap(), 1);
@@ -296,7 +303,7 @@ async fn a_shutdown_gives_back_what_takes_too_long() {
     timeout(Duration::from_secs(2), running).await.unwrap().unwrap();
     assert_eq!(counts(&app).await.available, 1);
     let mut uow = app.read().await.unwrap();
-    let due = uow.jobs().next_due(&[Probe::KIND]).await.unwrap().unwrap();
+    let due = uow.jobs().next_due("default", &[Probe::KIND]).await.unwrap().unwrap();
     assert!(due <= app.now(), "the next worker may have it at once");
 }
 
@@ -317,7 +324,7 @@ async fn no_more_jobs_run_at_once_than_there_are_places() {
     for number in 0..10 {
         enqueue(&app, &Probe { number }).await;
     }
-    let options = WorkerOptions { concurrency: 3, ..WorkerOptions::default() };
+    let options = WorkerOptions::default().concurrency(3);
     let (stop, running) = start(&app, registry, options);
     let all_done = async {
         while counts(&app).await.completed < 10 {

@@ -10,7 +10,8 @@ pub struct LocalWakeup(Notify);
 #[async_trait]
 impl Wakeup for LocalWakeup {
     async fn notify(&self) {
-        // `notify_one` keeps one permit when nobody waits, so a call between two waits is not lost.
+        // Everybody who waits; and one permit is kept, so that a call between two waits is not lost.
+        self.0.notify_waiters();
         self.0.notify_one();
     }
 

@@ -186,9 +186,8 @@ impl<'a> Trail<'a> {
         for user in mailed {
             let job: JobId = app.new_id();
             if uow.notifications().open_digest(&Digest { user, job }).await? {
-                let mut job = NewJob::now(job, &SendDigest { user }, now).map_err(Error::internal)?;
-                job.run_at = now + DIGEST_AFTER;
-                uow.outbox().enqueue(&job).await?;
+                let job = NewJob::now(job, &SendDigest { user }, now).map_err(Error::internal)?;
+                uow.outbox().enqueue(&[job.at(now + DIGEST_AFTER)]).await?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::identity::{AccountMail, Email, NewUser, SendAccountMail};
 use workscribe_core::local::BcryptHasher;
-use workscribe_core::outbox::Job as _;
+use workscribe_core::outbox::{Claim, Job as _};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, PUBLIC_URL, TestApp};
 use workscribe_testkit::databases;
 
@@ -292,7 +292,9 @@ on_every_storage! {
         // Claimed to look at what is stored, with a lease that ends at once.
         let mut uow = app.app.begin().await.unwrap();
         let now = app.app.now();
-        let mut jobs = uow.jobs().claim(&[SendAccountMail::KIND], 10, now, now).await.unwrap();
+        let kinds = [SendAccountMail::KIND];
+        let claim = Claim { queue: "default", kinds: &kinds, limit: 10, worker: "a test", now, lease_until: now };
+        let mut jobs = uow.jobs().claim(&claim).await.unwrap();
         app.app.commit(uow).await.unwrap();
         app.clock.advance(TimeDelta::seconds(1));
         jobs.sort_by_key(|job| job.id);

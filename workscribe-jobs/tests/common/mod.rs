@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::BcryptHasher;
-use workscribe_core::outbox::JobCounts;
+use workscribe_core::outbox::{JobCounts, JobState};
 use workscribe_core::ports::Secret;
 use workscribe_core::{Settings, WorkScribe};
 use workscribe_jobs::{Registry, Worker, WorkerOptions};
@@ -38,5 +38,11 @@ pub(crate) fn worker(app: &WorkScribe, registry: Registry) -> Worker {
 }
 
 pub(crate) async fn counts(app: &WorkScribe) -> JobCounts {
-    app.read().await.unwrap().jobs().counts().await.unwrap()
+    let mut sum = JobCounts::default();
+    for mut of in app.jobs().stats().await.unwrap() {
+        for state in JobState::ALL {
+            *sum.of(state) += *of.counts.of(state);
+        }
+    }
+    sum
 }

@@ -74,7 +74,14 @@ macro_rules! ids_of {
 /// for which it would rather read a whole table than an index.
 macro_rules! in_ids {
     ($array:literal) => {
-        concat!("= ANY (ARRAY", ids_of!($array), ")")
+        any_of!(ids_of!($array))
+    };
+}
+
+/// Whether what is before it is one of what a query in parentheses answers. As an array, for the reason above.
+macro_rules! any_of {
+    ($query:expr) => {
+        concat!("= ANY (ARRAY", $query, ")")
     };
 }
 

@@ -7,6 +7,7 @@
 mod dialect;
 #[path = "../stores/mod.rs"]
 mod stores;
+mod wakeup;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::{Database, Options};
 use stores::Lane;
 pub use stores::Unit;
 use stores::gate::Gates;
+pub use wakeup::PostgresWakeup;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
 /// round trip, and after the server's restart the dead ones are found here.
@@ -82,6 +84,15 @@ impl PostgresStorage {
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// What wakes the workers of every server on this database. One for a process is enough.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn wakeup(&self) -> PostgresWakeup {
+        PostgresWakeup::new(&self.pool)
     }
 
     /// Applies the migrations that are missing. Many nodes may call it at once: one works, the others wait.

@@ -72,7 +72,14 @@ macro_rules! ids_of {
 /// Whether the id before it is one of a JSON array.
 macro_rules! in_ids {
     ($array:literal) => {
-        concat!("IN ", ids_of!($array))
+        any_of!(ids_of!($array))
+    };
+}
+
+/// Whether what is before it is one of what a query in parentheses answers.
+macro_rules! any_of {
+    ($query:expr) => {
+        concat!("IN ", $query)
     };
 }
 

@@ -1,20 +1,29 @@
+//! The queue as workers use it. What an operator sees of it is in `job_records.rs`.
+
 use async_trait::async_trait;
+use serde_json::{Value, json};
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{ClaimedJob, JobCounts, JobStore, NewJob, Outbox};
+use workscribe_core::outbox::{
+    Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobFilter, JobRecord, JobState, JobStore, KindCounts,
+    NewJob, Outbox, QueueState, Settled,
+};
 
-use super::{Ts, Unit, corrupt, storable};
+use super::job_records::{attempts, duration};
+use super::{Ts, Unit, dialect, storable};
 
 #[derive(FromRow)]
 struct ClaimedRow {
     id: Uuid,
     kind: String,
-    payload: Json<serde_json::Value>,
+    payload: Json<Value>,
+    priority: i64,
     attempt: i64,
     max_attempts: i64,
+    timeout_ms: Option<i64>,
     run_at: Ts,
     created_at: Ts,
 }
@@ -23,175 +32,392 @@ impl TryFrom<ClaimedRow> for ClaimedJob {
     type Error = StoreError;
 
     fn try_from(row: ClaimedRow) -> Result<Self, StoreError> {
-        let count = |column: &str, value: i64| {
-            u32::try_from(value).map_err(|_| corrupt("ws_jobs", format!("{column} is {value}")))
-        };
         Ok(Self {
             id: row.id.into(),
             kind: row.kind,
             payload: row.payload.0,
-            attempt: count("attempt", row.attempt)?,
-            max_attempts: count("max_attempts", row.max_attempts)?,
+            attempt: attempts("attempt", row.attempt)?,
+            max_attempts: attempts("max_attempts", row.max_attempts)?,
+            timeout: row.timeout_ms.map(duration).transpose()?,
+            run_at: row.run_at.0,
             created_at: row.created_at.0,
         })
     }
 }
 
-#[async_trait]
-impl Outbox for Unit {
-    async fn enqueue(&mut self, job: &NewJob) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_jobs (id, kind, payload, state, attempt, max_attempts, run_at, created_at)
-             VALUES ($1, $2, $3, 'available', 0, $4, $5, $6)",
-        )
-        .bind(job.id.as_uuid())
-        .bind(job.kind.as_ref())
-        .bind(Json(&job.payload))
-        .bind(i64::from(job.max_attempts))
-        .bind(Ts(job.run_at))
-        .bind(Ts(job.created_at));
-        self.execute("ws_jobs: enqueue", insert).await?;
-        self.enqueued = true;
-        Ok(())
+fn time(at: Timestamp) -> Value {
+    dialect::json_time(at)
+}
+
+fn row_of(job: &NewJob) -> Value {
+    let unique = job.unique.as_ref();
+    json!([
+        job.id,
+        job.kind,
+        job.payload,
+        job.queue,
+        job.priority.number(),
+        job.max_attempts,
+        job.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX >> 1)),
+        unique.map(|unique| &unique.key),
+        unique.map(|unique| unique.until.as_str()),
+        unique.and_then(|unique| unique.keep_until).map(time),
+        time(job.run_at),
+        time(job.created_at),
+    ])
+}
+
+impl Unit {
+    /// Writes the jobs whose unique keys are free, and answers their ids.
+    async fn insert_jobs(&mut self, jobs: &[&NewJob]) -> Result<Vec<Uuid>, StoreError> {
+        let rows: Vec<Value> = jobs.iter().map(|job| row_of(job)).collect();
+        // SQLite needs the WHERE to tell ON CONFLICT from a join.
+        let insert = query_as::<_, (Uuid,)>(concat!(
+            "INSERT INTO ws_jobs (id, kind, payload, state, attempt, queue, priority, max_attempts, timeout_ms, unique_key,
+                                  unique_until, keep_until, run_at, created_at)
+             SELECT ",
+            uuid_of!("(given.value ->> 0)"),
+            ", given.value ->> 1, given.value -> 2, 'available', 0, given.value ->> 3, CAST(given.value ->> 4 AS bigint),
+               CAST(given.value ->> 5 AS bigint), CAST(given.value ->> 6 AS bigint), given.value ->> 7,
+               given.value ->> 8, ",
+            time_of!("(given.value ->> 9)"),
+            ", ",
+            time_of!("(given.value ->> 10)"),
+            ", ",
+            time_of!("(given.value ->> 11)"),
+            " FROM ",
+            rows_of!("$1"),
+            " WHERE TRUE
+             ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+             RETURNING id"
+        ))
+        .bind(Json(rows));
+        Ok(self.all("ws_jobs: enqueue", insert).await?.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// The jobs that have these unique keys.
+    async fn jobs_of_keys(&mut self, keys: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
+        let find = query_as::<_, (String, Uuid)>(concat!(
+            "SELECT unique_key, id FROM ws_jobs WHERE unique_key ",
+            any_of!(texts_of!("$1"))
+        ))
+        .bind(Json(keys));
+        self.all("ws_jobs: of unique keys", find).await
     }
 }
 
 #[async_trait]
+impl Outbox for Unit {
+    async fn enqueue(&mut self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StoreError> {
+        const TRIES: u32 = 5;
+        let mut done: Vec<Option<Enqueued>> = vec![None; jobs.len()];
+        for _ in 0..TRIES {
+            let mut open: Vec<(usize, &NewJob)> =
+                jobs.iter().enumerate().filter(|(at, _)| done[*at].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            // In one order for everybody, so that of two who enqueue the same keys neither waits for the other.
+            open.sort_by_key(|(at, job)| (job.unique.as_ref().map(|unique| &unique.key), *at));
+            let new = self.insert_jobs(&open.iter().map(|(_, job)| *job).collect::<Vec<_>>()).await?;
+            self.enqueued |= !new.is_empty();
+            for (at, job) in &open {
+                if new.contains(&job.id.as_uuid()) {
+                    done[*at] = Some(Enqueued { id: job.id, is_new: true });
+                }
+            }
+            open.retain(|(at, _)| done[*at].is_none());
+            let keys: Vec<&str> =
+                open.iter().filter_map(|(_, job)| Some(&*job.unique.as_ref()?.key)).collect();
+            if keys.is_empty() {
+                break;
+            }
+            // One that let its key go since then has made room: another try.
+            let taken = self.jobs_of_keys(&keys).await?;
+            for (at, job) in open {
+                let key = job.unique.as_ref().map(|unique| &unique.key);
+                let id = taken.iter().find(|(taken, _)| Some(taken) == key).map(|(_, id)| JobId::from(*id));
+                done[at] = id.map(|id| Enqueued { id, is_new: false });
+            }
+        }
+        done.into_iter()
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| StoreError::Unavailable("a unique key came and went at every try".into()))
+    }
+}
+
+/// The first jobs of a priority that are due.
+macro_rules! due_of {
+    ($priority:literal) => {
+        concat!(
+            " UNION ALL SELECT id FROM (
+                 SELECT id FROM ws_jobs
+                  WHERE state = 'available' AND queue = $1 AND priority = ",
+            $priority,
+            "       AND run_at <= $4 AND kind IN ",
+            texts_of!("$2"),
+            "     ORDER BY run_at, id LIMIT $3",
+            skip_locked!(),
+            ") AS due_",
+            $priority
+        )
+    };
+}
+
+/// When the first job of a priority is due.
+macro_rules! next_of {
+    ($priority:literal) => {
+        concat!(
+            " UNION ALL SELECT at FROM (
+                 SELECT run_at AS at FROM ws_jobs
+                  WHERE state = 'available' AND queue = $1 AND priority = ",
+            $priority,
+            "       AND kind IN ",
+            texts_of!("$2"),
+            "     ORDER BY run_at LIMIT 1) AS due_",
+            $priority
+        )
+    };
+}
+
+/// Whether nobody has paused the queue `$1`.
+macro_rules! is_open {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM ws_job_queues WHERE name = $1)"
+    };
+}
+
+#[async_trait]
 impl JobStore for Unit {
-    async fn claim(
-        &mut self,
-        kinds: &[&str],
-        limit: u32,
-        now: Timestamp,
-        lease_until: Timestamp,
-    ) -> Result<Vec<ClaimedJob>, StoreError> {
-        // Each half walks its own index in order and stops at the limit; one condition with OR would sort the whole
-        // backlog. Both together may lock twice the limit; what is not taken is free again at the commit.
-        let claim = query_as::<_, ClaimedRow>(concat!(
-            "WITH lost AS (
-                 SELECT id FROM ws_jobs
-                  WHERE state = 'running' AND lease_until <= $3 AND kind IN ",
-            texts_of!("$1"),
-            "     ORDER BY lease_until, id LIMIT $2",
+    async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+        // Each part walks its own index in order, and none passes by what is due later. They are read one after the other
+        // until there are enough. What was locked beyond that is free again at the commit.
+        let update = query_as::<_, ClaimedRow>(concat!(
+            "WITH taken AS MATERIALIZED (
+                 SELECT id FROM (
+                     SELECT id FROM (
+                         SELECT id FROM ws_jobs
+                          WHERE state = 'running' AND lease_until <= $4 AND queue = $1 AND kind IN ",
+            texts_of!("$2"),
+            "             ORDER BY lease_until, id LIMIT $3",
             skip_locked!(),
-            "), due AS (
-                 SELECT id FROM ws_jobs
-                  WHERE state = 'available' AND run_at <= $3 AND kind IN ",
-            texts_of!("$1"),
-            "     ORDER BY run_at, id LIMIT $2",
-            skip_locked!(),
-            ")
-             UPDATE ws_jobs SET state = 'running', attempt = attempt + 1, lease_until = $4
-              WHERE id IN (SELECT id FROM lost UNION ALL SELECT id FROM due LIMIT $2)
-             RETURNING id, kind, payload, attempt, max_attempts, run_at, created_at"
+            ") AS lost",
+            due_of!(1),
+            due_of!(2),
+            due_of!(3),
+            due_of!(4),
+            "    ) AS ready WHERE ",
+            is_open!(),
+            " LIMIT $3)
+             UPDATE ws_jobs
+                SET state = 'running', attempt = attempt + 1, lease_until = $5, claimed_at = $4, worker = $6,
+                    unique_key = CASE WHEN unique_until = 'claimed' THEN NULL ELSE unique_key END
+              WHERE id ",
+            any_of!("(SELECT id FROM taken)"),
+            " RETURNING id, kind, payload, priority, attempt, max_attempts, timeout_ms, run_at, created_at"
         ))
-        .bind(Json(kinds))
-        .bind(i64::from(limit))
-        .bind(Ts(now))
-        .bind(Ts(lease_until));
-        let mut claimed = self.all("ws_jobs: claim", claim).await?;
-        claimed.sort_by_key(|row| (row.run_at.0, row.id));
+        .bind(claim.queue)
+        .bind(Json(claim.kinds))
+        .bind(i64::from(claim.limit))
+        .bind(Ts(claim.now))
+        .bind(Ts(claim.lease_until))
+        .bind(claim.worker);
+        let mut claimed = self.all("ws_jobs: claim", update).await?;
+        claimed.sort_by_key(|row| (row.priority, row.run_at.0, row.id));
         claimed.into_iter().map(ClaimedJob::try_from).collect()
     }
 
-    async fn extend(&mut self, id: JobId, attempt: u32, lease_until: Timestamp) -> Result<bool, StoreError> {
-        let update =
-            query("UPDATE ws_jobs SET lease_until = $3 WHERE id = $1 AND attempt = $2 AND state = 'running'")
-                .bind(id.as_uuid())
-                .bind(i64::from(attempt))
-                .bind(Ts(lease_until));
-        Ok(self.execute("ws_jobs: extend", update).await? > 0)
+    async fn extend(&mut self, held: &[Held], lease_until: Timestamp) -> Result<Vec<HeldJob>, StoreError> {
+        let rows: Vec<_> = held.iter().map(|held| (held.id, held.attempt)).collect();
+        let update = query_as::<_, (Uuid, bool)>(concat!(
+            "UPDATE ws_jobs AS j SET lease_until = $2 FROM ",
+            rows_of!("$1"),
+            " WHERE j.id = ",
+            uuid_of!("(given.value ->> 0)"),
+            "   AND j.attempt = CAST(given.value ->> 1 AS bigint) AND j.state = 'running'
+             RETURNING id, cancel_requested"
+        ))
+        .bind(Json(rows))
+        .bind(Ts(lease_until));
+        let mut held: Vec<HeldJob> = self
+            .all("ws_jobs: extend", update)
+            .await?
+            .into_iter()
+            .map(|(id, cancel_requested)| HeldJob { id: id.into(), cancel_requested })
+            .collect();
+        held.sort_unstable();
+        Ok(held)
     }
 
-    async fn complete(&mut self, id: JobId, attempt: u32, now: Timestamp) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE ws_jobs SET state = 'completed', finished_at = $3, lease_until = NULL
-              WHERE id = $1 AND attempt = $2 AND state = 'running'",
-        )
-        .bind(id.as_uuid())
-        .bind(i64::from(attempt))
-        .bind(Ts(now));
-        Ok(self.execute("ws_jobs: complete", update).await? > 0)
+    async fn settle(&mut self, settled: &[Settled]) -> Result<Vec<JobId>, StoreError> {
+        let rows: Vec<Value> = settled
+            .iter()
+            .map(|Settled { held, ending, at }| {
+                let (state, run_at, error, more_attempts) = match ending {
+                    Ending::Completed => (JobState::Completed, None, None, 0),
+                    Ending::Cancelled => (JobState::Cancelled, None, None, 0),
+                    Ending::Buried { error } => (JobState::Buried, None, Some(storable(error)), 0),
+                    Ending::Retry { run_at, error } => {
+                        (JobState::Available, Some(*run_at), Some(storable(error)), 0)
+                    }
+                    Ending::Snoozed { run_at } => (JobState::Available, Some(*run_at), None, 1),
+                };
+                json!([
+                    held.id,
+                    held.attempt,
+                    state.as_str(),
+                    run_at.map(time),
+                    time(*at),
+                    error,
+                    more_attempts
+                ])
+            })
+            .collect();
+        // One whose end is asked for does not come back.
+        let update = query_as::<_, (Uuid,)>(concat!(
+            "UPDATE ws_jobs AS j
+                SET state = CASE WHEN given.value ->> 2 = 'available' AND j.cancel_requested THEN 'cancelled'
+                                 ELSE given.value ->> 2 END,
+                    finished_at = CASE WHEN given.value ->> 2 = 'available' AND NOT j.cancel_requested THEN NULL
+                                       ELSE ",
+            time_of!("(given.value ->> 4)"),
+            " END,
+                    unique_key = CASE WHEN given.value ->> 2 = 'available' AND NOT j.cancel_requested
+                                        OR j.unique_until = 'removed' THEN j.unique_key END,
+                    run_at = COALESCE(",
+            time_of!("(given.value ->> 3)"),
+            ", j.run_at),
+                    last_error = COALESCE(given.value ->> 5, j.last_error),
+                    max_attempts = j.max_attempts + CAST(given.value ->> 6 AS bigint),
+                    lease_until = NULL
+               FROM ",
+            rows_of!("$1"),
+            " WHERE j.id = ",
+            uuid_of!("(given.value ->> 0)"),
+            "   AND j.attempt = CAST(given.value ->> 1 AS bigint) AND j.state = 'running'
+             RETURNING id"
+        ))
+        .bind(Json(rows));
+        let mut taken: Vec<JobId> =
+            self.all("ws_jobs: settle", update).await?.into_iter().map(|(id,)| id.into()).collect();
+        taken.sort_unstable();
+        Ok(taken)
     }
 
-    async fn retry(
-        &mut self,
-        id: JobId,
-        attempt: u32,
-        run_at: Timestamp,
-        error: &str,
-    ) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE ws_jobs SET state = 'available', run_at = $3, last_error = $4, lease_until = NULL
-              WHERE id = $1 AND attempt = $2 AND state = 'running'",
-        )
-        .bind(id.as_uuid())
-        .bind(i64::from(attempt))
-        .bind(Ts(run_at))
-        .bind(storable(error));
-        Ok(self.execute("ws_jobs: retry", update).await? > 0)
-    }
-
-    async fn bury(
-        &mut self,
-        id: JobId,
-        attempt: u32,
-        now: Timestamp,
-        error: &str,
-    ) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE ws_jobs SET state = 'buried', finished_at = $3, last_error = $4, lease_until = NULL
-              WHERE id = $1 AND attempt = $2 AND state = 'running'",
-        )
-        .bind(id.as_uuid())
-        .bind(i64::from(attempt))
-        .bind(Ts(now))
-        .bind(storable(error));
-        Ok(self.execute("ws_jobs: bury", update).await? > 0)
-    }
-
-    async fn next_due(&mut self, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_due(&mut self, queue: &str, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError> {
         let next = query_as::<_, (Option<Ts>,)>(concat!(
             "SELECT min(at) FROM (
-                 SELECT at FROM (SELECT run_at AS at FROM ws_jobs WHERE state = 'available' AND kind IN ",
-            texts_of!("$1"),
-            "                     ORDER BY run_at LIMIT 1) AS due
-                 UNION ALL
-                 SELECT at FROM (SELECT lease_until AS at FROM ws_jobs WHERE state = 'running' AND kind IN ",
-            texts_of!("$1"),
-            "                     ORDER BY lease_until LIMIT 1) AS lost
-             ) AS either"
+                 SELECT at FROM (
+                     SELECT lease_until AS at FROM ws_jobs
+                      WHERE state = 'running' AND queue = $1 AND kind IN ",
+            texts_of!("$2"),
+            "         ORDER BY lease_until LIMIT 1) AS lost",
+            next_of!(1),
+            next_of!(2),
+            next_of!(3),
+            next_of!(4),
+            ") AS any_of_them WHERE ",
+            is_open!()
         ))
+        .bind(queue)
         .bind(Json(kinds));
         Ok(self.one("ws_jobs: next due", next).await?.0.map(|at| at.0))
     }
 
-    async fn counts(&mut self) -> Result<JobCounts, StoreError> {
-        let count = query_as::<_, (String, i64)>("SELECT state, count(*) FROM ws_jobs GROUP BY state");
-        let mut counts = JobCounts::default();
-        for (state, number) in self.all("ws_jobs: counts", count).await? {
-            match state.as_str() {
-                "available" => counts.available = number,
-                "running" => counts.running = number,
-                "completed" => counts.completed = number,
-                "buried" => counts.buried = number,
-                other => return Err(corrupt("ws_jobs", format!("state is {other:?}"))),
-            }
-        }
-        Ok(counts)
+    async fn find(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
+        self.find_job(id).await
+    }
+
+    async fn list(
+        &mut self,
+        filter: &JobFilter,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>, StoreError> {
+        self.list_jobs(filter, before, limit).await
+    }
+
+    async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError> {
+        self.cancel_job(id, now).await
+    }
+
+    async fn run_now(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError> {
+        self.run_job_now(id, now).await
+    }
+
+    async fn counts(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
+        self.count_jobs(now).await
+    }
+
+    async fn queues(&mut self) -> Result<Vec<QueueState>, StoreError> {
+        self.list_queues().await
+    }
+
+    async fn pause(&mut self, queue: &str, now: Timestamp) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_job_queues (name, paused_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(queue)
+        .bind(Ts(now));
+        self.execute("ws_job_queues: pause", insert).await?;
+        Ok(())
+    }
+
+    async fn resume(&mut self, queue: &str) -> Result<bool, StoreError> {
+        let delete = query("DELETE FROM ws_job_queues WHERE name = $1").bind(queue);
+        Ok(self.execute("ws_job_queues: resume", delete).await? > 0)
     }
 
     async fn sweep(
         &mut self,
         completed_before: Timestamp,
         buried_before: Timestamp,
+        limit: u32,
     ) -> Result<u64, StoreError> {
-        let delete = query(
-            "DELETE FROM ws_jobs
-              WHERE (state = 'completed' AND finished_at < $1) OR (state = 'buried' AND finished_at < $2)",
-        )
+        macro_rules! old_of {
+            ($state:literal, $before:literal) => {
+                concat!(
+                    "SELECT id FROM (SELECT id FROM ws_jobs WHERE state = '",
+                    $state,
+                    "' AND finished_at < ",
+                    $before,
+                    " AND (keep_until IS NULL OR keep_until < $1) ORDER BY finished_at LIMIT $3) AS ",
+                    $state
+                )
+            };
+        }
+        let delete = query(concat!(
+            "WITH old AS MATERIALIZED (SELECT id FROM (",
+            old_of!("completed", "$1"),
+            " UNION ALL ",
+            old_of!("cancelled", "$1"),
+            " UNION ALL ",
+            old_of!("buried", "$2"),
+            ") AS ended LIMIT $3)
+             DELETE FROM ws_jobs WHERE id ",
+            any_of!("(SELECT id FROM old)")
+        ))
         .bind(Ts(completed_before))
-        .bind(Ts(buried_before));
+        .bind(Ts(buried_before))
+        .bind(i64::from(limit));
         self.execute("ws_jobs: sweep", delete).await
+    }
+
+    async fn schedule(&mut self, name: &str, begin: Timestamp) -> Result<Timestamp, StoreError> {
+        let insert = query(
+            "INSERT INTO ws_job_schedules (name, last_slot) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name)
+        .bind(Ts(begin));
+        self.execute("ws_job_schedules: begin", insert).await?;
+        let find = query_as::<_, (Ts,)>("SELECT last_slot FROM ws_job_schedules WHERE name = $1").bind(name);
+        Ok(self.one("ws_job_schedules: last slot", find).await?.0.0)
+    }
+
+    async fn take_slot(&mut self, name: &str, slot: Timestamp) -> Result<bool, StoreError> {
+        let update = query("UPDATE ws_job_schedules SET last_slot = $2 WHERE name = $1 AND last_slot < $2")
+            .bind(name)
+            .bind(Ts(slot));
+        Ok(self.execute("ws_job_schedules: take slot", update).await? > 0)
     }
 }

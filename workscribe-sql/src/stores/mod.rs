@@ -11,6 +11,7 @@ mod comments;
 pub(super) mod gate;
 mod idempotency;
 mod invitations;
+mod job_records;
 mod jobs;
 mod labels;
 mod lane;

@@ -1,6 +1,7 @@
 //! What the cases begin with. Each case gets an empty storage.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use workscribe_core::clock::{Clock, Entropy, SystemEntropy, Timestamp};
@@ -12,7 +13,7 @@ use workscribe_core::identity::{
     Client, Email, NewUser, OneTimeToken, Purpose, Rotation, SecretKey, SecretRing, Session, TokenHash, User,
 };
 use workscribe_core::notifications::{EntityType, NewNotification, NotificationType};
-use workscribe_core::outbox::NewJob;
+use workscribe_core::outbox::{JobPriority, NewJob};
 use workscribe_core::page::{Page, PageRequest};
 use workscribe_core::ports::Secret;
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
@@ -296,15 +297,19 @@ pub(super) fn new_job(kind: &'static str, run_at: Timestamp) -> NewJob {
         id: id::<JobId>(),
         kind: kind.into(),
         payload: serde_json::json!({ "name": UNICODE, "none": null, "numbers": [1, -2, 0.5] }),
+        queue: "default".into(),
+        priority: JobPriority::NORMAL,
         run_at,
         max_attempts: 3,
+        timeout: Some(Duration::from_millis(1_500)),
+        unique: None,
         created_at: at(0),
     }
 }
 
 pub(super) async fn add_job(storage: &Arc<dyn Storage>, kind: &'static str, run_at: Timestamp) -> JobId {
     let job = new_job(kind, run_at);
-    commit!(storage, uow => uow.outbox().enqueue(&job));
+    commit!(storage, uow => uow.outbox().enqueue(std::slice::from_ref(&job)));
     job.id
 }
 

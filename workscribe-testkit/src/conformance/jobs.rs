@@ -3,30 +3,89 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::outbox::{Claim, Ending, Enqueued, Held, HeldJob, JobPriority, Settled, Unique, Until};
+
 const MAIL: &[&str] = &["mail"];
 
-async fn claim(storage: &Arc<dyn Storage>, limit: u32, now: i64, lease_until: i64) -> Vec<ClaimedJob> {
-    commit!(storage, uow => uow.jobs().claim(MAIL, limit, at(now), at(lease_until)))
+/// What a worker asks for that handles mails, of the default queue.
+pub(super) fn asking<'a>(
+    kinds: &'a [&'a str],
+    limit: u32,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Claim<'a> {
+    Claim { queue: "default", kinds, limit, worker: "a worker", now, lease_until }
 }
 
-async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
+pub(super) async fn claim(
+    storage: &Arc<dyn Storage>,
+    limit: u32,
+    now: i64,
+    lease_until: i64,
+) -> Vec<ClaimedJob> {
+    let claim = asking(MAIL, limit, at(now), at(lease_until));
+    commit!(storage, uow => uow.jobs().claim(&claim))
+}
+
+pub(super) async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
     let mut claimed = claim(storage, 10, now, lease_until).await;
     assert_eq!(claimed.len(), 1, "one job is due at {now}");
     claimed.remove(0)
 }
 
-async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
-    let counts = read!(storage, uow => uow.jobs().counts());
-    (counts.available, counts.running, counts.completed, counts.buried)
+pub(super) async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
+    let all = read!(storage, uow => uow.jobs().counts(at(0)));
+    all.iter().fold((0, 0, 0, 0), |sum, of| {
+        let counts = of.counts;
+        (
+            sum.0 + counts.available,
+            sum.1 + counts.running,
+            sum.2 + counts.completed + counts.cancelled,
+            sum.3 + counts.buried,
+        )
+    })
 }
 
 async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
-    read!(storage, uow => uow.jobs().next_due(MAIL))
+    read!(storage, uow => uow.jobs().next_due("default", MAIL))
+}
+
+/// Says the last word about an attempt; whether it was taken.
+pub(super) async fn settle(
+    storage: &Arc<dyn Storage>,
+    id: JobId,
+    attempt: u32,
+    ending: Ending,
+    now: i64,
+) -> bool {
+    let settled = [Settled { held: Held { id, attempt }, ending, at: at(now) }];
+    commit!(storage, uow => uow.jobs().settle(&settled)) == [id]
+}
+
+async fn complete(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64) -> bool {
+    settle(storage, id, attempt, Ending::Completed, now).await
+}
+
+async fn retry(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, run_at: i64, error: &str) -> bool {
+    settle(storage, id, attempt, Ending::Retry { run_at: at(run_at), error: error.into() }, 0).await
+}
+
+async fn bury(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64, error: &str) -> bool {
+    settle(storage, id, attempt, Ending::Buried { error: error.into() }, now).await
+}
+
+async fn extend(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, until: i64) -> bool {
+    let held = commit!(storage, uow => uow.jobs().extend(&[Held { id, attempt }], at(until)));
+    held == [HeldJob { id, cancel_requested: false }]
+}
+
+pub(super) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
+    commit!(storage, uow => uow.outbox().enqueue(jobs))
 }
 
 pub async fn a_job_is_claimed_as_it_was_enqueued(storage: Arc<dyn Storage>) {
     let job = NewJob { created_at: at_micros(7), ..new_job("mail", at(0)) };
-    commit!(storage, uow => uow.outbox().enqueue(&job));
+    enqueue(&storage, std::slice::from_ref(&job)).await;
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));
     let expected = ClaimedJob {
         id: job.id,
@@ -34,6 +93,8 @@ pub async fn a_job_is_claimed_as_it_was_enqueued(storage: Arc<dyn Storage>) {
         payload: job.payload,
         attempt: 1,
         max_attempts: 3,
+        timeout: Some(Duration::from_millis(1_500)),
+        run_at: at(0),
         created_at: at_micros(7),
     };
     assert_eq!(claim_one(&storage, 0, 60).await, expected);
@@ -44,21 +105,21 @@ pub async fn a_job_is_claimed_as_it_was_enqueued(storage: Arc<dyn Storage>) {
 pub async fn a_payload_of_a_megabyte_comes_back_whole(storage: Arc<dyn Storage>) {
     let text = UNICODE.repeat(1_000_000 / UNICODE.len());
     let job = NewJob { payload: serde_json::json!({ "text": text }), ..new_job("mail", at(0)) };
-    commit!(storage, uow => uow.outbox().enqueue(&job));
+    enqueue(&storage, std::slice::from_ref(&job)).await;
     assert!(claim_one(&storage, 0, 60).await.payload == job.payload);
 }
 
 pub async fn an_id_belongs_to_one_job(storage: Arc<dyn Storage>) {
     let job = new_job("mail", at(0));
-    commit!(storage, uow => uow.outbox().enqueue(&job));
-    assert_conflict!(attempt!(storage, uow => uow.outbox().enqueue(&job)), Other);
+    enqueue(&storage, std::slice::from_ref(&job)).await;
+    assert_conflict!(attempt!(storage, uow => uow.outbox().enqueue(std::slice::from_ref(&job))), Other);
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));
 }
 
 pub async fn a_job_is_not_claimed_before_its_time(storage: Arc<dyn Storage>) {
     let job = add_job(&storage, "mail", at_micros(5_000_001)).await;
     assert!(claim(&storage, 10, 5, 60).await.is_empty(), "a microsecond early");
-    let claimed = commit!(storage, uow => uow.jobs().claim(MAIL, 10, at_micros(5_000_001), at(60)));
+    let claimed = commit!(storage, uow => uow.jobs().claim(&asking(MAIL, 10, at_micros(5_000_001), at(60))));
     assert_eq!(claimed[0].id, job);
 }
 
@@ -67,11 +128,12 @@ pub async fn only_the_kinds_asked_for_are_claimed(storage: Arc<dyn Storage>) {
     let sweep = add_job(&storage, "sweep", at(0)).await;
     add_job(&storage, "report", at(0)).await;
     let ids = |claimed: Vec<ClaimedJob>| claimed.into_iter().map(|job| job.id).collect::<BTreeSet<_>>();
-    let none = commit!(storage, uow => uow.jobs().claim(&[], 10, at(0), at(60)));
+    let none = commit!(storage, uow => uow.jobs().claim(&asking(&[], 10, at(0), at(60))));
     assert!(none.is_empty());
-    let unknown = commit!(storage, uow => uow.jobs().claim(&["unknown", "mai", "mail%"], 10, at(0), at(60)));
+    let unknown =
+        commit!(storage, uow => uow.jobs().claim(&asking(&["unknown", "mai", "mail%"], 10, at(0), at(60))));
     assert!(unknown.is_empty());
-    let both = commit!(storage, uow => uow.jobs().claim(&["mail", "sweep"], 10, at(0), at(60)));
+    let both = commit!(storage, uow => uow.jobs().claim(&asking(&["mail", "sweep"], 10, at(0), at(60))));
     assert_eq!(ids(both), [mail, sweep].into());
     assert_eq!(counts(&storage).await, (1, 2, 0, 0));
 }
@@ -101,20 +163,20 @@ pub async fn a_job_whose_lease_ran_out_goes_to_another_worker(storage: Arc<dyn S
     assert_eq!((first.id, first.attempt, second.id, second.attempt), (id, 1, id, 2));
 
     // What the first worker says comes too late.
-    assert!(!commit!(storage, uow => uow.jobs().extend(id, 1, at(500))));
-    assert!(!commit!(storage, uow => uow.jobs().complete(id, 1, at(61))));
-    assert!(!commit!(storage, uow => uow.jobs().retry(id, 1, at(61), "late")));
-    assert!(!commit!(storage, uow => uow.jobs().bury(id, 1, at(61), "late")));
+    assert!(!extend(&storage, id, 1, 500).await);
+    assert!(!complete(&storage, id, 1, 61).await);
+    assert!(!retry(&storage, id, 1, 61, "late").await);
+    assert!(!bury(&storage, id, 1, 61, "late").await);
     assert_eq!(counts(&storage).await, (0, 1, 0, 0));
     assert_eq!(next_due(&storage).await, Some(at(120)), "the second worker's lease is as it was");
-    assert!(commit!(storage, uow => uow.jobs().complete(id, 2, at(62))));
+    assert!(complete(&storage, id, 2, 62).await);
     assert_eq!(counts(&storage).await, (0, 0, 1, 0));
 }
 
 pub async fn a_lease_that_ran_out_may_still_be_kept_if_nobody_took_the_job(storage: Arc<dyn Storage>) {
     let id = add_job(&storage, "mail", at(0)).await;
     claim_one(&storage, 0, 60).await;
-    assert!(commit!(storage, uow => uow.jobs().extend(id, 1, at(200))));
+    assert!(extend(&storage, id, 1, 200).await);
     assert_eq!(next_due(&storage).await, Some(at(200)));
     assert!(claim(&storage, 10, 199, 300).await.is_empty());
     assert_eq!(claim_one(&storage, 200, 300).await.attempt, 2);
@@ -123,19 +185,19 @@ pub async fn a_lease_that_ran_out_may_still_be_kept_if_nobody_took_the_job(stora
 pub async fn a_finished_job_hears_no_further_word(storage: Arc<dyn Storage>) {
     let done = add_job(&storage, "mail", at(0)).await;
     claim_one(&storage, 0, 60).await;
-    assert!(commit!(storage, uow => uow.jobs().complete(done, 1, at(1))));
+    assert!(complete(&storage, done, 1, 1).await);
     let given_up = add_job(&storage, "mail", at(0)).await;
     claim_one(&storage, 0, 60).await;
-    assert!(commit!(storage, uow => uow.jobs().bury(given_up, 1, at(1), UNICODE)));
+    assert!(bury(&storage, given_up, 1, 1, UNICODE).await);
     assert_eq!(counts(&storage).await, (0, 0, 1, 1));
     assert!(claim(&storage, 10, 1_000, 2_000).await.is_empty());
     assert_eq!(next_due(&storage).await, None);
     for id in [done, given_up] {
         for attempt in [0, 1, 2] {
-            assert!(!commit!(storage, uow => uow.jobs().extend(id, attempt, at(500))));
-            assert!(!commit!(storage, uow => uow.jobs().complete(id, attempt, at(2))));
-            assert!(!commit!(storage, uow => uow.jobs().retry(id, attempt, at(2), "late")));
-            assert!(!commit!(storage, uow => uow.jobs().bury(id, attempt, at(2), "late")));
+            assert!(!extend(&storage, id, attempt, 500).await);
+            assert!(!complete(&storage, id, attempt, 2).await);
+            assert!(!retry(&storage, id, attempt, 2, "late").await);
+            assert!(!bury(&storage, id, attempt, 2, "late").await);
         }
     }
     assert_eq!(counts(&storage).await, (0, 0, 1, 1));
@@ -145,10 +207,10 @@ pub async fn a_job_that_is_not_claimed_hears_no_word(storage: Arc<dyn Storage>) 
     let id = add_job(&storage, "mail", at(0)).await;
     for id in [id, super::fixtures::id()] {
         for attempt in [0, 1] {
-            assert!(!commit!(storage, uow => uow.jobs().extend(id, attempt, at(500))));
-            assert!(!commit!(storage, uow => uow.jobs().complete(id, attempt, at(2))));
-            assert!(!commit!(storage, uow => uow.jobs().retry(id, attempt, at(2), "early")));
-            assert!(!commit!(storage, uow => uow.jobs().bury(id, attempt, at(2), "early")));
+            assert!(!extend(&storage, id, attempt, 500).await);
+            assert!(!complete(&storage, id, attempt, 2).await);
+            assert!(!retry(&storage, id, attempt, 2, "early").await);
+            assert!(!bury(&storage, id, attempt, 2, "early").await);
         }
     }
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));
@@ -160,12 +222,11 @@ pub async fn a_job_given_back_is_claimed_again_at_its_new_time(storage: Arc<dyn 
         let now = i64::from(attempt) * 100;
         let claimed = claim_one(&storage, now, now + 60).await;
         assert_eq!((claimed.id, claimed.attempt), (id, attempt));
-        let (again_at, error) = (at(now + 100), UNICODE.repeat(50));
-        assert!(commit!(storage, uow => uow.jobs().retry(id, attempt, again_at, &error)));
+        assert!(retry(&storage, id, attempt, now + 100, &UNICODE.repeat(50)).await);
         assert_eq!(counts(&storage).await, (1, 0, 0, 0));
-        assert_eq!(next_due(&storage).await, Some(again_at));
+        assert_eq!(next_due(&storage).await, Some(at(now + 100)));
         assert!(claim(&storage, 10, now + 99, now + 160).await.is_empty());
-        assert!(!commit!(storage, uow => uow.jobs().complete(id, attempt, at(now))), "it was given back");
+        assert!(!complete(&storage, id, attempt, now).await, "it was given back");
     }
 }
 
@@ -173,7 +234,7 @@ pub async fn a_job_given_back_takes_its_place_by_its_new_time(storage: Arc<dyn S
     let given_back = add_job(&storage, "mail", at(0)).await;
     let waiting = add_job(&storage, "mail", at(10)).await;
     claim_one(&storage, 0, 60).await;
-    assert!(commit!(storage, uow => uow.jobs().retry(given_back, 1, at(20), "busy")));
+    assert!(retry(&storage, given_back, 1, 20, "busy").await);
     for expected in [waiting, given_back] {
         let claimed = claim(&storage, 1, 30, 90).await;
         assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [expected]);
@@ -189,12 +250,12 @@ pub async fn the_next_due_time_is_that_of_the_kinds_asked_for(storage: Arc<dyn S
     assert_eq!(next_due(&storage).await, Some(at(20)));
     claim_one(&storage, 20, 80).await;
     assert_eq!(next_due(&storage).await, Some(at_micros(30_000_001)));
-    let claimed = commit!(storage, uow => uow.jobs().claim(MAIL, 10, at(31), at_micros(90_000_001)));
+    let claimed = commit!(storage, uow => uow.jobs().claim(&asking(MAIL, 10, at(31), at_micros(90_000_001))));
     assert_eq!(claimed.len(), 1);
     assert_eq!(next_due(&storage).await, Some(at(80)), "the end of a lease counts as well");
-    let both = read!(storage, uow => uow.jobs().next_due(&["mail", "sweep"]));
+    let both = read!(storage, uow => uow.jobs().next_due("default", &["mail", "sweep"]));
     assert_eq!(both, Some(at(1)));
-    assert_eq!(read!(storage, uow => uow.jobs().next_due(&[])), None);
+    assert_eq!(read!(storage, uow => uow.jobs().next_due("default", &[])), None);
 }
 
 pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Arc<dyn Storage>) {
@@ -202,9 +263,9 @@ pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Ar
         let id = add_job(&storage, "mail", at(0)).await;
         assert_eq!(claim_one(&storage, 0, 60).await.id, id);
         let taken = if is_done {
-            commit!(storage, uow => uow.jobs().complete(id, 1, at(seconds)))
+            complete(&storage, id, 1, seconds).await
         } else {
-            commit!(storage, uow => uow.jobs().bury(id, 1, at(seconds), "no use"))
+            bury(&storage, id, 1, seconds, "no use").await
         };
         assert!(taken);
     }
@@ -212,7 +273,7 @@ pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Ar
     claim_one(&storage, 0, 60).await;
     add_job(&storage, "mail", at(0)).await;
     assert_eq!(counts(&storage).await, (1, 1, 2, 2));
-    let sweep = async |completed_before, buried_before| commit!(storage, uow => uow.jobs().sweep(at(completed_before), at(buried_before)));
+    let sweep = async |completed_before, buried_before| commit!(storage, uow => uow.jobs().sweep(at(completed_before), at(buried_before), 10));
     assert_eq!(sweep(10, 10).await, 0, "before, and not at the time");
     assert_eq!(sweep(20, 10).await, 1);
     assert_eq!(counts(&storage).await, (1, 1, 1, 2));
@@ -225,7 +286,7 @@ pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Ar
 pub async fn a_claim_that_is_rolled_back_leaves_the_job_to_others(storage: Arc<dyn Storage>) {
     add_job(&storage, "mail", at(0)).await;
     let mut uow = storage.begin().await.unwrap();
-    assert_eq!(uow.jobs().claim(MAIL, 1, at(0), at(60)).await.unwrap().len(), 1);
+    assert_eq!(uow.jobs().claim(&asking(MAIL, 1, at(0), at(60))).await.unwrap().len(), 1);
     drop(uow);
     // A driver may roll back in the background, a little later.
     let mut claimed = Vec::new();
@@ -244,7 +305,7 @@ pub async fn eight_workers_claim_each_of_two_hundred_jobs_once(storage: Arc<dyn 
     let mut uow = storage.begin().await.unwrap();
     for index in 0..200 {
         let job = new_job("mail", at_micros(index / 10));
-        uow.outbox().enqueue(&job).await.unwrap();
+        uow.outbox().enqueue(std::slice::from_ref(&job)).await.unwrap();
         expected.insert(job.id);
     }
     uow.commit().await.unwrap();
@@ -258,7 +319,7 @@ pub async fn eight_workers_claim_each_of_two_hundred_jobs_once(storage: Arc<dyn 
                 left.fetch_sub(claimed.len(), Ordering::SeqCst);
                 for job in claimed {
                     assert_eq!(job.attempt, 1);
-                    assert!(commit!(storage, uow => uow.jobs().complete(job.id, 1, at(2))));
+                    assert!(complete(&storage, job.id, 1, 2).await);
                     mine.push(job.id);
                 }
             }
@@ -270,4 +331,179 @@ pub async fn eight_workers_claim_each_of_two_hundred_jobs_once(storage: Arc<dyn 
     assert_eq!(claimed.len(), 200, "none was claimed twice");
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), expected);
     assert_eq!(counts(&storage).await, (0, 0, 200, 0));
+}
+
+pub async fn many_jobs_are_enqueued_at_once_and_answered_for_in_order(storage: Arc<dyn Storage>) {
+    assert_eq!(enqueue(&storage, &[]).await, []);
+    let jobs: Vec<NewJob> = (0..300).map(|index| new_job("mail", at_micros(300 - index))).collect();
+    let expected: Vec<Enqueued> = jobs.iter().map(|job| Enqueued { id: job.id, is_new: true }).collect();
+    assert_eq!(enqueue(&storage, &jobs).await, expected);
+    assert_eq!(counts(&storage).await.0, 300);
+}
+
+fn unique(key: &str) -> NewJob {
+    new_job("mail", at(0)).unique(&Unique::by(key)).unwrap()
+}
+
+pub async fn a_unique_key_keeps_others_out_until_the_job_has_ended(storage: Arc<dyn Storage>) {
+    let (first, second, other) = (unique("a"), unique("a"), unique(UNICODE));
+    let all = enqueue(&storage, &[first.clone(), second.clone(), other.clone()]).await;
+    let [is, is_not] = [true, false];
+    assert_eq!(
+        all.iter().map(|one| (one.id, one.is_new)).collect::<Vec<_>>(),
+        [(first.id, is), (first.id, is_not), (other.id, is)]
+    );
+    assert_eq!(enqueue(&storage, &[unique("a")]).await, [Enqueued { id: first.id, is_new: false }]);
+    let claimed = claim(&storage, 1, 1, 60).await.remove(0);
+    assert_eq!(claimed.id, first.id.min(other.id));
+    assert_eq!(claim(&storage, 5, 1, 60).await.len(), 1);
+    assert!(!enqueue(&storage, &[unique("a")]).await[0].is_new, "it runs");
+    assert!(retry(&storage, first.id, 1, 5, "busy").await);
+    assert!(!enqueue(&storage, &[unique("a")]).await[0].is_new, "it waits again");
+    assert_eq!(claim_one(&storage, 5, 60).await.id, first.id);
+    assert!(complete(&storage, first.id, 2, 6).await);
+    let again = unique("a");
+    assert_eq!(
+        enqueue(&storage, std::slice::from_ref(&again)).await,
+        [Enqueued { id: again.id, is_new: true }]
+    );
+}
+
+pub async fn a_unique_key_lets_go_when_it_is_said_to(storage: Arc<dyn Storage>) {
+    let until_claimed = || new_job("mail", at(0)).unique(&Unique::by("c").until(Until::Claimed)).unwrap();
+    let (first, second) = (until_claimed(), until_claimed());
+    enqueue(&storage, std::slice::from_ref(&first)).await;
+    assert!(!enqueue(&storage, std::slice::from_ref(&second)).await[0].is_new);
+    claim_one(&storage, 0, 60).await;
+    assert!(
+        enqueue(&storage, std::slice::from_ref(&second)).await[0].is_new,
+        "one more may wait while one runs"
+    );
+    claim_one(&storage, 0, 60).await;
+
+    let daily = |created_at| {
+        let job = NewJob { created_at, ..new_job("mail", at(0)) };
+        job.unique(&Unique::by("d").within(chrono::TimeDelta::days(1))).unwrap()
+    };
+    let today = daily(at(10));
+    enqueue(&storage, std::slice::from_ref(&today)).await;
+    claim_one(&storage, 20, 60).await;
+    assert!(complete(&storage, today.id, 1, 21).await);
+    assert!(!enqueue(&storage, &[daily(at(30))]).await[0].is_new, "it is done, and yet it is today's");
+    let tomorrow = daily(at(86_400));
+    assert!(enqueue(&storage, std::slice::from_ref(&tomorrow)).await[0].is_new);
+    let sweep = async |now| commit!(storage, uow => uow.jobs().sweep(now, now, 10));
+    let end = today.unique.and_then(|unique| unique.keep_until).unwrap();
+    assert_eq!(sweep(end).await, 0, "its day is not over");
+    assert_eq!(sweep(end + chrono::TimeDelta::microseconds(1)).await, 1);
+}
+
+pub async fn a_hundred_jobs_of_one_key_at_once_are_one(storage: Arc<dyn Storage>) {
+    let enqueued = all_at_once(100, |index| {
+        let storage = Arc::clone(&storage);
+        async move {
+            // Two keys, given in either order.
+            let mut jobs = vec![unique("a"), unique("b")];
+            if index % 2 == 0 {
+                jobs.reverse();
+            }
+            enqueue(&storage, &jobs).await
+        }
+    });
+    let all: Vec<Enqueued> = enqueued.await.into_iter().flatten().collect();
+    assert_eq!(all.iter().filter(|one| one.is_new).count(), 2);
+    assert_eq!(all.iter().map(|one| one.id).collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!(counts(&storage).await.0, 2);
+}
+
+pub async fn jobs_of_a_higher_priority_come_first_and_queues_stand_apart(storage: Arc<dyn Storage>) {
+    let priorities = [JobPriority::IDLE, JobPriority::LOW, JobPriority::NORMAL, JobPriority::HIGH];
+    let jobs: Vec<NewJob> = (0..4_i64)
+        .flat_map(|index| priorities.map(|priority| new_job("mail", at(index)).priority(priority)))
+        .collect();
+    let later = new_job("mail", at(1_000)).priority(JobPriority::HIGH);
+    let elsewhere = new_job("mail", at(0)).priority(JobPriority::HIGH).queue("reports").unwrap();
+    enqueue(&storage, &[jobs.clone(), vec![later, elsewhere.clone()]].concat()).await;
+    let mut expected = jobs;
+    expected.sort_by_key(|job| (job.priority, job.run_at));
+    let expected: Vec<JobId> = expected.into_iter().map(|job| job.id).collect();
+    let mut order = Vec::new();
+    for limit in [1, 2, 5, 10] {
+        order.extend(claim(&storage, limit, 10, 60).await.into_iter().map(|job| job.id));
+    }
+    assert_eq!(order, expected);
+    let other = Claim { queue: "reports", ..asking(MAIL, 10, at(10), at(60)) };
+    let claimed = commit!(storage, uow => uow.jobs().claim(&other));
+    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [elsewhere.id]);
+    assert_eq!(read!(storage, uow => uow.jobs().next_due("nowhere", MAIL)), None);
+}
+
+pub async fn nothing_is_claimed_from_a_queue_that_is_paused(storage: Arc<dyn Storage>) {
+    add_job(&storage, "mail", at(0)).await;
+    commit!(storage, uow => uow.jobs().pause("default", at(5)));
+    commit!(storage, uow => uow.jobs().pause("default", at(6)));
+    assert_eq!((claim(&storage, 10, 10, 60).await.len(), next_due(&storage).await), (0, None));
+    assert!(commit!(storage, uow => uow.jobs().resume("default")));
+    assert!(!commit!(storage, uow => uow.jobs().resume("default")), "it was not paused");
+    assert_eq!(next_due(&storage).await, Some(at(0)));
+    claim_one(&storage, 10, 60).await;
+    commit!(storage, uow => uow.jobs().pause("default", at(20)));
+    assert!(claim(&storage, 10, 100, 200).await.is_empty(), "of one whose lease ran out neither");
+}
+
+pub async fn a_job_that_is_put_off_loses_no_attempt(storage: Arc<dyn Storage>) {
+    let id = add_job(&storage, "mail", at(0)).await;
+    for attempt in 1..=5 {
+        let claimed = claim_one(&storage, i64::from(attempt), 60).await;
+        assert_eq!((claimed.attempt, claimed.max_attempts), (attempt, 2 + attempt));
+        let put_off = Ending::Snoozed { run_at: at(i64::from(attempt) + 1) };
+        assert!(settle(&storage, id, attempt, put_off, 1).await);
+    }
+}
+
+pub async fn many_leases_are_extended_and_many_words_taken_at_once(storage: Arc<dyn Storage>) {
+    let mut ids: Vec<JobId> = Vec::new();
+    for _ in 0..5 {
+        ids.push(add_job(&storage, "mail", at(0)).await);
+    }
+    ids.sort_unstable();
+    claim(&storage, 10, 0, 60).await;
+    assert!(complete(&storage, ids[0], 1, 1).await);
+    let held = |attempt| ids.iter().map(|id| Held { id: *id, attempt }).collect::<Vec<_>>();
+    let extended = commit!(storage, uow => uow.jobs().extend(&held(1), at(90)));
+    assert_eq!(extended.iter().map(|job| job.id).collect::<Vec<_>>(), ids[1..]);
+    assert_eq!(commit!(storage, uow => uow.jobs().extend(&held(2), at(900))), []);
+    assert_eq!(next_due(&storage).await, Some(at(90)));
+    let endings = [
+        Ending::Completed,
+        Ending::Completed,
+        Ending::Retry { run_at: at(5), error: "busy\0".into() },
+        Ending::Buried { error: "no".into() },
+        Ending::Snoozed { run_at: at(6) },
+    ];
+    let words: Vec<Settled> =
+        held(1).into_iter().zip(endings).map(|(held, ending)| Settled { held, ending, at: at(7) }).collect();
+    assert_eq!(commit!(storage, uow => uow.jobs().settle(&words)), ids[1..]);
+    assert_eq!(counts(&storage).await, (2, 0, 2, 1));
+    assert_eq!(commit!(storage, uow => uow.jobs().settle(&words)), []);
+    assert_eq!(commit!(storage, uow => uow.jobs().settle(&[])), []);
+}
+
+pub async fn a_slot_of_a_schedule_is_taken_once(storage: Arc<dyn Storage>) {
+    let begin = async |time| commit!(storage, uow => uow.jobs().schedule("nightly", at(time)));
+    assert_eq!(begin(100).await, at(100));
+    assert_eq!(begin(999).await, at(100), "it has begun");
+    for slot in [200, 300] {
+        let taken = all_at_once(20, |_| {
+            let storage = Arc::clone(&storage);
+            async move { commit!(storage, uow => uow.jobs().take_slot("nightly", at(slot))) }
+        });
+        assert_eq!(taken.await.into_iter().filter(|is_taken| *is_taken).count(), 1);
+    }
+    assert!(!commit!(storage, uow => uow.jobs().take_slot("nightly", at(250))), "it lies before");
+    assert!(!commit!(storage, uow => uow.jobs().take_slot("unknown", at(250))));
+    let mut uow = storage.begin().await.unwrap();
+    assert!(uow.jobs().take_slot("nightly", at(400)).await.unwrap());
+    drop(uow);
+    assert_eq!(begin(0).await, at(300), "rolled back, it is not taken");
 }

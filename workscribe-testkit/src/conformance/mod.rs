@@ -32,6 +32,7 @@ mod fixtures;
 pub mod idempotency;
 pub mod invitations;
 pub mod isolation;
+pub mod job_records;
 pub mod jobs;
 pub mod labels;
 pub mod limiter;
@@ -366,6 +367,23 @@ macro_rules! __storage_cases {
                 a_sweep_removes_finished_jobs_of_before_the_given_times
                 a_claim_that_is_rolled_back_leaves_the_job_to_others
                 eight_workers_claim_each_of_two_hundred_jobs_once
+                many_jobs_are_enqueued_at_once_and_answered_for_in_order
+                a_unique_key_keeps_others_out_until_the_job_has_ended
+                a_unique_key_lets_go_when_it_is_said_to
+                a_hundred_jobs_of_one_key_at_once_are_one
+                jobs_of_a_higher_priority_come_first_and_queues_stand_apart
+                nothing_is_claimed_from_a_queue_that_is_paused
+                a_job_that_is_put_off_loses_no_attempt
+                many_leases_are_extended_and_many_words_taken_at_once
+                a_slot_of_a_schedule_is_taken_once
+            ;
+            job_records, job_records:
+                an_operator_sees_all_of_a_job
+                jobs_are_listed_from_the_newest_by_state_kind_and_queue
+                a_waiting_job_is_cancelled_at_once_and_a_running_one_is_asked
+                a_job_that_has_ended_runs_again_when_an_operator_says_so
+                jobs_are_counted_by_queue_kind_and_state
+                queues_are_those_with_a_job_and_those_that_are_paused
             ;
             idempotency, idempotency:
                 a_key_is_claimed_once_and_then_shows_its_answer

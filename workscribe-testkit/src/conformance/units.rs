@@ -3,6 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::outbox::Ending;
+
 pub async fn a_storage_that_is_well_is_ready(storage: Arc<dyn Storage>) {
     assert_eq!(storage.readiness().await, []);
 }
@@ -12,15 +14,14 @@ pub async fn a_job_goes_with_a_rollback_and_comes_with_the_commit(storage: Arc<d
     for (commits, expected) in [(false, 0), (true, 1)] {
         let mut uow = storage.begin().await.unwrap();
         uow.users().insert(&user).await.unwrap();
-        uow.outbox().enqueue(&job).await.unwrap();
+        uow.outbox().enqueue(std::slice::from_ref(&job)).await.unwrap();
         assert_eq!(uow.users().find(user.id).await.unwrap().map(|user| user.id), Some(user.id));
         if commits {
             uow.commit().await.unwrap();
         } else {
             drop(uow);
         }
-        let counts = read!(storage, uow => uow.jobs().counts());
-        assert_eq!(counts.available, expected);
+        assert_eq!(super::jobs::counts(&storage).await.0, expected);
         let found = read!(storage, uow => uow.users().find(user.id));
         assert_eq!(found.is_some(), commits);
     }
@@ -31,7 +32,7 @@ pub async fn a_unit_knows_whether_a_job_was_enqueued(storage: Arc<dyn Storage>) 
     assert!(!uow.has_enqueued());
     uow.users().insert(&new_user("ada")).await.unwrap();
     assert!(!uow.has_enqueued());
-    uow.outbox().enqueue(&new_job("mail", at(0))).await.unwrap();
+    uow.outbox().enqueue(&[new_job("mail", at(0))]).await.unwrap();
     assert!(uow.has_enqueued());
     uow.commit().await.unwrap();
     assert!(!storage.begin().await.unwrap().has_enqueued());
@@ -97,11 +98,11 @@ pub async fn a_unit_that_broke_a_rule_leaves_nothing(storage: Arc<dyn Storage>) 
     let (grace, again) = (new_user("grace"), new_user("ada"));
     let mut uow = storage.begin().await.unwrap();
     uow.users().insert(&grace).await.unwrap();
-    uow.outbox().enqueue(&new_job("mail", at(0))).await.unwrap();
+    uow.outbox().enqueue(&[new_job("mail", at(0))]).await.unwrap();
     assert_conflict!(uow.users().insert(&again).await, UserEmail);
     drop(uow);
     assert_eq!(read!(storage, uow => uow.users().find(grace.id)), None);
-    assert_eq!(read!(storage, uow => uow.jobs().counts()).available, 0);
+    assert_eq!(super::jobs::counts(&storage).await.0, 0);
 }
 
 pub async fn a_unit_that_did_nothing_commits(storage: Arc<dyn Storage>) {
@@ -121,8 +122,8 @@ pub async fn a_sweep_of_the_application_removes_what_has_ended(storage: Arc<dyn 
     commit!(storage, uow => uow.idempotency().claim(&key, at(0), at(-60), at(60)));
     commit!(storage, uow => uow.attempts().record_failure(&account, at(0), at(-60)));
     let id = add_job(&storage, "mail", at(0)).await;
-    commit!(storage, uow => uow.jobs().claim(&["mail"], 1, at(0), at(60)));
-    commit!(storage, uow => uow.jobs().complete(id, 1, at(0)));
+    super::jobs::claim(&storage, 1, 0, 60).await;
+    assert!(super::jobs::settle(&storage, id, 1, Ending::Completed, 0).await);
     assert_eq!(app.sweep().await.unwrap(), 0);
     clock.advance(chrono::TimeDelta::days(2));
     assert_eq!(app.sweep().await.unwrap(), 3);

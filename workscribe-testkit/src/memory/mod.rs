@@ -121,6 +121,10 @@ struct Tables {
     search: Table<(OrgId, uuid::Uuid), Arc<SearchDocument>>,
     idempotency: Table<(String, String), idempotency::Row>,
     jobs: Table<JobId, jobs::Row>,
+    /// Since when.
+    paused: Table<String, Timestamp>,
+    /// The last slot of each.
+    schedules: Table<String, Timestamp>,
     /// References that are checked at the commit.
     deferred: Vec<Deferred>,
 }

@@ -1,0 +1,315 @@
+use std::borrow::Cow;
+use std::time::Duration;
+
+use chrono::{SecondsFormat, TimeDelta};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::id::JobId;
+
+/// A kind of job: its stable name, the shape of its payload, and how it is run unless a job says otherwise.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync {
+    /// The name in the queue: 1–100 characters. Never change it while jobs may be waiting, unless the earlier name becomes
+    /// one of [`Job::ALIASES`].
+    const KIND: &'static str;
+    /// Earlier names of this kind, under which jobs may be waiting still.
+    const ALIASES: &'static [&'static str] = &[];
+    /// The queue it waits in. A kind that only some workers handle wants a queue of its own: in a queue with others, those
+    /// who do not handle it walk past it at every claim.
+    const QUEUE: &'static str = "default";
+    /// Who goes first within a queue.
+    const PRIORITY: JobPriority = JobPriority::NORMAL;
+    /// How often it is tried before it is buried; at least 1.
+    const MAX_ATTEMPTS: u32 = 12;
+    /// How long one attempt may take before it is stopped and counts as failed: 5 minutes. `None` is without end.
+    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(5 * 60));
+}
+
+/// Who goes first among the jobs of a queue that are due, from 1 (first) to 4 (last). Within one priority the time counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobPriority(u8);
+
+impl JobPriority {
+    /// Before all others: 1.
+    pub const HIGH: Self = Self(1);
+    /// What a job has unless it says otherwise: 2.
+    pub const NORMAL: Self = Self(2);
+    /// After those: 3.
+    pub const LOW: Self = Self(3);
+    /// When there is nothing else to do: 4.
+    pub const IDLE: Self = Self(4);
+
+    /// The priority of a number; `None` outside of 1–4.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if number >= 1 && number <= 4 { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// How long a job keeps others with its unique key out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Until {
+    /// Until a worker has it: one more may wait while one runs, so that what changed meanwhile is not missed.
+    Claimed,
+    /// Until it is done, cancelled or buried.
+    #[default]
+    Finished,
+    /// Until it is removed, a day after it is done and seven after it is buried: for a period, with [`Unique::within`].
+    Removed,
+}
+
+impl Until {
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Finished => "finished",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// What makes a job the only one of its kind, as a constraint of the storage: of a hundred that are enqueued at once, one
+/// is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    key: String,
+    period: Option<TimeDelta>,
+    until: Until,
+}
+
+impl Unique {
+    /// The longest key, with the kind before it and the period behind it, in bytes.
+    pub const LONGEST: usize = 255;
+
+    /// By a key, such as the id of what the job is about. Keys of different kinds never meet.
+    #[must_use]
+    pub fn by(key: impl Into<String>) -> Self {
+        Self { key: key.into(), period: None, until: Until::default() }
+    }
+
+    /// One in each period, counted from 1970 in UTC: with a day, one a day. It holds for jobs that are done too.
+    #[must_use]
+    pub fn within(self, period: TimeDelta) -> Self {
+        Self { period: Some(period), until: Until::Removed, ..self }
+    }
+
+    /// For as long as said.
+    #[must_use]
+    pub fn until(self, until: Until) -> Self {
+        Self { until, ..self }
+    }
+
+    /// The key as it is stored.
+    fn stored(&self, kind: &str, now: Timestamp) -> Result<UniqueKey, OptionsError> {
+        let mut key = format!("{kind}:{}", self.key);
+        let mut keep_until = None;
+        if let Some(period) = self.period {
+            let micros =
+                period.num_microseconds().filter(|micros| *micros > 0).ok_or(OptionsError::Period)?;
+            let begin = now.timestamp_micros().div_euclid(micros).saturating_mul(micros);
+            let begin = Timestamp::from_timestamp_micros(begin).unwrap_or_default();
+            key.push('@');
+            key.push_str(&begin.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            keep_until = begin.checked_add_signed(period);
+        }
+        if self.key.is_empty() || key.len() > Self::LONGEST || key.contains('\0') {
+            return Err(OptionsError::UniqueKey);
+        }
+        Ok(UniqueKey { key, until: self.until, keep_until })
+    }
+}
+
+/// A unique key as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// The kind, the key, and the beginning of the period.
+    pub key: String,
+    /// How long it holds.
+    pub until: Until,
+    /// The job is not removed before this time, so that its key holds for the whole period.
+    pub keep_until: Option<Timestamp>,
+}
+
+/// What is wrong with a job that is to be written. It is a fault of the program, not of a user.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// The payload cannot be written as JSON.
+    #[error("the payload cannot be written as JSON")]
+    Payload(#[source] serde_json::Error),
+    /// The name of the kind or the queue is too short or too long.
+    #[error("the name of a kind or a queue has 1 to 100 characters")]
+    Name,
+    /// The unique key is too short or too long.
+    #[error("a unique key has at least 1 character, and at most 255 bytes with its kind and period")]
+    UniqueKey,
+    /// The period is not longer than nothing.
+    #[error("the period of a unique key is longer than nothing")]
+    Period,
+    /// It could never run.
+    #[error("a job has at least one attempt")]
+    Attempts,
+}
+
+/// A job to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Its id; a mail provider gets it as the idempotency key.
+    pub id: JobId,
+    /// The stable name of its kind.
+    pub kind: Cow<'static, str>,
+    /// What the handler gets.
+    pub payload: Value,
+    /// Where it waits.
+    pub queue: Cow<'static, str>,
+    /// Who goes first.
+    pub priority: JobPriority,
+    /// Not before this time.
+    pub run_at: Timestamp,
+    /// How often it is tried before it is buried.
+    pub max_attempts: u32,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// What makes it the only one, and for how long.
+    pub unique: Option<UniqueKey>,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+impl NewJob {
+    /// The longest name of a kind or a queue, in characters.
+    pub const LONGEST_NAME: usize = 100;
+
+    /// A job to run as soon as a worker is free.
+    ///
+    /// # Errors
+    /// [`OptionsError`] when the payload cannot be written as JSON, or the kind says what cannot be.
+    pub fn now<J: Job>(id: JobId, job: &J, now: Timestamp) -> Result<Self, OptionsError> {
+        let is_name = |name: &str| (1..=Self::LONGEST_NAME).contains(&name.chars().count());
+        if !is_name(J::KIND) || !is_name(J::QUEUE) {
+            return Err(OptionsError::Name);
+        }
+        if J::MAX_ATTEMPTS == 0 {
+            return Err(OptionsError::Attempts);
+        }
+        Ok(Self {
+            id,
+            kind: Cow::Borrowed(J::KIND),
+            payload: serde_json::to_value(job).map_err(OptionsError::Payload)?,
+            queue: Cow::Borrowed(J::QUEUE),
+            priority: J::PRIORITY,
+            run_at: now,
+            max_attempts: J::MAX_ATTEMPTS,
+            timeout: J::TIMEOUT,
+            unique: None,
+            created_at: now,
+        })
+    }
+
+    /// Not before a time.
+    #[must_use]
+    pub const fn at(mut self, run_at: Timestamp) -> Self {
+        self.run_at = run_at;
+        self
+    }
+
+    /// Before or after the others of its queue.
+    #[must_use]
+    pub const fn priority(mut self, priority: JobPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// With another end to its attempts.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// In another queue.
+    ///
+    /// # Errors
+    /// [`OptionsError::Name`].
+    pub fn queue(mut self, queue: impl Into<Cow<'static, str>>) -> Result<Self, OptionsError> {
+        self.queue = queue.into();
+        let length = self.queue.chars().count();
+        if (1..=Self::LONGEST_NAME).contains(&length) { Ok(self) } else { Err(OptionsError::Name) }
+    }
+
+    /// With more or fewer attempts.
+    ///
+    /// # Errors
+    /// [`OptionsError::Attempts`] for none.
+    pub fn max_attempts(mut self, attempts: u32) -> Result<Self, OptionsError> {
+        self.max_attempts = attempts;
+        if attempts == 0 { Err(OptionsError::Attempts) } else { Ok(self) }
+    }
+
+    /// As the only one.
+    ///
+    /// # Errors
+    /// [`OptionsError::UniqueKey`], [`OptionsError::Period`].
+    pub fn unique(mut self, unique: &Unique) -> Result<Self, OptionsError> {
+        self.unique = Some(unique.stored(&self.kind, self.created_at)?);
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Report;
+
+    impl Job for Report {
+        const KIND: &'static str = "report";
+    }
+
+    fn report(seconds: i64) -> NewJob {
+        let now = Timestamp::from_timestamp(seconds, 0).unwrap();
+        NewJob::now(JobId::from(uuid::Uuid::nil()), &Report, now).unwrap()
+    }
+
+    #[test]
+    fn a_unique_key_has_its_kind_before_it_and_its_period_behind_it() {
+        let key = |seconds, unique: Unique| report(seconds).unique(&unique).unwrap().unique.unwrap();
+        let expected = |key: &str, until, keep_until| UniqueKey { key: key.to_owned(), until, keep_until };
+        assert_eq!(key(5, Unique::by("ada")), expected("report:ada", Until::Finished, None));
+        let daily = |seconds| key(seconds, Unique::by("ada").within(TimeDelta::days(1)));
+        let end = Timestamp::from_timestamp(86_400, 0);
+        assert_eq!(daily(86_399), expected("report:ada@1970-01-01T00:00:00Z", Until::Removed, end));
+        assert_eq!(daily(86_400).key, "report:ada@1970-01-02T00:00:00Z");
+        assert_eq!(daily(-1).key, "report:ada@1969-12-31T00:00:00Z");
+        assert_eq!(key(0, Unique::by("ada").until(Until::Claimed)).until, Until::Claimed);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for unique in [Unique::by(""), Unique::by("a\0"), Unique::by("x".repeat(Unique::LONGEST))] {
+            assert!(matches!(report(0).unique(&unique), Err(OptionsError::UniqueKey)), "{unique:?}");
+        }
+        assert!(matches!(
+            report(0).unique(&Unique::by("a").within(TimeDelta::zero())),
+            Err(OptionsError::Period)
+        ));
+        assert!(matches!(report(0).max_attempts(0), Err(OptionsError::Attempts)));
+        for name in [String::new(), "x".repeat(NewJob::LONGEST_NAME + 1)] {
+            assert!(matches!(report(0).queue(name), Err(OptionsError::Name)));
+        }
+        assert_eq!(JobPriority::new(0), None);
+        assert_eq!(JobPriority::new(5), None);
+        assert_eq!(JobPriority::new(4), Some(JobPriority::IDLE));
+    }
+}

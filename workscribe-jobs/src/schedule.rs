@@ -1,0 +1,341 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::outbox::{Job, NewJob};
+use workscribe_core::{Error, WorkScribe};
+
+use crate::core::Pause;
+use crate::handler::with_sources;
+
+/// A worker looks at its schedules at least this often, should the clock be set meanwhile.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+/// A slot that is no older than this has not been missed.
+const LATE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// The most slots for which [`CatchUp::Each`] makes jobs at once.
+const MOST: u32 = 1_000;
+
+/// What becomes of the slots that passed while no worker ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CatchUp {
+    /// One job, for the latest of them: for what puts things in order, and finds no more to do the second time.
+    #[default]
+    Latest,
+    /// Nothing: the next job is that of the next slot.
+    Skip,
+    /// A job for each, but for the latest so many alone, and 1,000 at the most: for what is counted.
+    Each(u32),
+}
+
+/// What is wrong with a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// The expression is none.
+    #[error("\"{expression}\" is no cron expression: {reason}")]
+    Expression {
+        /// What was given.
+        expression: String,
+        /// What is the matter with it.
+        reason: String,
+    },
+    /// No day has it, such as the thirtieth of February.
+    #[error("\"{0}\" never comes")]
+    Never(String),
+    /// There is no such time zone.
+    #[error("\"{0}\" is no time zone of the IANA database, such as Europe/Berlin")]
+    Zone(String),
+    /// The name is too short or too long.
+    #[error("the name of a schedule has 1 to 100 characters")]
+    Name,
+}
+
+type Make = dyn Fn(&WorkScribe, Timestamp) -> Result<NewJob, Error> + Send + Sync;
+
+/// A job that is enqueued again and again.
+///
+/// The expression has the five fields of Vixie cron, `minute hour day month weekday`, with names, lists, ranges and steps, and
+/// `L`, `#` and `W` as Quartz has them. The time zone's data come with the program, so that all workers agree on them.
+///
+/// When clocks are put forward, a job at one fixed time in the hour that is left out comes at the first moment after it; when
+/// they are put back, it comes once. One that comes several times a day follows the clock: what falls into the gap is left
+/// out, and what falls into the hour that comes twice comes twice.
+#[derive(Clone)]
+pub struct Schedule {
+    name: String,
+    cron: Cron,
+    zone: TimeZone,
+    catch_up: CatchUp,
+    make: Arc<Make>,
+}
+
+impl Schedule {
+    /// A schedule in a time zone such as `Europe/Berlin` or `UTC`. Each slot's job gets the slot, which is a moment; the name
+    /// stands for the schedule in the storage, whatever its expression becomes.
+    ///
+    /// # Errors
+    /// [`ScheduleError`], to be found when the program starts.
+    pub fn cron<J: Job>(
+        name: impl Into<String>,
+        expression: &str,
+        zone: &str,
+        job: impl Fn(Timestamp) -> J + Send + Sync + 'static,
+    ) -> Result<Self, ScheduleError> {
+        let name = name.into();
+        if !(1..=NewJob::LONGEST_NAME).contains(&name.chars().count()) {
+            return Err(ScheduleError::Name);
+        }
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let cron = parser.parse(expression).map_err(|error| ScheduleError::Expression {
+            expression: expression.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let zone = jiff::tz::db().get(zone).map_err(|_| ScheduleError::Zone(zone.to_owned()))?;
+        let make = move |app: &WorkScribe, slot| app.jobs().prepare(&job(slot));
+        let schedule = Self { name, cron, zone, catch_up: CatchUp::default(), make: Arc::new(make) };
+        match schedule.after(Timestamp::UNIX_EPOCH) {
+            Some(_) => Ok(schedule),
+            None => Err(ScheduleError::Never(expression.to_owned())),
+        }
+    }
+
+    /// With another rule for slots that were missed.
+    #[must_use]
+    pub const fn catch_up(mut self, catch_up: CatchUp) -> Self {
+        self.catch_up = catch_up;
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first slot after a moment; `None` when none comes any more.
+    #[must_use]
+    pub fn after(&self, time: Timestamp) -> Option<Timestamp> {
+        let time = jiff::Timestamp::from_microsecond(time.timestamp_micros()).ok()?;
+        let next = self.cron.find_next_occurrence(&time.to_zoned(self.zone.clone()), false).ok()?;
+        Timestamp::from_timestamp_micros(next.timestamp().as_microsecond())
+    }
+
+    /// The slots after `last` and up to `now` for which there is to be a job, and the latest of all.
+    fn due(&self, last: Timestamp, now: Timestamp) -> Option<(Vec<Timestamp>, Timestamp)> {
+        let keep = match self.catch_up {
+            CatchUp::Latest | CatchUp::Skip => 1,
+            CatchUp::Each(most) => most.clamp(1, MOST) as usize,
+        };
+        let mut slots = std::collections::VecDeque::new();
+        let mut slot = self.after(last)?;
+        while slot <= now {
+            if slots.len() == keep {
+                slots.pop_front();
+            }
+            slots.push_back(slot);
+            match self.after(slot) {
+                Some(next) if next > slot => slot = next,
+                _ => break,
+            }
+        }
+        let latest = *slots.back()?;
+        if self.catch_up == CatchUp::Skip && now - latest > LATE {
+            slots.clear();
+        }
+        Some((slots.into(), latest))
+    }
+
+    /// Enqueues what is due, if nobody has; answers how many jobs, and when to look again.
+    async fn fire(&self, app: &WorkScribe) -> Result<(u64, Option<Timestamp>), Error> {
+        let now = app.now();
+        let mut uow = app.begin().await?;
+        let last = uow.jobs().schedule(&self.name, now).await?;
+        let Some((slots, latest)) = self.due(last, now) else {
+            app.commit(uow).await?;
+            return Ok((0, self.after(last)));
+        };
+        let mut jobs = Vec::new();
+        // Whoever has taken a slot since has enqueued its job in the same transaction.
+        if uow.jobs().take_slot(&self.name, latest).await? {
+            for slot in slots {
+                jobs.push((self.make)(app, slot)?);
+            }
+            app.enqueue_all(&mut *uow, &jobs).await?;
+        }
+        app.commit(uow).await?;
+        Ok((jobs.len() as u64, self.after(latest)))
+    }
+}
+
+impl std::fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Schedule")
+            .field("name", &self.name)
+            .field("cron", &self.cron.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Schedules that a worker fires. Each slot is fired once, by whichever worker comes first: the last slot of a schedule is a row
+/// that is compared and set in the transaction of the job.
+#[derive(Debug, Clone, Default)]
+pub struct Schedules {
+    all: Vec<Schedule>,
+}
+
+impl Schedules {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a schedule more, in place of an earlier one of the same name.
+    #[must_use]
+    pub fn with(mut self, schedule: Schedule) -> Self {
+        self.all.retain(|other| other.name != schedule.name);
+        self.all.push(schedule);
+        self
+    }
+
+    /// Enqueues everything that is due now, and answers how many jobs. A schedule that is new begins now.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn fire_due(&self, app: &WorkScribe) -> Result<u64, Error> {
+        let mut jobs = 0;
+        for schedule in &self.all {
+            jobs += schedule.fire(app).await?.0;
+        }
+        Ok(jobs)
+    }
+
+    /// Fires what is due until it is told to stop, and then waits for ever.
+    pub(crate) async fn run(&self, app: &WorkScribe, mut stop: watch::Receiver<bool>) {
+        let firing = self.all.iter().map(|schedule| fire_for_ever(schedule, app));
+        tokio::select! {
+            _ = futures_util::future::join_all(firing), if !self.all.is_empty() => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+fn fire_for_ever<'a>(schedule: &'a Schedule, app: &'a WorkScribe) -> impl Future<Output = ()> + 'a {
+    async move {
+        let mut pause = Pause::default();
+        loop {
+            let wait = match schedule.fire(app).await {
+                Ok((_, next)) => {
+                    pause.reset();
+                    let wait = next.and_then(|next| (next - app.now()).to_std().ok());
+                    wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+                }
+                Err(error) => {
+                    let schedule = &*schedule.name;
+                    tracing::error!(error = with_sources(&error), schedule, "a schedule could not be fired");
+                    pause.next()
+                }
+            };
+            sleep(wait).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Tick {}
+
+    impl Job for Tick {
+        const KIND: &'static str = "test.tick";
+    }
+
+    fn schedule(expression: &str, zone: &str) -> Result<Schedule, ScheduleError> {
+        Schedule::cron("tick", expression, zone, |_| Tick {})
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::from_str(text).unwrap()
+    }
+
+    fn next(expression: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
+        let schedule = schedule(expression, zone).unwrap();
+        let slots = std::iter::successors(schedule.after(at(after)), |slot| schedule.after(*slot));
+        slots.take(count).map(|slot| slot.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)).collect()
+    }
+
+    #[test]
+    fn slots_are_those_of_the_time_zone() {
+        assert_eq!(next("0 3 * * *", "UTC", "2026-01-01T03:00:00Z", 1), ["2026-01-02T03:00:00Z"]);
+        assert_eq!(next("0 3 * * *", "Europe/Berlin", "2026-01-01T03:00:00Z", 1), ["2026-01-02T02:00:00Z"]);
+        assert_eq!(next("0 3 * * *", "Europe/Berlin", "2026-07-01T03:00:00Z", 1), ["2026-07-02T01:00:00Z"]);
+        assert_eq!(
+            next("*/20 9 * * MON", "Asia/Kolkata", "2026-11-23T03:31:00Z", 3),
+            ["2026-11-23T03:50:00Z", "2026-11-23T04:10:00Z", "2026-11-30T03:30:00Z"]
+        );
+    }
+
+    #[test]
+    fn a_daily_job_comes_once_on_the_days_on_which_clocks_are_put_forward_and_back() {
+        // 29 March: 02:00 becomes 03:00. 25 October: 03:00 becomes 02:00.
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2),
+            ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
+        );
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2),
+            ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]
+        );
+        assert_eq!(
+            next("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:00:00Z", 4),
+            ["2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused_with_a_reason() {
+        for expression in ["", "* * * *", "* * * * * *", "61 * * * *", "x * * * *", "* * * * * * 2026"] {
+            let refused = schedule(expression, "UTC").unwrap_err();
+            assert!(matches!(refused, ScheduleError::Expression { .. }), "{expression}: {refused}");
+        }
+        assert_eq!(schedule("0 0 30 2 *", "UTC").unwrap_err(), ScheduleError::Never("0 0 30 2 *".into()));
+        assert_eq!(
+            schedule("0 0 * * *", "Mars/Olympus").unwrap_err(),
+            ScheduleError::Zone("Mars/Olympus".into())
+        );
+        assert_eq!(Schedule::cron("", "0 0 * * *", "UTC", |_| Tick {}).unwrap_err(), ScheduleError::Name);
+    }
+
+    #[test]
+    fn missed_slots_are_caught_up_with_as_the_rule_says() {
+        let hourly = schedule("0 * * * *", "UTC").unwrap();
+        let (last, now) = (at("2026-01-01T00:00:00Z"), at("2026-01-01T05:30:00Z"));
+        let latest = at("2026-01-01T05:00:00Z");
+        assert_eq!(hourly.due(last, now), Some((vec![latest], latest)));
+        assert_eq!(hourly.clone().catch_up(CatchUp::Skip).due(last, now), Some((vec![], latest)));
+        assert_eq!(
+            hourly.clone().catch_up(CatchUp::Each(3)).due(last, now),
+            Some((vec![at("2026-01-01T03:00:00Z"), at("2026-01-01T04:00:00Z"), latest], latest))
+        );
+        assert_eq!(hourly.clone().catch_up(CatchUp::Each(99)).due(last, now).unwrap().0.len(), 5);
+        let soon = hourly.catch_up(CatchUp::Skip);
+        assert_eq!(
+            soon.due(at("2026-01-01T04:00:00Z"), latest),
+            Some((vec![latest], latest)),
+            "it was not missed"
+        );
+        assert_eq!(soon.due(latest, now), None);
+    }
+}
