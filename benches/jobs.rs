@@ -59,7 +59,7 @@ async fn bench(is_quick: bool) -> Outcome<()> {
     application(&schema.url).await?.1.migrate().await?;
     let mut missed = Vec::new();
     throughput(&schema.url, jobs, &mut missed).await?;
-    latency(&schema.url, if is_quick { 100 } else { 1_000 }, &mut missed).await?;
+    latency(&schema.url, if is_quick { 100 } else { 500 }, &mut missed).await?;
     claims(&schema.url, if is_quick { 100_000 } else { 1_000_000 }, &mut missed).await?;
     if missed.is_empty() { Ok(()) } else { Err(format!("targets missed: {}", missed.join("; ")).into()) }
 }
@@ -69,7 +69,8 @@ async fn application(url: &str) -> Outcome<(WorkScribe, PostgresStorage)> {
         PostgresStorage::connect(url, &Options { max_connections: 8, ..Options::default() }).await?;
     let key = SecretKey::new(&Secret::new("a key for benchmarks, which opens nothing")).ok_or("too short")?;
     let app = WorkScribe::builder(storage.storage(), SecretRing::new(key, vec![]));
-    Ok((app.wakeup(Arc::new(storage.wakeup())).build(), storage))
+    let wakeup = storage.wakeup().ok_or("Postgres has one")?;
+    Ok((app.wakeup(wakeup).build(), storage))
 }
 
 /// Workers of `count` processes, as it were: each with a pool of its own.
@@ -183,7 +184,8 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
             if number >= 50 {
                 took.push((start - committed).as_micros());
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            // Idle: longer than one NOTIFY waits after another.
+            tokio::time::sleep(Duration::from_millis(30)).await;
         }
         let _ = stop.send(());
         running.await?;

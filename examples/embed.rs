@@ -23,7 +23,7 @@ use workscribe::http::{HttpOptions, IdentityApi, OrganizationsApi, mount};
 use workscribe::id::OrgId;
 use workscribe::identity::{SecretKey, SecretRing};
 use workscribe::jobs::mail::{DefaultTemplates, Links, LogMailer, workscribe_jobs};
-use workscribe::jobs::{Failure, JobContext, Worker, WorkerOptions};
+use workscribe::jobs::{Failure, JobContext, Worker, WorkerOptions, workscribe_schedules};
 use workscribe::local::BcryptHasher;
 use workscribe::outbox::Job;
 use workscribe::ports::Secret;
@@ -123,7 +123,8 @@ async fn main() -> Outcome<()> {
     let jobs_pool = pool.clone();
     let registry = workscribe_jobs(Arc::new(LogMailer), Arc::new(DefaultTemplates::new("Embed")), links)
         .register::<OpenAccount>(move |_: JobContext, job| open_account(jobs_pool.clone(), job));
-    let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
+    let worker =
+        Worker::new(app.clone(), registry, WorkerOptions::default()).schedules(workscribe_schedules()?);
     tokio::spawn(async move { worker.run(std::future::pending()).await });
 
     let api = mount(&app, (IdentityApi::new(&app), OrganizationsApi::new(&app)), &HttpOptions::default());

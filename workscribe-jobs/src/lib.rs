@@ -11,6 +11,7 @@
 //! | `run.rs` | one attempt: its time, and its last word |
 //! | `ledger.rs` | what a worker holds: its heartbeat, and the last words, written many at a time |
 //! | `schedule.rs` | [`Schedule`]: cron expressions with time zones |
+//! | `upkeep.rs` | WorkScribe's own schedules |
 //! | `metrics.rs` | what a worker tells the process's recorder of metrics |
 //! | `backoff.rs` | how long a failed job waits |
 //! | `mail/` | templates, links, the handlers of WorkScribe's mails, and the transports |
@@ -75,6 +76,7 @@ mod queue;
 mod registry;
 mod run;
 mod schedule;
+mod upkeep;
 mod worker;
 
 pub use backoff::{LONGEST_BACKOFF, backoff};
@@ -82,4 +84,5 @@ pub use handler::{Failure, Handler, JobContext};
 pub use options::{QueueOptions, WorkerOptions};
 pub use registry::Registry;
 pub use schedule::{CatchUp, Schedule, ScheduleError, Schedules};
+pub use upkeep::{Sweep, workscribe_schedules};
 pub use worker::Worker;

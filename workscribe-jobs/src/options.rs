@@ -26,8 +26,6 @@ pub struct WorkerOptions {
     pub poll: Duration,
     /// How long a shutdown may take: 10 s. The last tenth serves to give back the jobs that still run.
     pub shutdown_grace: Duration,
-    /// How often expired rows are removed: hourly.
-    pub sweep_every: Duration,
 }
 
 impl WorkerOptions {
@@ -58,7 +56,6 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(60),
             poll: Duration::from_secs(1),
             shutdown_grace: Duration::from_secs(10),
-            sweep_every: Duration::from_secs(60 * 60),
         }
     }
 }

@@ -1,4 +1,3 @@
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,24 +225,22 @@ impl Schedules {
     }
 }
 
-fn fire_for_ever<'a>(schedule: &'a Schedule, app: &'a WorkScribe) -> impl Future<Output = ()> + 'a {
-    async move {
-        let mut pause = Pause::default();
-        loop {
-            let wait = match schedule.fire(app).await {
-                Ok((_, next)) => {
-                    pause.reset();
-                    let wait = next.and_then(|next| (next - app.now()).to_std().ok());
-                    wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
-                }
-                Err(error) => {
-                    let schedule = &*schedule.name;
-                    tracing::error!(error = with_sources(&error), schedule, "a schedule could not be fired");
-                    pause.next()
-                }
-            };
-            sleep(wait).await;
-        }
+async fn fire_for_ever(schedule: &Schedule, app: &WorkScribe) {
+    let mut pause = Pause::default();
+    loop {
+        let wait = match schedule.fire(app).await {
+            Ok((_, next)) => {
+                pause.reset();
+                let wait = next.and_then(|next| (next - app.now()).to_std().ok());
+                wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+            }
+            Err(error) => {
+                let schedule = &*schedule.name;
+                tracing::error!(error = with_sources(&error), schedule, "a schedule could not be fired");
+                pause.next()
+            }
+        };
+        sleep(wait).await;
     }
 }
 

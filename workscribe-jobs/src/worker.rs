@@ -1,22 +1,16 @@
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use workscribe_core::{Error, WorkScribe};
 
-use crate::backoff::fraction;
 use crate::core::Core;
-use crate::handler::with_sources;
 use crate::ledger::Stop;
 use crate::options::WorkerOptions;
 use crate::registry::Registry;
 use crate::schedule::Schedules;
-
-/// The first sweep comes at random within this time of the start, so that workers do not sweep all at once.
-const FIRST_SWEEP_WITHIN: Duration = Duration::from_secs(60);
 
 /// Works off queues. As many as one likes may share them, in one process or in several.
 ///
@@ -62,7 +56,6 @@ impl Worker {
             () = ended => {}
             () = self.core.settle() => {}
             () = self.core.beat() => {}
-            () = self.sweep_now_and_then() => {}
             () = self.schedules.run(&self.core.app, stop.clone()) => {}
         }
     }
@@ -115,20 +108,6 @@ impl Worker {
             if attempts == before {
                 return Ok(attempts);
             }
-        }
-    }
-
-    async fn sweep_now_and_then(&self) {
-        let first = fraction(self.core.app.entropy());
-        sleep(FIRST_SWEEP_WITHIN.min(self.core.options.sweep_every).mul_f64(first)).await;
-        loop {
-            match self.core.app.sweep().await {
-                Ok(removed) => tracing::debug!(removed, "expired rows swept"),
-                Err(error) => {
-                    tracing::error!(error = with_sources(&error), "expired rows could not be swept")
-                }
-            }
-            sleep(self.core.options.sweep_every).await;
         }
     }
 }

@@ -404,3 +404,119 @@ async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_i
     stop.send(()).unwrap();
     timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_stopped_and_counts_as_failed() {
+    let (app, clock) = app();
+    let registry = Registry::new().register::<Probe>(|_: JobContext, _: Probe| pending());
+    let job = app.jobs().prepare(&Probe { number: 1 }).unwrap().timeout(Some(Duration::from_millis(50)));
+    app.jobs().enqueue(std::slice::from_ref(&job)).await.unwrap();
+    let worker = worker(&app, registry);
+    for attempt in 1..=Probe::MAX_ATTEMPTS {
+        assert_eq!(worker.drain().await.unwrap(), 1);
+        let record = app.jobs().find(job.id).await.unwrap();
+        assert_eq!(record.attempt, attempt);
+        assert!(record.last_error.unwrap().contains("took longer than 0.05 s"));
+        clock.advance(TimeDelta::hours(1));
+    }
+    assert_eq!(counts(&app).await.buried, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
+    let (app, clock) = app();
+    let (registry, calls) =
+        probing(|call| if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Ok(()) });
+    let worker = worker(&app, registry);
+    enqueue(&app, &Probe { number: 1 }).await;
+    for call in 1..=9 {
+        assert_eq!(worker.drain().await.unwrap(), 1);
+        assert_eq!((calls.load(Ordering::SeqCst), worker.drain().await.unwrap()), (call, 0));
+        clock.advance(TimeDelta::seconds(60));
+    }
+    assert_eq!(counts(&app).await.completed, 1);
+}
+
+#[tokio::test]
+async fn a_running_job_is_stopped_when_an_operator_cancels_it() {
+    let (app, _) = app();
+    let entered = Arc::new(Notify::new());
+    let inside = Arc::clone(&entered);
+    let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
+        let inside = Arc::clone(&inside);
+        async move {
+            inside.notify_one();
+            pending().await
+        }
+    });
+    let options = WorkerOptions { lease: Duration::from_millis(300), ..WorkerOptions::default() };
+    let (stop, running) = start(&app, registry, options);
+    let id = enqueue(&app, &Probe { number: 1 }).await;
+    entered.notified().await;
+    assert!(app.jobs().cancel(id).await.unwrap().cancel_requested);
+    let stopped = async {
+        while counts(&app).await.cancelled == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), stopped).await.unwrap();
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    let ended = app.jobs().cancel(id).await.unwrap_err();
+    assert_eq!(ended.code(), workscribe_core::Code::JobFinished);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Renamed {
+    number: u32,
+}
+
+impl Job for Renamed {
+    const KIND: &'static str = "test.renamed";
+    const ALIASES: &'static [&'static str] = &[Probe::KIND];
+    const QUEUE: &'static str = "another";
+}
+
+#[tokio::test]
+async fn a_kind_is_known_by_its_earlier_names_and_every_queue_has_places_of_its_own() {
+    let (app, _) = app();
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let registry = Registry::new().register::<Renamed>(move |_: JobContext, job: Renamed| {
+        counted.fetch_add(job.number, Ordering::SeqCst);
+        async { Ok(()) }
+    });
+    assert_eq!(registry.kinds().collect::<Vec<_>>(), [Renamed::KIND]);
+    enqueue(&app, &Probe { number: 1 }).await;
+    enqueue(&app, &Renamed { number: 10 }).await;
+    assert_eq!(worker(&app, registry.clone()).drain().await.unwrap(), 1, "the other queue is not its own");
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    let both = Worker::new(app.clone(), registry, WorkerOptions::default().queue(Renamed::QUEUE, 2));
+    assert_eq!(both.drain().await.unwrap(), 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 11);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_paused_rests_until_it_is_resumed() {
+    let (app, _) = app();
+    let (registry, _) = probing(|_| Ok(()));
+    let worker = worker(&app, registry);
+    enqueue(&app, &Probe { number: 1 }).await;
+    app.jobs().pause("default").await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 0);
+    app.jobs().resume("default").await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_buried_job_runs_again_when_an_operator_says_so() {
+    let (app, _) = app();
+    let (registry, _) = probing(|call| if call == 1 { Err(Failure::bury("no")) } else { Ok(()) });
+    let worker = worker(&app, registry);
+    let id = enqueue(&app, &Probe { number: 1 }).await;
+    worker.drain().await.unwrap();
+    assert_eq!(counts(&app).await.buried, 1);
+    app.jobs().retry(id).await.unwrap();
+    assert_eq!(worker.drain().await.unwrap(), 1);
+    assert_eq!(counts(&app).await.completed, 1);
+}

@@ -52,6 +52,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use workscribe_core::ports::Wakeup;
 use workscribe_core::{Storage, StoreError};
 
 #[cfg(feature = "postgres")]
@@ -88,6 +89,10 @@ impl Default for Options {
 pub trait Database: Send + Sync + 'static {
     /// The storage for the core.
     fn storage(&self) -> Arc<dyn Storage>;
+
+    /// What wakes the workers of every process on this database, if it can: on Postgres
+    /// [`PostgresWakeup`](postgres::PostgresWakeup). Needs a Tokio runtime; one for a process is enough.
+    fn wakeup(&self) -> Option<Arc<dyn Wakeup>>;
 
     /// Applies the migrations that are missing; safe when several processes do it at once.
     ///

@@ -10,6 +10,7 @@ use super::links::Links;
 use super::templates::{AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, one_line};
 use crate::handler::{Failure, Handler, JobContext};
 use crate::registry::Registry;
+use crate::upkeep::{Sweep, sweep};
 
 /// The handlers of WorkScribe's own jobs. Register an embedder's beside them, or in their place.
 ///
@@ -21,6 +22,7 @@ pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates
         .register::<SendAccountMail>(AccountMails(Arc::clone(&post)))
         .register::<SendInvitationMail>(InvitationMails(Arc::clone(&post)))
         .register::<SendDigest>(Digests(post))
+        .register::<Sweep>(sweep)
 }
 
 struct Post {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, query, query_as};
+use workscribe_core::ports::Wakeup;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_migrations::POSTGRES as MIGRATIONS;
 
@@ -84,15 +85,6 @@ impl PostgresStorage {
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
         &self.pool
-    }
-
-    /// What wakes the workers of every server on this database. One for a process is enough.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
-    #[must_use]
-    pub fn wakeup(&self) -> PostgresWakeup {
-        PostgresWakeup::new(&self.pool)
     }
 
     /// Applies the migrations that are missing. Many nodes may call it at once: one works, the others wait.
@@ -176,6 +168,10 @@ impl Storage for PostgresStorage {
 impl Database for PostgresStorage {
     fn storage(&self) -> Arc<dyn Storage> {
         Arc::new(self.clone())
+    }
+
+    fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
+        Some(Arc::new(PostgresWakeup::new(&self.pool)))
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {

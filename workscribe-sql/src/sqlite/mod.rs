@@ -18,6 +18,7 @@ use sqlx::query;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use workscribe_core::ports::Wakeup;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_migrations::SQLITE as MIGRATIONS;
 
@@ -203,6 +204,11 @@ impl Storage for SqliteStorage {
 impl Database for SqliteStorage {
     fn storage(&self) -> Arc<dyn Storage> {
         Arc::new(self.clone())
+    }
+
+    /// None: SQLite tells other processes nothing, so their workers poll.
+    fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
+        None
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {

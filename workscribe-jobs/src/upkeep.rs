@@ -1,0 +1,36 @@
+//! WorkScribe's own upkeep, as jobs on a schedule.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use workscribe_core::outbox::{Job, JobPriority};
+
+use crate::handler::{Failure, JobContext};
+use crate::schedule::{Schedule, ScheduleError, Schedules};
+
+/// Removes what has expired: [`WorkScribe::sweep`](workscribe_core::WorkScribe::sweep).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {}
+
+impl Job for Sweep {
+    const KIND: &'static str = "upkeep.sweep";
+    const PRIORITY: JobPriority = JobPriority::IDLE;
+    // The next comes within the hour.
+    const MAX_ATTEMPTS: u32 = 2;
+    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(30 * 60));
+}
+
+pub(crate) async fn sweep(context: JobContext, _: Sweep) -> Result<(), Failure> {
+    let removed = context.app.sweep().await?;
+    tracing::debug!(removed, "expired rows swept");
+    Ok(())
+}
+
+/// The schedules of WorkScribe's own jobs: hourly, what has expired is removed. Give them to every
+/// [`Worker`](crate::Worker), with an embedder's own beside them.
+///
+/// # Errors
+/// None, as long as this crate's expressions are ones; it is answered rather than hidden.
+pub fn workscribe_schedules() -> Result<Schedules, ScheduleError> {
+    Ok(Schedules::new().with(Schedule::cron(Sweep::KIND, "17 * * * *", "UTC", |_| Sweep {})?))
+}
