@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::jobs::JobsCommand;
 use crate::transfer::ImportArgs;
 
 /// The WorkScribe server: users, organizations, members and invitations behind an HTTP API.
@@ -50,6 +51,9 @@ pub(crate) enum Command {
         #[arg(long, env = "WORKSCRIBE_DEMO_PASSWORD", hide_env_values = true)]
         password: Option<String>,
     },
+    /// See the jobs and the queues, and take a hand in them.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Print the OpenAPI document.
     Openapi,
     /// Say what is wrong with the configuration, the database, Redis and mail.
@@ -68,6 +72,12 @@ pub(crate) struct Settings {
     /// Address and port to listen on [default: 127.0.0.1:8001].
     #[arg(long, global = true, env = "WORKSCRIBE_LISTEN", hide_env_values = true)]
     pub(crate) listen: Option<String>,
+    /// Address and port for operators, such as 127.0.0.1:8002: jobs, queues and metrics [default: none].
+    #[arg(long, global = true, env = "WORKSCRIBE_ADMIN_BIND", hide_env_values = true)]
+    pub(crate) admin_bind: Option<String>,
+    /// What operators bring, 32 characters or more; needed with an address for them.
+    #[arg(long, global = true, env = "WORKSCRIBE_ADMIN_TOKEN", hide_env_values = true)]
+    pub(crate) admin_token: Option<String>,
     /// The database: sqlite://FILE or postgres://… [default: sqlite://workscribe.db].
     #[arg(long, global = true, env = "WORKSCRIBE_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,

@@ -12,6 +12,7 @@ use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, SigningKey};
 use workscribe_core::ports::Secret;
 
+use crate::admin::AdminConfig;
 use crate::cli::Settings;
 
 /// Why the settings cannot be used. The program exits with 2.
@@ -54,6 +55,7 @@ pub(crate) enum Mail {
 /// The checked settings.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) admin: Option<AdminConfig>,
     pub(crate) database_url: Secret,
     pub(crate) redis_url: Option<Secret>,
     pub(crate) token_store: TokenStoreKind,
@@ -158,6 +160,7 @@ impl Config {
                 "an address and port such as 127.0.0.1:8001",
                 SocketAddr::from(([127, 0, 0, 1], 8001)),
             )?,
+            admin: AdminConfig::read(settings.admin_bind, settings.admin_token)?,
             token_store,
             cors_origins,
             signing_key: signing_key(private, public)?,
@@ -230,7 +233,7 @@ fn parse<T: FromStr>(
 }
 
 /// A setting that may come from a file. An empty value is none.
-fn secret(
+pub(crate) fn secret(
     variable: &'static str,
     file_variable: &'static str,
     value: Option<String>,
@@ -348,7 +351,7 @@ fn secret_ring(
 }
 
 /// Whether a secret looks made up rather than random: few different characters, or a word from examples.
-fn is_weak(secret: &str) -> bool {
+pub(crate) fn is_weak(secret: &str) -> bool {
     let lower = secret.to_lowercase();
     let different = secret.chars().collect::<std::collections::HashSet<_>>().len();
     different < 12

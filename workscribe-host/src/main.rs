@@ -6,15 +6,19 @@
 //! | `config.rs` | the settings, checked |
 //! | `wiring.rs` | which adapter stands behind which port |
 //! | `serve.rs` | the HTTP server: connections, their time-outs, the shutdown |
+//! | `admin.rs` | the operators' listener, and the recorder of metrics |
+//! | `jobs.rs` | jobs and queues on the command line |
 //! | `transfer.rs` | organizations out and in, and the demo |
 //! | `doctor.rs` | what is wrong |
 //! | `main.rs` | the commands |
 //!
 //! **How to add a setting**: a field in `cli.rs`, its check in `config.rs`, its use in `wiring.rs`, a row in the README.
 
+mod admin;
 mod cli;
 mod config;
 mod doctor;
+mod jobs;
 mod serve;
 mod transfer;
 mod wiring;
@@ -27,8 +31,9 @@ use clap::Parser as _;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use workscribe_http::{HttpOptions, Limits};
-use workscribe_jobs::{Worker, WorkerOptions};
+use workscribe_jobs::{Registry, Worker, WorkerOptions, workscribe_schedules};
 
+use admin::Admin;
 use cli::{Cli, Command};
 use config::{Config, ConfigError};
 use wiring::System;
@@ -81,7 +86,7 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
         }
         Command::Worker => work(&config).await?,
         Command::Serve { no_worker } => serve(&config, no_worker).await?,
-        Command::Export { .. } | Command::Import(_) | Command::Demo { .. } => {
+        Command::Export { .. } | Command::Import(_) | Command::Demo { .. } | Command::Jobs(_) => {
             let system = wiring::build(&config).await?;
             prepare(&config, &system).await?;
             let outcome = carry(&system, command).await;
@@ -93,12 +98,13 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
     Ok(ExitCode::SUCCESS)
 }
 
-/// Organizations out and in.
+/// Organizations out and in, and a hand in the queue.
 async fn carry(system: &System, command: Command) -> Result<(), AnyError> {
     match command {
         Command::Export { slug, file } => transfer::export(&system.app, &slug, file.as_deref()).await,
         Command::Import(args) => transfer::import(&system.app, &args).await,
         Command::Demo { slug, password } => transfer::demo(&system.app, slug, password).await,
+        Command::Jobs(command) => jobs::run(&system.app, command).await,
         _ => Ok(()),
     }
 }
@@ -147,16 +153,23 @@ async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
     let stop = Stop::listen()?;
     let fault = |error| ConfigError::new("WORKSCRIBE_LISTEN", format!("{}: {error}", config.listen));
     let listener = TcpListener::bind(config.listen).await.map_err(fault)?;
+    let admin = Admin::open(config.admin.as_ref(), &system.app).await?;
     announce(&format!("http://{}", listener.local_addr()?), config);
-    let serving = serve::serve(listener, api, stop.clone());
+    let serving =
+        async { tokio::join!(serve::serve(listener, api, stop.clone()), administer(admin, stop.clone())) };
     if no_worker {
         serving.await;
     } else {
-        let worker = Worker::new(system.app.clone(), registry, WorkerOptions::default());
-        tokio::join!(serving, worker.run(stop.wait()));
+        let worker = worker(&system, registry)?;
+        tokio::join!(serving, worker.run(stop.clone().wait()));
     }
     end(&system).await;
     Ok(())
+}
+
+fn worker(system: &System, registry: Registry) -> Result<Worker, AnyError> {
+    let worker = Worker::new(system.app.clone(), registry, WorkerOptions::default());
+    Ok(worker.schedules(workscribe_schedules()?))
 }
 
 async fn work(config: &Config) -> Result<(), AnyError> {
@@ -164,10 +177,19 @@ async fn work(config: &Config) -> Result<(), AnyError> {
     let system = wiring::build(config).await?;
     prepare(config, &system).await?;
     let stop = Stop::listen()?;
+    let admin = Admin::open(config.admin.as_ref(), &system.app).await?;
     tracing::info!("working");
-    Worker::new(system.app.clone(), registry, WorkerOptions::default()).run(stop.wait()).await;
+    let worker = worker(&system, registry)?;
+    tokio::join!(administer(admin, stop.clone()), worker.run(stop.wait()));
     end(&system).await;
     Ok(())
+}
+
+/// Serves the operators, if there is a listener for them.
+async fn administer(admin: Option<Admin>, stop: Stop) {
+    if let Some(admin) = admin {
+        admin.run(stop).await;
+    }
 }
 
 /// Closes the database, so that SQLite's log is cleared away and Postgres is not left with broken connections.

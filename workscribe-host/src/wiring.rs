@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
-use workscribe_core::ports::Mailer;
+use workscribe_core::ports::{Mailer, Wakeup};
 use workscribe_core::{Settings, Storage, WorkScribe};
 use workscribe_jobs::Registry;
 use workscribe_jobs::mail::{
@@ -41,8 +41,12 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
     if let Some(key) = &config.signing_key {
         builder = builder.issuer(Arc::new(JwtIssuer::ed25519(key.clone(), Vec::new())));
     }
-    if let Some(redis) = &redis {
-        builder = builder.wakeup(Arc::new(RedisWakeup::new(redis.clone())));
+    let wakeup = match &redis {
+        Some(redis) => Some(Arc::new(RedisWakeup::new(redis.clone())) as Arc<dyn Wakeup>),
+        None => database.wakeup(),
+    };
+    if let Some(wakeup) = wakeup {
+        builder = builder.wakeup(wakeup);
     }
     builder = match (config.rate_limits, &redis) {
         (false, _) => builder.limiter(Arc::new(Unlimited)),

@@ -16,6 +16,7 @@
 //! | module | what |
 //! |---|---|
 //! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
+//! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
 //! | `body`, `reply` | bodies in and out, statuses and `ETag` |
@@ -33,6 +34,7 @@
 //! `openapi::refusals`. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
 //! matrix its row: it fails until there is one.
 
+pub mod admin;
 mod auth;
 mod body;
 mod bridge;
@@ -56,6 +58,7 @@ pub mod tasks;
 mod time;
 mod wire;
 
+pub use admin::{AdminToken, mount_admin};
 pub use auth::{BearerAuth, OptionalActor};
 pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
 pub use bridge::ApiService;

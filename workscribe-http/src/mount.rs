@@ -53,7 +53,17 @@ pub fn mount<T: OpenApi + 'static>(
         )
         .at("/docs", get(make_sync(move |_| Html(page.to_string()))))
         .nest("/", service.into_endpoint());
-    let inner = Arc::new(Inner { app: app.clone(), route: route.map_to_response().boxed(), allowed });
+    around(app, route.map_to_response().boxed(), allowed, options)
+}
+
+/// What every request needs, around routes. `allowed` has the methods of each path that takes more than GET.
+pub(crate) fn around(
+    app: &WorkScribe,
+    route: BoxEndpoint<'static, Response>,
+    allowed: Vec<(Vec<String>, String)>,
+    options: &HttpOptions,
+) -> BoxEndpoint<'static, Response> {
+    let inner = Arc::new(Inner { app: app.clone(), route, allowed });
     let front = Front {
         app: app.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
@@ -98,8 +108,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
             headers.insert("x-request-id", value);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if path.starts_with("/api/") {
-            // Answers hold a tenant's data or tokens: no cache may keep them.
+        if ["/api/", "/admin/"].iter().any(|prefix| path.starts_with(prefix)) {
+            // Answers hold a tenant's data, payloads or tokens: no cache may keep them.
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         Ok(response)

@@ -14,6 +14,7 @@ use poem_openapi::types::Type as _;
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value, json};
 use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::outbox::JobState;
 use workscribe_core::ports::Secret;
 use workscribe_core::search::SearchKind;
 use workscribe_core::work::{Priority, StatusCategory, TaskSort, TaskType};
@@ -170,6 +171,10 @@ fn refusals(operation: &str) -> &'static [Code] {
             &[TaskNotFound, CommentNotFound, InsufficientRole, ProjectArchived, StaleVersion]
         }
         "markNotificationRead" => &[NotificationNotFound],
+        "getJob" => &[JobNotFound],
+        "retryJob" => &[JobNotFound, JobRunning],
+        "cancelJob" => &[JobNotFound, JobFinished],
+        "pauseQueue" | "resumeQueue" => &[ValidationFailed],
         _ => &[],
     }
 }
@@ -469,6 +474,10 @@ fn finish_parameter(operation: &str, parameter: &mut Value) {
         }
         "priority" => names(Priority::ALL.iter().map(|priority| priority.as_str())),
         "status_category" => names(StatusCategory::ALL.iter().map(|category| category.as_str())),
+        "state" => names(JobState::ALL.iter().map(|state| state.as_str())),
+        "name" if operation.ends_with("Queue") => {
+            json!({"type": "string", "minLength": 1, "maxLength": 100, "example": "default"})
+        }
         "type" if operation == "search" => names(SearchKind::ALL.iter().map(|kind| kind.as_str())),
         "type" => names(TaskType::ALL.iter().map(|kind| kind.as_str())),
         "sort" if operation == "listMyTasks" => {

@@ -188,7 +188,12 @@ const ROUTER: &[(u16, &str, &str, &str)] = &[
         "The request cannot be read. Check the path and the parameters.",
     ),
     (401, "UNAUTHENTICATED", "Log in first", "Send a valid access token: Authorization: Bearer <token>."),
-    (404, "NOT_FOUND", "No such route", "There is nothing at this path. See /docs for what there is."),
+    (
+        404,
+        "NOT_FOUND",
+        "No such route",
+        "There is nothing at this path. See the OpenAPI document for what there is.",
+    ),
     (405, "METHOD_NOT_ALLOWED", "Wrong method", "This path does not take this method; see the Allow header."),
     (
         408,

@@ -7,6 +7,7 @@
 //! | `services.rs` | a Postgres and a Redis of one's own, to be killed |
 //! | `journeys.rs` | what people do first, mail included |
 //! | `start.rs`, `stop.rs` | settings, migrations, two at once; signals |
+//! | `jobs.rs` | jobs and queues, and the operators' listener |
 //! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
 //! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
@@ -24,6 +25,7 @@
 mod checks;
 mod client;
 mod crashes;
+mod jobs;
 mod journeys;
 mod logs;
 mod outages;

@@ -31,6 +31,17 @@ async fn a_fault_of_the_settings_names_the_variable_and_the_reason_and_exits_2()
             "WORKSCRIBE_TOKEN_STORE: ",
             "needs WORKSCRIBE_REDIS_URL",
         ),
+        (new().env("WORKSCRIBE_ADMIN_BIND", "8002"), "WORKSCRIBE_ADMIN_BIND: ", "is not an address and port"),
+        (
+            new().env("WORKSCRIBE_ADMIN_BIND", "127.0.0.1:0"),
+            "WORKSCRIBE_ADMIN_TOKEN: ",
+            "is needed with WORKSCRIBE_ADMIN_BIND",
+        ),
+        (
+            new().env("WORKSCRIBE_ADMIN_BIND", "127.0.0.1:0").env("WORKSCRIBE_ADMIN_TOKEN", weak),
+            "WORKSCRIBE_ADMIN_TOKEN: ",
+            "too easy to guess",
+        ),
         (new().env("WORKSCRIBE_REDIS_URL", "http://x"), "WORKSCRIBE_REDIS_URL: ", "cannot be used"),
         (new().env("WORKSCRIBE_PUBLIC_URL", "example.com"), "WORKSCRIBE_PUBLIC_URL: ", "is not an address"),
         (new().env("WORKSCRIBE_PUBLIC_URL", "http://a/?b"), "WORKSCRIBE_PUBLIC_URL: ", "no query"),
@@ -107,6 +118,10 @@ async fn an_address_in_use_is_named() {
     let ended = Setup::new().env("WORKSCRIBE_LISTEN", server.client.address()).run(&["serve"]).await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("WORKSCRIBE_LISTEN") && ended.stderr.contains("in use"), "{ended:?}");
+    let admin = Setup::new().env("WORKSCRIBE_ADMIN_BIND", server.client.address());
+    let ended = admin.env("WORKSCRIBE_ADMIN_TOKEN", STRONG).run(&["worker"]).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("WORKSCRIBE_ADMIN_BIND") && ended.stderr.contains("in use"), "{ended:?}");
 }
 
 #[tokio::test]

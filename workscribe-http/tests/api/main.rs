@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activity;
+mod admin;
 mod boards;
 mod bulk;
 mod comments;
