@@ -63,7 +63,7 @@
 //!
 //! # What is measured
 //!
-//! See `metrics.rs`: counters and histograms of the [metrics] facade, for which the program chooses a recorder.
+//! See `metrics.rs`: counters and histograms of the `metrics` facade, for which the program chooses a recorder.
 
 mod backoff;
 mod core;
