@@ -147,21 +147,30 @@ pub struct Mail {
     pub link: Option<String>,
 }
 
-/// Why a mail did not go.
+/// Why a mail did not go. A reason is stored and logged: put no address, no token and none of the provider's text in it.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// It may go later: the provider is busy, broken or out of reach.
+    /// It may go later: the provider is busy, broken or out of reach, or the operator has something to mend, such as a wrong key
+    /// or a domain that is not verified.
     #[error("the mail could not be sent now: {reason}")]
     Temporary {
-        /// What was the matter; without addresses or tokens.
+        /// What was the matter.
         reason: String,
         /// The provider's wish, if it had one.
         retry_after: Option<Duration>,
     },
-    /// It will never go: the provider refuses it.
+    /// It will never go: the provider refuses this mail, whoever it is for.
     #[error("the mail was refused: {reason}")]
     Permanent {
-        /// What was the matter; without addresses or tokens.
+        /// What was the matter.
+        reason: String,
+    },
+    /// It will never go, since the address takes no mail: there is no such mailbox or domain. The address is marked
+    /// ([`Identity::mail_bounced`](crate::identity::Identity::mail_bounced)). Only where this is told for certain; when in doubt,
+    /// it is [`MailError::Permanent`].
+    #[error("the address was refused: {reason}")]
+    Address {
+        /// What was the matter.
         reason: String,
     },
 }

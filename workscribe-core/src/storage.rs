@@ -15,7 +15,7 @@ use std::error::Error as StdError;
 use async_trait::async_trait;
 
 use crate::idempotency::IdempotencyStore;
-use crate::identity::{AttemptStore, TokenStore, UserStore};
+use crate::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use crate::notifications::NotificationStore;
 use crate::outbox::{JobStore, Outbox};
 use crate::search::SearchStore;
@@ -66,6 +66,8 @@ pub trait UnitOfWork: Send {
     fn users(&mut self) -> &mut dyn UserStore;
     /// Failed logins, by account.
     fn attempts(&mut self) -> &mut dyn AttemptStore;
+    /// Addresses that refuse mail.
+    fn bounces(&mut self) -> &mut dyn BounceStore;
     /// Sessions and single-use tokens.
     fn tokens(&mut self) -> &mut dyn TokenStore;
     /// Organizations, and the door into them.

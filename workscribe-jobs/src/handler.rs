@@ -103,7 +103,7 @@ impl From<MailError> for Failure {
         let text = error.to_string();
         match error {
             MailError::Temporary { retry_after, .. } => Self::Retry { reason: text, after: retry_after },
-            MailError::Permanent { .. } => Self::Bury { reason: text },
+            MailError::Permanent { .. } | MailError::Address { .. } => Self::Bury { reason: text },
         }
     }
 }
@@ -169,5 +169,6 @@ mod tests {
         let temporary = MailError::Temporary { reason: "busy".into(), retry_after: wish };
         assert!(matches!(temporary.into(), Failure::Retry { after, .. } if after == wish));
         assert!(matches!(MailError::Permanent { reason: "no".into() }.into(), Failure::Bury { .. }));
+        assert!(matches!(MailError::Address { reason: "no".into() }.into(), Failure::Bury { .. }));
     }
 }

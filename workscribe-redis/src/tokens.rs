@@ -29,7 +29,8 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{SessionId, UserId};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{
-    AttemptStore, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User, UserStore,
+    AttemptStore, BounceStore, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore,
+    User, UserStore,
 };
 use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
@@ -121,6 +122,10 @@ impl UnitOfWork for Unit {
 
     fn attempts(&mut self) -> &mut dyn AttemptStore {
         self.inner.attempts()
+    }
+
+    fn bounces(&mut self) -> &mut dyn BounceStore {
+        self.inner.bounces()
     }
 
     fn tokens(&mut self) -> &mut dyn TokenStore {

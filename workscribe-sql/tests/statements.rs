@@ -16,7 +16,8 @@ use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{CommentId, Id, OrgId, ProjectId, TaskId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer};
 use workscribe_core::identity::{
-    Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation, Session, TokenHash, UserStore,
+    Account, Bounce, Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation, Session,
+    TokenHash, UserStore,
 };
 use workscribe_core::notifications::{
     Digest, EntityType, NewNotification, NotificationFilter, NotificationType, Preferences,
@@ -27,7 +28,8 @@ use workscribe_core::outbox::{
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, OrganizationChange, Role, Slug,
+    Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
+    OrganizationChange, Role, Slug,
 };
 use workscribe_core::transfer::{Kind, Record};
 use workscribe_core::work::{
@@ -40,10 +42,11 @@ use workscribe_sql::{postgres, sqlite};
 use workscribe_testkit::databases;
 
 /// The files with statements.
-const STORES: [&str; 19] = [
+const STORES: [&str; 20] = [
     include_str!("../src/stores/activity.rs"),
     include_str!("../src/stores/attempts.rs"),
     include_str!("../src/stores/board.rs"),
+    include_str!("../src/stores/bounces.rs"),
     include_str!("../src/stores/comments.rs"),
     include_str!("../src/stores/idempotency.rs"),
     include_str!("../src/stores/invitations.rs"),
@@ -122,6 +125,10 @@ async fn identity(uow: &mut dyn UnitOfWork) -> UserId {
     let email = new.email.clone();
     let user = uow.users().insert(&new).await.unwrap();
     assert_eq!(uow.users().find(user.id).await.unwrap(), Some(user.clone()));
+    assert_eq!(
+        uow.users().account(user.id).await.unwrap(),
+        Some(Account { user: user.clone(), email_bouncing: false })
+    );
     assert!(uow.users().credentials(user.id).await.unwrap().is_some());
     assert!(uow.users().credentials_by_email(&email).await.unwrap().is_some());
     let change = ProfileChange { display_name: Some("Ada".into()), avatar_url: Some(None) };
@@ -139,6 +146,11 @@ async fn identity(uow: &mut dyn UnitOfWork) -> UserId {
     assert!(uow.attempts().blocked_until(&account, now()).await.unwrap().is_some());
     uow.attempts().clear(&account).await.unwrap();
     uow.attempts().sweep(long_ago()).await.unwrap();
+
+    let bounce = Bounce { email, reason: "no such mailbox".into(), job: Some(new_id()), bounced_at: now() };
+    uow.bounces().note(&bounce).await.unwrap();
+    assert_eq!(uow.bounces().find(&bounce.email).await.unwrap().as_ref(), Some(&bounce));
+    assert!(uow.bounces().clear(&bounce.email).await.unwrap());
     user.id
 }
 
@@ -224,7 +236,8 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
         created_at: now(),
     };
     uow.invitations().put_pending(&scope, &invitation).await.unwrap();
-    assert_eq!(uow.invitations().list(&scope, &page).await.unwrap(), std::slice::from_ref(&invitation));
+    let listed = ListedInvitation { invitation: invitation.clone(), email_bouncing: false };
+    assert_eq!(uow.invitations().list(&scope, &page).await.unwrap(), [listed]);
     assert_eq!(uow.invitations().count(&scope).await.unwrap(), 1);
     assert_eq!(uow.invitations().find(&scope, invitation.id).await.unwrap(), Some(invitation.clone()));
     let renewed = uow.invitations().renew(&scope, invitation.id, &TokenHash::of("a token"), later()).await;
@@ -802,6 +815,7 @@ const ROWS: &str = "
            FROM ws_users;
     INSERT INTO ws_login_attempts (account, failures, last_failed_at)
          SELECT sha256(email::bytea), 1, now() FROM ws_users;
+    INSERT INTO ws_email_bounces (email, reason, bounced_at) SELECT email, 'no such mailbox', now() FROM ws_users;
     INSERT INTO ws_organizations (id, name, slug, version, created_at, updated_at)
          SELECT gen_random_uuid(), 'An organization', 'org-' || n, 1, now(), now() FROM generate_series(1, 20000) n;
     INSERT INTO ws_members (org_id, user_id, role, version, joined_at)

@@ -8,6 +8,7 @@
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
 //! | [`clock`] | a clock that stands still, and randomness that follows from a seed |
 //! | [`mail`] | a mailer that keeps what it is given |
+//! | [`resend`] | a server that answers as Resend does, on a bad day |
 //! | [`wire`] | a proxy that counts round trips to Postgres |
 //!
 //! # The suite on your own storage
@@ -58,4 +59,5 @@ pub mod conformance;
 pub mod databases;
 pub mod mail;
 pub mod memory;
+pub mod resend;
 pub mod wire;

@@ -60,6 +60,11 @@ impl MailCapture {
         self.fail(sends, || MailError::Permanent { reason: reason.to_owned() });
     }
 
+    /// Refuses the addresses of the next sends.
+    pub fn refuse_addresses(&self, sends: usize, reason: &str) {
+        self.fail(sends, || MailError::Address { reason: reason.to_owned() });
+    }
+
     /// Fails the next sends, each with the next of these errors.
     pub fn fail(&self, sends: usize, error: impl FnMut() -> MailError) {
         self.state().failures.extend(std::iter::repeat_with(error).take(sends));

@@ -45,6 +45,8 @@ pub struct PreparedAccountMail {
     pub user: User,
     /// The token for the link.
     pub token: Option<String>,
+    /// Whether the address refused the last mail. This one is sent all the same, since a person has asked for it.
+    pub email_bouncing: bool,
 }
 
 impl SendAccountMail {
@@ -66,9 +68,12 @@ impl SendAccountMail {
         if user.disabled_at.is_some() {
             return Ok(None);
         }
+        let email_bouncing = app.identity().is_bouncing(uow, &user.email).await?;
         let (purpose, ttl) = match self.mail {
-            AccountMail::AlreadyRegistered => return Ok(Some(PreparedAccountMail { user, token: None })),
-            AccountMail::VerifyEmail if user.email_verified => return Ok(None),
+            AccountMail::AlreadyRegistered => {
+                return Ok(Some(PreparedAccountMail { user, token: None, email_bouncing }));
+            }
+            AccountMail::VerifyEmail if user.email_verified && !email_bouncing => return Ok(None),
             AccountMail::VerifyEmail => (Purpose::VerifyEmail, app.settings().verify_ttl),
             AccountMail::ResetPassword => (Purpose::ResetPassword, app.settings().reset_ttl),
         };
@@ -77,7 +82,7 @@ impl SendAccountMail {
             return Ok(None);
         }
         let token = issue(app, uow, &user, purpose, expires_at, job.as_uuid().into()).await?;
-        Ok(Some(PreparedAccountMail { user, token: Some(token) }))
+        Ok(Some(PreparedAccountMail { user, token: Some(token), email_bouncing }))
     }
 }
 

@@ -10,7 +10,9 @@
 //! | `sessions.rs` | login, refresh, logout, and who a bearer is |
 //! | `throttle.rs` | the delay after failed logins |
 //! | `mails.rs` | the mail jobs of this area |
+//! | `bounces.rs` | addresses that refuse mail |
 
+mod bounces;
 mod cache;
 mod email;
 mod mails;
@@ -22,16 +24,17 @@ mod sessions;
 mod store;
 mod throttle;
 
+pub use bounces::Bounce;
 pub(crate) use cache::SessionCache;
 pub use email::Email;
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub(crate) use model::avatar_url;
 pub use model::{
-    Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
+    Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
 };
 pub use password::{MAX_PASSWORD_CHARS, PasswordPolicy};
 pub use secrets::{SecretKey, SecretRing, TokenHash};
 pub use service::{Identity, PreparedUser, Register, RegisterOutcome};
 pub use sessions::{Actor, IssuedTokens};
-pub use store::{AttemptStore, Rotated, Rotation, TokenStore, UserStore};
+pub use store::{AttemptStore, BounceStore, Rotated, Rotation, TokenStore, UserStore};
 pub use throttle::LoginDelay;

@@ -35,6 +35,15 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// A user, and what is shown to them alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// Whether their address refused the last mail.
+    pub email_bouncing: bool,
+}
+
 /// A user to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {

@@ -7,7 +7,9 @@ use crate::storage::{Constraint, StoreError, UnitOfWork};
 
 use super::email::Email;
 use super::mails::{AccountMail, SendAccountMail};
-use super::model::{Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url, display_name};
+use super::model::{
+    Account, Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url, display_name,
+};
 use super::secrets::TokenHash;
 use super::sessions::{Actor, IssuedTokens};
 use super::throttle;
@@ -178,6 +180,14 @@ impl<'a> Identity<'a> {
         uow.users().find(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
     }
 
+    /// The account of the caller, with what is shown to them alone.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when it is gone.
+    pub async fn account(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Account, Error> {
+        uow.users().account(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
+    }
+
     /// Changes one's own profile.
     ///
     /// # Errors
@@ -239,6 +249,7 @@ impl<'a> Identity<'a> {
             .ok_or_else(invalid_token)?;
         uow.users().set_password(token.user_id, &password_hash, now).await?.ok_or_else(invalid_token)?;
         uow.users().set_verified(token.user_id, &token.email, now).await?;
+        self.mail_arrived(&mut *uow, &token.email).await?;
         uow.tokens().delete_sessions(token.user_id, None).await?;
         uow.tokens().delete_one_time(token.user_id, Purpose::ResetPassword).await?;
         uow.attempts().clear(&throttle::account(&token.email)).await?;
@@ -292,20 +303,20 @@ impl<'a> Identity<'a> {
         let hash = TokenHash::of(token);
         let token =
             uow.tokens().take_one_time(Purpose::VerifyEmail, &hash, now).await?.ok_or_else(invalid_token)?;
-        if uow.users().set_verified(token.user_id, &token.email, now).await? {
-            Ok(())
-        } else {
-            Err(invalid_token())
+        if !uow.users().set_verified(token.user_id, &token.email, now).await? {
+            return Err(invalid_token());
         }
+        self.mail_arrived(uow, &token.email).await
     }
 
-    /// Sends the link to verify one's address again; nothing happens when it is verified.
+    /// Sends the link to verify one's address again; nothing happens when it is verified and takes mail. When it refuses mail,
+    /// this is how to find out that it takes it again.
     ///
     /// # Errors
     /// When the storage does not answer.
     pub async fn resend_verification(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
-        let user = self.me(uow, actor).await?;
-        if !user.email_verified {
+        let Account { user, email_bouncing } = self.account(uow, actor).await?;
+        if !user.email_verified || email_bouncing {
             self.app
                 .enqueue(uow, &SendAccountMail { mail: AccountMail::VerifyEmail, email: user.email })
                 .await?;

@@ -4,8 +4,9 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::storage::StoreError;
 
+use super::bounces::Bounce;
 use super::email::Email;
-use super::model::{Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
+use super::model::{Account, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
 use super::secrets::TokenHash;
 
 /// Users and their credentials.
@@ -15,6 +16,8 @@ pub trait UserStore: Send {
     async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError>;
     /// A user by id.
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// A user by id, and whether their address refuses mail: one round trip.
+    async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError>;
     /// A user and the hash of their password, by address.
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError>;
     /// A user and the hash of their password, by id.
@@ -69,6 +72,17 @@ pub trait AttemptStore: Send {
     async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError>;
     /// Removes what no longer counts.
     async fn sweep(&mut self, forget_before: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// Addresses that refuse mail.
+#[async_trait]
+pub trait BounceStore: Send {
+    /// Notes one, in place of what was noted of it before.
+    async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError>;
+    /// What is noted of an address.
+    async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError>;
+    /// Forgets an address; `false` when nothing was noted of it.
+    async fn clear(&mut self, email: &Email) -> Result<bool, StoreError>;
 }
 
 /// One use of a refresh token.

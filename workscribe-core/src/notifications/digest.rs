@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::id::{JobId, UserId};
-use crate::identity::User;
+use crate::identity::{Account, User};
 use crate::outbox::Job;
 
 use super::model::{Digest, Notification};
@@ -33,7 +33,8 @@ const MOST: u32 = 50;
 
 impl Notifications<'_> {
     /// Closes the digest of a job, in a transaction of its own, and answers what it is to say; `None` when there is nothing:
-    /// all was read or removed meanwhile, or the account is disabled. Called again for the same job it answers the same, so
+    /// all was read or removed meanwhile, the account is disabled, or its address refuses mail. Then the notifications are in the
+    /// list alone. Called again for the same job it answers the same, so
     /// that a mail that is sent twice under one id is one mail.
     ///
     /// # Errors
@@ -43,10 +44,12 @@ impl Notifications<'_> {
         let mut uow = self.app().begin().await?;
         uow.notifications().close_digest(&digest).await?;
         let notifications = uow.notifications().digest(&digest, MOST).await?;
-        let user = uow.users().find(user).await?;
+        let account = uow.users().account(user).await?;
         self.app().commit(uow).await?;
-        let user = user.filter(|user| user.disabled_at.is_none());
-        Ok(user.filter(|_| !notifications.is_empty()).map(|user| PreparedDigest { user, notifications }))
+        let reachable = |account: &Account| account.user.disabled_at.is_none() && !account.email_bouncing;
+        Ok(account
+            .filter(|account| reachable(account) && !notifications.is_empty())
+            .map(|account| PreparedDigest { user: account.user, notifications }))
     }
 
     /// Notes that a digest was sent.

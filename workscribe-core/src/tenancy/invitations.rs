@@ -2,14 +2,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
-use crate::id::{InvitationId, OneTimeTokenId};
+use crate::id::{InvitationId, OneTimeTokenId, OrgId, UserId};
 use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash, User};
 use crate::outbox::Job;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::ports::Secret;
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 
-use super::model::{Invitation, InvitationPreview, InvitationStatus, Organization, Role};
+use super::model::{Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Organization, Role};
 use super::organizations::Organizations;
 use super::permission::Action;
 use super::scope::{InvitationPass, OrgScope};
@@ -21,8 +21,14 @@ pub struct SendInvitationMail {
     pub email: Email,
     /// Into which organization.
     pub org_name: String,
+    /// Its id, by which a translator may know its language; `None` in what an earlier version enqueued.
+    #[serde(default)]
+    pub org_id: Option<OrgId>,
     /// From whom.
     pub inviter_name: String,
+    /// Their id, as above.
+    #[serde(default)]
+    pub inviter_id: Option<UserId>,
     /// As what.
     pub role: Role,
     /// The token's id.
@@ -110,7 +116,7 @@ impl Organizations<'_> {
         Ok(invitation)
     }
 
-    /// The invitations, newest first, in every status.
+    /// The invitations, newest first, in every status, and which of their addresses refuse mail.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -119,12 +125,12 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         page: &PageRequest,
-    ) -> Result<Page<Invitation>, Error> {
+    ) -> Result<Page<ListedInvitation>, Error> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         let rows = uow.invitations().list(scope, page).await?;
         let total = if page.wants_count() { Some(uow.invitations().count(scope).await?) } else { None };
         Ok(page
-            .page(rows, total, |invitation| Cursor { at: invitation.created_at, id: invitation.id.into() }))
+            .page(rows, total, |row| Cursor { at: row.invitation.created_at, id: row.invitation.id.into() }))
     }
 
     /// Sends an invitation again, with a new token and its whole time; the old link ends.
@@ -267,6 +273,7 @@ impl Organizations<'_> {
             user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("the user is gone"))?;
         }
         let invitation = pass.invitation();
+        self.app.identity().mail_arrived(uow, &invitation.email).await?;
         let event =
             DomainEvent::MemberJoined { org: invitation.org_id, user: user.id, role: invitation.role };
         self.app.emit(uow, &event).await?;
@@ -321,7 +328,9 @@ impl Organizations<'_> {
         let mail = SendInvitationMail {
             email: invitation.email.clone(),
             org_name: organization.name.clone(),
+            org_id: Some(scope.org()),
             inviter_name: inviter.display_name,
+            inviter_id: Some(inviter.user_id),
             role: invitation.role,
             token_id,
             key_id: self.app.secrets().current().id().to_owned(),

@@ -18,7 +18,8 @@ mod store;
 
 pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail};
 pub use model::{
-    Invitation, InvitationPreview, InvitationStatus, Member, Organization, OrganizationChange, Role, Slug,
+    Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization,
+    OrganizationChange, Role, Slug,
 };
 pub(crate) use organizations::gone;
 pub use organizations::{NewOrganization, Organizations};

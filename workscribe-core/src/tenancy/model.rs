@@ -250,6 +250,15 @@ impl Invitation {
     }
 }
 
+/// An invitation as admins see it in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedInvitation {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// Whether the invited address refused the last mail.
+    pub email_bouncing: bool,
+}
+
 /// What the bearer of an invitation's token may see of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationPreview {

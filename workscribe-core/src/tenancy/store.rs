@@ -6,7 +6,9 @@ use crate::identity::{Email, TokenHash};
 use crate::page::PageRequest;
 use crate::storage::StoreError;
 
-use super::model::{Invitation, InvitationPreview, Member, Organization, OrganizationChange, Role, Slug};
+use super::model::{
+    Invitation, InvitationPreview, ListedInvitation, Member, Organization, OrganizationChange, Role, Slug,
+};
 use super::scope::{InvitationPass, OrgScope};
 
 /// Organizations, and the look-up behind the door.
@@ -83,8 +85,13 @@ pub trait MemberStore: Send {
 pub trait InvitationStore: Send {
     /// Adds a pending invitation, in place of a pending one to the same address, in one statement.
     async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> Result<(), StoreError>;
-    /// Invitations, newest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
-    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError>;
+    /// Invitations, newest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows, each with whether its address refuses
+    /// mail.
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Vec<ListedInvitation>, StoreError>;
     /// How many invitations there are.
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
     /// One invitation.

@@ -19,6 +19,10 @@ pub struct User {
     pub avatar_url: Option<String>,
     /// Whether they have shown that the address is theirs.
     pub email_verified: bool,
+    /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
+    /// `/auth/me` alone.
+    #[oai(skip_serializing_if_is_none)]
+    pub email_bouncing: Option<bool>,
     /// When the account was made.
     pub created_at: Time,
     /// When it was last changed.
@@ -33,9 +37,16 @@ impl From<identity::User> for User {
             display_name: user.display_name,
             avatar_url: user.avatar_url,
             email_verified: user.email_verified,
+            email_bouncing: None,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
         }
+    }
+}
+
+impl From<identity::Account> for User {
+    fn from(account: identity::Account) -> Self {
+        Self { email_bouncing: Some(account.email_bouncing), ..account.user.into() }
     }
 }
 

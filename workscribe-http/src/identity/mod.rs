@@ -145,9 +145,9 @@ impl IdentityApi {
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
     async fn me(&self, auth: BearerAuth) -> ApiResult<Versioned<User>> {
         let mut uow = self.app.read().await?;
-        let user = self.app.identity().me(&mut *uow, auth.actor()).await?;
-        let version = user.version;
-        Ok(Versioned::new(user.into(), version))
+        let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
+        let version = account.user.version;
+        Ok(Versioned::new(account.into(), version))
     }
 
     /// Change one's account
@@ -167,10 +167,11 @@ impl IdentityApi {
         };
         let mut uow = self.app.begin().await?;
         let expected = if_match(condition.0.as_deref());
-        let user = self.app.identity().update_profile(&mut *uow, auth.actor(), &change, expected).await?;
+        self.app.identity().update_profile(&mut *uow, auth.actor(), &change, expected).await?;
+        let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
-        let version = user.version;
-        Ok(Versioned::new(user.into(), version))
+        let version = account.user.version;
+        Ok(Versioned::new(account.into(), version))
     }
 
     /// Change one's password
@@ -239,6 +240,9 @@ impl IdentityApi {
     }
 
     /// Send the link that verifies one's address again
+    ///
+    /// Nothing is sent to an address that is verified, unless it refused the last mail: following the link then shows that it
+    /// takes mail again.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(&self, auth: BearerAuth, caller: Caller) -> ApiResult<NoContent> {
         caller.limit_by(&self.app, &self.limits.resend, &auth.actor().user.to_string()).await?;

@@ -192,6 +192,9 @@ pub struct Invitation {
     pub role: Role,
     /// Where it stands.
     pub status: InvitationStatus,
+    /// Whether the address refused the last mail. In the list alone.
+    #[oai(skip_serializing_if_is_none)]
+    pub email_bouncing: Option<bool>,
     /// The user who invites.
     pub invited_by: Uuid,
     /// When it ends.
@@ -207,10 +210,15 @@ impl Invitation {
             email: invitation.email.to_string(),
             role: invitation.role.into(),
             status: invitation.status(now).into(),
+            email_bouncing: None,
             invited_by: invitation.invited_by.into(),
             expires_at: invitation.expires_at.into(),
             created_at: invitation.created_at.into(),
         }
+    }
+
+    pub(super) fn listed(row: &tenancy::ListedInvitation, now: Timestamp) -> Self {
+        Self { email_bouncing: Some(row.email_bouncing), ..Self::at(&row.invitation, now) }
     }
 }
 

@@ -266,7 +266,7 @@ impl OrganizationsApi {
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.organizations().invitations(&mut *uow, &scope, &page).await?;
         let now = self.app.now();
-        let invitations = found.items.iter().map(|invitation| Invitation::at(invitation, now)).collect();
+        let invitations = found.items.iter().map(|row| Invitation::listed(row, now)).collect();
         Ok(Reply::new(InvitationList { invitations, next_cursor: found.next_cursor, total: found.total }))
     }
 

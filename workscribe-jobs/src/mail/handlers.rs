@@ -1,20 +1,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use workscribe_core::identity::{AccountMail, SendAccountMail};
+use workscribe_core::Error;
+use workscribe_core::identity::{AccountMail, Email, SendAccountMail};
 use workscribe_core::notifications::SendDigest;
-use workscribe_core::ports::{Mail, Mailer};
+use workscribe_core::ports::{Mail, MailError, Mailer};
 use workscribe_core::tenancy::SendInvitationMail;
 
 use super::links::Links;
-use super::templates::{AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, one_line};
-use crate::handler::{Failure, Handler, JobContext};
+use super::templates::{
+    AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, Reader, one_line,
+};
+use crate::handler::{Failure, Handler, JobContext, with_sources};
 use crate::registry::Registry;
 use crate::upkeep::{Sweep, sweep};
 
 /// The handlers of WorkScribe's own jobs. Register an embedder's beside them, or in their place.
 ///
-/// Every mail is prepared in a transaction and sent after its commit, so no transaction waits for a mail server.
+/// Every mail is prepared in a transaction and sent after its commit, so no transaction waits for a mail server. An address that
+/// refuses mail is marked, and its job buried; see [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
 #[must_use]
 pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates>, links: Links) -> Registry {
     let post = Arc::new(Post { mailer, templates, links });
@@ -31,19 +35,50 @@ struct Post {
     links: Links,
 }
 
+/// A mail's way to its address.
+struct Outgoing<'a> {
+    to: &'a Email,
+    /// Whether the address refused the last mail.
+    was_bouncing: bool,
+    content: Content,
+    link: String,
+}
+
 impl Post {
-    async fn send(
-        &self,
-        context: &JobContext,
-        to: &str,
-        content: Content,
-        link: String,
-    ) -> Result<(), Failure> {
-        let Content { subject, text, html } = content;
+    async fn send(&self, context: &JobContext, mail: Outgoing<'_>) -> Result<(), Failure> {
+        let Outgoing { to, was_bouncing, content: Content { subject, text, html }, link } = mail;
         let subject = one_line(&subject);
-        let mail = Mail { id: context.id, to: to.to_owned(), subject, text, html, link: Some(link) };
-        Ok(self.mailer.send(&mail).await?)
+        let mail = Mail { id: context.id, to: to.as_str().to_owned(), subject, text, html, link: Some(link) };
+        match self.mailer.send(&mail).await {
+            Ok(()) => {
+                // The mail has gone: it is not sent again for the sake of the mark.
+                if was_bouncing && let Err(error) = arrived(context, to).await {
+                    tracing::warn!(
+                        job.id = %context.id, error = with_sources(&error),
+                        "an address that takes mail again stays marked until the next mail"
+                    );
+                }
+                Ok(())
+            }
+            Err(MailError::Address { reason }) => {
+                bounced(context, to, &reason).await?;
+                Err(MailError::Address { reason }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+async fn bounced(context: &JobContext, email: &Email, reason: &str) -> Result<(), Error> {
+    let mut uow = context.app.begin().await?;
+    context.app.identity().mail_bounced(&mut *uow, email, reason, Some(context.id)).await?;
+    context.app.commit(uow).await
+}
+
+async fn arrived(context: &JobContext, email: &Email) -> Result<(), Error> {
+    let mut uow = context.app.begin().await?;
+    context.app.identity().mail_arrived(&mut *uow, email).await?;
+    context.app.commit(uow).await
 }
 
 struct AccountMails(Arc<Post>);
@@ -65,13 +100,16 @@ impl Handler<SendAccountMail> for AccountMails {
             AccountMail::ResetPassword => (links.reset_password(token()?), Some(app.settings().reset_ttl)),
             AccountMail::AlreadyRegistered => (links.home(), None),
         };
-        let notice = AccountNotice { user: &prepared.user, link: &link, good_for };
+        let language = templates.language(&Reader::of(&prepared.user)).await?;
+        let language = language.as_deref();
+        let notice = AccountNotice { user: &prepared.user, language, link: &link, good_for };
         let content = match job.mail {
             AccountMail::VerifyEmail => templates.verify_email(&notice),
             AccountMail::ResetPassword => templates.reset_password(&notice),
             AccountMail::AlreadyRegistered => templates.already_registered(&notice),
         };
-        self.0.send(&context, prepared.user.email.as_str(), content, link).await
+        let (to, was_bouncing) = (&prepared.user.email, prepared.email_bouncing);
+        self.0.send(&context, Outgoing { to, was_bouncing, content, link }).await
     }
 }
 
@@ -85,16 +123,24 @@ impl Handler<SendInvitationMail> for InvitationMails {
         if ends.is_some_and(|ends| ends <= context.app.now()) {
             return Err(Failure::bury("the invitation has expired before its mail could be sent"));
         }
+        let was_bouncing = {
+            let mut uow = context.app.read().await?;
+            context.app.identity().is_bouncing(&mut *uow, &job.email).await?
+        };
         let link = self.0.links.accept_invitation(&token);
+        let reader =
+            Reader { email: &job.email, user: None, organization: job.org_id, inviter: job.inviter_id };
+        let language = self.0.templates.language(&reader).await?;
         let content = self.0.templates.invitation(&InvitationNotice {
             email: &job.email,
+            language: language.as_deref(),
             org_name: &job.org_name,
             inviter_name: &job.inviter_name,
             role: job.role,
             link: &link,
             good_for: context.app.settings().invitation_ttl,
         });
-        self.0.send(&context, job.email.as_str(), content, link).await
+        self.0.send(&context, Outgoing { to: &job.email, was_bouncing, content, link }).await
     }
 }
 
@@ -110,8 +156,11 @@ impl Handler<SendDigest> for Digests {
         let Post { templates, links, .. } = &*self.0;
         let link = links.notifications();
         let (user, notifications) = (&prepared.user, &prepared.notifications[..]);
-        let content = templates.digest(&DigestNotice { user, notifications, link: &link });
-        self.0.send(&context, user.email.as_str(), content, link).await?;
+        let language = templates.language(&Reader::of(user)).await?;
+        let language = language.as_deref();
+        let content = templates.digest(&DigestNotice { user, language, notifications, link: &link });
+        // No digest is made for an address that refuses mail.
+        self.0.send(&context, Outgoing { to: &user.email, was_bouncing: false, content, link }).await?;
         // A crash before this repeats the mail under the same id, which the provider knows.
         Ok(context.app.notifications().digest_sent(context.id, job.user).await?)
     }

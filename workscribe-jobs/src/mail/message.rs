@@ -20,10 +20,12 @@ pub(super) fn sender(from: &str) -> Result<Mailbox, SetupError> {
 /// holds the time at which the job was enqueued. `Auto-Submitted` (RFC 3834) keeps auto-responders quiet.
 ///
 /// # Errors
-/// [`MailError::Permanent`] when it cannot be written as a message.
+/// [`MailError::Address`] when the recipient is none that mail can be sent to, [`MailError::Permanent`] when the mail cannot be
+/// written as a message.
 pub(super) fn build(mail: &Mail, from: &Mailbox) -> Result<Message, MailError> {
     let permanent = |reason: &str| MailError::Permanent { reason: reason.to_owned() };
-    let to: Address = mail.to.parse().map_err(|_| permanent("the recipient is not an address"))?;
+    let no_address = |_| MailError::Address { reason: "the recipient is not an address".to_owned() };
+    let to: Address = mail.to.parse().map_err(no_address)?;
     let part = |kind, body: &String| SinglePart::builder().header(kind).body(body.clone());
     let body = MultiPart::alternative()
         .boundary(format!("ws-{}", mail.id))
@@ -88,7 +90,7 @@ mod tests {
         let mut mail = mail();
         mail.to = "ada@example.com\r\nRCPT TO:<eve@example.com>".into();
         let error = build(&mail, &sender("no-reply@example.com").unwrap()).unwrap_err();
-        assert!(matches!(error, MailError::Permanent { .. }));
+        assert!(matches!(error, MailError::Address { .. }));
         assert_eq!(sender("nobody"), Err(SetupError::From));
     }
 }

@@ -10,6 +10,9 @@
 //!
 //! A mail is sent at least once. Its id is that of its job, and what it says is the same in every attempt, so a
 //! provider with idempotency keys sends it once, and a reader's mail program sees one `Message-ID`.
+//!
+//! An address that refuses a mail is marked. Digests are not sent there until it takes one of the mails that people ask for,
+//! which are tried all the same, or until somebody shows a token that came in one.
 
 mod folder;
 mod handlers;
@@ -27,8 +30,8 @@ pub use log::LogMailer;
 pub use resend::ResendMailer;
 pub use smtp::SmtpMailer;
 pub use templates::{
-    AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, MailTemplates, escape_html,
-    spell_out,
+    AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, MailTemplates, Reader,
+    escape_html, spell_out,
 };
 
 /// Why a mail transport or the links cannot be set up. The text quotes no password and no key.

@@ -14,13 +14,28 @@ use super::{SetupError, message};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A wish for a longer wait is cut to this: a day.
 const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+/// A quota of mails is not asked again before this.
+const QUOTA_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Sends mail through [Resend](https://resend.com)'s HTTP API.
 ///
-/// The job's id is the `Idempotency-Key`, so a mail that is sent again within 24 hours (Resend's limit) arrives once. 429,
-/// 5xx, 409 for a call that is still running and a broken connection are tried again, with the provider's `Retry-After`;
-/// any other refusal is final. The reason holds the status and the `name` of Resend's error, never its text, which may
-/// quote an address.
+/// The job's id is the `Idempotency-Key`, so a mail that is sent again within 24 hours (Resend's limit) arrives once. What a
+/// refusal means follows from its status and the `name` of the error (<https://resend.com/docs/api-reference/errors>):
+///
+/// | refusal | what it means |
+/// |---|---|
+/// | 5xx, 408, a broken connection, no answer in time | again, after `Retry-After` if it is given |
+/// | 429 | again after `Retry-After`; at a daily or monthly quota, after an hour at least |
+/// | 409, but for `invalid_idempotent_request` | again: the same call is still running, or a row is locked |
+/// | 3xx, 401, 403, 404, 405, `invalid_from_address` | again: the operator has a key, a domain or the URL to mend |
+/// | `invalid_to_address` | the address is refused |
+/// | any other 4xx | final: the mail itself is refused |
+///
+/// As of November 2026 `invalid_to_address`, the counterpart of `invalid_from_address`, is not among the documented names: a bad
+/// recipient is a `validation_error`, of which only the text says what it is about, and texts are not for programs. So most
+/// addresses are marked by what Resend tells later: let its webhook `email.bounced` call
+/// [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced). The reason of an error holds the status and the
+/// name, never the text, which may quote an address.
 pub struct ResendMailer {
     client: Client,
     url: Url,
@@ -118,12 +133,29 @@ async fn refused(answer: Response) -> MailError {
     if let Some(name) = &name {
         reason = format!("{reason} {name}");
     }
-    // The other 409, `invalid_idempotent_request`, says that the key was used for another mail.
-    let running = status == StatusCode::CONFLICT && name.as_deref() == Some("concurrent_idempotent_requests");
-    // A wrong key is the operator's fault: the mail waits until it is mended.
-    let key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    let passing = running || key || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-    if passing { MailError::Temporary { reason, retry_after } } else { MailError::Permanent { reason } }
+    meaning(status, name.as_deref(), reason, retry_after)
+}
+
+fn meaning(
+    status: StatusCode,
+    name: Option<&str>,
+    reason: String,
+    retry_after: Option<Duration>,
+) -> MailError {
+    match (status.as_u16(), name) {
+        (400..=499, Some("invalid_to_address")) => MailError::Address { reason },
+        (429, Some("daily_quota_exceeded" | "monthly_quota_exceeded")) => {
+            let retry_after = Some(retry_after.unwrap_or_default().max(QUOTA_WAIT));
+            MailError::Temporary { reason, retry_after }
+        }
+        // The key was used for another mail.
+        (409, Some("invalid_idempotent_request")) => MailError::Permanent { reason },
+        (_, Some("invalid_from_address"))
+        | (300..=399 | 401 | 403 | 404 | 405 | 408 | 409 | 429 | 500.., _) => {
+            MailError::Temporary { reason, retry_after }
+        }
+        _ => MailError::Permanent { reason },
+    }
 }
 
 /// Whether it looks like the name of an error, and so can hold no address.

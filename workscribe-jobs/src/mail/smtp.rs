@@ -1,3 +1,4 @@
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -73,13 +74,23 @@ impl Mailer for SmtpMailer {
     }
 }
 
+/// Enhanced status codes that say of the address itself that it takes no mail (RFC 3463 §3.2 and §3.3; 5.1.10 is of RFC 7505): no such
+/// mailbox, no such host, no address, moved without a word where to, a domain that takes no mail, and a mailbox that is closed.
+const REFUSED_ADDRESS: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+
 /// 4xx and everything about the connection passes; 5xx (RFC 5321 §4.2.1) and what the server cannot do stays. The server's
-/// own text is left out, since it often quotes the address.
+/// own text is left out, since it often quotes the address; of it, the enhanced status code alone is looked at, which is the first
+/// word after the reply code (RFC 2034 §4).
 fn translate(error: &smtp::Error) -> MailError {
     // A refused login (RFC 4954 §6) is the operator's fault: the mail waits until it is mended.
     let login = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538));
     let code = error.status().map(|code| format!("the server answered {code}"));
-    if error.is_permanent() && !login {
+    let enhanced = error.source().map(ToString::to_string).unwrap_or_default();
+    let enhanced = enhanced.split_whitespace().next().unwrap_or_default();
+    let refused = REFUSED_ADDRESS.into_iter().find(|known| *known == enhanced);
+    if let (true, false, Some(code), Some(refused)) = (error.is_permanent(), login, &code, refused) {
+        MailError::Address { reason: format!("{code} {refused}") }
+    } else if error.is_permanent() && !login {
         MailError::Permanent { reason: code.unwrap_or_else(|| "the server refused it".into()) }
     } else if error.is_client() {
         MailError::Permanent {

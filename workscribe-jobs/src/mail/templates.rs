@@ -1,7 +1,11 @@
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::identity::{Email, User};
 use workscribe_core::notifications::Notification;
 use workscribe_core::tenancy::Role;
+
+use crate::handler::Failure;
 
 /// What a mail says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +18,34 @@ pub struct Content {
     pub html: String,
 }
 
+/// Who will read a mail: what their language can be found by.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Their address.
+    pub email: &'a Email,
+    /// Their account; `None` for who is invited, whether or not they have one.
+    pub user: Option<UserId>,
+    /// The organization that invites them; `None` in other mails, and in invitations that an earlier version enqueued.
+    pub organization: Option<OrgId>,
+    /// Who invites them; `None` as above.
+    pub inviter: Option<UserId>,
+}
+
+impl<'a> Reader<'a> {
+    /// The holder of an account.
+    #[must_use]
+    pub const fn of(user: &'a User) -> Self {
+        Self { email: &user.email, user: Some(user.id), organization: None, inviter: None }
+    }
+}
+
 /// What a mail to the holder of an account is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountNotice<'a> {
-    /// To whom; their language is for the templates to know.
+    /// To whom.
     pub user: &'a User,
+    /// In which language: what [`MailTemplates::language`] said.
+    pub language: Option<&'a str>,
     /// The link they are to follow.
     pub link: &'a str,
     /// How long the link is good; `None` if it does not end.
@@ -30,6 +57,8 @@ pub struct AccountNotice<'a> {
 pub struct InvitationNotice<'a> {
     /// To whom.
     pub email: &'a Email,
+    /// In which language: what [`MailTemplates::language`] said.
+    pub language: Option<&'a str>,
     /// Into which organization, as its members wrote it.
     pub org_name: &'a str,
     /// From whom, as they wrote it.
@@ -45,9 +74,12 @@ pub struct InvitationNotice<'a> {
 /// What a digest is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct DigestNotice<'a> {
-    /// To whom; their language is for the templates to know.
+    /// To whom.
     pub user: &'a User,
-    /// What happened, oldest first; at least one.
+    /// In which language: what [`MailTemplates::language`] said.
+    pub language: Option<&'a str>,
+    /// What happened, oldest first; at least one. Titles are English; who translates says it by `kind`, `actor` and `body`, in
+    /// which the title of the task or the words of the comment are.
     pub notifications: &'a [Notification],
     /// Where they see all of their notifications, and turn mails of a kind off.
     pub link: &'a str,
@@ -55,8 +87,21 @@ pub struct DigestNotice<'a> {
 
 /// How WorkScribe's mails read. Replace it to translate them or to give them another look.
 ///
-/// The same notice must give the same content, since a mail may be sent more than once.
+/// The same notice must give the same content, since a mail may be sent more than once under one id: a provider with idempotency
+/// keys refuses other words under a key that it knows. When a language changes between two attempts, the second may be refused; then
+/// the first has gone.
+#[async_trait]
 pub trait MailTemplates: Send + Sync {
+    /// In which language a reader wants their mails, as the templates name it, such as a tag of RFC 5646. Asked once for each
+    /// attempt, before the mail is written, and handed on in the notice. WorkScribe keeps no languages; an embedder looks it up
+    /// where it does, which may wait. Unless replaced it is `None`.
+    ///
+    /// # Errors
+    /// [`Failure`], which becomes that of the job: [`Failure::retry`] when it cannot be found out now.
+    async fn language(&self, reader: &Reader<'_>) -> Result<Option<String>, Failure> {
+        let _ = reader;
+        Ok(None)
+    }
     /// A link to verify the address of an account.
     fn verify_email(&self, notice: &AccountNotice<'_>) -> Content;
     /// A link to a new password.
@@ -285,6 +330,7 @@ mod tests {
     fn invitation(org_name: &str, inviter_name: &str) -> Content {
         DefaultTemplates::default().invitation(&InvitationNotice {
             email: &Email::parse("ada@example.com").unwrap(),
+            language: None,
             org_name,
             inviter_name,
             role: Role::Admin,

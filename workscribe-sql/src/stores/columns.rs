@@ -28,6 +28,13 @@ macro_rules! user_columns {
     };
 }
 
+/// Whether an address refuses mail.
+macro_rules! is_bouncing {
+    ($email:literal) => {
+        concat!("EXISTS (SELECT 1 FROM ws_email_bounces b WHERE b.email = ", $email, ")")
+    };
+}
+
 /// Under names of their own, because a session is read together with its user.
 macro_rules! session_columns {
     ($t:literal) => {

@@ -7,7 +7,8 @@ use workscribe_core::id::InvitationId;
 use workscribe_core::identity::{Email, TokenHash};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, OrgScope, Slug,
+    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, ListedInvitation,
+    OrgScope, Slug,
 };
 
 use super::members::parse_role;
@@ -50,6 +51,21 @@ impl TryFrom<InvitationRow> for Invitation {
 }
 
 #[derive(FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    invitation: InvitationRow,
+    email_bouncing: bool,
+}
+
+impl TryFrom<ListedRow> for ListedInvitation {
+    type Error = StoreError;
+
+    fn try_from(row: ListedRow) -> Result<Self, StoreError> {
+        Ok(Self { invitation: row.invitation.try_into()?, email_bouncing: row.email_bouncing })
+    }
+}
+
+#[derive(FromRow)]
 struct PreviewRow {
     #[sqlx(flatten)]
     invitation: InvitationRow,
@@ -83,19 +99,25 @@ impl InvitationStore for Unit {
         Ok(())
     }
 
-    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError> {
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Vec<ListedInvitation>, StoreError> {
         let (at, id) = before(page);
-        let list = query_as::<_, InvitationRow>(concat!(
+        let list = query_as::<_, ListedRow>(concat!(
             "SELECT ",
-            invitation_columns!(""),
-            " FROM ws_invitations WHERE org_id = $1 AND (created_at, id) < ($2, $3)
-              ORDER BY created_at DESC, id DESC LIMIT $4"
+            invitation_columns!("i."),
+            ", ",
+            is_bouncing!("i.email"),
+            " AS email_bouncing FROM ws_invitations i WHERE i.org_id = $1 AND (i.created_at, i.id) < ($2, $3)
+              ORDER BY i.created_at DESC, i.id DESC LIMIT $4"
         ))
         .bind(scope.org().as_uuid())
         .bind(at)
         .bind(id)
         .bind(page.fetch());
-        self.all("ws_invitations: list", list).await?.into_iter().map(Invitation::try_from).collect()
+        self.all("ws_invitations: list", list).await?.into_iter().map(ListedInvitation::try_from).collect()
     }
 
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {

@@ -7,6 +7,7 @@ mod columns;
 mod activity;
 mod attempts;
 mod board;
+mod bounces;
 mod comments;
 pub(super) mod gate;
 mod idempotency;

@@ -7,7 +7,7 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::types::Uuid;
 use sqlx::{Database, FromRow, Pool, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
-use workscribe_core::identity::{AttemptStore, TokenStore, UserStore};
+use workscribe_core::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::search::SearchStore;
@@ -215,6 +215,10 @@ impl UnitOfWork for Unit {
     }
 
     fn attempts(&mut self) -> &mut dyn AttemptStore {
+        self
+    }
+
+    fn bounces(&mut self) -> &mut dyn BounceStore {
         self
     }
 

@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
-use workscribe_core::identity::{Credentials, Email, NewUser, ProfileChange, User, UserStore};
+use workscribe_core::identity::{Account, Credentials, Email, NewUser, ProfileChange, User, UserStore};
 
 use super::{Ts, Unit};
 
@@ -52,6 +52,19 @@ impl From<CredentialsRow> for Credentials {
     }
 }
 
+#[derive(FromRow)]
+struct AccountRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    email_bouncing: bool,
+}
+
+impl From<AccountRow> for Account {
+    fn from(row: AccountRow) -> Self {
+        Self { user: row.user.into(), email_bouncing: row.email_bouncing }
+    }
+}
+
 #[async_trait]
 impl UserStore for Unit {
     async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError> {
@@ -76,6 +89,18 @@ impl UserStore for Unit {
             query_as::<_, UserRow>(concat!("SELECT ", user_columns!(""), " FROM ws_users WHERE id = $1"))
                 .bind(id.as_uuid());
         Ok(self.optional("ws_users: find", find).await?.map(User::from))
+    }
+
+    async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+        let find = query_as::<_, AccountRow>(concat!(
+            "SELECT ",
+            user_columns!("u."),
+            ", ",
+            is_bouncing!("u.email"),
+            " AS email_bouncing FROM ws_users u WHERE u.id = $1"
+        ))
+        .bind(id.as_uuid());
+        Ok(self.optional("ws_users: account", find).await?.map(Account::from))
     }
 
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {

@@ -106,7 +106,8 @@ pub async fn invitations_are_listed_newest_first_page_by_page(storage: Arc<dyn S
         let seen = all_pages(limit, async |page| {
             let rows = read!(storage, uow => uow.invitations().list(&scope, &page));
             assert!(rows.len() <= page.fetch() as usize, "no more rows than were asked for");
-            page.page(rows, None, |row| Cursor { at: row.created_at, id: row.id.into() })
+            let rows = rows.into_iter().map(|row| row.invitation).collect();
+            page.page(rows, None, |row: &Invitation| Cursor { at: row.created_at, id: row.id.into() })
         })
         .await;
         assert_eq!(seen, expected, "pages of {limit}");
@@ -132,7 +133,8 @@ pub async fn newer_invitations_between_pages_shift_none(storage: Arc<dyn Storage
             add("newer", 50).await;
         }
         let rows = read!(storage, uow => uow.invitations().list(&scope, &page));
-        page.page(rows, None, |row| Cursor { at: row.created_at, id: row.id.into() })
+        let rows = rows.into_iter().map(|row| row.invitation).collect();
+        page.page(rows, None, |row: &Invitation| Cursor { at: row.created_at, id: row.id.into() })
     })
     .await;
     assert!(added);

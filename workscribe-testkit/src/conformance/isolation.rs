@@ -7,6 +7,7 @@ use super::prelude::*;
 
 use workscribe_core::notifications::{Notification, NotificationFilter};
 use workscribe_core::search::SearchHit;
+use workscribe_core::tenancy::ListedInvitation;
 use workscribe_core::work::{
     Activity, Archived, Comment, Document, Label, LabelChange, NewTask, ParentFilter, Project, ProjectChange,
     ProjectRef, Slot, Status, StatusChange, Task, TaskFields, TaskFilter, TaskQuery, TaskSort,
@@ -17,7 +18,7 @@ use workscribe_core::work::{
 struct View {
     organization: Option<(Organization, Role)>,
     members: Vec<Member>,
-    invitations: Vec<Invitation>,
+    invitations: Vec<ListedInvitation>,
 }
 
 /// Everything that can be seen of an organization's one project, and of what comes with it.

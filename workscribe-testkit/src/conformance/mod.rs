@@ -26,6 +26,7 @@
 pub mod activity;
 pub mod attempts;
 pub mod board;
+pub mod bounces;
 pub mod comments;
 pub mod digests;
 mod fixtures;
@@ -161,6 +162,14 @@ macro_rules! __storage_cases {
                 a_block_lasts_until_its_end
                 clearing_forgets_failures_and_block
                 a_sweep_removes_forgotten_failures_only
+            ;
+            bounces, bounces:
+                a_bounce_is_found_as_it_was_noted
+                a_later_bounce_takes_the_place_of_the_earlier
+                an_address_is_forgotten_and_no_other
+                of_twenty_bounces_noted_at_once_one_stays
+                an_account_shows_whether_its_address_refuses_mail
+                the_list_of_invitations_shows_whose_address_refuses_mail
             ;
             organizations, organizations:
                 an_organization_is_found_by_its_first_owner_as_it_was_stored
@@ -503,6 +512,7 @@ mod tests {
             include_str!("activity.rs"),
             include_str!("attempts.rs"),
             include_str!("board.rs"),
+            include_str!("bounces.rs"),
             include_str!("comments.rs"),
             include_str!("digests.rs"),
             include_str!("idempotency.rs"),

@@ -132,7 +132,7 @@ pub async fn thirty_invitations_of_one_address_at_once_leave_one_pending(storage
     .await;
     let listed = read!(storage, uow => uow.invitations().list(&scope, &PageRequest::largest()));
     let [pending] = &listed[..] else { panic!("{} are there", listed.len()) };
-    assert!(put.contains(pending), "it is one of those that were put, unmixed");
+    assert!(put.contains(&pending.invitation), "it is one of those that were put, unmixed");
 }
 
 /// What the two owners of an organization do to themselves or to each other.

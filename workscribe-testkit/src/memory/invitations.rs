@@ -6,7 +6,8 @@ use workscribe_core::id::{InvitationId, OrgId};
 use workscribe_core::identity::TokenHash;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, OrgScope,
+    Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, ListedInvitation,
+    OrgScope,
 };
 use workscribe_core::{Constraint, StoreError};
 
@@ -49,11 +50,17 @@ impl InvitationStore for MemoryUnit {
         .await
     }
 
-    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Invitation>, StoreError> {
+    async fn list(
+        &mut self,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Vec<ListedInvitation>, StoreError> {
         self.view(|tables| {
-            page_of(tables.invitations_of(scope.org()).cloned(), page, true, |invitation| {
-                (invitation.created_at, invitation.id.into())
-            })
+            let listed = tables.invitations_of(scope.org()).map(|invitation| ListedInvitation {
+                invitation: invitation.clone(),
+                email_bouncing: tables.bounces.contains_key(&invitation.email),
+            });
+            page_of(listed, page, true, |row| (row.invitation.created_at, row.invitation.id.into()))
         })
         .await
     }

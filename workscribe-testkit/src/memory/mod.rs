@@ -11,6 +11,7 @@
 
 mod activity;
 mod attempts;
+mod bounces;
 mod comments;
 mod idempotency;
 mod invitations;
@@ -41,7 +42,9 @@ use workscribe_core::id::{
     SessionId, StatusId, TaskId, UserId,
 };
 use workscribe_core::idempotency::IdempotencyStore;
-use workscribe_core::identity::{AttemptStore, OneTimeToken, TokenHash, TokenStore, UserStore};
+use workscribe_core::identity::{
+    AttemptStore, Bounce, BounceStore, Email, OneTimeToken, TokenHash, TokenStore, UserStore,
+};
 use workscribe_core::notifications::{NotificationStore, NotificationType};
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::page::Cursor;
@@ -100,6 +103,7 @@ impl<K: Clone + Ord, V: Clone> DerefMut for Table<K, V> {
 struct Tables {
     users: Table<UserId, users::Row>,
     attempts: Table<TokenHash, attempts::Row>,
+    bounces: Table<Email, Bounce>,
     sessions: Table<SessionId, tokens::Row>,
     one_time: Table<OneTimeTokenId, OneTimeToken>,
     /// Taken and removed ones, which do not come back.
@@ -259,6 +263,10 @@ impl UnitOfWork for MemoryUnit {
     }
 
     fn attempts(&mut self) -> &mut dyn AttemptStore {
+        self
+    }
+
+    fn bounces(&mut self) -> &mut dyn BounceStore {
         self
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
-use workscribe_core::identity::{Credentials, Email, NewUser, ProfileChange, User, UserStore};
+use workscribe_core::identity::{Account, Credentials, Email, NewUser, ProfileChange, User, UserStore};
 use workscribe_core::work::Person;
 use workscribe_core::{Constraint, StoreError};
 
@@ -66,6 +66,15 @@ impl UserStore for MemoryUnit {
 
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
         self.view(|tables| tables.users.get(&id).map(|row| row.user.clone())).await
+    }
+
+    async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+        self.view(|tables| {
+            let user = tables.users.get(&id)?.user.clone();
+            let email_bouncing = tables.bounces.contains_key(&user.email);
+            Some(Account { user, email_bouncing })
+        })
+        .await
     }
 
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {

@@ -1,0 +1,10 @@
+-- Addresses that refuse mail, whether they have an account or are only invited.
+
+-- job_id is the job whose mail was refused; empty when a provider told of it later.
+CREATE TABLE ws_email_bounces (
+    email      text        NOT NULL,
+    reason     text        NOT NULL,
+    job_id     uuid,
+    bounced_at timestamptz NOT NULL,
+    CONSTRAINT ws_email_bounces_pkey PRIMARY KEY (email)
+);

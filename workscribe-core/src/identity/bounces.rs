@@ -1,0 +1,64 @@
+//! Addresses that refuse mail: noted when a server says so, forgotten when one takes a mail.
+
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::id::JobId;
+use crate::storage::UnitOfWork;
+
+use super::email::Email;
+use super::service::Identity;
+
+/// What is noted of an address that refuses mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounce {
+    /// The address.
+    pub email: Email,
+    /// What was said, without the address: a status, a name of an error. At most 200 characters.
+    pub reason: String,
+    /// The job whose mail was refused; `None` when a provider told of it later.
+    pub job: Option<JobId>,
+    /// When.
+    pub bounced_at: Timestamp,
+}
+
+/// A longer reason is cut after this many characters.
+const LONGEST_REASON: usize = 200;
+
+impl Identity<'_> {
+    /// Notes that an address refuses mail. Digests are not sent there from then on; mails that a person has asked for are still
+    /// tried, and one that is taken ends it.
+    ///
+    /// The mail handlers call it when a transport says so. A provider that first takes a mail and tells later that it came back,
+    /// by a webhook, is for the embedder to listen to; `job` is `None` then, or what the provider kept of it.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn mail_bounced(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        email: &Email,
+        reason: &str,
+        job: Option<JobId>,
+    ) -> Result<(), Error> {
+        let reason = reason.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
+        let bounce = Bounce { email: email.clone(), reason, job, bounced_at: self.app.now() };
+        Ok(uow.bounces().note(&bounce).await?)
+    }
+
+    /// Forgets that an address refused mail: it took one, or somebody has shown what came in one.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn mail_arrived(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<(), Error> {
+        uow.bounces().clear(email).await?;
+        Ok(())
+    }
+
+    /// Whether an address refused the last mail.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn is_bouncing(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<bool, Error> {
+        Ok(uow.bounces().find(email).await?.is_some())
+    }
+}

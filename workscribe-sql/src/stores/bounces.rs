@@ -1,0 +1,56 @@
+use async_trait::async_trait;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::identity::{Bounce, BounceStore, Email};
+
+use super::{Ts, Unit, storable};
+
+#[derive(FromRow)]
+struct BounceRow {
+    email: String,
+    reason: String,
+    job_id: Option<Uuid>,
+    bounced_at: Ts,
+}
+
+impl From<BounceRow> for Bounce {
+    fn from(row: BounceRow) -> Self {
+        Self {
+            email: Email::from_stored(row.email),
+            reason: row.reason,
+            job: row.job_id.map(Into::into),
+            bounced_at: row.bounced_at.0,
+        }
+    }
+}
+
+#[async_trait]
+impl BounceStore for Unit {
+    async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError> {
+        let upsert = query(
+            "INSERT INTO ws_email_bounces (email, reason, job_id, bounced_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (email) DO UPDATE
+                SET reason = excluded.reason, job_id = excluded.job_id, bounced_at = excluded.bounced_at",
+        )
+        .bind(bounce.email.as_str())
+        .bind(storable(&bounce.reason))
+        .bind(bounce.job.map(|job| job.as_uuid()))
+        .bind(Ts(bounce.bounced_at));
+        self.execute("ws_email_bounces: note", upsert).await?;
+        Ok(())
+    }
+
+    async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError> {
+        let find = query_as::<_, BounceRow>(
+            "SELECT email, reason, job_id, bounced_at FROM ws_email_bounces WHERE email = $1",
+        )
+        .bind(email.as_str());
+        Ok(self.optional("ws_email_bounces: find", find).await?.map(Bounce::from))
+    }
+
+    async fn clear(&mut self, email: &Email) -> Result<bool, StoreError> {
+        let delete = query("DELETE FROM ws_email_bounces WHERE email = $1").bind(email.as_str());
+        Ok(self.execute("ws_email_bounces: clear", delete).await? > 0)
+    }
+}

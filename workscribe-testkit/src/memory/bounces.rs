@@ -1,0 +1,26 @@
+//! Addresses that refuse mail.
+
+use async_trait::async_trait;
+use workscribe_core::StoreError;
+use workscribe_core::identity::{Bounce, BounceStore, Email};
+
+use super::MemoryUnit;
+
+#[async_trait]
+impl BounceStore for MemoryUnit {
+    async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError> {
+        self.change(|tables| {
+            tables.bounces.insert(bounce.email.clone(), bounce.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError> {
+        self.view(|tables| tables.bounces.get(email).cloned()).await
+    }
+
+    async fn clear(&mut self, email: &Email) -> Result<bool, StoreError> {
+        self.change(|tables| Ok(tables.bounces.remove(email).is_some())).await
+    }
+}
