@@ -523,7 +523,7 @@ fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
             parts.retain(|part| part.get("$ref").is_some());
         }
         // Left out rather than null.
-        let is_left_out = matches!(name.as_str(), "total" | "errors");
+        let is_left_out = matches!(name.as_str(), "total" | "errors" | "email_bouncing");
         let may_be_null =
             !required.contains(name) && !is_left_out && (!is_input || is_cleared_by_null(schema_name, name));
         if may_be_null {

@@ -41,6 +41,13 @@ fn permanent(result: Result<(), MailError>) -> String {
     }
 }
 
+fn refused_address(result: Result<(), MailError>) -> String {
+    match result {
+        Err(MailError::Address { reason }) => quiet(reason),
+        other => panic!("not a refused address: {other:?}"),
+    }
+}
+
 /// A reason goes to the log and to the queue.
 fn quiet(reason: String) -> String {
     for secret in ["ada@", "@example", KEY, "token=abc", "127.0.0.1"] {
@@ -103,14 +110,74 @@ async fn resend_is_asked_again_when_it_is_busy_or_broken() {
     let (_server, mailer) = answering(ResponseTemplate::new(500).set_body_string("<html>oops</html>")).await;
     assert_eq!(temporary(mailer.send(&mail()).await), ("Resend answered 500".into(), None));
 
-    let (_server, mailer) = answering(refusal(409, "concurrent_idempotent_requests")).await;
-    temporary(mailer.send(&mail()).await);
+    let unavailable = ResponseTemplate::new(503).insert_header("retry-after", "120");
+    let (_server, mailer) = answering(unavailable).await;
+    assert_eq!(temporary(mailer.send(&mail()).await).1, Some(Duration::from_secs(120)));
+
+    for name in ["concurrent_idempotent_requests", "resource_locked"] {
+        let (_server, mailer) = answering(refusal(409, name)).await;
+        temporary(mailer.send(&mail()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_of_resend_is_not_asked_again_within_the_hour() {
+    let hour = Duration::from_secs(3_600);
+    for name in ["daily_quota_exceeded", "monthly_quota_exceeded"] {
+        for (wish, expected) in [(None, hour), (Some("17"), hour), (Some("7200"), 2 * hour)] {
+            let mut answer = refusal(429, name);
+            if let Some(wish) = wish {
+                answer = answer.insert_header("retry-after", wish);
+            }
+            let (_server, mailer) = answering(answer).await;
+            let (reason, after) = temporary(mailer.send(&mail()).await);
+            assert_eq!((reason, after), (format!("Resend answered 429 {name}"), Some(expected)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_has_to_mend_lets_the_mail_wait() {
+    for (status, name) in [
+        (401, "missing_api_key"),
+        (401, "restricted_api_key"),
+        (403, "invalid_api_key"),
+        (403, "suspended_api_key"),
+        (403, "validation_error"),
+        (404, "not_found"),
+        (405, "method_not_allowed"),
+        (422, "invalid_from_address"),
+    ] {
+        let (_server, mailer) = answering(refusal(status, name)).await;
+        let (reason, after) = temporary(mailer.send(&mail()).await);
+        assert_eq!((reason, after), (format!("Resend answered {status} {name}"), None));
+    }
+}
+
+#[tokio::test]
+async fn resend_may_refuse_the_address_by_name_and_never_by_its_text() {
+    let (_server, mailer) = answering(refusal(422, "invalid_to_address")).await;
+    assert_eq!(refused_address(mailer.send(&mail()).await), "Resend answered 422 invalid_to_address");
+    let text = serde_json::json!({
+        "statusCode": 422, "name": "validation_error", "message": "Invalid `to` field: ada@example.org",
+    });
+    let (_server, mailer) = answering(ResponseTemplate::new(422).set_body_json(text)).await;
+    assert_eq!(permanent(mailer.send(&mail()).await), "Resend answered 422 validation_error");
 }
 
 #[tokio::test]
 async fn a_refusal_of_resend_is_final() {
-    let (_server, mailer) = answering(refusal(422, "validation_error")).await;
-    assert_eq!(permanent(mailer.send(&mail()).await), "Resend answered 422 validation_error");
+    for (status, name) in [
+        (400, "validation_error"),
+        (400, "invalid_idempotency_key"),
+        (422, "validation_error"),
+        (422, "invalid_parameter"),
+        (422, "missing_required_field"),
+        (451, "security_error"),
+    ] {
+        let (_server, mailer) = answering(refusal(status, name)).await;
+        assert_eq!(permanent(mailer.send(&mail()).await), format!("Resend answered {status} {name}"));
+    }
 
     let (_server, mailer) = answering(refusal(409, "invalid_idempotent_request")).await;
     permanent(mailer.send(&mail()).await);
@@ -129,7 +196,7 @@ async fn resend_is_not_followed_elsewhere() {
     let redirect =
         ResponseTemplate::new(307).insert_header("location", format!("{}/emails", elsewhere.uri()));
     let (_server, mailer) = answering(redirect).await;
-    assert_eq!(permanent(mailer.send(&mail()).await), "Resend answered 307");
+    assert_eq!(temporary(mailer.send(&mail()).await).0, "Resend answered 307", "the URL is to be mended");
     assert!(elsewhere.received_requests().await.unwrap().is_empty(), "the key must not travel");
 }
 
@@ -233,14 +300,42 @@ async fn smtp_tells_what_passes_from_what_stays() {
     let result = SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await;
     assert_eq!(temporary(result).0, "the server answered 451");
 
-    let (url, _) = smtp_server(Some("550 5.1.1 ada@example.org: no such user")).await;
-    let result = SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await;
-    assert_eq!(permanent(result), "the server answered 550");
+    for answer in [
+        "550 ada@example.org: no such user",
+        "550 5.7.1 ada@example.org: relaying denied",
+        "552 5.2.2 ada@example.org: the mailbox is full",
+        "553 5.1.8 5.1.1 ada@example.org: not from you",
+        "550 5.1.11 ada@example.org",
+    ] {
+        let (url, _) = smtp_server(Some(answer)).await;
+        let result = SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await;
+        assert_eq!(permanent(result), format!("the server answered {}", &answer[..3]));
+    }
 
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", free.local_addr().unwrap());
     drop(free);
     temporary(SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await);
+}
+
+#[tokio::test]
+async fn smtp_tells_an_address_that_takes_no_mail() {
+    for (answer, expected) in [
+        ("550 5.1.1 ada@example.org: no such user", "the server answered 550 5.1.1"),
+        ("550-5.1.1 <ada@example.org>\r\n550 5.1.1 no such user", "the server answered 550 5.1.1"),
+        ("550 5.1.2 no such host", "the server answered 550 5.1.2"),
+        ("501 5.1.3 no address", "the server answered 501 5.1.3"),
+        ("551 5.1.6 ada@example.org has moved", "the server answered 551 5.1.6"),
+        ("556 5.1.10 null MX", "the server answered 556 5.1.10"),
+        ("550 5.2.1 closed", "the server answered 550 5.2.1"),
+    ] {
+        let (url, _) = smtp_server(Some(answer)).await;
+        let result = SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await;
+        assert_eq!(refused_address(result), expected, "{answer}");
+    }
+    let (url, _) = smtp_server(Some("450 5.1.1 ada@example.org: greylisted")).await;
+    let result = SmtpMailer::from_url(&url, FROM).unwrap().send(&mail()).await;
+    assert_eq!(temporary(result).0, "the server answered 450", "the code alone is for good");
 }
 
 #[tokio::test]

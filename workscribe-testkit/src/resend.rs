@@ -39,7 +39,9 @@ impl Faults {
     /// A good day.
     pub const NONE: Self = Self { seed: 0, percent: 0, most: 0, slow: Duration::ZERO, retry_after: 0 };
 
-    fn of(&self, key: &str, before: usize) -> Option<Fault> {
+    /// What goes wrong with a call of a key, of which so many came before.
+    #[must_use]
+    pub fn of(&self, key: &str, before: usize) -> Option<Fault> {
         const KINDS: [Fault; 4] = [Fault::Lost, Fault::Slow, Fault::Busy, Fault::Broken];
         if before >= self.most {
             return None;

@@ -5,6 +5,7 @@ mod accounts;
 mod activity;
 mod admin;
 mod boards;
+mod bounces;
 mod bulk;
 mod comments;
 mod conditions;

@@ -1,0 +1,132 @@
+//! Addresses that refuse mail: where it shows, what is not sent there any more, and how it ends.
+
+use chrono::TimeDelta;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+use workscribe_core::identity::Email;
+use workscribe_core::outbox::{JobFilter, JobState};
+use workscribe_testkit::app::{Login, PASSWORD, TestApp};
+
+use crate::support::{on_every_storage, walk};
+use crate::workshop::{ORG, Workshop, id};
+
+const BOB: &str = "bob@example.com";
+const REASON: &str = "the server answered 550 5.1.1";
+
+/// What a webhook of the provider would say.
+async fn bounce(app: &TestApp, email: &str) {
+    let mut uow = app.app.begin().await.unwrap();
+    let email = Email::parse(email).unwrap();
+    app.app.identity().mail_bounced(&mut *uow, &email, REASON, None).await.unwrap();
+    app.app.commit(uow).await.unwrap();
+}
+
+async fn me(app: &TestApp, login: &Login) -> Value {
+    app.get("/auth/me").bearer(login).send().await.expect(StatusCode::OK).json
+}
+
+/// Whether the invited address is shown as one that refuses mail.
+async fn invited(shop: &Workshop) -> Value {
+    let listed = walk(&shop.app, &shop.ada, &format!("{ORG}/invitations"), 100).await;
+    listed.iter().find(|invitation| invitation["email"] == BOB).unwrap()["email_bouncing"].clone()
+}
+
+async fn invite(shop: &Workshop) -> Value {
+    shop.make(&shop.ada, &format!("{ORG}/invite"), json!({"email": BOB, "role": "member"})).await
+}
+
+/// Gives Grace a task, and lets the time of a digest pass. Answers how many mails went to her.
+async fn digests_after_a_new_task(shop: &Workshop) -> usize {
+    shop.app.drain().await;
+    drop(shop.app.mail.take());
+    shop.task(json!({"title": "Weave", "assignee_id": shop.grace.user_id})).await;
+    shop.app.clock.advance(TimeDelta::minutes(5));
+    shop.app.drain().await;
+    shop.app.mail.take().iter().filter(|mail| mail.to == shop.grace.email).count()
+}
+
+async fn buried(app: &TestApp) -> usize {
+    let filter = JobFilter { state: Some(JobState::Buried), ..JobFilter::default() };
+    app.app.jobs().list(&filter, None, 100).await.unwrap().len()
+}
+
+on_every_storage! {
+    async fn an_admin_sees_whose_address_refused_the_invitation_until_one_arrives(on: On) {
+        let shop = Workshop::new(on).await;
+        shop.app.drain().await;
+        shop.app.mail.refuse_addresses(1, REASON);
+        let invitation = invite(&shop).await;
+        assert_eq!(invitation["email_bouncing"], Value::Null, "in the list alone");
+        assert_eq!(invited(&shop).await, false);
+        shop.app.drain().await;
+        assert_eq!(invited(&shop).await, true);
+        assert_eq!(buried(&shop.app).await, 1);
+        let path = format!("{ORG}/invitations/{}/resend", id(&invitation));
+        shop.app.post(&path).bearer(&shop.ada).send().await.expect(StatusCode::NO_CONTENT);
+        shop.app.drain().await;
+        assert!(shop.app.mail.last_to(BOB).is_some(), "it is tried all the same");
+        assert_eq!(invited(&shop).await, false);
+    }
+
+    async fn no_digest_goes_to_an_address_that_refuses_mail_and_the_list_has_it_all(on: On) {
+        let shop = Workshop::new(on).await;
+        assert_eq!(digests_after_a_new_task(&shop).await, 1);
+        bounce(&shop.app, &shop.grace.email).await;
+        assert_eq!(digests_after_a_new_task(&shop).await, 0);
+        assert_eq!(buried(&shop.app).await, 0, "its job is done");
+        let told = shop.read(&shop.grace, "/notifications").await;
+        assert_eq!(told["unread_count"], 2);
+    }
+
+    async fn a_digest_that_is_refused_is_the_last(on: On) {
+        let shop = Workshop::new(on).await;
+        shop.app.drain().await;
+        shop.app.mail.refuse_addresses(1, REASON);
+        assert_eq!(digests_after_a_new_task(&shop).await, 0);
+        assert_eq!(buried(&shop.app).await, 1);
+        assert_eq!(me(&shop.app, &shop.grace).await["email_bouncing"], true);
+        assert_eq!(digests_after_a_new_task(&shop).await, 0);
+        assert_eq!(buried(&shop.app).await, 1, "the second was not tried");
+    }
+
+    async fn whoever_sees_that_their_address_refuses_mail_can_show_that_it_does_not(on: On) {
+        let shop = Workshop::new(on).await;
+        let (app, grace) = (&shop.app, &shop.grace);
+        assert_eq!(me(app, grace).await["email_bouncing"], false);
+        bounce(app, &grace.email).await;
+        let seen = me(app, grace).await;
+        assert_eq!((&seen["email_bouncing"], &seen["email_verified"]), (&json!(true), &json!(true)));
+        let changed = app.patch("/auth/me").bearer(grace).json(&json!({"display_name": "Grace"})).send().await;
+        assert_eq!(changed.expect(StatusCode::OK).json["email_bouncing"], true);
+        assert_eq!(me(app, &shop.ada).await["email_bouncing"], false, "another's is another's");
+        app.post("/auth/verify-email/resend").bearer(grace).send().await.expect(StatusCode::NO_CONTENT);
+        let token = app.mailed_token(&grace.email).await;
+        assert_eq!(me(app, grace).await["email_bouncing"], false, "the mail went");
+        bounce(app, &grace.email).await;
+        let body = json!({"token": token});
+        app.post("/auth/verify-email").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        assert_eq!(me(app, grace).await["email_bouncing"], false, "and was read");
+        assert_eq!(digests_after_a_new_task(&shop).await, 1);
+    }
+
+    async fn a_token_that_came_by_mail_shows_that_the_address_takes_it(on: On) {
+        let shop = Workshop::new(on).await;
+        let (app, grace) = (&shop.app, &shop.grace);
+        let body = json!({"email": grace.email});
+        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        let token = app.mailed_token(&grace.email).await;
+        bounce(app, &grace.email).await;
+        let body = json!({"token": token, "new_password": PASSWORD});
+        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        let grace = app.login(&grace.email).await;
+        assert_eq!(me(app, &grace).await["email_bouncing"], false);
+
+        invite(&shop).await;
+        let token = app.mailed_token(BOB).await;
+        bounce(app, BOB).await;
+        let body = json!({"display_name": "Bob Babbage", "password": PASSWORD});
+        let accepted = app.post(&format!("/auth/invitations/{token}/accept")).json(&body).send().await;
+        let bob = Login::of(accepted.expect(StatusCode::OK));
+        assert_eq!(me(app, &bob).await["email_bouncing"], false);
+    }
+}
