@@ -7,18 +7,22 @@ use chrono::TimeDelta;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 use crate::error::Error;
 use crate::events::{DomainEvent, Hook};
-use crate::id::{Id, JobId, uuid_v7};
-use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing, SessionCache};
+use crate::id::{Id, JobId, OrgId, SessionId, UserId, uuid_v7};
+use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
 use crate::notifications::Notifications;
 use crate::outbox::{Enqueued, Job, Jobs, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
+use crate::recent::Recent;
 use crate::search::Search;
 use crate::storage::{Storage, UnitOfWork};
-use crate::tenancy::{Organizations, RoleTable};
+use crate::tenancy::{OrgScope, Organizations, RoleTable};
 use crate::transfer::Transfer;
+use crate::webhooks::{Listener, WebhookNetworks, Webhooks};
 use crate::work::{Projects, Tasks};
 
+/// How late another node hears of a new webhook: a second.
+const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
 /// How many finished jobs are removed in one transaction.
 const SWEPT_AT_ONCE: u32 = 10_000;
 
@@ -56,6 +60,8 @@ pub struct Settings {
     pub session_cache_ttl: TimeDelta,
     /// How long a notification is kept, read or not: 180 days.
     pub notification_ttl: TimeDelta,
+    /// To which networks webhooks may go beside the public internet: none. Those may be spoken to over plain HTTP too.
+    pub webhook_networks: WebhookNetworks,
     /// The rules for a new password.
     pub password: PasswordPolicy,
     /// The delay after failed logins.
@@ -75,6 +81,7 @@ impl Default for Settings {
             invitation_ttl: TimeDelta::hours(48),
             session_cache_ttl: TimeDelta::milliseconds(500),
             notification_ttl: TimeDelta::days(180),
+            webhook_networks: WebhookNetworks::default(),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
         }
@@ -99,7 +106,8 @@ struct Inner {
     hooks: Vec<Arc<dyn Hook>>,
     secrets: SecretRing,
     settings: Settings,
-    sessions: SessionCache,
+    sessions: Recent<SessionId, UserId, UserId>,
+    listeners: Recent<OrgId, OrgId, Arc<[Listener]>>,
 }
 
 impl WorkScribe {
@@ -155,6 +163,12 @@ impl WorkScribe {
     #[must_use]
     pub fn search(&self) -> Search<'_> {
         Search::new(self)
+    }
+
+    /// Endpoints that are told of what happens.
+    #[must_use]
+    pub const fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks::new(self)
     }
 
     /// Whole organizations, out and in.
@@ -221,6 +235,17 @@ impl WorkScribe {
         Ok(uow.outbox().enqueue(jobs).await?)
     }
 
+    /// Tells every hook, and the organization's webhooks, within the transaction.
+    pub(crate) async fn announce(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        event: &DomainEvent,
+    ) -> Result<(), Error> {
+        self.emit(uow, event).await?;
+        self.webhooks().publish(uow, scope, event).await
+    }
+
     /// Tells every hook, within the transaction.
     pub(crate) async fn emit(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<(), Error> {
         for hook in &self.inner.hooks {
@@ -229,8 +254,8 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications, finished
-    /// jobs. To be called now and then.
+    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications, deliveries of
+    /// webhooks, finished jobs. To be called now and then.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -242,6 +267,7 @@ impl WorkScribe {
         removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
         removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
         self.commit(uow).await?;
+        removed += self.webhooks().sweep().await?;
         loop {
             let mut uow = self.begin().await?;
             let jobs =
@@ -323,8 +349,12 @@ impl WorkScribe {
         &self.inner.secrets
     }
 
-    pub(crate) fn sessions(&self) -> &SessionCache {
+    pub(crate) fn sessions(&self) -> &Recent<SessionId, UserId, UserId> {
         &self.inner.sessions
+    }
+
+    pub(crate) fn listeners(&self) -> &Recent<OrgId, OrgId, Arc<[Listener]>> {
+        &self.inner.listeners
     }
 }
 
@@ -384,7 +414,7 @@ impl Builder {
     /// Puts it together.
     #[must_use]
     pub fn build(self) -> WorkScribe {
-        let sessions = SessionCache::new(self.settings.session_cache_ttl);
+        let sessions = Recent::new(self.settings.session_cache_ttl);
         WorkScribe {
             inner: Arc::new(Inner {
                 hasher: self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default())),
@@ -399,6 +429,7 @@ impl Builder {
                 secrets: self.secrets,
                 settings: self.settings,
                 sessions,
+                listeners: Recent::new(LISTENERS_TTL),
             }),
         }
     }

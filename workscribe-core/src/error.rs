@@ -109,6 +109,12 @@ codes! {
     JobRunning = "JOB_RUNNING", Conflict, "This job is running";
     /// The job has ended.
     JobFinished = "JOB_FINISHED", Conflict, "This job has ended";
+    /// No such webhook in the organization.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND", NotFound, "No such webhook";
+    /// The webhook is off.
+    WebhookDisabled = "WEBHOOK_DISABLED", Conflict, "This webhook is off";
+    /// No such delivery to the webhook.
+    DeliveryNotFound = "DELIVERY_NOT_FOUND", NotFound, "No such delivery";
     /// The invitation has expired.
     InvitationExpired = "INVITATION_EXPIRED", Gone, "This invitation has expired";
     /// The invitation was accepted before.

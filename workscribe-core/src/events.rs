@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::app::WorkScribe;
 use crate::id::{InvitationId, OrgId, SessionId, UserId};
 use crate::storage::UnitOfWork;
-use crate::tenancy::{Organization, Role};
+use crate::tenancy::{Invitation, Organization, Role};
 use crate::work::{Comment, Project, Task};
 
 /// Something that happened.
@@ -50,6 +50,11 @@ pub enum DomainEvent {
     },
     /// Somebody was invited.
     MemberInvited {
+        /// The invitation.
+        invitation: Invitation,
+    },
+    /// An invitation was taken back.
+    InvitationRevoked {
         /// Into which organization.
         org: OrgId,
         /// The invitation.

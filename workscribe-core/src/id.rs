@@ -94,6 +94,12 @@ ids! {
     NotificationId,
     /// A job in the queue.
     JobId,
+    /// An endpoint of an organization that is told of what happens.
+    WebhookId,
+    /// A message to one or more endpoints.
+    WebhookMessageId,
+    /// A message on its way to one endpoint.
+    WebhookDeliveryId,
     /// A single-use token that travels by mail.
     OneTimeTokenId,
     /// One HTTP request, or one piece of background work, in logs and problem documents.

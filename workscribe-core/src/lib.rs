@@ -14,6 +14,7 @@
 //! | [`tenancy`] | organizations, members, invitations; the door ([`tenancy::OrgScope`]) and permissions |
 //! | [`work`] | projects, statuses, labels, tasks, comments, activity |
 //! | [`notifications`], [`search`] | who is told of what, and how things are found |
+//! | [`webhooks`] | endpoints that are told of what happens |
 //! | [`transfer`] | whole organizations, out and in; the demo |
 //! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
 //! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
@@ -40,10 +41,12 @@ pub mod notifications;
 pub mod outbox;
 pub mod page;
 pub mod ports;
+mod recent;
 pub mod search;
 pub mod storage;
 pub mod tenancy;
 pub mod transfer;
+pub mod webhooks;
 pub mod work;
 
 pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};

@@ -21,6 +21,7 @@ use crate::outbox::{JobStore, Outbox};
 use crate::search::SearchStore;
 use crate::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use crate::transfer::TransferStore;
+use crate::webhooks::WebhookStore;
 use crate::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 
 /// A database, or what stands for one.
@@ -94,6 +95,8 @@ pub trait UnitOfWork: Send {
     fn search(&mut self) -> &mut dyn SearchStore;
     /// Whole organizations, row by row.
     fn transfer(&mut self) -> &mut dyn TransferStore;
+    /// Endpoints that are told of what happens.
+    fn webhooks(&mut self) -> &mut dyn WebhookStore;
     /// Answers kept for repeated requests.
     fn idempotency(&mut self) -> &mut dyn IdempotencyStore;
     /// Where jobs are written, with the rows that caused them.

@@ -135,6 +135,10 @@ pub(crate) struct Settings {
     /// Networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas [default: none].
     #[arg(long, global = true, env = "WORKSCRIBE_TRUSTED_PROXIES", hide_env_values = true)]
     pub(crate) trusted_proxies: Option<String>,
+    /// Networks (CIDR) that are not public to which webhooks may go all the same, over plain HTTP too, separated by commas
+    /// [default: none].
+    #[arg(long, global = true, env = "WORKSCRIBE_WEBHOOK_NETWORKS", hide_env_values = true)]
+    pub(crate) webhook_networks: Option<String>,
     /// Do not migrate at start: refuse to start when migrations are pending.
     #[arg(long, global = true)]
     pub(crate) no_migrate: bool,

@@ -71,6 +71,7 @@ pub(crate) struct Config {
     pub(crate) rate_limits: bool,
     pub(crate) bcrypt_cost: u32,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) webhook_networks: Vec<IpNet>,
     pub(crate) migrate: bool,
 }
 
@@ -143,16 +144,6 @@ impl Config {
         }
         let policies =
             [("open", RegistrationPolicy::Open), ("verify_first", RegistrationPolicy::VerifyFirst)];
-        let proxies = settings.trusted_proxies.unwrap_or_default();
-        let proxies = split(&proxies).map(|text| {
-            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                ConfigError::new(
-                    "WORKSCRIBE_TRUSTED_PROXIES",
-                    format!("{text:?} is not a network such as 10.0.0.0/8"),
-                )
-            })
-        });
         Ok(Self {
             listen: parse(
                 "WORKSCRIBE_LISTEN",
@@ -175,7 +166,8 @@ impl Config {
             refresh_rotation: switch("WORKSCRIBE_REFRESH_ROTATION", settings.refresh_rotation)?,
             rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
             bcrypt_cost,
-            trusted_proxies: proxies.collect::<Result<_, _>>()?,
+            trusted_proxies: networks("WORKSCRIBE_TRUSTED_PROXIES", settings.trusted_proxies.as_deref())?,
+            webhook_networks: networks("WORKSCRIBE_WEBHOOK_NETWORKS", settings.webhook_networks.as_deref())?,
             migrate: !settings.no_migrate,
             database_url,
             redis_url,
@@ -195,6 +187,17 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
     let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default();
     (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}
+
+/// Reads networks, separated by commas. An address is a network of one.
+fn networks(variable: &'static str, list: Option<&str>) -> Result<Vec<IpNet>, ConfigError> {
+    let network = |text: &str| {
+        let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>()
+            .or_else(|_| address())
+            .map_err(|_| ConfigError::new(variable, format!("{text:?} is not a network such as 10.0.0.0/8")))
+    };
+    split(list.unwrap_or_default()).map(network).collect()
 }
 
 fn split(list: &str) -> impl Iterator<Item = &str> {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
 use workscribe_core::ports::{Mailer, Wakeup};
+use workscribe_core::webhooks::{DeliverWebhook, WebhookNetworks};
 use workscribe_core::{Settings, Storage, WorkScribe};
 use workscribe_jobs::Registry;
 use workscribe_jobs::mail::{
     DefaultTemplates, FileMailer, Links, LogMailer, ResendMailer, SmtpMailer, workscribe_jobs,
 };
+use workscribe_jobs::webhooks::WebhookSender;
 use workscribe_redis::{Redis, RedisRateLimiter, RedisTokens, RedisWakeup};
 use workscribe_sql::Database;
 
@@ -36,6 +38,7 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
         .settings(Settings {
             registration: config.registration,
             refresh_rotation: config.refresh_rotation,
+            webhook_networks: WebhookNetworks::with(config.webhook_networks.clone()),
             ..Settings::default()
         });
     if let Some(key) = &config.signing_key {
@@ -89,5 +92,8 @@ fn mailer(config: &Config) -> Result<Arc<dyn Mailer>, ConfigError> {
 pub(crate) fn registry(config: &Config) -> Result<Registry, ConfigError> {
     let links = Links::new(&config.public_url)
         .map_err(|error| ConfigError::new("WORKSCRIBE_PUBLIC_URL", error.to_string()))?;
-    Ok(workscribe_jobs(mailer(config)?, Arc::new(DefaultTemplates::new("WorkScribe")), links))
+    let sender = WebhookSender::new(WebhookNetworks::with(config.webhook_networks.clone()))
+        .map_err(|error| ConfigError::new("WORKSCRIBE_WEBHOOK_NETWORKS", error.to_string()))?;
+    Ok(workscribe_jobs(mailer(config)?, Arc::new(DefaultTemplates::new("WorkScribe")), links)
+        .register::<DeliverWebhook>(sender))
 }

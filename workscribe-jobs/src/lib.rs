@@ -15,6 +15,7 @@
 //! | `metrics.rs` | what a worker tells the process's recorder of metrics |
 //! | `backoff.rs` | how long a failed job waits |
 //! | `mail/` | templates, links, the handlers of WorkScribe's mails, and the transports |
+//! | `webhooks/` | [`webhooks::WebhookSender`]: sends what organizations asked for to their endpoints |
 //!
 //! # How to add a job
 //!
@@ -74,9 +75,11 @@ mod metrics;
 mod options;
 mod queue;
 mod registry;
+mod retry_after;
 mod run;
 mod schedule;
 mod upkeep;
+pub mod webhooks;
 mod worker;
 
 pub use backoff::{LONGEST_BACKOFF, backoff};

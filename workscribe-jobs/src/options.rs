@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use workscribe_core::outbox::Job as _;
+use workscribe_core::webhooks::DeliverWebhook;
+
 /// A queue that a worker works off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueOptions {
@@ -13,7 +16,7 @@ pub struct QueueOptions {
 /// How a [`Worker`](crate::Worker) works. The defaults are fit for a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// The queues, each with a concurrency of its own: `default` with 4.
+    /// The queues, each with a concurrency of its own: `default` with 4, `webhooks` with 16, since those mostly wait.
     pub queues: Vec<QueueOptions>,
     /// What an operator sees as the holder of a job; a random name unless given.
     pub name: Option<String>,
@@ -51,7 +54,10 @@ impl WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            queues: vec![QueueOptions { name: Cow::Borrowed("default"), concurrency: 4 }],
+            queues: vec![
+                QueueOptions { name: Cow::Borrowed("default"), concurrency: 4 },
+                QueueOptions { name: Cow::Borrowed(DeliverWebhook::QUEUE), concurrency: 16 },
+            ],
             name: None,
             lease: Duration::from_secs(60),
             poll: Duration::from_secs(1),

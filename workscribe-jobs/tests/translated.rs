@@ -15,10 +15,11 @@ use workscribe_core::identity::{Actor, Client, Register};
 use workscribe_core::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
 use workscribe_core::ports::{Mail, Secret};
 use workscribe_core::tenancy::{NewOrganization, OrgScope, Organization, Role};
+use workscribe_core::webhooks::{DisabledReason, SendWebhookMail};
 use workscribe_core::{RegistrationPolicy, Settings, WorkScribe};
 use workscribe_jobs::mail::{
     AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, Links, MailTemplates, Reader,
-    escape_html, workscribe_jobs,
+    WebhookNotice, escape_html, workscribe_jobs,
 };
 use workscribe_jobs::{Failure, Worker};
 use workscribe_testkit::clock::FrozenClock;
@@ -99,6 +100,13 @@ impl MailTemplates for Templates {
         };
         let lines: Vec<String> = notice.notifications.iter().map(line).collect();
         german(format!("{} Neuigkeiten", lines.len()), &lines.join("\n"), notice.link)
+    }
+
+    fn webhook_disabled(&self, notice: &WebhookNotice<'_>) -> Content {
+        match notice.language {
+            Some("de") => german(format!("Webhook zu {} ist aus", notice.host), notice.org_name, notice.link),
+            _ => self.english.webhook_disabled(notice),
+        }
     }
 }
 
@@ -216,11 +224,28 @@ async fn every_mail_is_in_the_language_of_its_reader() {
     house.speaks(engines.0.org(), "de").await;
     house.invite(&engines, GRACE).await;
     said.push(house.mail().await);
+    let webhook = SendWebhookMail {
+        user: ada.user,
+        org_name: "Engines".into(),
+        org_slug: engines.1.slug.clone(),
+        host: "hooks.example.com".into(),
+        reason: DisabledReason::Gone,
+    };
+    let job = house.app.jobs().prepare(&webhook).unwrap();
+    house.app.jobs().enqueue(&[job]).await.unwrap();
+    said.push(house.mail().await);
 
     let subjects: Vec<&str> = said.iter().map(|mail| &*mail.subject).collect();
     assert_eq!(
         subjects,
-        ["Adresse bestätigen", "Schon ein Konto", "Neues Passwort", "3 Neuigkeiten", "Einladung zu Engines"]
+        [
+            "Adresse bestätigen",
+            "Schon ein Konto",
+            "Neues Passwort",
+            "3 Neuigkeiten",
+            "Einladung zu Engines",
+            "Webhook zu hooks.example.com ist aus"
+        ]
     );
     for mail in &said {
         assert!(mail.html.contains("lang=\"de\"") && mail.text.contains(mail.link.as_deref().unwrap()));

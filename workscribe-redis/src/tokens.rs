@@ -37,6 +37,7 @@ use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::search::SearchStore;
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
+use workscribe_core::webhooks::WebhookStore;
 use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 
@@ -178,6 +179,10 @@ impl UnitOfWork for Unit {
 
     fn transfer(&mut self) -> &mut dyn TransferStore {
         self.inner.transfer()
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookStore {
+        self.inner.webhooks()
     }
 
     fn idempotency(&mut self) -> &mut dyn IdempotencyStore {

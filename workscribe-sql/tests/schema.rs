@@ -56,7 +56,14 @@ async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
         assert!(migrations_missing(&storage.readiness().await), "{:?}", storage.readiness().await);
         assert_eq!(
             database.pending_migrations().await.unwrap(),
-            ["0001 foundation", "0002 work", "0003 large tenants", "0004 jobs", "0005 mail bounces"]
+            [
+                "0001 foundation",
+                "0002 work",
+                "0003 large tenants",
+                "0004 jobs",
+                "0005 mail bounces",
+                "0006 webhooks"
+            ]
         );
         database.migrate().await.unwrap();
         assert_eq!(storage.readiness().await, []);

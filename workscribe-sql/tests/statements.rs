@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Row as _, query, query_scalar};
@@ -16,7 +17,7 @@ use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{CommentId, Id, OrgId, ProjectId, TaskId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer};
 use workscribe_core::identity::{
-    Account, Bounce, Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation, Session,
+    Account, Bounce, Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation, Sealed, Session,
     TokenHash, UserStore,
 };
 use workscribe_core::notifications::{
@@ -32,6 +33,10 @@ use workscribe_core::tenancy::{
     OrganizationChange, Role, Slug,
 };
 use workscribe_core::transfer::{Kind, Record};
+use workscribe_core::webhooks::{
+    DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EventSet, Webhook,
+    WebhookDelivery, WebhookEvent,
+};
 use workscribe_core::work::{
     ActivityAction, Archived, AssigneeFilter, Color, Comment, Document, Label, LabelChange, NewActivity,
     NewTask, ParentFilter, Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Slot,
@@ -42,7 +47,7 @@ use workscribe_sql::{postgres, sqlite};
 use workscribe_testkit::databases;
 
 /// The files with statements.
-const STORES: [&str; 20] = [
+const STORES: [&str; 21] = [
     include_str!("../src/stores/activity.rs"),
     include_str!("../src/stores/attempts.rs"),
     include_str!("../src/stores/board.rs"),
@@ -63,10 +68,12 @@ const STORES: [&str; 20] = [
     include_str!("../src/stores/tokens.rs"),
     include_str!("../src/stores/transfer.rs"),
     include_str!("../src/stores/users.rs"),
+    include_str!("../src/stores/webhooks.rs"),
 ];
 
 /// Statements that read a whole table, since they ask about all of it.
-const WHOLE_TABLE: [&str; 2] = [
+const WHOLE_TABLE: [&str; 3] = [
+    "FROM ws_webhooks WHERE secrets_key <>",
     "FROM ws_jobs GROUP BY queue, kind, state ORDER BY queue, kind",
     "SELECT queue AS name FROM ws_jobs UNION",
 ];
@@ -116,6 +123,7 @@ async fn exercise(uow: &mut dyn UnitOfWork) {
     tenancy(uow, user).await;
     work(uow, user).await;
     transfer(uow, user).await;
+    webhooks(uow, user).await;
     jobs(uow).await;
     answers(uow).await;
 }
@@ -776,6 +784,64 @@ async fn jobs(uow: &mut dyn UnitOfWork) {
     assert!(store.take_slot("nightly", now()).await.unwrap());
 }
 
+async fn webhooks(uow: &mut dyn UnitOfWork, user: UserId) {
+    let (scope, ..) = organization_with_a_task(uow, user).await;
+    let webhook = Webhook {
+        id: new_id(),
+        url: "https://example.com/".into(),
+        description: None,
+        events: EventSet::All,
+        disabled: None,
+        secrets: Sealed { key_id: "key".into(), bytes: vec![1] },
+        previous_until: None,
+        last_success_at: None,
+        created_by: user,
+        version: 1,
+        created_at: now(),
+        updated_at: now(),
+    };
+    let delivery = WebhookDelivery {
+        id: new_id(),
+        webhook_id: webhook.id,
+        message_id: new_id(),
+        event: WebhookEvent::TaskCreated,
+        payload: Some("{}".into()),
+        status: DeliveryStatus::Pending,
+        attempts: 0,
+        next_attempt_at: None,
+        created_at: now(),
+        finished_at: None,
+    };
+    let (page, pending) = (PageRequest::first(), Some(DeliveryStatus::Pending));
+    let store = uow.webhooks();
+    store.insert(&scope, &webhook).await.unwrap();
+    store.update(&scope, &webhook).await.unwrap();
+    assert!(store.lock(&scope, webhook.id).await.unwrap().is_some());
+    assert!(store.find(&scope, webhook.id).await.unwrap().is_some());
+    assert_eq!(store.list(&scope, &page).await.unwrap().len(), 1);
+    assert_eq!(store.count(&scope).await.unwrap(), 1);
+    assert_eq!(store.listeners(&scope).await.unwrap().len(), 1);
+    store.add_deliveries(&scope, std::slice::from_ref(&delivery)).await.unwrap();
+    assert_eq!(store.deliveries(&scope, webhook.id, pending, &page).await.unwrap().len(), 1);
+    assert_eq!(store.count_deliveries(&scope, webhook.id, pending).await.unwrap(), 1);
+    assert!(store.delivery(&scope, webhook.id, delivery.id).await.unwrap().is_some());
+    let pass = DeliveryPass::enter(uow, scope.org(), delivery.id).await.unwrap().unwrap();
+    let attempt =
+        DeliveryAttempt { number: 1, at: now(), took: Duration::ZERO, response_status: None, error: None };
+    let store = uow.webhooks();
+    let settled = DeliveryStatus::Delivered;
+    assert!(store.note_attempt(&pass, Some(&attempt), settled, None, now()).await.unwrap());
+    assert_eq!(store.attempts(&scope, delivery.id).await.unwrap().len(), 1);
+    store.note_success(&pass, now()).await.unwrap();
+    let disabled = Disabled { reason: DisabledReason::Gone, at: now() };
+    assert!(store.turn_off(&pass, disabled, None).await.unwrap());
+    assert_eq!(store.owners(&pass).await.unwrap(), [user]);
+    assert_eq!(store.sweep(long_ago(), 10).await.unwrap(), 0);
+    let others = store.sealed_otherwise("another", 10).await.unwrap();
+    store.reseal(&others[0], &others[0].secrets).await.unwrap();
+    store.delete(&scope, webhook.id).await.unwrap();
+}
+
 async fn answers(uow: &mut dyn UnitOfWork) {
     let key = IdempotencyKey { scope: "user".into(), key: "key".into(), fingerprint: [1; 32] };
     uow.idempotency().claim(&key, now(), long_ago(), later()).await.unwrap();
@@ -868,6 +934,14 @@ const ROWS: &str = "
     INSERT INTO ws_digests (user_id, job_id) SELECT id, id FROM ws_users;
     INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at)
          SELECT org_id, id, 'task', id, 'web ' || number || ' a task', 'a text', 'a text', updated_at FROM ws_tasks;
+    INSERT INTO ws_webhooks (org_id, id, url, events, secrets, secrets_key, created_by, version, created_at, updated_at)
+         SELECT m.org_id, gen_random_uuid(), 'https://example.com/', '*', 'x', 'key', m.user_id, 1, now(), now()
+           FROM (SELECT DISTINCT ON (org_id) * FROM ws_members ORDER BY org_id LIMIT 2000) m, generate_series(1, 3) n;
+    INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, payload, status, attempts, created_at)
+         SELECT org_id, gen_random_uuid(), id, id, 'task.created', '{}', 'pending', 1, now() - n * interval '1 hour'
+           FROM ws_webhooks, generate_series(1, 5) n;
+    INSERT INTO ws_webhook_attempts (org_id, delivery_id, number, at, took_ms)
+         SELECT org_id, id, 1, now(), 1 FROM ws_webhook_deliveries;
     ANALYZE;
 ";
 

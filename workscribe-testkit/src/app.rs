@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, Unlimited};
 use workscribe_core::ports::Secret;
+use workscribe_core::webhooks::DeliverWebhook;
 use workscribe_core::{Builder, Settings, Storage, WorkScribe};
 use workscribe_http::{HttpOptions, Limits};
 use workscribe_jobs::mail::{DefaultTemplates, Links, workscribe_jobs};
+use workscribe_jobs::webhooks::WebhookSender;
 use workscribe_jobs::{Worker, WorkerOptions};
 
 use crate::clock::FrozenClock;
@@ -93,7 +95,10 @@ impl TestApp {
         let mail = MailCapture::new();
         let links = Links::new(PUBLIC_URL).expect("the public URL is one");
         let registry =
-            workscribe_jobs(Arc::new(mail.clone()), Arc::new(DefaultTemplates::new("WorkScribe")), links);
+            workscribe_jobs(Arc::new(mail.clone()), Arc::new(DefaultTemplates::new("WorkScribe")), links)
+                .register::<DeliverWebhook>(
+                WebhookSender::new(app.settings().webhook_networks.clone()).expect("there is TLS"),
+            );
         let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
         let api = workscribe_http::mount(&app, workscribe_http::all(&app, Limits::default()), options);
         Self { app, clock, mail, worker, api, _guard: Box::new(guard) }

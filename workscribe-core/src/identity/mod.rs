@@ -6,6 +6,7 @@
 //! | `email.rs`, `password.rs` | the rules for addresses and passwords |
 //! | `store.rs` | the store traits |
 //! | `secrets.rs` | refresh and mailed tokens: how they are made, derived and hashed |
+//! | `seal.rs` | secrets that must be had back in clear
 //! | `service.rs` | accounts: register, profile, password, verification |
 //! | `sessions.rs` | login, refresh, logout, and who a bearer is |
 //! | `throttle.rs` | the delay after failed logins |
@@ -13,11 +14,11 @@
 //! | `bounces.rs` | addresses that refuse mail |
 
 mod bounces;
-mod cache;
 mod email;
 mod mails;
 mod model;
 mod password;
+mod seal;
 pub(crate) mod secrets;
 mod service;
 mod sessions;
@@ -25,7 +26,6 @@ mod store;
 mod throttle;
 
 pub use bounces::Bounce;
-pub(crate) use cache::SessionCache;
 pub use email::Email;
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub(crate) use model::avatar_url;
@@ -33,6 +33,7 @@ pub use model::{
     Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
 };
 pub use password::{MAX_PASSWORD_CHARS, PasswordPolicy};
+pub use seal::Sealed;
 pub use secrets::{SecretKey, SecretRing, TokenHash};
 pub use service::{Identity, PreparedUser, Register, RegisterOutcome};
 pub use sessions::{Actor, IssuedTokens};

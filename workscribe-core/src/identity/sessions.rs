@@ -204,13 +204,13 @@ impl Identity<'_> {
         let now = self.app.now();
         let claims = self.app.issuer().verify(access_token, now).ok_or_else(unauthenticated)?;
         let actor = Actor { user: claims.user, session: claims.session };
-        if self.app.sessions().get(actor.session, now) == Some(actor.user) {
+        if self.app.sessions().get(&actor.session, now) == Some(actor.user) {
             return Ok(actor);
         }
         let found = self.app.read().await?.tokens().session_with_user(actor.session, now).await?;
         match found {
             Some((session, user)) if session.user_id == actor.user && is_live(&session, &user) => {
-                self.app.sessions().keep(actor.session, actor.user, now);
+                self.app.sessions().keep(actor.session, actor.user, actor.user, now);
                 Ok(actor)
             }
             _ => Err(unauthenticated()),

@@ -111,8 +111,8 @@ impl Organizations<'_> {
             other => other.into(),
         })?;
         self.send(uow, scope, organization, &invitation, token.id).await?;
-        let event = DomainEvent::MemberInvited { org: scope.org(), invitation: invitation.id };
-        self.app.emit(uow, &event).await?;
+        let event = DomainEvent::MemberInvited { invitation: invitation.clone() };
+        self.app.announce(uow, scope, &event).await?;
         Ok(invitation)
     }
 
@@ -166,7 +166,8 @@ impl Organizations<'_> {
     ) -> Result<(), Error> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         if uow.invitations().revoke(scope, id, expected).await? {
-            return Ok(());
+            let event = DomainEvent::InvitationRevoked { org: scope.org(), invitation: id };
+            return self.app.announce(uow, scope, &event).await;
         }
         match uow.invitations().find(scope, id).await?.map(|invitation| invitation.stored_status) {
             Some(InvitationStatus::Revoked) => Ok(()),
@@ -276,7 +277,8 @@ impl Organizations<'_> {
         self.app.identity().mail_arrived(uow, &invitation.email).await?;
         let event =
             DomainEvent::MemberJoined { org: invitation.org_id, user: user.id, role: invitation.role };
-        self.app.emit(uow, &event).await?;
+        let scope = OrgScope::of_new_member(invitation.org_id, user.id, invitation.role);
+        self.app.announce(uow, &scope, &event).await?;
         Ok(user)
     }
 

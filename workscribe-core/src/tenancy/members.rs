@@ -53,7 +53,9 @@ impl Organizations<'_> {
         }
         let changed =
             uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
-        self.app.emit(uow, &DomainEvent::MemberRoleChanged { org: scope.org(), user, role }).await?;
+        self.app
+            .announce(uow, scope, &DomainEvent::MemberRoleChanged { org: scope.org(), user, role })
+            .await?;
         Ok(changed)
     }
 
@@ -85,7 +87,7 @@ impl Organizations<'_> {
         }
         // After the membership is gone, so that whoever gave them a task a moment ago has been waited for.
         crate::work::unassign_open(self.app, uow, scope, &member).await?;
-        self.app.emit(uow, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
+        self.app.announce(uow, scope, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
     }
 
     /// Takes the organization's lock, and reads the member and the caller's role under it: what was true at the door may

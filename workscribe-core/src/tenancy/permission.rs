@@ -27,11 +27,13 @@ pub enum Action {
     ManageProjects,
     /// Take everything out.
     ExportOrganization,
+    /// Make, see, change and remove webhooks, and see what was sent to them.
+    ManageWebhooks,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ViewOrganization,
         Self::UpdateOrganization,
         Self::DeleteOrganization,
@@ -43,6 +45,7 @@ impl Action {
         Self::ModerateWork,
         Self::ManageProjects,
         Self::ExportOrganization,
+        Self::ManageWebhooks,
     ];
 }
 
@@ -58,7 +61,8 @@ impl Authorizer for RoleTable {
             | Action::ManageInvitations
             | Action::ManageMembers
             | Action::ModerateWork
-            | Action::ManageProjects => Role::Admin,
+            | Action::ManageProjects
+            | Action::ManageWebhooks => Role::Admin,
             Action::DeleteOrganization | Action::ManageAdmins | Action::ExportOrganization => Role::Owner,
         };
         role >= least
@@ -97,6 +101,7 @@ mod tests {
                 "ModerateWork: admin owner",
                 "ManageProjects: admin owner",
                 "ExportOrganization: owner",
+                "ManageWebhooks: admin owner",
             ]
         );
     }

@@ -243,7 +243,7 @@ impl Tasks<'_> {
             trail.finished(uow, actor, &after).await?;
         }
         let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
-        self.app.emit(uow, &event).await?;
+        self.app.announce(uow, scope, &event).await?;
         Ok(after)
     }
 

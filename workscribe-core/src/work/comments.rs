@@ -69,7 +69,7 @@ impl Tasks<'_> {
         trail.mentioned(uow, task, &comment, comment.body.mentions()).await?;
         trail.write(uow).await?;
         let event = DomainEvent::CommentCreated { task: task.clone(), comment: comment.clone() };
-        self.app.emit(uow, &event).await?;
+        self.app.announce(uow, scope, &event).await?;
         Ok(comment)
     }
 
@@ -115,7 +115,7 @@ impl Tasks<'_> {
         trail.mentioned(uow, task, &after, new).await?;
         trail.write(uow).await?;
         let event = DomainEvent::CommentUpdated { task: task.clone(), comment: after.clone() };
-        self.app.emit(uow, &event).await?;
+        self.app.announce(uow, scope, &event).await?;
         Ok(after)
     }
 
@@ -145,7 +145,7 @@ impl Tasks<'_> {
         let change = Change::old(readable(&comment.body));
         trail.task(ActivityAction::CommentDeleted, task.project_id, task.id, change);
         trail.write(uow).await?;
-        self.app.emit(uow, &DomainEvent::CommentDeleted { task: task.clone(), comment }).await
+        self.app.announce(uow, scope, &DomainEvent::CommentDeleted { task: task.clone(), comment }).await
     }
 }
 

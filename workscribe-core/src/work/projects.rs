@@ -110,7 +110,7 @@ impl<'a> Projects<'a> {
         index_project(uow, scope, &project).await?;
         trail.project(ActivityAction::ProjectCreated, project.id, Change::new(&project.name));
         trail.write(uow).await?;
-        self.app.emit(uow, &DomainEvent::ProjectCreated { project: project.clone() }).await?;
+        self.app.announce(uow, scope, &DomainEvent::ProjectCreated { project: project.clone() }).await?;
         Ok(project)
     }
 
@@ -183,7 +183,7 @@ impl<'a> Projects<'a> {
         }
         index_project(uow, scope, &project).await?;
         trail.write(uow).await?;
-        self.app.emit(uow, &DomainEvent::ProjectUpdated { project: project.clone() }).await?;
+        self.app.announce(uow, scope, &DomainEvent::ProjectUpdated { project: project.clone() }).await?;
         Ok(project)
     }
 

@@ -99,7 +99,7 @@ impl<'a> Tasks<'a> {
         let mut told = Trail::new(self.app, scope);
         told.assigned(&entered.actor, &task);
         told.write(uow).await?;
-        self.app.emit(uow, &DomainEvent::TaskCreated { task: task.clone() }).await?;
+        self.app.announce(uow, scope, &DomainEvent::TaskCreated { task: task.clone() }).await?;
         Ok(task)
     }
 
@@ -164,7 +164,7 @@ impl<'a> Tasks<'a> {
         let name = format!("{} {}", task.key(), task.title);
         trail.task(ActivityAction::TaskDeleted, task.project_id, task.id, Change::old(name));
         trail.write(uow).await?;
-        self.app.emit(uow, &DomainEvent::TaskDeleted { task }).await
+        self.app.announce(uow, scope, &DomainEvent::TaskDeleted { task }).await
     }
 
     async fn release_children(

@@ -6,16 +6,18 @@ use workscribe_core::identity::{AccountMail, Email, SendAccountMail};
 use workscribe_core::notifications::SendDigest;
 use workscribe_core::ports::{Mail, MailError, Mailer};
 use workscribe_core::tenancy::SendInvitationMail;
+use workscribe_core::webhooks::SendWebhookMail;
 
 use super::links::Links;
 use super::templates::{
-    AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, Reader, one_line,
+    AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, Reader, WebhookNotice, one_line,
 };
 use crate::handler::{Failure, Handler, JobContext, with_sources};
 use crate::registry::Registry;
 use crate::upkeep::{Sweep, sweep};
 
-/// The handlers of WorkScribe's own jobs. Register an embedder's beside them, or in their place.
+/// The handlers of WorkScribe's own jobs, but for [`crate::webhooks::WebhookSender`]. Register it and an embedder's beside them, or
+/// in their place.
 ///
 /// Every mail is prepared in a transaction and sent after its commit, so no transaction waits for a mail server. An address that
 /// refuses mail is marked, and its job buried; see [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
@@ -25,7 +27,8 @@ pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates
     Registry::new()
         .register::<SendAccountMail>(AccountMails(Arc::clone(&post)))
         .register::<SendInvitationMail>(InvitationMails(Arc::clone(&post)))
-        .register::<SendDigest>(Digests(post))
+        .register::<SendDigest>(Digests(Arc::clone(&post)))
+        .register::<SendWebhookMail>(WebhookMails(post))
         .register::<Sweep>(sweep)
 }
 
@@ -163,5 +166,26 @@ impl Handler<SendDigest> for Digests {
         self.0.send(&context, Outgoing { to: &user.email, was_bouncing: false, content, link }).await?;
         // A crash before this repeats the mail under the same id, which the provider knows.
         Ok(context.app.notifications().digest_sent(context.id, job.user).await?)
+    }
+}
+
+struct WebhookMails(Arc<Post>);
+
+#[async_trait]
+impl Handler<SendWebhookMail> for WebhookMails {
+    async fn handle(&self, context: JobContext, job: SendWebhookMail) -> Result<(), Failure> {
+        let Some(user) = job.recipient(&context.app).await? else { return Ok(()) };
+        let Post { templates, links, .. } = &*self.0;
+        let link = links.webhooks(&job.org_slug);
+        let language = templates.language(&Reader::of(&user)).await?;
+        let content = templates.webhook_disabled(&WebhookNotice {
+            user: &user,
+            language: language.as_deref(),
+            org_name: &job.org_name,
+            host: &job.host,
+            reason: job.reason,
+            link: &link,
+        });
+        self.0.send(&context, Outgoing { to: &user.email, was_bouncing: false, content, link }).await
     }
 }

@@ -1,4 +1,5 @@
 use url::Url;
+use workscribe_core::tenancy::Slug;
 
 use super::SetupError;
 
@@ -39,6 +40,12 @@ impl Links {
     #[must_use]
     pub fn notifications(&self) -> String {
         self.below(&["notifications"]).into()
+    }
+
+    /// Where the webhooks of an organization are: `/organizations/{slug}/webhooks`.
+    #[must_use]
+    pub fn webhooks(&self, slug: &Slug) -> String {
+        self.below(&["organizations", slug.as_str(), "webhooks"]).into()
     }
 
     /// Where a new password is chosen: `/reset-password?token=…`.

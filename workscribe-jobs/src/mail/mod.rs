@@ -31,7 +31,7 @@ pub use resend::ResendMailer;
 pub use smtp::SmtpMailer;
 pub use templates::{
     AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, MailTemplates, Reader,
-    escape_html, spell_out,
+    WebhookNotice, escape_html, spell_out,
 };
 
 /// Why a mail transport or the links cannot be set up. The text quotes no password and no key.

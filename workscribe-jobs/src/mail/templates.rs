@@ -4,6 +4,7 @@ use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::identity::{Email, User};
 use workscribe_core::notifications::Notification;
 use workscribe_core::tenancy::Role;
+use workscribe_core::webhooks::DisabledReason;
 
 use crate::handler::Failure;
 
@@ -85,6 +86,23 @@ pub struct DigestNotice<'a> {
     pub link: &'a str,
 }
 
+/// What a mail about an endpoint that was turned off is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookNotice<'a> {
+    /// To whom: an owner of the organization.
+    pub user: &'a User,
+    /// In which language: what [`MailTemplates::language`] said.
+    pub language: Option<&'a str>,
+    /// The organization, as its members wrote it.
+    pub org_name: &'a str,
+    /// The endpoint's host. The rest of its URL may be a secret.
+    pub host: &'a str,
+    /// Why it was turned off.
+    pub reason: DisabledReason,
+    /// Where it is turned on again.
+    pub link: &'a str,
+}
+
 /// How WorkScribe's mails read. Replace it to translate them or to give them another look.
 ///
 /// The same notice must give the same content, since a mail may be sent more than once under one id: a provider with idempotency
@@ -112,6 +130,8 @@ pub trait MailTemplates: Send + Sync {
     fn invitation(&self, notice: &InvitationNotice<'_>) -> Content;
     /// What happened within five minutes, in one mail.
     fn digest(&self, notice: &DigestNotice<'_>) -> Content;
+    /// An endpoint of the reader's organization was turned off, since it takes no messages.
+    fn webhook_disabled(&self, notice: &WebhookNotice<'_>) -> Content;
 }
 
 /// The English mails, under the name of a product.
@@ -228,6 +248,26 @@ impl MailTemplates for DefaultTemplates {
             link: notice.link,
             button: "See your notifications",
             closing: "You can turn mails like this off in your preferences.".into(),
+        }
+        .write()
+    }
+
+    fn webhook_disabled(&self, notice: &WebhookNotice<'_>) -> Content {
+        let (org, host) = (one_line(notice.org_name), one_line(notice.host));
+        let why = match notice.reason {
+            DisabledReason::Gone => "it answered that it wants no more messages (410)",
+            DisabledReason::Failing => "it took no message for more than a day",
+            DisabledReason::Manual => "an admin turned it off",
+        };
+        Letter {
+            subject: format!("A webhook of {org} was turned off"),
+            greeting: hello(notice.user),
+            opening: format!("the webhook of {org} to {host} was turned off, because {why}."),
+            items: Vec::new(),
+            link: notice.link,
+            button: "See your webhooks",
+            closing: "Once the endpoint works again, turn the webhook on, and send again what it missed."
+                .into(),
         }
         .write()
     }

@@ -228,3 +228,23 @@ macro_rules! notification_select {
         )
     };
 }
+
+/// An endpoint `w`, under names of its own, because a delivery is read together with it.
+macro_rules! webhook_columns {
+    () => {
+        "w.id AS webhook_id, w.url, w.description, w.events, w.disabled_reason, w.disabled_at, w.secrets, w.secrets_key,
+         w.previous_until, w.last_success_at, w.created_by, w.version AS webhook_version,
+         w.created_at AS webhook_created_at, w.updated_at AS webhook_updated_at"
+    };
+}
+
+/// A delivery `d`; the argument is its payload, or `"NULL"`.
+macro_rules! delivery_columns {
+    ($payload:literal) => {
+        concat!(
+            "d.id AS delivery_id, d.webhook_id AS delivered_to, d.message_id, d.event, ",
+            $payload,
+            " AS payload, d.status, d.attempts, d.next_attempt_at, d.created_at AS delivery_created_at, d.finished_at"
+        )
+    };
+}

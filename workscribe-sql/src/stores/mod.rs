@@ -31,6 +31,8 @@ mod transfer;
 mod transfer_rows;
 mod unit;
 mod users;
+mod webhook_deliveries;
+mod webhooks;
 
 use sqlx::types::Uuid;
 use workscribe_core::StoreError;

@@ -52,6 +52,7 @@ pub mod tasks;
 pub mod transfer;
 pub mod units;
 pub mod users;
+pub mod webhooks;
 
 /// What nearly every file of cases names.
 mod prelude {
@@ -393,6 +394,21 @@ macro_rules! __storage_cases {
                 a_job_that_has_ended_runs_again_when_an_operator_says_so
                 jobs_are_counted_by_queue_kind_and_state
                 queues_are_those_with_a_job_and_those_that_are_paused
+            ;
+            webhooks, webhooks:
+                a_webhook_is_found_as_it_was_stored_and_by_its_organization_alone
+                webhooks_are_listed_by_age_page_by_page
+                a_webhook_is_written_as_it_is_given_but_for_what_a_worker_notes
+                those_that_are_on_listen
+                deliveries_are_listed_newest_first_by_status_without_their_payloads
+                a_delivery_is_found_with_its_payload_by_its_webhook
+                a_worker_enters_a_delivery_with_its_webhook_and_organization
+                attempts_are_noted_in_order_and_once
+                a_webhook_is_turned_off_once_and_not_when_it_took_a_message_meanwhile
+                a_removed_webhook_takes_its_deliveries_with_it
+                an_organization_takes_its_webhooks_with_it
+                old_deliveries_are_swept_oldest_first_up_to_a_limit
+                secrets_under_another_key_are_found_and_sealed_anew_unless_they_changed
             ;
             idempotency, idempotency:
                 a_key_is_claimed_once_and_then_shows_its_answer

@@ -28,6 +28,7 @@ mod tasks;
 mod tokens;
 mod transfer;
 mod users;
+mod webhooks;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{
     ActivityId, CommentId, InvitationId, JobId, LabelId, NotificationId, OneTimeTokenId, OrgId, ProjectId,
-    SessionId, StatusId, TaskId, UserId,
+    SessionId, StatusId, TaskId, UserId, WebhookDeliveryId, WebhookId,
 };
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{
@@ -51,6 +52,7 @@ use workscribe_core::page::Cursor;
 use workscribe_core::search::{SearchDocument, SearchStore};
 use workscribe_core::tenancy::{Invitation, InvitationStore, MemberStore, Organization, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
+use workscribe_core::webhooks::{Webhook, WebhookStore};
 use workscribe_core::work::{
     ActivityStore, CommentStore, Label, LabelStore, ProjectStore, Status, StatusStore, TaskStore,
 };
@@ -123,6 +125,8 @@ struct Tables {
     /// The job of each open one.
     digests: Table<UserId, JobId>,
     search: Table<(OrgId, uuid::Uuid), Arc<SearchDocument>>,
+    webhooks: Table<(OrgId, WebhookId), Webhook>,
+    deliveries: Table<(OrgId, WebhookDeliveryId), webhooks::DeliveryRow>,
     idempotency: Table<(String, String), idempotency::Row>,
     jobs: Table<JobId, jobs::Row>,
     /// Since when.
@@ -319,6 +323,10 @@ impl UnitOfWork for MemoryUnit {
     }
 
     fn transfer(&mut self) -> &mut dyn TransferStore {
+        self
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookStore {
         self
     }
 

@@ -120,6 +120,8 @@ impl OrganizationStore for MemoryUnit {
             tables.activity.retain(|(org, _), _| *org != scope.org());
             tables.notifications.retain(|(org, _), _| *org != scope.org());
             tables.search.retain(|(org, _), _| *org != scope.org());
+            tables.webhooks.retain(|(org, _), _| *org != scope.org());
+            tables.deliveries.retain(|(org, _), _| *org != scope.org());
             Ok(true)
         })
         .await

@@ -1,0 +1,305 @@
+use serde_json::{Map, Value, json};
+
+use crate::clock::Timestamp;
+use crate::events::DomainEvent;
+use crate::id::{OrgId, UserId, WebhookMessageId};
+use crate::tenancy::{Invitation, OrgScope};
+use crate::work::{Comment, Person, Project, Status, Task, names};
+
+names! {
+    /// What an endpoint can be told of.
+    WebhookEvent {
+        /// Somebody joined.
+        MemberJoined = "member.joined",
+        /// A member's role was changed.
+        MemberRoleChanged = "member.role_changed",
+        /// Somebody left or was removed.
+        MemberRemoved = "member.removed",
+        /// Somebody was invited.
+        InvitationCreated = "invitation.created",
+        /// An invitation was taken back.
+        InvitationRevoked = "invitation.revoked",
+        /// A project was made.
+        ProjectCreated = "project.created",
+        /// A project was changed, archived or restored.
+        ProjectUpdated = "project.updated",
+        /// A task was made.
+        TaskCreated = "task.created",
+        /// Fields of a task were changed, its labels among them.
+        TaskUpdated = "task.updated",
+        /// A task was removed.
+        TaskDeleted = "task.deleted",
+        /// A comment was made.
+        CommentCreated = "comment.created",
+        /// A comment was changed.
+        CommentUpdated = "comment.updated",
+        /// A comment was removed.
+        CommentDeleted = "comment.deleted",
+        /// A trial that somebody asked for. Every endpoint gets it; none asks for it.
+        Ping = "ping",
+    }
+}
+
+impl WebhookEvent {
+    /// Which event of the domain it is; `None` for what no endpoint is told of.
+    pub(crate) const fn of(event: &DomainEvent) -> Option<Self> {
+        Some(match event {
+            DomainEvent::MemberJoined { .. } => Self::MemberJoined,
+            DomainEvent::MemberRoleChanged { .. } => Self::MemberRoleChanged,
+            DomainEvent::MemberRemoved { .. } => Self::MemberRemoved,
+            DomainEvent::MemberInvited { .. } => Self::InvitationCreated,
+            DomainEvent::InvitationRevoked { .. } => Self::InvitationRevoked,
+            DomainEvent::ProjectCreated { .. } => Self::ProjectCreated,
+            DomainEvent::ProjectUpdated { .. } => Self::ProjectUpdated,
+            DomainEvent::TaskCreated { .. } => Self::TaskCreated,
+            DomainEvent::TaskUpdated { .. } => Self::TaskUpdated,
+            DomainEvent::TaskDeleted { .. } => Self::TaskDeleted,
+            DomainEvent::CommentCreated { .. } => Self::CommentCreated,
+            DomainEvent::CommentUpdated { .. } => Self::CommentUpdated,
+            DomainEvent::CommentDeleted { .. } => Self::CommentDeleted,
+            DomainEvent::UserRegistered { .. }
+            | DomainEvent::RefreshTokenReused { .. }
+            | DomainEvent::PasswordChanged { .. }
+            | DomainEvent::OrganizationCreated { .. }
+            | DomainEvent::OrganizationUpdated { .. }
+            | DomainEvent::OrganizationDeleted { .. } => return None,
+        })
+    }
+}
+
+/// What is sent: the form that Standard Webhooks recommends, with the organization and who did it beside.
+pub(crate) struct Message {
+    pub(crate) id: WebhookMessageId,
+    pub(crate) event: WebhookEvent,
+    pub(crate) payload: String,
+}
+
+impl Message {
+    pub(crate) fn new(
+        id: WebhookMessageId,
+        event: WebhookEvent,
+        scope: &OrgScope,
+        now: Timestamp,
+        data: &Value,
+    ) -> Self {
+        let (organization, actor): (OrgId, UserId) = (scope.org(), scope.actor());
+        let payload = json!({
+            "type": event.as_str(),
+            "timestamp": time(now),
+            "organization_id": organization,
+            "actor_id": actor,
+            "data": data,
+        });
+        Self { id, event, payload: payload.to_string() }
+    }
+}
+
+/// What an event tells. Things have the form that they have in the API; a task is without its description, as in lists, since
+/// a description may be as large as a whole day's messages.
+pub(crate) fn data(event: &DomainEvent) -> Value {
+    match event {
+        DomainEvent::MemberJoined { user, role, .. } | DomainEvent::MemberRoleChanged { user, role, .. } => {
+            json!({ "member": { "user_id": user, "role": role } })
+        }
+        DomainEvent::MemberRemoved { user, .. } => json!({ "member": { "user_id": user } }),
+        DomainEvent::MemberInvited { invitation } => json!({ "invitation": invited(invitation) }),
+        DomainEvent::InvitationRevoked { invitation, .. } => json!({ "invitation": { "id": invitation } }),
+        DomainEvent::ProjectCreated { project: it } | DomainEvent::ProjectUpdated { project: it } => {
+            json!({ "project": project(it) })
+        }
+        DomainEvent::TaskCreated { task: it } | DomainEvent::TaskDeleted { task: it } => {
+            json!({ "task": task(it) })
+        }
+        DomainEvent::TaskUpdated { before, after } => {
+            let mut changed = differing(&task(before), &task(after));
+            if before.description != after.description {
+                changed.push("description_json".to_owned());
+            }
+            json!({ "task": task(after), "changed": changed })
+        }
+        DomainEvent::CommentCreated { task, comment: it }
+        | DomainEvent::CommentUpdated { task, comment: it }
+        | DomainEvent::CommentDeleted { task, comment: it } => json!({
+            "comment": comment(it),
+            "task": {
+                "id": task.id,
+                "task_id": task.key().to_string(),
+                "project_id": task.project_id,
+                "title": task.title,
+            },
+        }),
+        _ => json!({}),
+    }
+}
+
+/// The fields that differ, but for those that follow from others.
+fn differing(before: &Value, after: &Value) -> Vec<String> {
+    const FOLLOWING: [&str; 4] = ["status", "assignee", "position", "updated_at"];
+    let (Value::Object(before), Value::Object(after)) = (before, after) else { return Vec::new() };
+    let differs = |(name, value): (&String, &Value)| {
+        (before.get(name) != Some(value) && !FOLLOWING.contains(&name.as_str())).then(|| name.clone())
+    };
+    Map::iter(after).filter_map(differs).collect()
+}
+
+fn person(person: &Person) -> Value {
+    json!({ "id": person.id, "display_name": person.display_name, "avatar_url": person.avatar_url })
+}
+
+fn invited(invitation: &Invitation) -> Value {
+    json!({
+        "id": invitation.id,
+        "email": invitation.email,
+        "role": invitation.role,
+        "status": invitation.stored_status.as_str(),
+        "invited_by": invitation.invited_by,
+        "expires_at": time(invitation.expires_at),
+        "created_at": time(invitation.created_at),
+    })
+}
+
+fn project(project: &Project) -> Value {
+    json!({
+        "id": project.id,
+        "org_id": project.org_id,
+        "name": project.name,
+        "key": project.key.to_string(),
+        "description": project.description,
+        "type": project.kind,
+        "is_archived": project.is_archived,
+        "created_by": project.created_by,
+        "created_at": time(project.created_at),
+        "updated_at": time(project.updated_at),
+    })
+}
+
+fn status(status: &Status) -> Value {
+    json!({
+        "id": status.id,
+        "name": status.name,
+        "category": status.category,
+        "position": status.position,
+        "color": status.color,
+    })
+}
+
+fn task(task: &Task) -> Value {
+    json!({
+        "id": task.id,
+        "org_id": task.org_id,
+        "project_id": task.project_id,
+        "number": task.number,
+        "task_id": task.key().to_string(),
+        "title": task.title,
+        "status_id": task.status.id,
+        "status": status(&task.status),
+        "assignee_id": task.assignee.as_ref().map(|person| person.id),
+        "assignee": task.assignee.as_ref().map(person),
+        "reporter_id": task.reporter.id,
+        "reporter": person(&task.reporter),
+        "priority": task.priority,
+        "type": task.kind,
+        "parent_task_id": task.parent_id,
+        "labels": task.labels,
+        "position": task.position,
+        "due_date": task.due_date,
+        "subtask_count": task.subtask_count,
+        "comment_count": task.comment_count,
+        "created_at": time(task.created_at),
+        "updated_at": time(task.updated_at),
+    })
+}
+
+fn comment(comment: &Comment) -> Value {
+    json!({
+        "id": comment.id,
+        "task_id": comment.task_id,
+        "author_id": comment.author.id,
+        "author": person(&comment.author),
+        "body_json": comment.body.as_json(),
+        "is_edited": comment.is_edited,
+        "created_at": time(comment.created_at),
+        "updated_at": time(comment.updated_at),
+    })
+}
+
+/// As in the API: RFC 3339 in UTC with six digits of a second.
+fn time(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+/// Which events an endpoint asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventSet {
+    /// All of them, those of later versions too.
+    All,
+    /// These: a bit for each of [`WebhookEvent::ALL`].
+    Some(u32),
+}
+
+impl EventSet {
+    /// What stands for all of them.
+    pub const ALL: &'static str = "*";
+
+    /// The set of some events.
+    #[must_use]
+    pub fn of(events: &[WebhookEvent]) -> Self {
+        Self::Some(events.iter().fold(0, |set, event| set | bit(*event)))
+    }
+
+    /// Whether it has an event.
+    #[must_use]
+    pub fn has(self, event: WebhookEvent) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(set) => set & bit(event) != 0,
+        }
+    }
+
+    /// The names in it, or `*`.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::All => vec![Self::ALL],
+            Self::Some(_) => {
+                let has = WebhookEvent::ALL.iter().filter(|event| self.has(**event));
+                has.map(|event| event.as_str()).collect()
+            }
+        }
+    }
+
+    /// As it is stored: the names, separated by spaces.
+    #[must_use]
+    pub fn to_stored(self) -> String {
+        self.names().join(" ")
+    }
+
+    /// Reads it back. A name that this version does not know is left out.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        if text == Self::ALL {
+            return Self::All;
+        }
+        let events: Vec<_> = text.split(' ').filter_map(WebhookEvent::parse).collect();
+        Self::of(&events)
+    }
+}
+
+const fn bit(event: WebhookEvent) -> u32 {
+    1 << event as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_events_is_stored_by_name() {
+        let set = EventSet::of(&[WebhookEvent::TaskCreated, WebhookEvent::MemberJoined]);
+        assert_eq!(set.to_stored(), "member.joined task.created");
+        assert_eq!(EventSet::from_stored("member.joined task.created of.the.future"), set);
+        assert!(set.has(WebhookEvent::TaskCreated) && !set.has(WebhookEvent::TaskDeleted));
+        assert_eq!(EventSet::from_stored("*"), EventSet::All);
+        assert!(EventSet::All.has(WebhookEvent::Ping));
+    }
+}

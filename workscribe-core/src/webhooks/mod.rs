@@ -1,0 +1,39 @@
+//! Webhooks: HTTPS endpoints of an organization that are told of what happens in it.
+//!
+//! An event writes a delivery and its job for every endpoint that asks for it, in the transaction of the event. A worker sends
+//! it, signed as [Standard Webhooks](https://www.standardwebhooks.com) has it, at least once and in no certain order, and
+//! repeats it for more than a day until the endpoint answers with a 2xx.
+//!
+//! | file | what |
+//! |---|---|
+//! | `event.rs` | [`WebhookEvent`], and the message that tells of one |
+//! | `model.rs` | [`Webhook`], [`WebhookDelivery`], [`DeliveryAttempt`] |
+//! | `address.rs` | where webhooks may go: [`WebhookNetworks`] |
+//! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are kept |
+//! | `store.rs` | [`WebhookStore`] |
+//! | `service.rs` | what admins do |
+//! | `delivery.rs` | what a worker does: the door ([`DeliveryPass`]), the attempts and what follows from them |
+//!
+//! **How to add an event**: a variant of [`crate::events::DomainEvent`] if there is none, one of [`WebhookEvent`], and what it
+//! tells in `event.rs`.
+
+mod address;
+mod delivery;
+mod event;
+mod model;
+mod secrets;
+mod service;
+mod signature;
+mod store;
+
+pub use address::{URL_CHARS, WebhookNetworks, is_public};
+pub use delivery::{
+    DeliverWebhook, DeliveryPass, EnteredDelivery, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent,
+};
+pub use event::{EventSet, WebhookEvent};
+pub use model::{
+    DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
+};
+pub use service::{DESCRIPTION_CHARS, MAX_WEBHOOKS, WebhookChange, Webhooks};
+pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER};
+pub use store::WebhookStore;

@@ -1,0 +1,475 @@
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use crate::app::WorkScribe;
+use crate::error::{Code, Error, Violations};
+use crate::events::DomainEvent;
+use crate::id::{WebhookDeliveryId, WebhookId};
+use crate::page::{Cursor, Page, PageRequest};
+use crate::storage::{StoreError, UnitOfWork};
+use crate::tenancy::{Action, OrgScope};
+use crate::work::text;
+
+use super::delivery::DeliverWebhook;
+use super::event::{EventSet, Message, WebhookEvent, data};
+use super::model::{
+    DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Webhook, WebhookDelivery,
+};
+use super::secrets;
+use super::signature::SigningSecret;
+
+/// The most endpoints of one organization.
+pub const MAX_WEBHOOKS: i64 = 20;
+/// The longest description, in characters.
+pub const DESCRIPTION_CHARS: usize = 200;
+/// How long the secret before the one in use signs too.
+const OVERLAP: TimeDelta = TimeDelta::hours(24);
+/// How long deliveries are kept.
+const KEPT_FOR: TimeDelta = TimeDelta::days(30);
+/// How many rows one transaction of the upkeep takes.
+const PORTION: u32 = 1_000;
+
+/// Endpoints that are told of what happens in an organization. Had from [`WorkScribe::webhooks`].
+#[derive(Clone, Copy)]
+pub struct Webhooks<'a> {
+    pub(super) app: &'a WorkScribe,
+}
+
+/// What a person enters to make an endpoint, or to change one; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebhookChange {
+    /// Where messages are sent.
+    pub url: Option<String>,
+    /// What it is for; `Some(None)` empties it.
+    pub description: Option<Option<String>>,
+    /// What it asks for, by name, or `*`.
+    pub events: Option<Vec<String>>,
+    /// Whether it is on.
+    pub is_enabled: Option<bool>,
+}
+
+struct Checked {
+    url: Option<String>,
+    description: Option<Option<String>>,
+    events: Option<EventSet>,
+}
+
+impl<'a> Webhooks<'a> {
+    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
+        Self { app }
+    }
+
+    /// The endpoints, by age.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`.
+    pub async fn list(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        page: &PageRequest,
+    ) -> Result<Page<Webhook>, Error> {
+        self.manage(scope)?;
+        let rows = uow.webhooks().list(scope, page).await?;
+        let total = if page.wants_count() { Some(uow.webhooks().count(scope).await?) } else { None };
+        Ok(page.page(rows, total, |webhook| Cursor { at: webhook.created_at, id: webhook.id.into() }))
+    }
+
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
+    pub async fn find(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+    ) -> Result<Webhook, Error> {
+        self.manage(scope)?;
+        uow.webhooks().find(scope, id).await?.ok_or_else(no_such_webhook)
+    }
+
+    /// Makes an endpoint, and answers it with the secret that signs its messages, which is not shown again.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `LIMIT_REACHED` past [`MAX_WEBHOOKS`].
+    pub async fn create(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        new: &WebhookChange,
+    ) -> Result<(Webhook, SigningSecret), Error> {
+        self.manage(scope)?;
+        let Checked { url: Some(url), description, events: Some(events) } = self.check(new)? else {
+            return Err(Error::internal("a fault was not noted"));
+        };
+        uow.organizations().lock(scope).await?;
+        if uow.webhooks().count(scope).await? >= MAX_WEBHOOKS {
+            return Err(Error::new(
+                Code::LimitReached,
+                format!("An organization has at most {MAX_WEBHOOKS} webhooks. Remove one first."),
+            ));
+        }
+        let (id, now) = (self.app.new_id(), self.app.now());
+        let secret = SigningSecret::new(self.app.entropy());
+        let webhook = Webhook {
+            id,
+            url,
+            description: description.flatten(),
+            events,
+            disabled: (new.is_enabled == Some(false))
+                .then_some(Disabled { reason: DisabledReason::Manual, at: now }),
+            secrets: secrets::seal(self.app, scope.org(), id, &secret, None)?,
+            previous_until: None,
+            last_success_at: None,
+            created_by: scope.actor(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        uow.webhooks().insert(scope, &webhook).await?;
+        self.app.listeners().forget(scope.org(), now);
+        Ok((webhook, secret))
+    }
+
+    /// Changes an endpoint, or turns it on or off.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `WEBHOOK_NOT_FOUND`, `STALE_VERSION`.
+    pub async fn update(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        change: &WebhookChange,
+        expected: Option<i64>,
+    ) -> Result<Webhook, Error> {
+        self.manage(scope)?;
+        let checked = self.check(change)?;
+        let before = self.lock(uow, scope, id, expected).await?;
+        let now = self.app.now();
+        let mut after = before.clone();
+        if let Some(url) = checked.url {
+            after.url = url;
+        }
+        if let Some(description) = checked.description {
+            after.description = description;
+        }
+        if let Some(events) = checked.events {
+            after.events = events;
+        }
+        match change.is_enabled {
+            Some(true) => after.disabled = None,
+            Some(false) if after.disabled.is_none() => {
+                after.disabled = Some(Disabled { reason: DisabledReason::Manual, at: now });
+            }
+            Some(false) | None => {}
+        }
+        if after == before {
+            return Ok(before);
+        }
+        self.write(uow, scope, after).await
+    }
+
+    /// Gives an endpoint a new secret, which is not shown again. The one before it signs too for 24 hours, so that the
+    /// receiver can change over without losing a message.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
+    pub async fn rotate_secret(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+    ) -> Result<(Webhook, SigningSecret), Error> {
+        self.manage(scope)?;
+        let mut webhook = self.lock(uow, scope, id, None).await?;
+        let now = self.app.now();
+        // Without the server's key for the one before, there is none: this is the way out of that.
+        let previous =
+            secrets::open(self.app, scope.org(), &webhook, now).ok().and_then(|all| all.into_iter().next());
+        let secret = SigningSecret::new(self.app.entropy());
+        webhook.secrets = secrets::seal(self.app, scope.org(), id, &secret, previous.as_ref())?;
+        webhook.previous_until = previous.map(|_| now + OVERLAP);
+        Ok((self.write(uow, scope, webhook).await?, secret))
+    }
+
+    /// Removes an endpoint with the log of its deliveries. What is on its way may arrive still.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `STALE_VERSION`.
+    pub async fn delete(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        expected: Option<i64>,
+    ) -> Result<(), Error> {
+        self.manage(scope)?;
+        self.lock(uow, scope, id, expected).await?;
+        uow.webhooks().delete(scope, id).await?;
+        self.app.listeners().forget(scope.org(), self.app.now());
+        Ok(())
+    }
+
+    /// Sends an endpoint a `ping`, whatever it asks for.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `WEBHOOK_DISABLED`.
+    pub async fn ping(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+    ) -> Result<WebhookDelivery, Error> {
+        let webhook = self.enabled(uow, scope, id).await?;
+        let data = json!({ "webhook_id": id, "events": webhook.events.names() });
+        let message = Message::new(self.app.new_id(), WebhookEvent::Ping, scope, self.app.now(), &data);
+        self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
+    }
+
+    /// The deliveries to an endpoint, newest first, without their payloads. They are kept for 30 days.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
+    pub async fn deliveries(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        status: Option<DeliveryStatus>,
+        page: &PageRequest,
+    ) -> Result<Page<WebhookDelivery>, Error> {
+        self.find(uow, scope, id).await?;
+        let rows = uow.webhooks().deliveries(scope, id, status, page).await?;
+        let total = if page.wants_count() {
+            Some(uow.webhooks().count_deliveries(scope, id, status).await?)
+        } else {
+            None
+        };
+        Ok(page.page(rows, total, |delivery| Cursor { at: delivery.created_at, id: delivery.id.into() }))
+    }
+
+    /// One delivery with its payload, and its attempts in order.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `DELIVERY_NOT_FOUND`.
+    pub async fn delivery(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        delivery: WebhookDeliveryId,
+    ) -> Result<(WebhookDelivery, Vec<DeliveryAttempt>), Error> {
+        self.manage(scope)?;
+        let found = uow.webhooks().delivery(scope, id, delivery).await?.ok_or_else(no_such_delivery)?;
+        let attempts = uow.webhooks().attempts(scope, delivery).await?;
+        Ok((found, attempts))
+    }
+
+    /// Sends a message again, as a delivery of its own with the same message id and body.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`, `WEBHOOK_DISABLED`.
+    pub async fn redeliver(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        delivery: WebhookDeliveryId,
+    ) -> Result<WebhookDelivery, Error> {
+        self.enabled(uow, scope, id).await?;
+        let found = uow.webhooks().delivery(scope, id, delivery).await?.ok_or_else(no_such_delivery)?;
+        let payload = found.payload.ok_or_else(|| Error::internal("a delivery has no payload"))?;
+        let message = Message { id: found.message_id, event: found.event, payload };
+        self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
+    }
+
+    /// Tells the endpoints that ask for an event, in its transaction. Which they are is kept for a moment, so that an
+    /// organization without any costs no statement.
+    pub(crate) async fn publish(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        event: &DomainEvent,
+    ) -> Result<(), Error> {
+        let Some(kind) = WebhookEvent::of(event) else { return Ok(()) };
+        let listeners = self.listeners(uow, scope).await?;
+        let ids: Vec<WebhookId> = listeners
+            .iter()
+            .filter(|listener| listener.events.has(kind))
+            .map(|listener| listener.id)
+            .collect();
+        if !ids.is_empty() {
+            let message = Message::new(self.app.new_id(), kind, scope, self.app.now(), &data(event));
+            self.send(uow, scope, &message, &ids).await?;
+        }
+        Ok(())
+    }
+
+    async fn listeners(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<Arc<[Listener]>, Error> {
+        let now = self.app.now();
+        if let Some(known) = self.app.listeners().get(&scope.org(), now) {
+            return Ok(known);
+        }
+        let found: Arc<[Listener]> = uow.webhooks().listeners(scope).await?.into();
+        self.app.listeners().keep(scope.org(), scope.org(), Arc::clone(&found), now);
+        Ok(found)
+    }
+
+    async fn send(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        message: &Message,
+        to: &[WebhookId],
+    ) -> Result<Vec<WebhookDelivery>, Error> {
+        let now = self.app.now();
+        let deliveries: Vec<WebhookDelivery> = to
+            .iter()
+            .map(|webhook| WebhookDelivery {
+                id: self.app.new_id(),
+                webhook_id: *webhook,
+                message_id: message.id,
+                event: message.event,
+                payload: Some(message.payload.clone()),
+                status: DeliveryStatus::Pending,
+                attempts: 0,
+                next_attempt_at: None,
+                created_at: now,
+                finished_at: None,
+            })
+            .collect();
+        uow.webhooks().add_deliveries(scope, &deliveries).await?;
+        let jobs = deliveries
+            .iter()
+            .map(|delivery| {
+                self.app.jobs().prepare(&DeliverWebhook { org_id: scope.org(), delivery_id: delivery.id })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        self.app.enqueue_all(uow, &jobs).await?;
+        Ok(deliveries)
+    }
+
+    /// Removes deliveries of more than 30 days ago, and seals secrets anew that are sealed under an earlier key of the
+    /// server, so that the key can be given up. Answers how many deliveries it removed.
+    pub(crate) async fn sweep(&self) -> Result<u64, Error> {
+        let before = self.app.now() - KEPT_FOR;
+        let mut removed = 0;
+        loop {
+            let mut uow = self.app.begin().await?;
+            let portion = uow.webhooks().sweep(before, PORTION).await?;
+            self.app.commit(uow).await?;
+            removed += portion;
+            if portion < u64::from(PORTION) {
+                break;
+            }
+        }
+        let mut uow = self.app.begin().await?;
+        let current = self.app.secrets().current().id();
+        for which in uow.webhooks().sealed_otherwise(current, PORTION).await? {
+            match secrets::reseal(self.app, &which) {
+                Some(sealed) => uow.webhooks().reseal(&which, &sealed).await?,
+                None => tracing::warn!(
+                    org.id = %which.org, webhook.id = %which.webhook, key.id = which.secrets.key_id,
+                    "the secrets of an endpoint are sealed under a key that the server has not: its messages cannot be \
+                     signed until the key is among the accepted ones, or the secret is rotated"
+                ),
+            }
+        }
+        self.app.commit(uow).await?;
+        Ok(removed)
+    }
+
+    async fn lock(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+        expected: Option<i64>,
+    ) -> Result<Webhook, Error> {
+        let webhook = uow.webhooks().lock(scope, id).await?.ok_or_else(no_such_webhook)?;
+        if expected.is_some_and(|version| version != webhook.version) {
+            return Err(StoreError::StaleVersion.into());
+        }
+        Ok(webhook)
+    }
+
+    async fn write(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        mut webhook: Webhook,
+    ) -> Result<Webhook, Error> {
+        webhook.version += 1;
+        webhook.updated_at = self.app.now();
+        uow.webhooks().update(scope, &webhook).await?;
+        self.app.listeners().forget(scope.org(), webhook.updated_at);
+        Ok(webhook)
+    }
+
+    async fn enabled(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: WebhookId,
+    ) -> Result<Webhook, Error> {
+        let webhook = self.find(uow, scope, id).await?;
+        if webhook.disabled.is_some() {
+            return Err(Error::new(Code::WebhookDisabled, "This webhook is off. Turn it on first."));
+        }
+        Ok(webhook)
+    }
+
+    fn check(&self, change: &WebhookChange) -> Result<Checked, Error> {
+        let mut violations = Violations::default();
+        let networks = &self.app.settings().webhook_networks;
+        let url = change.url.as_deref().and_then(|url| violations.keep("/url", networks.check(url)));
+        let description = change.description.as_ref().map(|given| {
+            let given = given.as_deref().map(str::trim).filter(|given| !given.is_empty());
+            given.and_then(|given| violations.keep("/description", text(given, DESCRIPTION_CHARS)))
+        });
+        let events = change.events.as_ref().and_then(|names| events(names, &mut violations));
+        violations.into_result()?;
+        Ok(Checked { url: url.map(String::from), description, events })
+    }
+
+    fn manage(&self, scope: &OrgScope) -> Result<(), Error> {
+        scope.require(self.app.authorizer(), Action::ManageWebhooks)
+    }
+}
+
+fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
+    if names.is_empty() {
+        violations.add("/events", "REQUIRED", "Name at least one event, or * for all of them.");
+        return None;
+    }
+    if names.iter().any(|name| name == EventSet::ALL) {
+        return Some(EventSet::All);
+    }
+    let mut events = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        match WebhookEvent::parse(name).filter(|event| *event != WebhookEvent::Ping) {
+            Some(event) => events.push(event),
+            None => violations.add(
+                format!("/events/{at}"),
+                "UNKNOWN_EVENT",
+                "There is no such event. The documentation of the operation lists them.",
+            ),
+        }
+    }
+    Some(EventSet::of(&events))
+}
+
+fn no_such_webhook() -> Error {
+    Error::new(Code::WebhookNotFound, "This organization has no webhook with this id.")
+}
+
+fn no_such_delivery() -> Error {
+    Error::new(
+        Code::DeliveryNotFound,
+        "This webhook has no delivery with this id. They are kept for 30 days.",
+    )
+}

@@ -1,0 +1,11 @@
+//! Sends what organizations asked for to their endpoints: see [`workscribe_core::webhooks`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `sender.rs` | [`WebhookSender`]: the handler of the deliveries |
+//! | `resolver.rs` | names that lead to public addresses alone |
+
+mod resolver;
+mod sender;
+
+pub use sender::{ClientError, WebhookSender};

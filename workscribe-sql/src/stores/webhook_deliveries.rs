@@ -1,0 +1,104 @@
+//! The rows of what is sent to endpoints.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use sqlx::types::Uuid;
+use workscribe_core::StoreError;
+use workscribe_core::tenancy::Slug;
+use workscribe_core::webhooks::{
+    DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery, WebhookEvent,
+};
+
+use super::webhooks::WebhookRow;
+use super::{Ts, named};
+use crate::error::corrupt;
+
+const TABLE: &str = "ws_webhook_deliveries";
+
+#[derive(FromRow)]
+pub(super) struct DeliveryRow {
+    delivery_id: Uuid,
+    delivered_to: Uuid,
+    message_id: Uuid,
+    event: String,
+    payload: Option<String>,
+    status: String,
+    attempts: i64,
+    next_attempt_at: Option<Ts>,
+    delivery_created_at: Ts,
+    finished_at: Option<Ts>,
+}
+
+impl TryFrom<DeliveryRow> for WebhookDelivery {
+    type Error = StoreError;
+
+    fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.delivery_id.into(),
+            webhook_id: row.delivered_to.into(),
+            message_id: row.message_id.into(),
+            event: named(TABLE, "event", &row.event, WebhookEvent::parse)?,
+            payload: row.payload,
+            status: named(TABLE, "status", &row.status, DeliveryStatus::parse)?,
+            attempts: number(TABLE, "attempts", row.attempts)?,
+            next_attempt_at: row.next_attempt_at.map(|Ts(at)| at),
+            created_at: row.delivery_created_at.0,
+            finished_at: row.finished_at.map(|Ts(at)| at),
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct EnteredRow {
+    #[sqlx(flatten)]
+    delivery: DeliveryRow,
+    #[sqlx(flatten)]
+    webhook: WebhookRow,
+    org_name: String,
+    org_slug: String,
+}
+
+impl TryFrom<EnteredRow> for EnteredDelivery {
+    type Error = StoreError;
+
+    fn try_from(row: EnteredRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery: row.delivery.try_into()?,
+            webhook: row.webhook.try_into()?,
+            org_name: row.org_name,
+            org_slug: Slug::from_stored(row.org_slug),
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct AttemptRow {
+    number: i64,
+    at: Ts,
+    took_ms: i64,
+    response_status: Option<i64>,
+    error: Option<String>,
+}
+
+impl TryFrom<AttemptRow> for DeliveryAttempt {
+    type Error = StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+        const TABLE: &str = "ws_webhook_attempts";
+        Ok(Self {
+            number: number(TABLE, "number", row.number)?,
+            at: row.at.0,
+            took: Duration::from_millis(number(TABLE, "took_ms", row.took_ms)?),
+            response_status: row
+                .response_status
+                .map(|status| number(TABLE, "response_status", status))
+                .transpose()?,
+            error: row.error,
+        })
+    }
+}
+
+fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Result<T, StoreError> {
+    T::try_from(value).map_err(|_| corrupt(table, format!("{column} is {value}")))
+}

@@ -1,0 +1,444 @@
+//! The endpoints of organizations. What is sent to them is in `webhook_deliveries.rs`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::types::{Json, Uuid};
+use sqlx::{FromRow, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
+use workscribe_core::identity::Sealed;
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::webhooks::{
+    DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery, EventSet,
+    Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
+};
+
+use super::dialect::json_time;
+use super::webhook_deliveries::{AttemptRow, DeliveryRow, EnteredRow};
+use super::{Ts, Unit, after, before, named};
+
+#[derive(FromRow)]
+pub(super) struct WebhookRow {
+    webhook_id: Uuid,
+    url: String,
+    description: Option<String>,
+    events: String,
+    disabled_reason: Option<String>,
+    disabled_at: Option<Ts>,
+    secrets: Vec<u8>,
+    secrets_key: String,
+    previous_until: Option<Ts>,
+    last_success_at: Option<Ts>,
+    created_by: Uuid,
+    webhook_version: i64,
+    webhook_created_at: Ts,
+    webhook_updated_at: Ts,
+}
+
+impl TryFrom<WebhookRow> for Webhook {
+    type Error = StoreError;
+
+    fn try_from(row: WebhookRow) -> Result<Self, StoreError> {
+        let disabled = match (row.disabled_reason, row.disabled_at) {
+            (Some(reason), Some(Ts(at))) => {
+                let reason = named("ws_webhooks", "disabled_reason", &reason, DisabledReason::parse)?;
+                Some(Disabled { reason, at })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            id: row.webhook_id.into(),
+            url: row.url,
+            description: row.description,
+            events: EventSet::from_stored(&row.events),
+            disabled,
+            secrets: Sealed { key_id: row.secrets_key, bytes: row.secrets },
+            previous_until: row.previous_until.map(|Ts(at)| at),
+            last_success_at: row.last_success_at.map(|Ts(at)| at),
+            created_by: row.created_by.into(),
+            version: row.webhook_version,
+            created_at: row.webhook_created_at.0,
+            updated_at: row.webhook_updated_at.0,
+        })
+    }
+}
+
+fn row_of(delivery: &WebhookDelivery) -> Value {
+    json!([
+        delivery.id,
+        delivery.webhook_id,
+        delivery.message_id,
+        delivery.event.as_str(),
+        delivery.payload.as_deref().unwrap_or_default(),
+        json_time(delivery.created_at),
+    ])
+}
+
+#[async_trait]
+impl WebhookStore for Unit {
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Webhook>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, WebhookRow>(concat!(
+            "SELECT ",
+            webhook_columns!(),
+            " FROM ws_webhooks w WHERE w.org_id = $1 AND (w.created_at, w.id) > ($2, $3)
+              ORDER BY w.created_at, w.id LIMIT $4"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(page.fetch());
+        self.all("ws_webhooks: list", list).await?.into_iter().map(Webhook::try_from).collect()
+    }
+
+    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_webhooks WHERE org_id = $1")
+            .bind(scope.org().as_uuid());
+        Ok(self.one("ws_webhooks: count", count).await?.0)
+    }
+
+    async fn find(&mut self, scope: &OrgScope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let find = query_as::<_, WebhookRow>(concat!(
+            "SELECT ",
+            webhook_columns!(),
+            " FROM ws_webhooks w WHERE w.org_id = $1 AND w.id = $2"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_webhooks: find", find).await?.map(Webhook::try_from).transpose()
+    }
+
+    async fn lock(&mut self, scope: &OrgScope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+        let lock = query_as::<_, WebhookRow>(concat!(
+            "SELECT ",
+            webhook_columns!(),
+            " FROM ws_webhooks w WHERE w.org_id = $1 AND w.id = $2",
+            for_update!()
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_webhooks: lock", lock).await?.map(Webhook::try_from).transpose()
+    }
+
+    async fn insert(&mut self, scope: &OrgScope, webhook: &Webhook) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO ws_webhooks (org_id, id, url, description, events, disabled_reason, disabled_at, secrets,
+                                      secrets_key, previous_until, last_success_at, created_by, version, created_at,
+                                      updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(webhook.id.as_uuid())
+        .bind(&webhook.url)
+        .bind(&webhook.description)
+        .bind(webhook.events.to_stored())
+        .bind(webhook.disabled.map(|disabled| disabled.reason.as_str()))
+        .bind(webhook.disabled.map(|disabled| Ts(disabled.at)))
+        .bind(&webhook.secrets.bytes)
+        .bind(&webhook.secrets.key_id)
+        .bind(webhook.previous_until.map(Ts))
+        .bind(webhook.last_success_at.map(Ts))
+        .bind(webhook.created_by.as_uuid())
+        .bind(webhook.version)
+        .bind(Ts(webhook.created_at))
+        .bind(Ts(webhook.updated_at));
+        self.execute("ws_webhooks: insert", insert).await?;
+        Ok(())
+    }
+
+    async fn update(&mut self, scope: &OrgScope, webhook: &Webhook) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE ws_webhooks
+                SET url = $3, description = $4, events = $5, disabled_reason = $6, disabled_at = $7, secrets = $8,
+                    secrets_key = $9, previous_until = $10, version = $11, updated_at = $12
+              WHERE org_id = $1 AND id = $2",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(webhook.id.as_uuid())
+        .bind(&webhook.url)
+        .bind(&webhook.description)
+        .bind(webhook.events.to_stored())
+        .bind(webhook.disabled.map(|disabled| disabled.reason.as_str()))
+        .bind(webhook.disabled.map(|disabled| Ts(disabled.at)))
+        .bind(&webhook.secrets.bytes)
+        .bind(&webhook.secrets.key_id)
+        .bind(webhook.previous_until.map(Ts))
+        .bind(webhook.version)
+        .bind(Ts(webhook.updated_at));
+        self.execute("ws_webhooks: update", update).await?;
+        Ok(())
+    }
+
+    async fn delete(&mut self, scope: &OrgScope, id: WebhookId) -> Result<(), StoreError> {
+        let deliveries = query("DELETE FROM ws_webhook_deliveries WHERE org_id = $1 AND webhook_id = $2")
+            .bind(scope.org().as_uuid())
+            .bind(id.as_uuid());
+        self.execute("ws_webhook_deliveries: delete of webhook", deliveries).await?;
+        let delete = query("DELETE FROM ws_webhooks WHERE org_id = $1 AND id = $2")
+            .bind(scope.org().as_uuid())
+            .bind(id.as_uuid());
+        self.execute("ws_webhooks: delete", delete).await?;
+        Ok(())
+    }
+
+    async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError> {
+        let find = query_as::<_, (Uuid, String)>(
+            "SELECT id, events FROM ws_webhooks WHERE org_id = $1 AND disabled_at IS NULL ORDER BY id",
+        )
+        .bind(scope.org().as_uuid());
+        let rows = self.all("ws_webhooks: listeners", find).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, events)| Listener { id: id.into(), events: EventSet::from_stored(&events) })
+            .collect())
+    }
+
+    async fn add_deliveries(
+        &mut self,
+        scope: &OrgScope,
+        deliveries: &[WebhookDelivery],
+    ) -> Result<(), StoreError> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Value> = deliveries.iter().map(row_of).collect();
+        let insert = query(concat!(
+            "INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, payload, status, attempts,
+                                                created_at)
+             SELECT $1, ",
+            uuid_of!("(given.value ->> 0)"),
+            ", ",
+            uuid_of!("(given.value ->> 1)"),
+            ", ",
+            uuid_of!("(given.value ->> 2)"),
+            ", given.value ->> 3, given.value ->> 4, 'pending', 0, ",
+            time_of!("(given.value ->> 5)"),
+            " FROM ",
+            rows_of!("$2")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(Json(rows));
+        self.execute("ws_webhook_deliveries: add", insert).await?;
+        Ok(())
+    }
+
+    async fn deliveries(
+        &mut self,
+        scope: &OrgScope,
+        webhook: WebhookId,
+        status: Option<DeliveryStatus>,
+        page: &PageRequest,
+    ) -> Result<Vec<WebhookDelivery>, StoreError> {
+        let (at, id) = before(page);
+        let list = query_as::<_, DeliveryRow>(concat!(
+            "SELECT ",
+            delivery_columns!("NULL"),
+            " FROM ws_webhook_deliveries d
+              WHERE d.org_id = $1 AND d.webhook_id = $2 AND (d.created_at, d.id) < ($3, $4)
+                AND ($5 IS NULL OR d.status = $5)
+              ORDER BY d.created_at DESC, d.id DESC LIMIT $6"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(webhook.as_uuid())
+        .bind(at)
+        .bind(id)
+        .bind(status.map(DeliveryStatus::as_str))
+        .bind(page.fetch());
+        self.all("ws_webhook_deliveries: list", list).await?.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    async fn count_deliveries(
+        &mut self,
+        scope: &OrgScope,
+        webhook: WebhookId,
+        status: Option<DeliveryStatus>,
+    ) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>(
+            "SELECT count(*) FROM ws_webhook_deliveries
+              WHERE org_id = $1 AND webhook_id = $2 AND ($3 IS NULL OR status = $3)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(webhook.as_uuid())
+        .bind(status.map(DeliveryStatus::as_str));
+        Ok(self.one("ws_webhook_deliveries: count", count).await?.0)
+    }
+
+    async fn delivery(
+        &mut self,
+        scope: &OrgScope,
+        webhook: WebhookId,
+        id: WebhookDeliveryId,
+    ) -> Result<Option<WebhookDelivery>, StoreError> {
+        let find = query_as::<_, DeliveryRow>(concat!(
+            "SELECT ",
+            delivery_columns!("d.payload"),
+            " FROM ws_webhook_deliveries d WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.id = $3"
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(webhook.as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_webhook_deliveries: find", find).await?.map(TryFrom::try_from).transpose()
+    }
+
+    async fn attempts(
+        &mut self,
+        scope: &OrgScope,
+        delivery: WebhookDeliveryId,
+    ) -> Result<Vec<DeliveryAttempt>, StoreError> {
+        let list = query_as::<_, AttemptRow>(
+            "SELECT number, at, took_ms, response_status, error FROM ws_webhook_attempts
+              WHERE org_id = $1 AND delivery_id = $2 ORDER BY number",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(delivery.as_uuid());
+        self.all("ws_webhook_attempts: list", list).await?.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    async fn enter_delivery(
+        &mut self,
+        org: OrgId,
+        delivery: WebhookDeliveryId,
+    ) -> Result<Option<EnteredDelivery>, StoreError> {
+        let find = query_as::<_, EnteredRow>(concat!(
+            "SELECT ",
+            delivery_columns!("d.payload"),
+            ", ",
+            webhook_columns!(),
+            ", o.name AS org_name, o.slug AS org_slug
+               FROM ws_webhook_deliveries d
+               JOIN ws_webhooks w ON w.org_id = d.org_id AND w.id = d.webhook_id
+               JOIN ws_organizations o ON o.id = d.org_id
+              WHERE d.org_id = $1 AND d.id = $2"
+        ))
+        .bind(org.as_uuid())
+        .bind(delivery.as_uuid());
+        self.optional("ws_webhook_deliveries: enter", find).await?.map(TryFrom::try_from).transpose()
+    }
+
+    async fn note_attempt(
+        &mut self,
+        pass: &DeliveryPass,
+        attempt: Option<&DeliveryAttempt>,
+        status: DeliveryStatus,
+        next_attempt_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let known = i64::from(pass.delivery().attempts);
+        let update = query(
+            "UPDATE ws_webhook_deliveries SET status = $4, attempts = $5, next_attempt_at = $6, finished_at = $7
+              WHERE org_id = $1 AND id = $2 AND status = 'pending' AND attempts = $3",
+        )
+        .bind(pass.org().as_uuid())
+        .bind(pass.delivery().id.as_uuid())
+        .bind(known)
+        .bind(status.as_str())
+        .bind(attempt.map_or(known, |attempt| i64::from(attempt.number)))
+        .bind(next_attempt_at.map(Ts))
+        .bind((status != DeliveryStatus::Pending).then_some(Ts(now)));
+        if self.execute("ws_webhook_deliveries: note attempt", update).await? == 0 {
+            return Ok(false);
+        }
+        let Some(attempt) = attempt else { return Ok(true) };
+        let insert = query(
+            "INSERT INTO ws_webhook_attempts (org_id, delivery_id, number, at, took_ms, response_status, error)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(pass.org().as_uuid())
+        .bind(pass.delivery().id.as_uuid())
+        .bind(i64::from(attempt.number))
+        .bind(Ts(attempt.at))
+        .bind(milliseconds(attempt.took))
+        .bind(attempt.response_status.map(i64::from))
+        .bind(&attempt.error);
+        self.execute("ws_webhook_attempts: insert", insert).await?;
+        Ok(true)
+    }
+
+    async fn note_success(&mut self, pass: &DeliveryPass, now: Timestamp) -> Result<(), StoreError> {
+        let update = query("UPDATE ws_webhooks SET last_success_at = $3 WHERE org_id = $1 AND id = $2")
+            .bind(pass.org().as_uuid())
+            .bind(pass.webhook().id.as_uuid())
+            .bind(Ts(now));
+        self.execute("ws_webhooks: note success", update).await?;
+        Ok(())
+    }
+
+    async fn turn_off(
+        &mut self,
+        pass: &DeliveryPass,
+        disabled: Disabled,
+        unless_since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let update = query(
+            "UPDATE ws_webhooks
+                SET disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
+              WHERE org_id = $1 AND id = $2 AND disabled_at IS NULL
+                AND ($5 IS NULL OR last_success_at IS NULL OR last_success_at < $5)",
+        )
+        .bind(pass.org().as_uuid())
+        .bind(pass.webhook().id.as_uuid())
+        .bind(disabled.reason.as_str())
+        .bind(Ts(disabled.at))
+        .bind(unless_since.map(Ts));
+        Ok(self.execute("ws_webhooks: turn off", update).await? > 0)
+    }
+
+    async fn owners(&mut self, pass: &DeliveryPass) -> Result<Vec<UserId>, StoreError> {
+        let find = query_as::<_, (Uuid,)>(
+            "SELECT user_id FROM ws_members WHERE org_id = $1 AND role = 'owner' ORDER BY user_id",
+        )
+        .bind(pass.org().as_uuid());
+        Ok(self.all("ws_members: owners", find).await?.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let sweep = query(
+            "DELETE FROM ws_webhook_deliveries
+              WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries
+                                      WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        )
+        .bind(Ts(before))
+        .bind(i64::from(limit));
+        self.execute("ws_webhook_deliveries: sweep", sweep).await
+    }
+
+    async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> Result<Vec<Resealing>, StoreError> {
+        let find = query_as::<_, (Uuid, Uuid, String, Vec<u8>)>(
+            "SELECT org_id, id, secrets_key, secrets FROM ws_webhooks WHERE secrets_key <> $1 LIMIT $2",
+        )
+        .bind(key_id)
+        .bind(i64::from(limit));
+        let rows = self.all("ws_webhooks: sealed otherwise", find).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(org, webhook, key_id, bytes)| Resealing {
+                org: org.into(),
+                webhook: webhook.into(),
+                secrets: Sealed { key_id, bytes },
+            })
+            .collect())
+    }
+
+    async fn reseal(&mut self, which: &Resealing, secrets: &Sealed) -> Result<(), StoreError> {
+        let update = query(
+            "UPDATE ws_webhooks SET secrets = $3, secrets_key = $4
+              WHERE org_id = $1 AND id = $2 AND secrets_key = $5 AND secrets = $6",
+        )
+        .bind(which.org.as_uuid())
+        .bind(which.webhook.as_uuid())
+        .bind(&secrets.bytes)
+        .bind(&secrets.key_id)
+        .bind(&which.secrets.key_id)
+        .bind(&which.secrets.bytes);
+        self.execute("ws_webhooks: reseal", update).await?;
+        Ok(())
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
