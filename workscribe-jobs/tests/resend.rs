@@ -55,7 +55,12 @@ fn work(app: &WorkScribe, resend: &FakeResend) -> JoinHandle<()> {
 /// many jobs are done.
 async fn until_done(app: &WorkScribe, clock: &FrozenClock, resend: &FakeResend, jobs: usize) {
     let running = async {
-        while usize::try_from(counts(app).await.completed).unwrap() < jobs {
+        loop {
+            let now = counts(app).await;
+            assert_eq!(now.buried, 0, "no job is given up: {now:?}");
+            if usize::try_from(now.completed).unwrap() >= jobs {
+                return;
+            }
             let step = if resend.running() == 0 { 20 } else { 4 };
             clock.advance(TimeDelta::seconds(step));
             sleep(Duration::from_millis(20)).await;

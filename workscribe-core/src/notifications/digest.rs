@@ -33,9 +33,8 @@ const MOST: u32 = 50;
 
 impl Notifications<'_> {
     /// Closes the digest of a job, in a transaction of its own, and answers what it is to say; `None` when there is nothing:
-    /// all was read or removed meanwhile, the account is disabled, or its address refuses mail. Then the notifications are in the
-    /// list alone. Called again for the same job it answers the same, so
-    /// that a mail that is sent twice under one id is one mail.
+    /// all was read or removed meanwhile, the account is disabled, or its address refuses mail; what it would have said stays in
+    /// the list. Called again for the same job it answers the same, so that a mail that is sent twice under one id is one mail.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::identity::Bounce;
 use workscribe_core::outbox::Ending;
 
 pub async fn a_storage_that_is_well_is_ready(storage: Arc<dyn Storage>) {
@@ -51,6 +52,8 @@ pub async fn one_transaction_spans_every_store(storage: Arc<dyn Storage>) {
     uow.members().set_role(&scope, scope.actor(), Role::Admin, None).await.unwrap();
     uow.attempts().record_failure(&account, at(0), at(-10)).await.unwrap();
     uow.attempts().block(&account, at(15)).await.unwrap();
+    let bounce = Bounce { email: user.email.clone(), reason: "gone".into(), job: None, bounced_at: at(0) };
+    uow.bounces().note(&bounce).await.unwrap();
     uow.idempotency().claim(&key, at(0), at(-60), at(60)).await.unwrap();
     drop(uow);
     assert_eq!(read!(storage, uow => uow.users().find(user.id)), None);
@@ -58,6 +61,7 @@ pub async fn one_transaction_spans_every_store(storage: Arc<dyn Storage>) {
     assert_eq!(read!(storage, uow => uow.invitations().find(&scope, invitation.id)), Some(invitation));
     assert_eq!(enter(&storage, "engines", scope.actor()).await.role(), Role::Owner);
     assert_eq!(read!(storage, uow => uow.attempts().blocked_until(&account, at(0))), None);
+    assert_eq!(read!(storage, uow => uow.bounces().find(&user.email)), None);
     let claim = commit!(storage, uow => uow.idempotency().claim(&key, at(0), at(-60), at(60)));
     assert_eq!(claim, Claim::Fresh);
 }
