@@ -23,8 +23,24 @@ use crate::work::{Projects, Tasks};
 
 /// How late another node hears of a new webhook: a second.
 const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
-/// How many finished jobs are removed in one transaction.
+/// How many rows that have had their time are removed in one transaction.
 const SWEPT_AT_ONCE: u32 = 10_000;
+/// How long an invitation that came to nothing is kept after its end.
+const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long the deliveries of webhooks are kept.
+const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long a job is kept that is done or was cancelled.
+const JOBS_KEPT: TimeDelta = TimeDelta::days(1);
+/// How long a buried job is kept.
+const BURIED_KEPT: TimeDelta = TimeDelta::days(7);
+
+/// What there may be much of to remove.
+#[derive(Clone, Copy)]
+enum Old {
+    Deliveries,
+    Invitations,
+    Jobs,
+}
 
 /// What becomes of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -255,7 +271,7 @@ impl WorkScribe {
     }
 
     /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications, deliveries of
-    /// webhooks, finished jobs. To be called now and then.
+    /// webhooks, invitations that came to nothing, finished jobs. To be called now and then.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -267,18 +283,29 @@ impl WorkScribe {
         removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
         removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
         self.commit(uow).await?;
-        removed += self.webhooks().sweep().await?;
+        for what in [Old::Deliveries, Old::Invitations, Old::Jobs] {
+            removed += self.sweep_in_portions(what, now).await?;
+        }
+        self.webhooks().reseal().await?;
+        Ok(removed)
+    }
+
+    /// Removes rows until fewer are found than were asked for, each portion in a transaction of its own.
+    async fn sweep_in_portions(&self, what: Old, now: Timestamp) -> Result<u64, Error> {
+        let mut removed = 0;
         loop {
             let mut uow = self.begin().await?;
-            let jobs =
-                uow.jobs().sweep(now - TimeDelta::days(1), now - TimeDelta::days(7), SWEPT_AT_ONCE).await?;
+            let portion = match what {
+                Old::Deliveries => uow.webhooks().sweep(now - DELIVERIES_KEPT, SWEPT_AT_ONCE).await?,
+                Old::Invitations => uow.invitations().sweep(now - INVITATIONS_KEPT, SWEPT_AT_ONCE).await?,
+                Old::Jobs => uow.jobs().sweep(now - JOBS_KEPT, now - BURIED_KEPT, SWEPT_AT_ONCE).await?,
+            };
             self.commit(uow).await?;
-            removed += jobs;
-            if jobs < u64::from(SWEPT_AT_ONCE) {
-                break;
+            removed += portion;
+            if portion < u64::from(SWEPT_AT_ONCE) {
+                return Ok(removed);
             }
         }
-        Ok(removed)
     }
 
     /// A fresh id.

@@ -62,7 +62,8 @@ async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
                 "0003 large tenants",
                 "0004 jobs",
                 "0005 mail bounces",
-                "0006 webhooks"
+                "0006 webhooks",
+                "0007 ended invitations"
             ]
         );
         database.migrate().await.unwrap();

@@ -253,6 +253,7 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     assert!(uow.invitations().revoke(&scope, invitation.id, Some(1)).await.is_err());
     let pass = InvitationPass::redeem(uow, "a token", now()).await.unwrap();
     assert!(uow.invitations().accept(&pass, now()).await.unwrap());
+    assert_eq!(uow.invitations().sweep(long_ago(), 10).await.unwrap(), 0);
     uow.members().join(&pass, guest.id, now()).await.unwrap();
 
     assert_eq!(uow.members().list(&scope, &page).await.unwrap().len(), 2);

@@ -118,4 +118,7 @@ pub trait InvitationStore: Send {
     ) -> Result<Option<InvitationPreview>, StoreError>;
     /// Marks a pending invitation as accepted, if its token is still the one redeemed: of many at once, one is.
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError>;
+    /// Removes those of all organizations that were not accepted and ended before a time, up to a number of them; answers how
+    /// many it removed.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

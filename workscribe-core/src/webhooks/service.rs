@@ -26,9 +26,7 @@ pub const MAX_WEBHOOKS: i64 = 20;
 pub const DESCRIPTION_CHARS: usize = 200;
 /// How long the secret before the one in use signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
-/// How long deliveries are kept.
-const KEPT_FOR: TimeDelta = TimeDelta::days(30);
-/// How many rows one transaction of the upkeep takes.
+/// How many endpoints get their secrets sealed anew in one go.
 const PORTION: u32 = 1_000;
 
 /// Endpoints that are told of what happens in an organization. Had from [`WorkScribe::webhooks`].
@@ -353,20 +351,8 @@ impl<'a> Webhooks<'a> {
         Ok(deliveries)
     }
 
-    /// Removes deliveries of more than 30 days ago, and seals secrets anew that are sealed under an earlier key of the
-    /// server, so that the key can be given up. Answers how many deliveries it removed.
-    pub(crate) async fn sweep(&self) -> Result<u64, Error> {
-        let before = self.app.now() - KEPT_FOR;
-        let mut removed = 0;
-        loop {
-            let mut uow = self.app.begin().await?;
-            let portion = uow.webhooks().sweep(before, PORTION).await?;
-            self.app.commit(uow).await?;
-            removed += portion;
-            if portion < u64::from(PORTION) {
-                break;
-            }
-        }
+    /// Seals secrets anew that are sealed under an earlier key of the server, so that the key can be given up.
+    pub(crate) async fn reseal(&self) -> Result<(), Error> {
         let mut uow = self.app.begin().await?;
         let current = self.app.secrets().current().id();
         for which in uow.webhooks().sealed_otherwise(current, PORTION).await? {
@@ -379,8 +365,7 @@ impl<'a> Webhooks<'a> {
                 ),
             }
         }
-        self.app.commit(uow).await?;
-        Ok(removed)
+        self.app.commit(uow).await
     }
 
     async fn lock(

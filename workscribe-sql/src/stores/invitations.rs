@@ -230,4 +230,15 @@ impl InvitationStore for Unit {
         .bind(Ts(now));
         Ok(self.execute("ws_invitations: accept", update).await? > 0)
     }
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let sweep = query(
+            "DELETE FROM ws_invitations
+              WHERE (org_id, id) IN (SELECT org_id, id FROM ws_invitations
+                                      WHERE status <> 'accepted' AND expires_at < $1 ORDER BY expires_at LIMIT $2)
+                AND status <> 'accepted'",
+        )
+        .bind(Ts(before))
+        .bind(i64::from(limit));
+        self.execute("ws_invitations: sweep", sweep).await
+    }
 }

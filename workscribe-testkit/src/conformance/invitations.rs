@@ -228,3 +228,27 @@ pub async fn an_invitation_comes_from_somebody_who_is_there(storage: Arc<dyn Sto
     let invitation = Invitation { invited_by: id(), ..new };
     assert_conflict!(attempt!(storage, uow => uow.invitations().put_pending(&scope, &invitation)), Reference);
 }
+
+pub async fn what_came_to_nothing_is_swept_some_time_after_its_end(storage: Arc<dyn Storage>) {
+    let (scope, other) = (tenant(&storage, "engines").await, tenant(&storage, "looms").await);
+    let put = async |scope: &OrgScope, name: &str, seconds| {
+        let (mut invitation, token) = new_invitation(scope, name);
+        invitation.expires_at = at(seconds);
+        commit!(storage, uow => uow.invitations().put_pending(scope, &invitation));
+        (invitation, token)
+    };
+    let (expired, _) = put(&scope, "expired", 10).await;
+    let (revoked, _) = put(&other, "revoked", 20).await;
+    assert!(commit!(storage, uow => uow.invitations().revoke(&other, revoked.id, None)));
+    let (accepted, token) = put(&scope, "accepted", 15).await;
+    let pass = redeem(&storage, &token).await;
+    assert!(commit!(storage, uow => uow.invitations().accept(&pass, at(0))));
+    let (open, _) = put(&scope, "open", 30).await;
+    assert_eq!(commit!(storage, uow => uow.invitations().sweep(at(30), 1)), 1, "the oldest, up to the limit");
+    assert_eq!(read!(storage, uow => uow.invitations().find(&scope, expired.id)), None);
+    assert_eq!(commit!(storage, uow => uow.invitations().sweep(at(30), 10)), 1);
+    assert_eq!(read!(storage, uow => uow.invitations().find(&other, revoked.id)), None);
+    for kept in [accepted, open] {
+        assert!(read!(storage, uow => uow.invitations().find(&scope, kept.id)).is_some());
+    }
+}

@@ -214,6 +214,7 @@ macro_rules! __storage_cases {
                 an_invitation_is_accepted_once
                 the_pass_of_a_replaced_invitation_has_ended
                 an_invitation_comes_from_somebody_who_is_there
+                what_came_to_nothing_is_swept_some_time_after_its_end
             ;
             transfer, transfer:
                 rows_come_back_page_by_page_as_they_were_restored

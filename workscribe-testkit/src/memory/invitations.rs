@@ -139,4 +139,19 @@ impl InvitationStore for MemoryUnit {
         })
         .await
     }
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(|tables| {
+            let ended = tables.invitations.iter().filter(|(_, invitation)| {
+                invitation.stored_status != InvitationStatus::Accepted && invitation.expires_at < before
+            });
+            let mut ended: Vec<_> = ended.map(|(key, invitation)| (invitation.expires_at, *key)).collect();
+            ended.sort_unstable();
+            ended.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            for (_, key) in &ended {
+                tables.invitations.remove(key);
+            }
+            Ok(ended.len() as u64)
+        })
+        .await
+    }
 }
