@@ -81,6 +81,9 @@ pub(crate) struct Settings {
     /// The database: sqlite://FILE or postgres://… [default: sqlite://workscribe.db].
     #[arg(long, global = true, env = "WORKSCRIBE_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+    /// What the URL of Postgres leads to: none, the server, or transaction, a pooler in that mode [default: none].
+    #[arg(long, global = true, env = "WORKSCRIBE_POSTGRES_POOLER", hide_env_values = true)]
+    pub(crate) postgres_pooler: Option<String>,
     /// Redis, for rate limits and wake-ups across servers [default: none].
     #[arg(long, global = true, env = "WORKSCRIBE_REDIS_URL", hide_env_values = true)]
     pub(crate) redis_url: Option<String>,

@@ -11,6 +11,7 @@ use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, SigningKey};
 use workscribe_core::ports::Secret;
+use workscribe_sql::Pooler;
 
 use crate::admin::AdminConfig;
 use crate::cli::Settings;
@@ -57,6 +58,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: Option<AdminConfig>,
     pub(crate) database_url: Secret,
+    pub(crate) database: workscribe_sql::Options,
     pub(crate) redis_url: Option<Secret>,
     pub(crate) token_store: TokenStoreKind,
     pub(crate) public_url: String,
@@ -98,6 +100,12 @@ impl Config {
         {
             let reason = format!("there is no directory {}", directory.display());
             return Err(ConfigError::new("WORKSCRIBE_DATABASE_URL", reason));
+        }
+        let poolers = [("none", Pooler::None), ("transaction", Pooler::Transaction)];
+        let pooler = choice("WORKSCRIBE_POSTGRES_POOLER", settings.postgres_pooler, &poolers, Pooler::None)?;
+        if pooler != Pooler::None && database_url.expose().starts_with("sqlite:") {
+            let reason = "is for Postgres, and WORKSCRIBE_DATABASE_URL names SQLite";
+            return Err(ConfigError::new("WORKSCRIBE_POSTGRES_POOLER", reason));
         }
         let redis_url = secret("WORKSCRIBE_REDIS_URL", "WORKSCRIBE_REDIS_URL_FILE", settings.redis_url)?;
         let stores = [("database", TokenStoreKind::Database), ("redis", TokenStoreKind::Redis)];
@@ -170,6 +178,7 @@ impl Config {
             webhook_networks: networks("WORKSCRIBE_WEBHOOK_NETWORKS", settings.webhook_networks.as_deref())?,
             migrate: !settings.no_migrate,
             database_url,
+            database: workscribe_sql::Options { pooler, ..workscribe_sql::Options::default() },
             redis_url,
             public_url,
             production,
@@ -441,6 +450,10 @@ mod tests {
         let cases = [
             (Settings { jwt_secret: Some("short".into()), ..Settings::default() }, "WORKSCRIBE_JWT_SECRET:"),
             (Settings { database_url: Some("mysql://x".into()), ..settings() }, "WORKSCRIBE_DATABASE_URL:"),
+            (
+                Settings { postgres_pooler: Some("transaction".into()), ..settings() },
+                "WORKSCRIBE_POSTGRES_POOLER: is for Postgres",
+            ),
             (
                 Settings { token_store: Some("redis".into()), ..settings() },
                 "WORKSCRIBE_TOKEN_STORE: redis needs",

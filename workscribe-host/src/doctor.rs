@@ -58,8 +58,7 @@ async fn database(config: &Config) -> Result<String, String> {
     {
         return Ok(format!("{} is not there yet; `workscribe serve` or `migrate` makes it", file.display()));
     }
-    let options = workscribe_sql::Options::default();
-    let connecting = workscribe_sql::connect(config.database_url.expose(), &options);
+    let connecting = workscribe_sql::connect(config.database_url.expose(), &config.database);
     let database = connecting.await.map_err(|error| format!("cannot be reached: {}", chain(&error)))?;
     let pending =
         database.pending_migrations().await.map_err(|error| format!("cannot be read: {}", chain(&error)))?;

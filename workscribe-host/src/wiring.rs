@@ -26,8 +26,7 @@ pub(crate) struct System {
 
 /// Connects and puts the application together.
 pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error::Error + Send + Sync>> {
-    let database =
-        workscribe_sql::connect(config.database_url.expose(), &workscribe_sql::Options::default()).await?;
+    let database = workscribe_sql::connect(config.database_url.expose(), &config.database).await?;
     let redis = redis(config)?;
     let mut storage: Arc<dyn Storage> = database.storage();
     if let (TokenStoreKind::Redis, Some(redis)) = (config.token_store, &redis) {

@@ -12,6 +12,7 @@
 //! | `stores/schema.rs` | which migrations are missing, and readiness |
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, how to migrate |
 //! | `postgres/dialect.rs`, `sqlite/dialect.rs` | all that differs between the two, under the same names |
+//! | `postgres/opening.rs`, [`Pooler`] | how units begin on the server, and through a pooler |
 //! | `error.rs` | from sqlx's errors to [`StoreError`] |
 //!
 //! `stores/` is compiled once for each database: `postgres/mod.rs` and `sqlite/mod.rs` include it with `#[path]`, and it finds
@@ -71,6 +72,23 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long a statement may take on Postgres, or wait for a lock on SQLite; 5 s.
     pub statement_timeout: Duration,
+    /// What the URL of Postgres leads to; the server itself.
+    pub pooler: Pooler,
+}
+
+/// What connections to Postgres lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pooler {
+    /// The server, or a pooler that keeps a session for every client.
+    #[default]
+    None,
+    /// A pooler that gives a session for one transaction at a time, such as PgBouncer with `pool_mode = transaction`. Then
+    /// every statement is in a transaction, none is kept prepared, nothing is set for longer than a transaction, and nothing
+    /// is heard of new work, so that workers poll. Statements take a round trip more.
+    ///
+    /// PgBouncer needs no other setting than its mode. The URL must have no `options`: set a `search_path` for the role. An
+    /// embedder's own statements in a unit want `persistent(false)`.
+    Transaction,
 }
 
 impl Default for Options {
@@ -80,6 +98,7 @@ impl Default for Options {
             readers: 4,
             acquire_timeout: Duration::from_secs(3),
             statement_timeout: Duration::from_secs(5),
+            pooler: Pooler::None,
         }
     }
 }
@@ -90,7 +109,7 @@ pub trait Database: Send + Sync + 'static {
     /// The storage for the core.
     fn storage(&self) -> Arc<dyn Storage>;
 
-    /// What wakes the workers of every process on this database, if it can: on Postgres
+    /// What wakes the workers of every process on this database, if it can: on Postgres without a pooler
     /// [`PostgresWakeup`](postgres::PostgresWakeup). Needs a Tokio runtime; one for a process is enough.
     fn wakeup(&self) -> Option<Arc<dyn Wakeup>>;
 

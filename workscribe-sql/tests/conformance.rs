@@ -1,4 +1,4 @@
-//! The conformance suite on each database.
+//! The conformance suite on each database, and on Postgres through PgBouncer.
 
 use std::sync::Arc;
 
@@ -15,5 +15,11 @@ async fn postgres() -> (Arc<dyn Storage>, TestDatabase) {
     (Arc::clone(&database.storage), database)
 }
 
+async fn pooled_postgres() -> (Arc<dyn Storage>, TestDatabase) {
+    let database = databases::pooled_postgres().await;
+    (Arc::clone(&database.storage), database)
+}
+
 workscribe_testkit::conformance!(on_sqlite, sqlite);
 workscribe_testkit::conformance!(on_postgres, postgres);
+workscribe_testkit::conformance!(on_postgres_through_pgbouncer, pooled_postgres);

@@ -11,7 +11,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use workscribe_core::Storage;
 use workscribe_core::clock::{Entropy as _, SystemEntropy};
-use workscribe_sql::{Database, Options};
+use workscribe_sql::{Database, Options, Pooler};
+
+#[cfg(unix)]
+use crate::servers::PgBouncer;
 
 /// Names the Postgres server for tests, with a database on it in which schemas may be made.
 pub const POSTGRES_URL: &str = "WORKSCRIBE_TEST_POSTGRES_URL";
@@ -29,13 +32,22 @@ pub struct TestDatabase {
 
 /// What removes the data when it is dropped.
 enum Keep {
-    Directory { _directory: TempDir },
-    Schema { _schema: Schema },
+    Directory {
+        _directory: TempDir,
+    },
+    Schema {
+        _schema: Schema,
+    },
+    #[cfg(unix)]
+    Pooled {
+        _pooler: PgBouncer,
+        _schema: Schema,
+    },
 }
 
 impl TestDatabase {
-    async fn open(url: String, keep: Keep) -> Self {
-        let database = workscribe_sql::connect(&url, &options()).await.expect("the database opens");
+    async fn open(url: String, options: &Options, keep: Keep) -> Self {
+        let database = workscribe_sql::connect(&url, options).await.expect("the database opens");
         database.migrate().await.expect("the migrations apply");
         Self { storage: database.storage(), database, url, _keep: keep }
     }
@@ -47,6 +59,12 @@ pub fn options() -> Options {
     Options { max_connections: 6, acquire_timeout: Duration::from_secs(20), ..Options::default() }
 }
 
+/// The same for a storage that goes through PgBouncer: more connections than that has sessions for.
+#[must_use]
+pub fn pooled_options() -> Options {
+    Options { max_connections: 20, pooler: Pooler::Transaction, ..options() }
+}
+
 /// An empty SQLite database.
 ///
 /// # Panics
@@ -54,7 +72,7 @@ pub fn options() -> Options {
 pub async fn sqlite() -> TestDatabase {
     let directory = tempfile::tempdir().expect("a temporary directory is made");
     let url = format!("sqlite://{}", directory.path().join("workscribe.db").display());
-    TestDatabase::open(url, Keep::Directory { _directory: directory }).await
+    TestDatabase::open(url, &options(), Keep::Directory { _directory: directory }).await
 }
 
 /// An empty schema on the server that `WORKSCRIBE_TEST_POSTGRES_URL` names.
@@ -63,7 +81,20 @@ pub async fn sqlite() -> TestDatabase {
 /// When the variable is not set, or the server does not answer.
 pub async fn postgres() -> TestDatabase {
     let schema = Schema::new().await;
-    TestDatabase::open(schema.url.clone(), Keep::Schema { _schema: schema }).await
+    TestDatabase::open(schema.url.clone(), &options(), Keep::Schema { _schema: schema }).await
+}
+
+/// The same behind a PgBouncer of its own in transaction mode, with five sessions.
+///
+/// # Panics
+/// As the above, and when `WORKSCRIBE_TEST_PGBOUNCER_BIN` does not name PgBouncer.
+#[cfg(unix)]
+pub async fn pooled_postgres() -> TestDatabase {
+    let schema = Schema::new().await;
+    let pooler = PgBouncer::before(&schema, 5).await;
+    let url = pooler.url.clone();
+    let keep = Keep::Pooled { _pooler: pooler, _schema: schema };
+    TestDatabase::open(url, &pooled_options(), keep).await
 }
 
 /// A Postgres schema with a name that no other test has, dropped with this value.

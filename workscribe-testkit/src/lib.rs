@@ -6,10 +6,11 @@
 //! | [`memory`] | a storage in memory |
 //! | [`mod@conformance`] | the cases that every storage, token store and limiter has to pass, and how to add one |
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
+//! | [`servers`] | a Postgres and a PgBouncer of one's own |
 //! | [`clock`] | a clock that stands still, and randomness that follows from a seed |
 //! | [`mail`] | a mailer that keeps what it is given |
 //! | [`resend`] | a server that answers as Resend does, on a bad day |
-//! | [`wire`] | a proxy that counts round trips to Postgres |
+//! | [`wire`] | a proxy before Postgres that counts round trips, and cuts connections |
 //!
 //! # The suite on your own storage
 //!
@@ -60,4 +61,6 @@ pub mod databases;
 pub mod mail;
 pub mod memory;
 pub mod resend;
+#[cfg(unix)]
+pub mod servers;
 pub mod wire;

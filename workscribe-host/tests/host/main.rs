@@ -11,6 +11,7 @@
 //! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
 //! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
+//! | `pooler.rs` | Postgres behind PgBouncer |
 //! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
 //!
 //! **How to add a case**: `Setup::new().serve().await` gives a server on an SQLite file of its own; `.env(…)` sets what it
@@ -29,6 +30,7 @@ mod jobs;
 mod journeys;
 mod logs;
 mod outages;
+mod pooler;
 mod program;
 mod services;
 mod slow;

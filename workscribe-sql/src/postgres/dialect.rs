@@ -19,6 +19,9 @@ pub(crate) type Conn = PgConnection;
 /// compare and set rely on seeing a row again after waiting for it.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// What opens a transaction that reads, each statement what is committed then.
+pub(crate) const READ: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+
 /// What opens a transaction that reads, all of it as it was at its first statement.
 pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 

@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod dialect;
+mod opening;
 #[path = "../stores/mod.rs"]
 mod stores;
 mod wakeup;
@@ -16,14 +17,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, query, query_as};
+use sqlx::{Connection as _, PgConnection, SqlStr, query, query_as};
 use workscribe_core::ports::Wakeup;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_migrations::POSTGRES as MIGRATIONS;
 
-use crate::error::{migrate_error, store_error};
-use crate::{Database, Options};
+use crate::error::{migrate_error, misuse, store_error};
+use crate::{Database, Options, Pooler};
 
+use opening::{Opening, limits};
 use stores::Lane;
 pub use stores::Unit;
 use stores::gate::Gates;
@@ -39,6 +41,7 @@ pub struct PostgresStorage {
     pool: PgPool,
     lane: Arc<Lane>,
     gates: Arc<Gates>,
+    opening: Arc<Opening>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -64,6 +67,9 @@ impl PostgresStorage {
             .connect_with(connect.clone())
             .await;
         match pool {
+            Ok(pool) if options.pooler == Pooler::Transaction => {
+                Ok(Self { opening: Arc::new(Opening::pooled(Some(options))), ..Self::from_pool(pool) })
+            }
             Ok(pool) => Ok(Self { lane: Lane::new(options.max_connections / 2), ..Self::from_pool(pool) }),
             // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
             Err(sqlx::Error::PoolTimedOut) => {
@@ -78,7 +84,15 @@ impl PostgresStorage {
     /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { pool, lane: Lane::new(0), gates: Arc::default(), migrated: Arc::default() }
+        let opening = Arc::new(Opening::direct());
+        Self { pool, lane: Lane::new(0), gates: Arc::default(), opening, migrated: Arc::default() }
+    }
+
+    /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. Limits of time are those of
+    /// the role then, and the pool needs `extra_float_digits(None)`, which PgBouncer does not take.
+    #[must_use]
+    pub fn behind_pooler(self) -> Self {
+        Self { opening: Arc::new(Opening::pooled(None)), ..self }
     }
 
     /// The pool.
@@ -94,7 +108,10 @@ impl PostgresStorage {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // Taken out of the pool and closed at the end, because its settings and locks are the session's.
         let mut conn = self.pool.acquire().await.map_err(refused)?.detach();
-        let outcome = migrate(&mut conn).await;
+        let outcome = match self.opening.prepares {
+            true => migrate(&mut conn).await,
+            false => migrate_in_one(&mut conn).await,
+        };
         if let Err(error) = conn.close().await {
             tracing::debug!(%error, "the connection of the migration was not closed in order");
         }
@@ -106,37 +123,89 @@ impl PostgresStorage {
     /// # Errors
     /// [`StoreError::Unavailable`] when the server does not answer.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let mut conn = self.pool.acquire().await.map_err(refused)?;
-        stores::schema::pending(&mut conn, &MIGRATIONS).await
+        stores::schema::pending(self.reader().connection().await?, &MIGRATIONS).await
+    }
+
+    fn reader(&self) -> Unit {
+        self.unit(None, self.opening.read.clone())
+    }
+
+    fn unit(&self, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
+        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin);
+        if self.opening.prepares { unit } else { unit.unprepared() }
     }
 }
 
 /// Sets what every connection of our own pool has, unless the URL says otherwise.
 fn with_limits(connect: PgConnectOptions, options: &Options) -> PgConnectOptions {
-    let millis = |limit: Duration| limit.as_millis().to_string();
-    let limits = [
-        ("statement_timeout", millis(options.statement_timeout)),
-        // What a process that hangs in a transaction keeps locked is free again after this.
-        ("idle_in_transaction_session_timeout", millis(options.statement_timeout * 6)),
-    ];
-    let given = connect.get_options().unwrap_or_default().to_owned();
+    let connect = match options.pooler {
+        // PgBouncer refuses a client that asks for what it does not know.
+        Pooler::Transaction => connect.extra_float_digits(None),
+        Pooler::None => {
+            let given = connect.get_options().unwrap_or_default().to_owned();
+            let limits = limits(options.statement_timeout).into_iter();
+            connect.options(limits.filter(|(name, _)| !given.contains(name)))
+        }
+    };
     // Above the number of statements in `stores/`, so that none is prepared twice on a connection.
     let connect = connect.statement_cache_capacity(256);
-    let connect = connect.options(limits.into_iter().filter(|(name, _)| !given.contains(name)));
     if connect.get_application_name().is_some() { connect } else { connect.application_name("workscribe") }
 }
+
+/// Names the lock that the one who migrates holds.
+macro_rules! lock_of_migrations {
+    () => {
+        "(hashtextextended('workscribe migrations in ' || current_schema(), 0))"
+    };
+}
+
+/// How long to wait for somebody else who migrates. The lock is tried again and again instead of waited for: a waiting
+/// statement would hold a snapshot, for which an index that the other builds concurrently waits in turn.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
     // A change of the schema may take longer than a request's statement.
     for limit in ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"] {
         query(limit).execute(&mut *conn).await.map_err(refused)?;
     }
-    // Tried again and again instead of waited for: a waiting statement would hold a snapshot, for which an index that
-    // another node builds concurrently waits in turn. The lock ends with the connection.
-    let lock =
-        "SELECT pg_try_advisory_lock(hashtextextended('workscribe migrations in ' || current_schema(), 0))";
+    // The lock ends with the connection.
+    let lock = concat!("SELECT pg_try_advisory_lock", lock_of_migrations!());
     while !query_as::<_, (bool,)>(lock).fetch_one(&mut *conn).await.map_err(refused)?.0 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+    MIGRATIONS.run_direct(None, conn, false).await.map_err(|error| migrate_error(error, dialect::classify))
+}
+
+/// The same through a pooler, where a lock and a setting last as long as a transaction: so all is in one.
+async fn migrate_in_one(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let begin = concat!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; ",
+        "SET LOCAL idle_in_transaction_session_timeout = 0"
+    );
+    let lock = concat!("SELECT pg_try_advisory_xact_lock", lock_of_migrations!());
+    loop {
+        let mut transaction = conn.begin_with(begin).await.map_err(refused)?;
+        let locked = query_as::<_, (bool,)>(lock).persistent(false).fetch_one(&mut *transaction);
+        if locked.await.map_err(refused)?.0 {
+            let outcome = migrate_under_lock(&mut transaction).await;
+            // sqlx names the statements of migrations. Their names are closed before the session is another's.
+            transaction.clear_cached_statements().await.map_err(refused)?;
+            outcome?;
+            return transaction.commit().await.map_err(refused);
+        }
+        transaction.rollback().await.map_err(refused)?;
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+}
+
+async fn migrate_under_lock(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let pending = stores::schema::pending_of(conn, &MIGRATIONS).await?;
+    if let Some(migration) = pending.into_iter().find(|migration| migration.no_tx) {
+        let version = migration.version;
+        return Err(misuse(
+            "migrate",
+            format!("migration {version:04} runs in no transaction: migrate once with the server's own URL"),
+        ));
     }
     MIGRATIONS.run_direct(None, conn, false).await.map_err(|error| migrate_error(error, dialect::classify))
 }
@@ -148,19 +217,19 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, Some(&self.gates), Some(dialect::BEGIN))))
+        Ok(Box::new(self.unit(Some(&self.gates), Some(self.opening.write.clone()))))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None, None)))
+        Ok(Box::new(self.reader()))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.pool, &self.lane, None, Some(dialect::SNAPSHOT))))
+        Ok(Box::new(self.unit(None, Some(self.opening.snapshot.clone()))))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
-        stores::schema::readiness(&self.pool, &MIGRATIONS, &self.migrated).await
+        stores::schema::readiness(self.reader(), &MIGRATIONS, &self.migrated).await
     }
 }
 
@@ -171,7 +240,8 @@ impl Database for PostgresStorage {
     }
 
     fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
-        Some(Arc::new(PostgresWakeup::new(&self.pool)))
+        // A pooler keeps no session in which news could arrive.
+        self.opening.prepares.then(|| Arc::new(PostgresWakeup::new(&self.pool)) as Arc<dyn Wakeup>)
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {

@@ -14,10 +14,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::query;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{SqlStr, query};
 use workscribe_core::ports::Wakeup;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_migrations::SQLITE as MIGRATIONS;
@@ -138,8 +138,11 @@ impl SqliteStorage {
     /// # Errors
     /// [`StoreError::Unavailable`] when the file is locked.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let mut conn = self.readers.acquire().await.map_err(refused)?;
-        stores::schema::pending(&mut conn, &MIGRATIONS).await
+        stores::schema::pending(self.reader().connection().await?, &MIGRATIONS).await
+    }
+
+    fn reader(&self) -> Unit {
+        Unit::waiting(&self.readers, &self.lane, None, None)
     }
 }
 
@@ -184,19 +187,29 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, Some(dialect::BEGIN))))
+        Ok(Box::new(Unit::waiting(
+            &self.writer,
+            &Lane::new(0),
+            None,
+            Some(SqlStr::from_static(dialect::BEGIN)),
+        )))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, None)))
+        Ok(Box::new(self.reader()))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, Some(dialect::SNAPSHOT))))
+        Ok(Box::new(Unit::waiting(
+            &self.readers,
+            &self.lane,
+            None,
+            Some(SqlStr::from_static(dialect::SNAPSHOT)),
+        )))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
-        stores::schema::readiness(&self.readers, &MIGRATIONS, &self.migrated).await
+        stores::schema::readiness(self.reader(), &MIGRATIONS, &self.migrated).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::query::{Query, QueryAs};
 use sqlx::types::Uuid;
-use sqlx::{Database, FromRow, Pool, Transaction};
+use sqlx::{Database, FromRow, Pool, SqlStr, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use workscribe_core::notifications::NotificationStore;
@@ -34,6 +34,8 @@ pub struct Unit {
     failed: bool,
     /// Whether the connection was lent to statements of which this unit hears nothing.
     lent: bool,
+    /// Whether statements are kept prepared on the connection, under names.
+    prepares: bool,
     pub(super) enqueued: bool,
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
@@ -42,7 +44,7 @@ pub struct Unit {
 
 enum State {
     /// No statement was made yet. A transaction is opened by the statement that is given, if one is.
-    Waiting { pool: Pool<Db>, lane: Arc<Lane>, begin: Option<&'static str> },
+    Waiting { pool: Pool<Db>, lane: Arc<Lane>, begin: Option<SqlStr> },
     /// Statements that each stand alone.
     Plain(Reader),
     /// A transaction.
@@ -55,14 +57,14 @@ impl Unit {
         pool: &Pool<Db>,
         lane: &Arc<Lane>,
         gates: Option<&Arc<Gates>>,
-        begin: Option<&'static str>,
+        begin: Option<SqlStr>,
     ) -> Self {
         let (pool, lane) = (pool.clone(), Arc::clone(lane));
         Self::new(State::Waiting { pool, lane, begin }, gates.cloned())
     }
 
     const fn new(state: State, gates: Option<Arc<Gates>>) -> Self {
-        Self { state, failed: false, lent: false, enqueued: false, gates, passed: Vec::new() }
+        Self { state, failed: false, lent: false, prepares: true, enqueued: false, gates, passed: Vec::new() }
     }
 
     /// Waits for this unit's turn to lock a row that many write, if it has none yet. The turn ends with the unit.
@@ -79,6 +81,13 @@ impl Unit {
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
         Self::new(State::Transaction(transaction), None)
+    }
+
+    /// Keeps no statement prepared, as is needed for a transaction that goes through a pooler without sessions.
+    #[must_use]
+    pub const fn unprepared(mut self) -> Self {
+        self.prepares = false;
+        self
     }
 
     /// The transaction, begun if it was not, for the caller to go on with and to commit.
@@ -108,7 +117,12 @@ impl Unit {
     async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
         if let State::Waiting { pool, lane, begin } = &self.state {
             let opened = match begin {
-                Some(begin) => lane.wait(open(pool, begin)).await.map(State::Transaction),
+                Some(begin) if self.prepares => lane.wait(open(pool, begin)).await.map(State::Transaction),
+                // The pooler has the connections for which there may be a wait.
+                Some(begin) => tokio::time::timeout(pool.options().get_acquire_timeout(), open(pool, begin))
+                    .await
+                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                    .map(State::Transaction),
                 None => lane.reader(pool).await.map(State::Plain),
             };
             self.state = self.note("begin", opened)?;
@@ -133,7 +147,7 @@ impl Unit {
         name: &'static str,
         query: Query<'_, Db, Arguments>,
     ) -> Result<u64, StoreError> {
-        let done = query.execute(self.conn().await?).await;
+        let done = query.persistent(self.prepares).execute(self.conn().await?).await;
         self.note(name, done).map(|done| done.rows_affected())
     }
 
@@ -145,7 +159,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.fetch_one(self.conn().await?).await;
+        let row = query.persistent(self.prepares).fetch_one(self.conn().await?).await;
         self.note(name, row)
     }
 
@@ -157,7 +171,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.fetch_optional(self.conn().await?).await;
+        let row = query.persistent(self.prepares).fetch_optional(self.conn().await?).await;
         self.note(name, row)
     }
 
@@ -169,7 +183,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let rows = query.fetch_all(self.conn().await?).await;
+        let rows = query.persistent(self.prepares).fetch_all(self.conn().await?).await;
         self.note(name, rows)
     }
 
@@ -199,14 +213,14 @@ impl Unit {
 }
 
 /// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
-async fn open(pool: &Pool<Db>, begin: &'static str) -> Result<Transaction<'static, Db>, sqlx::Error> {
-    let begun = pool.begin_with(begin).await;
+async fn open(pool: &Pool<Db>, begin: &SqlStr) -> Result<Transaction<'static, Db>, sqlx::Error> {
+    let begun = pool.begin_with(begin.clone()).await;
     match &begun {
         Err(sqlx::Error::Io(_)) => {}
         Err(sqlx::Error::Database(error)) if dialect::classify(error.as_ref()) == Meaning::Unavailable => {}
         _ => return begun,
     }
-    pool.begin_with(begin).await
+    pool.begin_with(begin.clone()).await
 }
 
 #[async_trait]

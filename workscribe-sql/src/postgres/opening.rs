@@ -1,0 +1,55 @@
+//! What opens a unit of work, straight on the server or through a pooler.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+use super::dialect;
+use crate::Options;
+
+/// The statements that open units.
+///
+/// Behind a pooler that gives each transaction a session, all is in a transaction: sqlx sends a statement in two parts, which
+/// would else reach two sessions. What a session would be set up with is set for the transaction, in the same round trip,
+/// because the pooler forwards no such wish of a client.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    pub(super) write: SqlStr,
+    /// None for reads of which each statement stands alone.
+    pub(super) read: Option<SqlStr>,
+    pub(super) snapshot: SqlStr,
+    /// Whether statements are kept prepared on the connection.
+    pub(super) prepares: bool,
+}
+
+impl Opening {
+    /// Straight on the server.
+    pub(super) fn direct() -> Self {
+        let (write, snapshot) = (dialect::BEGIN.into_sql_str(), dialect::SNAPSHOT.into_sql_str());
+        Self { write, read: None, snapshot, prepares: true }
+    }
+
+    /// Through a pooler, with our own limits or those that the role has.
+    pub(super) fn pooled(options: Option<&Options>) -> Self {
+        let limits = options.map(|options| limits(options.statement_timeout));
+        let with = |begin: &str| {
+            let set = limits.iter().flatten().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+            AssertSqlSafe(set.fold(begin.to_owned(), |all, one| all + &one)).into_sql_str()
+        };
+        Self {
+            write: with(dialect::BEGIN),
+            read: Some(with(dialect::READ)),
+            snapshot: with(dialect::SNAPSHOT),
+            prepares: false,
+        }
+    }
+}
+
+/// What every session or transaction of ours is limited to, in milliseconds.
+pub(super) fn limits(statement_timeout: Duration) -> [(&'static str, u128); 2] {
+    [
+        ("statement_timeout", statement_timeout.as_millis()),
+        // What a process that hangs in a transaction keeps locked is free again after this.
+        ("idle_in_transaction_session_timeout", (statement_timeout * 6).as_millis()),
+    ]
+}
