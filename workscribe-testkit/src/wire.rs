@@ -1,20 +1,68 @@
-//! A proxy before Postgres that counts what goes over the wire: round trips, statements and transactions.
+//! A proxy before Postgres. It counts what goes over the wire (round trips, statements and transactions), and cuts it when it is
+//! told to.
 
+use std::collections::HashMap;
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Stands on a loopback port between a client and Postgres until it is dropped.
 pub struct Proxy {
     /// The server's URL with the proxy's address in it.
     pub url: String,
-    counters: Arc<Counters>,
+    shared: Arc<Shared>,
     accepting: JoinHandle<()>,
+}
+
+/// When a connection is cut. What the server did not hear does not happen; what it answered has happened, though nobody is
+/// told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// The statement does not reach the server.
+    BeforeStatement,
+    /// The server's answer to the statement does not come back.
+    AfterStatement,
+    /// The `COMMIT` of the statement's transaction does not reach the server.
+    BeforeCommit,
+    /// The server's answer to that `COMMIT` does not come back.
+    AfterCommit,
+}
+
+impl Moment {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::BeforeStatement, Self::AfterStatement, Self::BeforeCommit, Self::AfterCommit];
+}
+
+#[derive(Default)]
+struct Shared {
+    counters: Counters,
+    /// Where the next cuts are to be: at the statement that holds a text.
+    traps: Mutex<Vec<(&'static str, Moment)>>,
+    /// Grows when all connections are to be cut.
+    cut: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn traps(&self) -> MutexGuard<'_, Vec<(&'static str, Moment)>> {
+        self.traps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first of two moments for which a trap is set at one of the statements. The trap is gone then.
+    fn spring(&self, statements: &[Arc<str>], moments: [Moment; 2]) -> Option<Moment> {
+        let mut traps = self.traps();
+        let sprung = traps.iter().position(|(text, moment)| {
+            moments.contains(moment) && statements.iter().any(|statement| statement.contains(text))
+        })?;
+        Some(traps.swap_remove(sprung).1)
+    }
 }
 
 /// How much has gone over the wire.
@@ -46,12 +94,19 @@ impl Proxy {
         let upstream = (options.get_host().to_owned(), options.get_port());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let here = listener.local_addr()?;
-        let counters = Arc::<Counters>::default();
-        let counting = Arc::clone(&counters);
+        let shared = Arc::<Shared>::default();
+        let of_all = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                // Ends with either of its two connections.
-                tokio::spawn(relay(client, upstream.clone(), Arc::clone(&counting)));
+                let (upstream, shared) = (upstream.clone(), Arc::clone(&of_all));
+                tokio::spawn(async move {
+                    let mut cut = shared.cut.subscribe();
+                    // Ends with either of its two connections, and both with it.
+                    tokio::select! {
+                        _ = relay(client, upstream, &shared) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
             }
         });
         let (scheme, rest) = url.split_once("://").ok_or("the URL has no address")?;
@@ -59,16 +114,32 @@ impl Proxy {
         let user = authority.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
         let separator = if path.contains('?') { '&' } else { '?' };
         let url = format!("{scheme}://{user}{here}/{path}{separator}sslmode=disable");
-        Ok(Self { url, counters, accepting })
+        Ok(Self { url, shared, accepting })
     }
 
     /// What has gone over the wire so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let Counters { round_trips, statements, transactions } = &*self.counters;
+        let Counters { round_trips, statements, transactions } = &self.shared.counters;
         let [round_trips, statements, transactions] =
             [round_trips, statements, transactions].map(|counter| counter.load(Ordering::Relaxed));
         Traffic { round_trips, statements, transactions }
+    }
+
+    /// Cuts every connection that there is now.
+    pub fn cut(&self) {
+        self.shared.cut.send_modify(|times| *times += 1);
+    }
+
+    /// Cuts the connection of the next statement with this text, or of the next transaction with it, at this moment.
+    pub fn cut_at(&self, text: &'static str, moment: Moment) {
+        self.shared.traps().push((text, moment));
+    }
+
+    /// The cuts that are still to come.
+    #[must_use]
+    pub fn cuts_to_come(&self) -> Vec<(&'static str, Moment)> {
+        self.shared.traps().clone()
     }
 }
 
@@ -91,19 +162,82 @@ impl Drop for Proxy {
     }
 }
 
-async fn relay(client: TcpStream, upstream: (String, u16), counters: Arc<Counters>) -> std::io::Result<()> {
+async fn relay(client: TcpStream, upstream: (String, u16), shared: &Shared) -> std::io::Result<()> {
     let server = TcpStream::connect(upstream).await?;
     server.set_nodelay(true)?;
     client.set_nodelay(true)?;
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-    let mut message = Vec::new();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // Whether the next answer of the server is to be the last, and not to come back.
+    let (last, is_last) = watch::channel(false);
+    tokio::select! {
+        ended = requests(BufReader::new(from_client), to_server, shared, &last) => ended,
+        ended = answers(BufReader::new(from_server), to_client, &shared.counters, &is_last) => ended,
+    }
+}
+
+/// What the client asks, until one of the traps springs.
+async fn requests(
+    mut from: BufReader<OwnedReadHalf>,
+    mut to: OwnedWriteHalf,
+    shared: &Shared,
+    last: &watch::Sender<bool>,
+) -> std::io::Result<()> {
+    // The first message has no type.
+    let (mut out, mut message) = (Vec::new(), Vec::new());
+    let length = from.read_u32().await?;
+    read_rest(&mut from, length, &mut message).await?;
+    out.extend(length.to_be_bytes());
+    out.extend(&message);
+    let mut prepared = HashMap::<Vec<u8>, Arc<str>>::new();
+    let mut transaction = Vec::new();
     loop {
-        // A type, and a length that counts itself (PostgreSQL 15 documentation, §55.7).
-        let (kind, length) = (from_server.read_u8().await?, from_server.read_u32().await?);
-        message.resize(usize::try_from(length).unwrap_or_default().saturating_sub(4), 0);
-        from_server.read_exact(&mut message).await?;
+        if from.buffer().is_empty() {
+            to.write_all(&out).await?;
+            out.clear();
+        }
+        let kind = read_message(&mut from, &mut message).await?;
+        let sprung = match kind {
+            // A text to be prepared under a name.
+            b'P' => {
+                let (name, rest) = text(&message);
+                prepared.insert(name.to_vec(), String::from_utf8_lossy(text(rest).0).into());
+                None
+            }
+            // Values for the statement of a name, after the name of a portal.
+            b'B' => {
+                let statement = prepared.get(text(text(&message).1).0).cloned();
+                transaction.extend(statement.clone());
+                shared.spring(statement.as_slice(), [Moment::BeforeStatement, Moment::AfterStatement])
+            }
+            b'Q' if message.starts_with(b"BEGIN") => {
+                transaction.clear();
+                None
+            }
+            b'Q' if message.starts_with(b"COMMIT") => {
+                shared.spring(&transaction, [Moment::BeforeCommit, Moment::AfterCommit])
+            }
+            _ => None,
+        };
+        match sprung {
+            Some(Moment::BeforeStatement | Moment::BeforeCommit) => return Ok(()),
+            Some(Moment::AfterStatement | Moment::AfterCommit) => drop(last.send_replace(true)),
+            None => {}
+        }
+        put(kind, &message, &mut out);
+    }
+}
+
+/// What the server answers, until the answer that is to be the last.
+async fn answers(
+    mut from: BufReader<OwnedReadHalf>,
+    mut to: OwnedWriteHalf,
+    counters: &Counters,
+    is_last: &watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let (mut out, mut message) = (Vec::new(), Vec::new());
+    loop {
+        let kind = read_message(&mut from, &mut message).await?;
         let one = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         match kind {
             b'Z' => drop(one(&counters.round_trips)),
@@ -115,10 +249,43 @@ async fn relay(client: TcpStream, upstream: (String, u16), counters: Arc<Counter
             }
             _ => {}
         }
-        let mut whole = Vec::with_capacity(message.len() + 5);
-        whole.push(kind);
-        whole.extend(length.to_be_bytes());
-        whole.extend(&message);
-        to_client.write_all(&whole).await?;
+        put(kind, &message, &mut out);
+        if *is_last.borrow() {
+            if kind == b'Z' {
+                return Ok(());
+            }
+        } else if from.buffer().is_empty() {
+            to.write_all(&out).await?;
+            out.clear();
+        }
     }
+}
+
+/// Reads a type, and a message whose length counts itself (PostgreSQL 15 documentation, §55.7).
+async fn read_message(from: &mut BufReader<OwnedReadHalf>, message: &mut Vec<u8>) -> std::io::Result<u8> {
+    let kind = from.read_u8().await?;
+    let length = from.read_u32().await?;
+    read_rest(from, length, message).await?;
+    Ok(kind)
+}
+
+async fn read_rest(
+    from: &mut BufReader<OwnedReadHalf>,
+    length: u32,
+    message: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    message.resize(usize::try_from(length).unwrap_or_default().saturating_sub(4), 0);
+    from.read_exact(message).await.map(drop)
+}
+
+fn put(kind: u8, message: &[u8], out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend((u32::try_from(message.len()).unwrap_or(u32::MAX - 4) + 4).to_be_bytes());
+    out.extend(message);
+}
+
+/// A text up to its end, and what comes after it.
+fn text(message: &[u8]) -> (&[u8], &[u8]) {
+    let end = message.iter().position(|byte| *byte == 0).unwrap_or(message.len());
+    (&message[..end], message.get(end + 1..).unwrap_or_default())
 }

@@ -1,0 +1,42 @@
+//! Connections cut in the midst of enqueueing, claiming, extending and finishing: before the server hears of it, and after it has
+//! answered.
+
+use std::time::Duration;
+
+use workscribe_testkit::databases;
+use workscribe_testkit::wire::{Moment, Proxy};
+
+use crate::load::Load;
+use crate::until;
+
+/// What the statements can be told by.
+const STATEMENTS: [&str; 4] = [
+    "INSERT INTO ws_jobs (id",
+    "WITH taken AS MATERIALIZED",
+    "SET lease_until = $2 FROM",
+    "SET state = CASE WHEN given.value",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_cut_at_every_moment_of_enqueueing_claiming_and_finishing_lose_no_job() {
+    let database = databases::postgres().await;
+    let proxy = Proxy::before(&database.url).await.unwrap();
+    let load = Load::start(&proxy.url).await;
+    load.goes_on().await;
+    for moment in Moment::ALL {
+        for statement in STATEMENTS {
+            proxy.cut_at(statement, moment);
+            proxy.cut_at(statement, moment);
+        }
+        let mut left = Vec::new();
+        until("every cut was made", Duration::from_secs(60), async || {
+            left = proxy.cuts_to_come();
+            left.is_empty()
+        })
+        .await;
+        proxy.cut();
+        load.goes_on().await;
+    }
+    let repeated = load.end(&database.url).await;
+    assert!(repeated > 0, "a claim whose answer was lost is made again");
+}

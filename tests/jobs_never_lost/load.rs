@@ -1,0 +1,203 @@
+//! Those who enqueue and those who work, on one database, and the account that is drawn up at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use workscribe::clock::{Clock as _, SystemClock, Timestamp};
+use workscribe::id::JobId;
+use workscribe::identity::{SecretKey, SecretRing};
+use workscribe::jobs::{JobContext, Registry, Worker, WorkerOptions};
+use workscribe::outbox::{Job, JobFilter, JobRecord, JobState};
+use workscribe::ports::Secret;
+use workscribe::sql::Options;
+use workscribe::{WorkScribe, sql};
+
+use crate::until;
+
+/// How late a job runs again whose worker is not heard of.
+const LEASE: Duration = Duration::from_secs(4);
+const WORKERS: usize = 3;
+const CLIENTS: usize = 4;
+/// More than this are enqueued.
+const JOBS: usize = 2_000;
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    millis: u64,
+}
+
+impl Job for Line {
+    const KIND: &'static str = "test.line";
+    const MAX_ATTEMPTS: u32 = 100;
+}
+
+pub(crate) fn secrets() -> SecretRing {
+    SecretRing::new(SecretKey::new(&Secret::new("k".repeat(32))).unwrap(), Vec::new())
+}
+
+/// An application on a pool of its own, as another process has.
+pub(crate) async fn application(url: &str) -> WorkScribe {
+    let options = Options { max_connections: 8, ..Options::default() };
+    WorkScribe::builder(sql::connect(url, &options).await.unwrap().storage(), secrets()).build()
+}
+
+/// An attempt that ran: by whom, and when it began.
+type Attempt = (String, Timestamp);
+
+/// What those who enqueued were told.
+#[derive(Default)]
+struct Told {
+    /// Their commit was answered.
+    acknowledged: BTreeSet<JobId>,
+    /// It was not: the job may be there, or not.
+    in_doubt: BTreeSet<JobId>,
+}
+
+/// The load, until its end.
+pub(crate) struct Load {
+    ledger: Arc<Mutex<BTreeMap<JobId, BTreeMap<u32, Attempt>>>>,
+    told: Arc<Mutex<Told>>,
+    clients: JoinSet<()>,
+    workers: JoinSet<()>,
+    enough: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
+}
+
+impl Load {
+    /// Begins to enqueue and to work off. The ledger is in memory: what is in it was done, whatever becomes of the database.
+    pub(crate) async fn start(url: &str) -> Self {
+        let load = Self {
+            ledger: Arc::default(),
+            told: Arc::default(),
+            clients: JoinSet::new(),
+            workers: JoinSet::new(),
+            enough: watch::Sender::new(false),
+            stop: watch::Sender::new(false),
+        };
+        load.running(url).await
+    }
+
+    async fn running(mut self, url: &str) -> Self {
+        for number in 0..WORKERS {
+            let worker = self.worker(application(url).await, format!("worker-{number}"));
+            let mut stop = self.stop.subscribe();
+            self.workers.spawn(async move {
+                worker.run(async { drop(stop.wait_for(|stop| *stop).await) }).await;
+            });
+        }
+        for _ in 0..CLIENTS {
+            let (app, told, enough) =
+                (application(url).await, Arc::clone(&self.told), self.enough.subscribe());
+            self.clients.spawn(enqueue(app, told, enough));
+        }
+        self
+    }
+
+    fn worker(&self, app: WorkScribe, name: String) -> Worker {
+        let (ledger, by) = (Arc::clone(&self.ledger), name.clone());
+        let registry = Registry::new().register::<Line>(move |context: JobContext, job: Line| {
+            let attempt = (by.clone(), SystemClock.now());
+            let before =
+                ledger.lock().unwrap().entry(context.id).or_default().insert(context.attempt, attempt);
+            async move {
+                assert_eq!(before, None, "an attempt is made once");
+                tokio::time::sleep(Duration::from_millis(job.millis)).await;
+                Ok(())
+            }
+        });
+        let options = WorkerOptions {
+            lease: LEASE,
+            poll: Duration::from_millis(100),
+            name: Some(name),
+            ..WorkerOptions::default()
+        };
+        Worker::new(app, registry, options.concurrency(20))
+    }
+
+    fn acknowledged(&self) -> usize {
+        self.told.lock().unwrap().acknowledged.len()
+    }
+
+    /// Waits until more was enqueued, and more was run.
+    pub(crate) async fn goes_on(&self) {
+        let (enqueued, run) = (self.acknowledged(), self.ledger.lock().unwrap().len());
+        until("jobs are enqueued and run", Duration::from_secs(60), async || {
+            self.acknowledged() > enqueued + 50 && self.ledger.lock().unwrap().len() > run + 50
+        })
+        .await;
+    }
+
+    /// Waits for the end of all work, and draws up the account. Answers how many jobs took more than one attempt.
+    pub(crate) async fn end(mut self, url: &str) -> usize {
+        until("enough was enqueued", Duration::from_secs(60), async || self.acknowledged() > JOBS).await;
+        self.enough.send_replace(true);
+        while let Some(client) = self.clients.join_next().await {
+            client.unwrap();
+        }
+        let app = application(url).await;
+        until("all jobs have ended", Duration::from_secs(90), async || {
+            let Ok(kinds) = app.jobs().stats().await else { return false };
+            kinds.iter().all(|of| of.counts.available + of.counts.running == 0)
+        })
+        .await;
+        self.stop.send_replace(true);
+        while let Some(worker) = self.workers.join_next().await {
+            worker.unwrap();
+        }
+
+        let records = all_jobs(&app).await;
+        let (told, ledger) = (self.told.lock().unwrap(), self.ledger.lock().unwrap());
+        assert!(told.acknowledged.iter().all(|id| records.contains_key(id)), "a job was lost");
+        assert!(ledger.keys().all(|id| records.contains_key(id)), "a job ran that was not committed");
+        for (id, record) in &records {
+            assert!(told.acknowledged.contains(id) || told.in_doubt.contains(id));
+            let attempts = &ledger[id];
+            let (last, (by, _)) = attempts.last_key_value().unwrap();
+            assert_eq!(
+                (record.state, record.attempt, record.worker.as_ref()),
+                (JobState::Completed, *last, Some(by)),
+                "the last attempt finished it, and no stale one"
+            );
+            for (attempt, (_, at)) in attempts {
+                let leases = LEASE * (attempt - 1);
+                assert!(
+                    *at - record.created_at >= chrono::TimeDelta::from_std(leases).unwrap(),
+                    "attempt {attempt} is explained by leases that ran out"
+                );
+            }
+        }
+        records.values().filter(|record| record.attempt > 1).count()
+    }
+}
+
+async fn enqueue(app: WorkScribe, told: Arc<Mutex<Told>>, enough: watch::Receiver<bool>) {
+    for count in 0_u64.. {
+        if *enough.borrow() {
+            return;
+        }
+        // Some run for longer than a heartbeat.
+        let line = |n| Line { millis: if (count + n) % 40 == 0 { 2_000 } else { 10 } };
+        let jobs: Vec<_> = (0..5).map(|n| app.jobs().prepare(&line(n)).unwrap()).collect();
+        let done = app.jobs().enqueue(&jobs).await;
+        let ids = jobs.iter().map(|job| job.id);
+        match done {
+            Ok(_) => told.lock().unwrap().acknowledged.extend(ids),
+            Err(_) => told.lock().unwrap().in_doubt.extend(ids),
+        }
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+pub(crate) async fn all_jobs(app: &WorkScribe) -> BTreeMap<JobId, JobRecord> {
+    let (mut all, mut before) = (BTreeMap::new(), None);
+    loop {
+        let page = app.jobs().list(&JobFilter::default(), before, 500).await.unwrap();
+        let Some(last) = page.last() else { return all };
+        before = Some(last.id);
+        all.extend(page.into_iter().map(|job| (job.id, job)));
+    }
+}

@@ -1,0 +1,28 @@
+//! Jobs are never lost: with connections that are cut, and databases that restart.
+//! (Ten thousand jobs and their killed workers are in `killed_workers.rs`.)
+//!
+//! | file | what |
+//! |---|---|
+//! | `load.rs` | who enqueues and who works, in this process, and what must be true of it at the end |
+//! | `cuts.rs` | connections that are cut at the worst moments |
+//! | `restarts.rs` | a Postgres that is restarted |
+//!
+//! Waits are bounded only so that nothing hangs.
+
+#![cfg(all(feature = "sqlite", feature = "postgres", feature = "jobs"))]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+mod cuts;
+mod load;
+mod restarts;
+
+use std::time::Duration;
+
+/// Waits until something holds.
+async fn until(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + limit;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
