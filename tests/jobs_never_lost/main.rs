@@ -1,11 +1,14 @@
-//! Jobs are never lost: with connections that are cut, and databases that restart.
-//! (Ten thousand jobs and their killed workers are in `killed_workers.rs`.)
+//! Jobs are never lost, and none runs where it should not: with connections that are cut, databases that restart, and workers
+//! that are stopped, paused and killed. (Ten thousand jobs and their killed workers are in `killed_workers.rs`.)
 //!
 //! | file | what |
 //! |---|---|
 //! | `load.rs` | who enqueues and who works, in this process, and what must be true of it at the end |
 //! | `cuts.rs` | connections that are cut at the worst moments |
 //! | `restarts.rs` | a Postgres that is restarted |
+//! | `process.rs` | a worker as a process of its own |
+//! | `endings.rs` | workers that are told to stop, killed, or paused for longer than their lease |
+//! | `slots.rs` | schedules through the death of the workers that fire them |
 //!
 //! Waits are bounded only so that nothing hangs.
 
@@ -13,8 +16,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod cuts;
+mod endings;
 mod load;
+mod process;
 mod restarts;
+mod slots;
 
 use std::time::Duration;
 
