@@ -15,7 +15,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
+//! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `webhooks`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
 //! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
@@ -56,6 +56,7 @@ pub mod search;
 pub mod tags;
 pub mod tasks;
 mod time;
+pub mod webhooks;
 mod wire;
 
 pub use admin::{AdminToken, mount_admin};
@@ -71,10 +72,11 @@ pub use notifications::NotificationsApi;
 pub use organizations::OrganizationsApi;
 pub use problem::{ApiError, ApiResult, FieldProblem, PROBLEM_JSON, Problem, status_of};
 pub use projects::ProjectsApi;
-pub use reply::{Created, NoContent, Reply, Versioned, etag, if_match};
+pub use reply::{Accepted, Created, NoContent, Reply, Versioned, etag, if_match};
 pub use search::SearchApi;
 pub use tasks::{CommentsApi, TasksApi};
 pub use time::{Date, Time};
+pub use webhooks::WebhooksApi;
 pub use wire::RichText;
 
 use workscribe_core::WorkScribe;
@@ -89,6 +91,7 @@ pub type AllApis = (
     CommentsApi,
     NotificationsApi,
     SearchApi,
+    WebhooksApi,
     ExportApi,
 );
 
@@ -104,6 +107,7 @@ pub fn all(app: &WorkScribe, limits: Limits) -> AllApis {
         CommentsApi::new(app),
         NotificationsApi::new(app),
         SearchApi::new(app),
+        WebhooksApi::new(app),
         ExportApi::new(app),
     )
 }

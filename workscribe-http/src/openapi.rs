@@ -17,6 +17,7 @@ use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::outbox::JobState;
 use workscribe_core::ports::Secret;
 use workscribe_core::search::SearchKind;
+use workscribe_core::webhooks::DeliveryStatus;
 use workscribe_core::work::{Priority, StatusCategory, TaskSort, TaskType};
 use workscribe_core::{
     Code, NotReady, RegistrationPolicy, Storage, StoreError, UnitOfWork, VERSION, WorkScribe,
@@ -26,7 +27,7 @@ use crate::problem::{PROBLEM_JSON, Problem, status_of};
 use crate::tasks::SORTS_ACROSS;
 
 const DESCRIPTION: &str = "The multi-tenant backbone of a work-management product: users and sessions, organizations with members and \
-     invitations, projects with boards of tasks, comments, notifications and search. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
+     invitations, projects with boards of tasks, comments, notifications, search and webhooks. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
      answered like what does not exist.";
 
 /// The codes that an operation refuses with, besides those that follow from its shape (a body, a page, a bearer).
@@ -76,7 +77,7 @@ fn refusals(operation: &str) -> &'static [Code] {
         "updateMember" | "removeMember" => {
             &[OrganizationNotFound, InsufficientRole, MemberNotFound, LastOwner, StaleVersion]
         }
-        "listProjects" | "listMyTasks" | "listActivity" | "search" => {
+        "listProjects" | "listMyTasks" | "listActivity" | "search" | "listWebhooks" => {
             &[OrganizationNotFound, InsufficientRole]
         }
         "createProject" => {
@@ -170,6 +171,18 @@ fn refusals(operation: &str) -> &'static [Code] {
         "updateComment" | "deleteComment" => {
             &[TaskNotFound, CommentNotFound, InsufficientRole, ProjectArchived, StaleVersion]
         }
+        "createWebhook" => &[OrganizationNotFound, InsufficientRole, LimitReached],
+        "getWebhook" | "rotateWebhookSecret" | "listWebhookDeliveries" => {
+            &[OrganizationNotFound, WebhookNotFound, InsufficientRole]
+        }
+        "updateWebhook" | "deleteWebhook" => {
+            &[OrganizationNotFound, WebhookNotFound, InsufficientRole, StaleVersion]
+        }
+        "pingWebhook" => &[OrganizationNotFound, WebhookNotFound, InsufficientRole, WebhookDisabled],
+        "getWebhookDelivery" => &[OrganizationNotFound, WebhookNotFound, DeliveryNotFound, InsufficientRole],
+        "redeliverWebhook" => {
+            &[OrganizationNotFound, WebhookNotFound, DeliveryNotFound, InsufficientRole, WebhookDisabled]
+        }
         "markNotificationRead" => &[NotificationNotFound],
         "getJob" => &[JobNotFound],
         "retryJob" => &[JobNotFound, JobRunning],
@@ -202,12 +215,18 @@ fn example(field: &str) -> Option<Value> {
         "avatar_url" => json!("https://example.com/ada.png"),
         "name" | "org_name" => json!("Analytical Engines"),
         "slug" | "org_slug" => json!("analytical-engines"),
-        "created_at" | "updated_at" | "joined_at" | "last_used_at" | "expires_at" => {
+        "created_at" | "updated_at" | "joined_at" | "last_used_at" | "expires_at" | "last_success_at"
+        | "finished_at" | "next_attempt_at" | "disabled_at" | "timestamp" | "at" => {
             json!("2026-11-23T09:30:00.000000Z")
         }
         "id" => json!("019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f"),
         "expires_in" => json!(900),
         "token" => json!("q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI"),
+        "url" => json!("https://example.com/webhooks"),
+        "secret" => json!("whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="),
+        "duration_ms" => json!(120),
+        "response_status" => json!(500),
+        "error" => json!("The endpoint answered 500."),
         "ip" => json!("203.0.113.7"),
         "user_agent" => json!("Mozilla/5.0"),
         "pointer" => json!("/email"),
@@ -474,6 +493,7 @@ fn finish_parameter(operation: &str, parameter: &mut Value) {
         }
         "priority" => names(Priority::ALL.iter().map(|priority| priority.as_str())),
         "status_category" => names(StatusCategory::ALL.iter().map(|category| category.as_str())),
+        "status" => names(DeliveryStatus::ALL.iter().map(|status| status.as_str())),
         "state" => names(JobState::ALL.iter().map(|state| state.as_str())),
         "name" if operation.ends_with("Queue") => {
             json!({"type": "string", "minLength": 1, "maxLength": 100, "example": "default"})
@@ -593,6 +613,8 @@ pub(crate) fn methods(document: &Value) -> Vec<(Vec<String>, String)> {
 
 #[cfg(test)]
 mod tests {
+    use workscribe_core::webhooks::WebhookEvent;
+
     use super::*;
 
     /// Every operation of the document, as (id, operation).
@@ -639,6 +661,20 @@ mod tests {
         assert!(!is_nullable("ChannelsChange", "email"), "a schema within one of a request");
         assert!(schemas["ChannelsChange"].get("required").is_none());
         assert_eq!(schemas["Task"]["properties"]["description_json"]["additionalProperties"], true);
+    }
+
+    #[test]
+    fn every_event_of_webhooks_is_told_where_they_are_described() {
+        let document = whole();
+        let tags = document["tags"].as_array().unwrap();
+        let tag = tags.iter().find(|tag| tag["name"] == "Webhooks").unwrap();
+        let (_, create) = operations(&document).into_iter().find(|(id, _)| id == "createWebhook").unwrap();
+        for event in WebhookEvent::ALL {
+            let name = format!("`{}`", event.as_str());
+            assert!(tag["description"].as_str().unwrap().contains(&name), "{name} in the section");
+            let is_asked_for = create["description"].as_str().unwrap().contains(&name);
+            assert_eq!(is_asked_for, *event != WebhookEvent::Ping, "{name} in the operation");
+        }
     }
 
     #[test]

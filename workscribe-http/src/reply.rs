@@ -42,6 +42,14 @@ pub enum Created<T: Type + ToJSON> {
     ),
 }
 
+/// 202 with what will be done.
+#[derive(ApiResponse)]
+pub enum Accepted<T: Type + ToJSON> {
+    /// What will be done.
+    #[oai(status = 202)]
+    Accepted(Body<T>),
+}
+
 /// 204: done, and nothing to say.
 #[derive(ApiResponse)]
 pub enum NoContent {
@@ -68,6 +76,13 @@ impl<T: Type + ToJSON> Created<T> {
     /// 201 with a resource, its path and its version.
     pub fn new(value: T, location: String, version: i64) -> Self {
         Self::Created(Body::new(value), location, etag(version))
+    }
+}
+
+impl<T: Type + ToJSON> Accepted<T> {
+    /// 202 with what will be done.
+    pub fn new(value: T) -> Self {
+        Self::Accepted(Body::new(value))
     }
 }
 

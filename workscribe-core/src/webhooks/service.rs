@@ -253,7 +253,7 @@ impl<'a> Webhooks<'a> {
     /// One delivery with its payload, and its attempts in order.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `DELIVERY_NOT_FOUND`.
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`.
     pub async fn delivery(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -262,7 +262,10 @@ impl<'a> Webhooks<'a> {
         delivery: WebhookDeliveryId,
     ) -> Result<(WebhookDelivery, Vec<DeliveryAttempt>), Error> {
         self.manage(scope)?;
-        let found = uow.webhooks().delivery(scope, id, delivery).await?.ok_or_else(no_such_delivery)?;
+        let Some(found) = uow.webhooks().delivery(scope, id, delivery).await? else {
+            self.find(uow, scope, id).await?;
+            return Err(no_such_delivery());
+        };
         let attempts = uow.webhooks().attempts(scope, delivery).await?;
         Ok((found, attempts))
     }

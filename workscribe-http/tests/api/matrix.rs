@@ -193,6 +193,8 @@ fn hidden(name: &str, own: &[Answer], answers: &[Answer]) {
         "status_id" => "STATUS_NOT_FOUND",
         "label_id" => "LABEL_NOT_FOUND",
         "comment_id" => "COMMENT_NOT_FOUND",
+        "webhook_id" => "WEBHOOK_NOT_FOUND",
+        "delivery_id" => "DELIVERY_NOT_FOUND",
         "task_key" => "TASK_NOT_FOUND",
         // Doors: they are found, or not, before it is asked what one may do behind them.
         "project_id" => return behind_the_door("PROJECT_NOT_FOUND", own, answers),

@@ -55,6 +55,9 @@ const BULK: &str = r#"{
     "due_date": null, "label_ids": ["{label}"], "add_label_ids": ["{label}"], "remove_label_ids": []
 }"#;
 const COMMENT: &str = r#"{"body_json": {"type": "doc"}}"#;
+const WEBHOOK: &str = r#"{
+    "url": "https://hooks.example/new", "events": ["task.created"], "description": "Looks on.", "is_enabled": true
+}"#;
 const PREFERENCES: &str =
     r#"{"task_assigned": {"email": false}, "mention": {"email": false}, "task_done": {"email": false}}"#;
 
@@ -130,6 +133,17 @@ pub(super) const ROWS: &[Row] = {
         row("updateTasks",                  Members,     BULK,           [401, 404, 404, 200, 200, 200]),
         row("listActivity",                 Members,     "",             [401, 404, 404, 200, 200, 200]),
         row("search",                       Members,     "",             [401, 404, 404, 200, 200, 200]),
+
+        row("listWebhooks",                 Members,     "",             [401, 404, 404, 403, 200, 200]),
+        row("createWebhook",                Members,     WEBHOOK,        [401, 404, 404, 403, 201, 201]),
+        row("getWebhook",                   Members,     "",             [401, 404, 404, 403, 200, 200]),
+        row("updateWebhook",                Members,     WEBHOOK,        [401, 404, 404, 403, 200, 200]),
+        row("deleteWebhook",                Members,     "",             [401, 404, 404, 403, 204, 204]),
+        row("rotateWebhookSecret",          Members,     "",             [401, 404, 404, 403, 200, 200]),
+        row("pingWebhook",                  Members,     "",             [401, 404, 404, 403, 202, 202]),
+        row("listWebhookDeliveries",        Members,     "",             [401, 404, 404, 403, 200, 200]),
+        row("getWebhookDelivery",           Members,     "",             [401, 404, 404, 403, 200, 200]),
+        row("redeliverWebhook",             Members,     "",             [401, 404, 404, 403, 202, 202]),
 
         row("getTask",                      TaskMembers, "",             [401, 404, 404, 200, 200, 200]),
         row("updateTask",                   TaskMembers, TASK,           [401, 404, 404, 200, 200, 200]),

@@ -23,6 +23,9 @@ pub(super) struct Org {
     session: String,
     cursor: String,
     work: Work,
+    webhook: String,
+    /// To the webhook.
+    delivery: String,
     /// Names, addresses and ids.
     pub(super) secrets: Vec<String>,
 }
@@ -123,6 +126,13 @@ impl Org {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let invitation = text(&invited.json["id"]);
         let work = Work::new(app, slug, &owner, &colleague).await;
+        let webhooks = format!("/organizations/{slug}/webhooks");
+        let url = format!("https://hooks.example/told-in-{slug}");
+        let body = json!({"url": url, "events": ["comment.deleted"]});
+        let webhook = app.post(&webhooks).bearer(&owner).json(&body).send().await;
+        let webhook = text(&webhook.expect(StatusCode::CREATED).json["id"]);
+        let delivery = app.post(&format!("{webhooks}/{webhook}/ping")).bearer(&owner).send().await;
+        let delivery = text(&delivery.expect(StatusCode::ACCEPTED).json["id"]);
         let mut secrets = vec![
             slug.to_owned(),
             text(&made.json["id"]),
@@ -133,6 +143,9 @@ impl Org {
             colleague.user_id.clone(),
             guest.clone(),
             invitation.clone(),
+            url,
+            webhook.clone(),
+            delivery.clone(),
         ];
         secrets.extend(work.secrets(slug));
         Self {
@@ -144,6 +157,8 @@ impl Org {
             colleague,
             invitation,
             work,
+            webhook,
+            delivery,
             secrets,
         }
     }
@@ -152,7 +167,7 @@ impl Org {
     pub(super) async fn state(&self, app: &TestApp) -> Vec<Value> {
         let path = format!("/organizations/{}", self.slug);
         let mut state = vec![app.get(&path).bearer(&self.owner).send().await.json];
-        for list in ["members", "invitations"] {
+        for list in ["members", "invitations", "webhooks"] {
             state.extend(walk(app, &self.owner, &format!("{path}/{list}"), 100).await);
         }
         // Every write but that of a place leaves a line of the history.
@@ -161,6 +176,9 @@ impl Org {
             state.push(app.get(&format!("{path}/{list}")).bearer(&self.owner).send().await.json);
         }
         state.push(app.get("/notifications").bearer(&self.colleague).send().await.json);
+        // Not where they stand: a worker may try to send them meanwhile.
+        let deliveries = format!("{path}/webhooks/{}/deliveries", self.webhook);
+        state.push(json!(texts(&walk(app, &self.owner, &deliveries, 100).await, "id")));
         state
     }
 }
@@ -275,7 +293,7 @@ impl World {
             "archived" => "all".to_owned(),
             "cursor" | "organization" | "unread" | "type" | "sort" | "search" | "priority" => return None,
             "status_id" | "assignee_id" | "label_id" | "parent_task_id" | "status_category" => return None,
-            "due_before" | "updated_after" => return None,
+            "due_before" | "updated_after" | "status" => return None,
             _ => panic!("the matrix does not know how to fill the query parameter {parameter}"),
         })
     }
@@ -316,6 +334,8 @@ impl World {
                 }
                 _ => self.home.work.notification.clone(),
             },
+            "webhook_id" => self.home.webhook.clone(),
+            "delivery_id" => self.home.delivery.clone(),
             "If-Match" => "*".to_owned(),
             "Idempotency-Key" => format!("key-{}", self.number),
             _ => panic!("the matrix does not know how to fill the parameter {parameter}"),
@@ -343,11 +363,13 @@ impl World {
             "task_key" => format!("{}-1", work.key),
             "comment_id" => work.comment.clone(),
             "notification_id" => work.notification.clone(),
+            "webhook_id" => self.other.webhook.clone(),
+            "delivery_id" => self.other.delivery.clone(),
             "token" | "limit" | "count" | "If-Match" | "Idempotency-Key" => return None,
             "q" | "type" | "sort" | "search" | "archived" | "unread" | "priority" | "status_category" => {
                 return None;
             }
-            "due_before" | "updated_after" => return None,
+            "due_before" | "updated_after" | "status" => return None,
             _ => panic!("the matrix does not know whether {parameter} names something of an organization"),
         })
     }
@@ -370,6 +392,7 @@ impl World {
                 return None;
             }
             "title" | "description_json" | "body_json" | "priority" | "due_date" => return None,
+            "url" | "events" | "is_enabled" => return None,
             "is_read" | "task_assigned" | "mention" | "task_done" => return None,
             _ => panic!("the matrix does not know whether {field} names something of an organization"),
         })
