@@ -299,6 +299,7 @@ pub(crate) fn finish(mut document: Value, policy: RegistrationPolicy) -> Value {
     document["servers"] = json!([{"url": "/", "description": "The server that serves this document"}]);
     add_problem_schema(&mut document);
     let input_schemas = schemas_of_requests(&document);
+    let enums = enums(&document);
     for path in members(&mut document["paths"]) {
         for operation in members(path) {
             finish_operation(operation);
@@ -314,7 +315,7 @@ pub(crate) fn finish(mut document: Value, policy: RegistrationPolicy) -> Value {
     }
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         for (name, schema) in schemas {
-            finish_schema(name, schema, input_schemas.contains(name));
+            finish_schema(name, schema, input_schemas.contains(name), &enums);
         }
     }
     document["components"]["securitySchemes"]["bearer"]["description"] =
@@ -357,6 +358,12 @@ fn schemas_of_requests(document: &Value) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// The schemas that are names, and so texts.
+fn enums(document: &Value) -> BTreeSet<String> {
+    let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
+    schemas.filter(|(_, schema)| schema.get("enum").is_some()).map(|(name, _)| name.clone()).collect()
 }
 
 fn finish_operation(operation: &mut Value) {
@@ -527,7 +534,7 @@ fn names(names: impl Iterator<Item = &'static str>) -> Value {
 }
 
 /// In answers every field is there, and those that may be null are told so. In requests only what must be sent is required.
-fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
+fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool, enums: &BTreeSet<String>) {
     let required: Vec<String> = schema
         .get("required")
         .and_then(Value::as_array)
@@ -547,7 +554,7 @@ fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
         let may_be_null =
             !required.contains(name) && !is_left_out && (!is_input || is_cleared_by_null(schema_name, name));
         if may_be_null {
-            set_nullable(property);
+            set_nullable(property, enums);
         }
         if !is_input && !is_left_out {
             always.push(name.clone());
@@ -581,13 +588,14 @@ fn finish_schema(schema_name: &str, schema: &mut Value, is_input: bool) {
     }
 }
 
-fn set_nullable(property: &mut Value) {
+fn set_nullable(property: &mut Value, enums: &BTreeSet<String>) {
     if let Some(reference) = property.get("$ref").cloned() {
         *property = json!({"allOf": [{"$ref": reference}]});
     }
-    // What may be null needs a type beside it, and what is referred to there is an object.
-    if property.get("allOf").is_some() {
-        property["type"] = json!("object");
+    // What may be null needs a type beside it: that of what is referred to.
+    if let Some(reference) = property.pointer("/allOf/0/$ref").and_then(Value::as_str) {
+        let is_enum = reference.rsplit('/').next().is_some_and(|name| enums.contains(name));
+        property["type"] = json!(if is_enum { "string" } else { "object" });
     }
     property["nullable"] = json!(true);
 }
@@ -646,6 +654,13 @@ mod tests {
         assert_eq!(user["properties"]["avatar_url"]["nullable"], true);
         assert!(user["required"].as_array().unwrap().contains(&json!("avatar_url")));
         assert!(user["properties"]["email"].get("nullable").is_none());
+        let task = &whole()["components"]["schemas"]["Task"]["properties"];
+        assert_eq!(
+            (&task["assignee"]["nullable"], &task["assignee"]["type"]),
+            (&json!(true), &json!("object"))
+        );
+        let reason = &whole()["components"]["schemas"]["Webhook"]["properties"]["disabled_reason"];
+        assert_eq!((&reason["nullable"], &reason["type"]), (&json!(true), &json!("string")));
     }
 
     #[test]

@@ -53,9 +53,10 @@ impl Organizations<'_> {
         }
         let changed =
             uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
-        self.app
-            .announce(uow, scope, &DomainEvent::MemberRoleChanged { org: scope.org(), user, role })
-            .await?;
+        if role != member.role {
+            let event = DomainEvent::MemberRoleChanged { org: scope.org(), user, role };
+            self.app.announce(uow, scope, &event).await?;
+        }
         Ok(changed)
     }
 

@@ -24,6 +24,8 @@ use super::signature::SigningSecret;
 pub const MAX_WEBHOOKS: i64 = 20;
 /// The longest description, in characters.
 pub const DESCRIPTION_CHARS: usize = 200;
+/// The most names of events in one request, repeated ones among them.
+const MOST_NAMES: usize = 50;
 /// How long the secret before the one in use signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// How many endpoints get their secrets sealed anew in one go.
@@ -432,6 +434,10 @@ impl<'a> Webhooks<'a> {
 fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
     if names.is_empty() {
         violations.add("/events", "REQUIRED", "Name at least one event, or * for all of them.");
+        return None;
+    }
+    if names.len() > MOST_NAMES {
+        violations.add("/events", "TOO_MANY", format!("Name at most {MOST_NAMES} events."));
         return None;
     }
     if names.iter().any(|name| name == EventSet::ALL) {

@@ -191,8 +191,8 @@ impl Tasks<'_> {
         Ok(after)
     }
 
-    /// Writes a resolved change to a task that was read under its lock, and answers it as it is then. Where nothing differs,
-    /// nothing is written. The project's lock is held when the status or the parent changes.
+    /// Writes a resolved change to a task that was read under its lock, tells of it, and answers the task as it is then. Where
+    /// nothing differs, nothing is written. The project's lock is held when the status or the parent changes.
     pub(super) async fn apply(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -203,12 +203,41 @@ impl Tasks<'_> {
         change: &Resolved,
         expected: Option<i64>,
     ) -> Result<Task, Error> {
+        let (after, before) = self.put_down(uow, scope, actor, trail, before, change, expected).await?;
+        self.tell(uow, scope, before, &after).await?;
+        Ok(after)
+    }
+
+    /// Tells of a change, if there was one.
+    pub(super) async fn tell(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        before: Option<Task>,
+        after: &Task,
+    ) -> Result<(), Error> {
+        let Some(before) = before else { return Ok(()) };
+        let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
+        self.app.announce(uow, scope, &event).await
+    }
+
+    /// [`Tasks::apply`] without [`Tasks::tell`]: answers the task as it is then, and as it was if something differs.
+    pub(super) async fn put_down(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        actor: &Person,
+        trail: &mut Trail<'_>,
+        before: Task,
+        change: &Resolved,
+        expected: Option<i64>,
+    ) -> Result<(Task, Option<Task>), Error> {
         let mut after = merged(&before, change);
         let labels_differ = labels(&before) != labels(&after);
         let (old, new) = (TaskFields::of(&before), TaskFields::of(&after));
         if old == new && !labels_differ {
             let stale = expected.is_some_and(|version| version != before.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok((before, None)) };
         }
         if new.parent_id != old.parent_id
             && let Some(parent) = new.parent_id
@@ -242,9 +271,7 @@ impl Tasks<'_> {
         if is_done(&after) && !is_done(&before) {
             trail.finished(uow, actor, &after).await?;
         }
-        let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
-        self.app.announce(uow, scope, &event).await?;
-        Ok(after)
+        Ok((after, Some(before)))
     }
 
     async fn write_labels(

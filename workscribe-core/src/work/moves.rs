@@ -62,9 +62,12 @@ impl Tasks<'_> {
         self.app.projects().lock_writable(uow, scope, task.project_id).await?;
         let before = self.lock_one(uow, scope, task.id).await?;
         let mut trail = Trail::new(self.app, scope);
-        let mut after = self.apply(uow, scope, actor, &mut trail, before, &change, expected).await?;
+        let (mut after, before) =
+            self.put_down(uow, scope, actor, &mut trail, before, &change, expected).await?;
         after.position = self.put(uow, scope, &after, to).await?;
         trail.write(uow).await?;
+        // With its place, which is known only now.
+        self.tell(uow, scope, before, &after).await?;
         Ok(after)
     }
 

@@ -312,7 +312,7 @@ pub struct CreateWebhookRequest {
     #[oai(validator(max_length = 200))]
     pub description: MaybeUndefined<String>,
     /// Names of events, or `*` for all of them, those of later versions too.
-    #[oai(validator(min_items = 1))]
+    #[oai(validator(min_items = 1, max_items = 50))]
     pub events: Vec<String>,
     /// Whether messages are sent to it: `true` unless given.
     #[serde(default)]
@@ -332,7 +332,7 @@ pub struct UpdateWebhookRequest {
     pub description: MaybeUndefined<String>,
     /// As for a new webhook; in the place of those that it asks for.
     #[serde(default)]
-    #[oai(validator(min_items = 1))]
+    #[oai(validator(min_items = 1, max_items = 50))]
     pub events: MaybeUndefined<Vec<String>>,
     /// `false` turns it off; `true` turns it on, whatever turned it off.
     #[serde(default)]

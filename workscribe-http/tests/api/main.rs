@@ -26,4 +26,5 @@ mod task_lists;
 mod tasks;
 mod throttling;
 mod tokens;
+mod webhooks;
 mod workshop;
