@@ -138,6 +138,9 @@ pub(crate) struct Settings {
     /// Networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas [default: none].
     #[arg(long, global = true, env = "WORKSCRIBE_TRUSTED_PROXIES", hide_env_values = true)]
     pub(crate) trusted_proxies: Option<String>,
+    /// The queues that the worker works off, and how many of the jobs of each run at a time [default: default:4,webhooks:16].
+    #[arg(long, global = true, env = "WORKSCRIBE_QUEUES", hide_env_values = true)]
+    pub(crate) queues: Option<String>,
     /// Networks (CIDR) that are not public to which webhooks may go all the same, over plain HTTP too, separated by commas
     /// [default: none].
     #[arg(long, global = true, env = "WORKSCRIBE_WEBHOOK_NETWORKS", hide_env_values = true)]

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use ipnet::IpNet;
 use workscribe_core::RegistrationPolicy;
@@ -11,10 +10,12 @@ use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, SigningKey};
 use workscribe_core::ports::Secret;
+use workscribe_jobs::QueueOptions;
 use workscribe_sql::Pooler;
 
 use crate::admin::AdminConfig;
 use crate::cli::Settings;
+use crate::values::{choice, networks, parse, queues, secret, split, switch};
 
 /// Why the settings cannot be used. The program exits with 2.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,7 @@ pub(crate) struct Config {
     pub(crate) bcrypt_cost: u32,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) webhook_networks: Vec<IpNet>,
+    pub(crate) queues: Vec<QueueOptions>,
     pub(crate) migrate: bool,
 }
 
@@ -175,6 +177,7 @@ impl Config {
             rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
             bcrypt_cost,
             trusted_proxies: networks("WORKSCRIBE_TRUSTED_PROXIES", settings.trusted_proxies.as_deref())?,
+            queues: queues(settings.queues.as_deref())?,
             webhook_networks: networks("WORKSCRIBE_WEBHOOK_NETWORKS", settings.webhook_networks.as_deref())?,
             migrate: !settings.no_migrate,
             database_url,
@@ -196,85 +199,6 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
     let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default();
     (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
-}
-
-/// Reads networks, separated by commas. An address is a network of one.
-fn networks(variable: &'static str, list: Option<&str>) -> Result<Vec<IpNet>, ConfigError> {
-    let network = |text: &str| {
-        let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-        text.parse::<IpNet>()
-            .or_else(|_| address())
-            .map_err(|_| ConfigError::new(variable, format!("{text:?} is not a network such as 10.0.0.0/8")))
-    };
-    split(list.unwrap_or_default()).map(network).collect()
-}
-
-fn split(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|text| !text.is_empty())
-}
-
-fn choice<T: Copy>(
-    variable: &'static str,
-    text: Option<String>,
-    choices: &[(&str, T)],
-    default: T,
-) -> Result<T, ConfigError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(default) };
-    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-    choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| ConfigError::new(variable, format!("{text:?} is not one of: {}", names.join(", "))))
-}
-
-fn switch(variable: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
-    choice(variable, text, &[("on", true), ("off", false)], true)
-}
-
-fn parse<T: FromStr>(
-    variable: &'static str,
-    text: Option<String>,
-    what: &str,
-    default: T,
-) -> Result<T, ConfigError> {
-    match text.filter(|text| !text.is_empty()) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| ConfigError::new(variable, format!("{text:?} is not {what}"))),
-    }
-}
-
-/// A setting that may come from a file. An empty value is none.
-pub(crate) fn secret(
-    variable: &'static str,
-    file_variable: &'static str,
-    value: Option<String>,
-) -> Result<Option<Secret>, ConfigError> {
-    let value = value.filter(|value| !value.is_empty());
-    let file = std::env::var_os(file_variable).filter(|path| !path.is_empty());
-    match (value, file) {
-        (Some(_), Some(_)) => {
-            Err(ConfigError::new(variable, format!("is set, and {file_variable} too: keep one of them")))
-        }
-        (Some(value), None) => Ok(Some(Secret::new(value))),
-        (None, None) => Ok(None),
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                ConfigError::new(
-                    file_variable,
-                    format!("{} cannot be read: {error}", Path::new(&path).display()),
-                )
-            })?;
-            let text = text.trim();
-            if text.is_empty() {
-                return Err(ConfigError::new(
-                    file_variable,
-                    format!("{} is empty", Path::new(&path).display()),
-                ));
-            }
-            Ok(Some(Secret::new(text)))
-        }
-    }
 }
 
 fn public_url(text: Option<String>) -> Result<String, ConfigError> {
@@ -441,6 +365,9 @@ mod tests {
         assert_eq!(config.cors_origins, ["http://localhost:5173"]);
         assert_eq!((config.bcrypt_cost, config.rate_limits, config.refresh_rotation), (12, true, true));
         assert!(matches!(config.mail, Mail::Log));
+        let queues: Vec<_> =
+            config.queues.iter().map(|queue| format!("{}:{}", queue.name, queue.concurrency)).collect();
+        assert_eq!(queues, ["default:4", "webhooks:16"]);
     }
 
     #[test]
@@ -467,6 +394,13 @@ mod tests {
                 Settings { trusted_proxies: Some("10.0.0.0/33".into()), ..settings() },
                 "WORKSCRIBE_TRUSTED_PROXIES:",
             ),
+            (
+                Settings { webhook_networks: Some("localhost".into()), ..settings() },
+                "WORKSCRIBE_WEBHOOK_NETWORKS:",
+            ),
+            (Settings { queues: Some("default".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
+            (Settings { queues: Some("default:0".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
+            (Settings { queues: Some("a:1,a:2".into()), ..settings() }, "WORKSCRIBE_QUEUES: name at least"),
             (Settings { public_url: Some("app.example.com".into()), ..settings() }, "WORKSCRIBE_PUBLIC_URL:"),
             (Settings { jwt_private_key: Some("x".into()), ..settings() }, "WORKSCRIBE_JWT_PUBLIC_KEY:"),
         ];

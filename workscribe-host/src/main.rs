@@ -21,6 +21,7 @@ mod doctor;
 mod jobs;
 mod serve;
 mod transfer;
+mod values;
 mod wiring;
 
 use std::io::IsTerminal as _;
@@ -160,15 +161,16 @@ async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
     if no_worker {
         serving.await;
     } else {
-        let worker = worker(&system, registry)?;
+        let worker = worker(config, &system, registry)?;
         tokio::join!(serving, worker.run(stop.clone().wait()));
     }
     end(&system).await;
     Ok(())
 }
 
-fn worker(system: &System, registry: Registry) -> Result<Worker, AnyError> {
-    let worker = Worker::new(system.app.clone(), registry, WorkerOptions::default());
+fn worker(config: &Config, system: &System, registry: Registry) -> Result<Worker, AnyError> {
+    let options = WorkerOptions { queues: config.queues.clone(), ..WorkerOptions::default() };
+    let worker = Worker::new(system.app.clone(), registry, options);
     Ok(worker.schedules(workscribe_schedules()?))
 }
 
@@ -179,7 +181,7 @@ async fn work(config: &Config) -> Result<(), AnyError> {
     let stop = Stop::listen()?;
     let admin = Admin::open(config.admin.as_ref(), &system.app).await?;
     tracing::info!("working");
-    let worker = worker(&system, registry)?;
+    let worker = worker(config, &system, registry)?;
     tokio::join!(administer(admin, stop.clone()), worker.run(stop.wait()));
     end(&system).await;
     Ok(())

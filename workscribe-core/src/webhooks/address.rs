@@ -87,6 +87,12 @@ impl WebhookNetworks {
         Self(networks)
     }
 
+    /// Whether no network was named.
+    #[must_use]
+    pub const fn is_public_alone(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether an address may be spoken to by `http` or `https`.
     #[must_use]
     pub fn allow(&self, is_https: bool, address: IpAddr) -> bool {

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use workscribe_core::clock::Timestamp;
-use workscribe_core::outbox::{JobState, KindCounts};
+use workscribe_core::outbox::{JobState, KindCounts, QueueState};
 
 /// The gauges of a queue as it is at a time; `None` when the storage does not tell.
-pub(super) fn gauges(stats: Option<Vec<KindCounts>>, now: Timestamp) -> String {
+pub(super) fn gauges(stats: Option<(Vec<KindCounts>, Vec<QueueState>)>, now: Timestamp) -> String {
     let mut text = String::new();
     head(&mut text, "workscribe_storage_up", "Whether the storage told how many jobs there are.");
     line(&mut text, "workscribe_storage_up", &[], if stats.is_some() { 1.0 } else { 0.0 });
-    let Some(stats) = stats else { return text };
+    let Some((stats, queues)) = stats else { return text };
     head(&mut text, "workscribe_jobs", "Jobs by queue, kind and state.");
     for KindCounts { queue, kind, mut counts, .. } in stats.iter().cloned() {
         for state in JobState::ALL {
@@ -24,6 +24,11 @@ pub(super) fn gauges(stats: Option<Vec<KindCounts>>, now: Timestamp) -> String {
     for KindCounts { queue, kind, oldest_due, .. } in &stats {
         let waited = oldest_due.and_then(|due| (now - due).to_std().ok()).unwrap_or_default();
         line(&mut text, name, &[("queue", queue), ("kind", kind)], waited.as_secs_f64());
+    }
+    let name = "workscribe_queue_paused";
+    head(&mut text, name, "1 for a queue from which no worker takes anything, else 0.");
+    for QueueState { name: queue, paused_at } in &queues {
+        line(&mut text, name, &[("queue", queue)], if paused_at.is_some() { 1.0 } else { 0.0 });
     }
     text
 }
@@ -58,7 +63,8 @@ mod tests {
             counts: JobCounts { available: 3, buried: 1, ..JobCounts::default() },
             oldest_due: Timestamp::from_timestamp_millis(10_500),
         };
-        let text = gauges(Some(vec![stats]), Timestamp::from_timestamp(12, 0).unwrap());
+        let paused = QueueState { name: "webhooks".to_owned(), paused_at: Some(Timestamp::UNIX_EPOCH) };
+        let text = gauges(Some((vec![stats], vec![paused])), Timestamp::from_timestamp(12, 0).unwrap());
         let queue = r#"queue="de\"f\\ault\n",kind="report""#;
         for line in [
             "workscribe_storage_up 1".to_owned(),
@@ -67,6 +73,7 @@ mod tests {
             format!("workscribe_jobs{{{queue},state=\"running\"}} 0"),
             format!("workscribe_jobs{{{queue},state=\"buried\"}} 1"),
             format!("workscribe_jobs_oldest_due_seconds{{{queue}}} 1.5"),
+            "workscribe_queue_paused{queue=\"webhooks\"} 1".to_owned(),
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
         }

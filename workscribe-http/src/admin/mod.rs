@@ -254,7 +254,9 @@ impl AdminApi {
     /// Of this process, and of the queue that it shares with others.
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics", tag = "Tags::Metrics")]
     async fn metrics(&self) -> Metrics {
-        let stats = match timeout(STATS_TIMEOUT, self.app.jobs().stats()).await {
+        let jobs = self.app.jobs();
+        let counted = async { Ok::<_, Error>((jobs.stats().await?, jobs.queues().await?)) };
+        let stats = match timeout(STATS_TIMEOUT, counted).await {
             Ok(Ok(stats)) => Some(stats),
             Ok(Err(error)) => {
                 tracing::warn!(?error, "the jobs could not be counted");

@@ -1,0 +1,112 @@
+//! How the texts of settings are read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use workscribe_core::ports::Secret;
+use workscribe_jobs::{QueueOptions, WorkerOptions};
+
+use crate::config::ConfigError;
+
+/// Reads queues such as `default:4`, separated by commas.
+pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigError> {
+    let Some(list) = list else { return Ok(WorkerOptions::default().queues) };
+    let queue = |text: &str| {
+        let fault = || {
+            let reason = format!("{text:?} is not a queue with a number from 1 to 1000, such as default:4");
+            ConfigError::new("WORKSCRIBE_QUEUES", reason)
+        };
+        let (name, concurrency) = text.rsplit_once(':').ok_or_else(fault)?;
+        let concurrency = concurrency.parse().ok().filter(|number| (1..=1_000).contains(number));
+        let concurrency =
+            concurrency.filter(|_| (1..=100).contains(&name.chars().count())).ok_or_else(fault)?;
+        Ok(QueueOptions { name: name.to_owned().into(), concurrency })
+    };
+    let queues: Vec<QueueOptions> = split(list).map(queue).collect::<Result<_, _>>()?;
+    let names: BTreeSet<_> = queues.iter().map(|queue| &queue.name).collect();
+    if queues.is_empty() || names.len() < queues.len() {
+        return Err(ConfigError::new("WORKSCRIBE_QUEUES", "name at least one queue, and each once"));
+    }
+    Ok(queues)
+}
+
+/// Reads networks, separated by commas. An address is a network of one.
+pub(crate) fn networks(variable: &'static str, list: Option<&str>) -> Result<Vec<IpNet>, ConfigError> {
+    let network = |text: &str| {
+        let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>()
+            .or_else(|_| address())
+            .map_err(|_| ConfigError::new(variable, format!("{text:?} is not a network such as 10.0.0.0/8")))
+    };
+    split(list.unwrap_or_default()).map(network).collect()
+}
+
+pub(crate) fn split(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|text| !text.is_empty())
+}
+
+pub(crate) fn choice<T: Copy>(
+    variable: &'static str,
+    text: Option<String>,
+    choices: &[(&str, T)],
+    default: T,
+) -> Result<T, ConfigError> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(default) };
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    choices
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, value)| *value)
+        .ok_or_else(|| ConfigError::new(variable, format!("{text:?} is not one of: {}", names.join(", "))))
+}
+
+pub(crate) fn switch(variable: &'static str, text: Option<String>) -> Result<bool, ConfigError> {
+    choice(variable, text, &[("on", true), ("off", false)], true)
+}
+
+pub(crate) fn parse<T: FromStr>(
+    variable: &'static str,
+    text: Option<String>,
+    what: &str,
+    default: T,
+) -> Result<T, ConfigError> {
+    match text.filter(|text| !text.is_empty()) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| ConfigError::new(variable, format!("{text:?} is not {what}"))),
+    }
+}
+
+/// A setting that may come from a file. An empty value is none.
+pub(crate) fn secret(
+    variable: &'static str,
+    file_variable: &'static str,
+    value: Option<String>,
+) -> Result<Option<Secret>, ConfigError> {
+    let value = value.filter(|value| !value.is_empty());
+    let file = std::env::var_os(file_variable).filter(|path| !path.is_empty());
+    match (value, file) {
+        (Some(_), Some(_)) => {
+            Err(ConfigError::new(variable, format!("is set, and {file_variable} too: keep one of them")))
+        }
+        (Some(value), None) => Ok(Some(Secret::new(value))),
+        (None, None) => Ok(None),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                ConfigError::new(
+                    file_variable,
+                    format!("{} cannot be read: {error}", Path::new(&path).display()),
+                )
+            })?;
+            let text = text.trim();
+            if text.is_empty() {
+                return Err(ConfigError::new(
+                    file_variable,
+                    format!("{} is empty", Path::new(&path).display()),
+                ));
+            }
+            Ok(Some(Secret::new(text)))
+        }
+    }
+}
