@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use workscribe_core::outbox::{Job, JobPriority};
+use workscribe_core::tenancy::ClearOrganization;
 
 use crate::handler::{Failure, JobContext};
 use crate::schedule::{Schedule, ScheduleError, Schedules};
@@ -24,6 +25,10 @@ pub(crate) async fn sweep(context: JobContext, _: Sweep) -> Result<(), Failure> 
     let removed = context.app.sweep().await?;
     tracing::debug!(removed, "expired rows swept");
     Ok(())
+}
+
+pub(crate) async fn clear_organization(context: JobContext, job: ClearOrganization) -> Result<(), Failure> {
+    Ok(context.app.organizations().clear(&job).await?)
 }
 
 /// The schedules of WorkScribe's own jobs: hourly, what has expired is removed. Give them to every

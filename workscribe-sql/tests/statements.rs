@@ -30,7 +30,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
-    OrganizationChange, Role, Slug,
+    OrganizationChange, Role, Slug, VacatedOrg,
 };
 use workscribe_core::transfer::{Kind, Record};
 use workscribe_core::webhooks::{
@@ -268,6 +268,14 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     assert!(uow.members().set_role(&scope, guest.id, Role::Owner, Some(1)).await.is_err());
     assert!(uow.members().remove(&scope, guest.id, Some(2)).await.unwrap());
     assert!(uow.organizations().delete(&scope, Some(2)).await.unwrap());
+
+    let (scope, ..) = organization_with_a_task(uow, user).await;
+    let slug = VacatedOrg::slug(scope.org());
+    assert!(!uow.organizations().is_larger_than(&scope, 10).await.unwrap());
+    assert!(uow.organizations().vacate(&scope, None, &slug).await.unwrap());
+    assert!(!uow.organizations().vacate(&scope, Some(9), &slug).await.is_ok_and(|vacated| vacated));
+    let vacated = VacatedOrg::enter(uow, scope.org()).await.unwrap().unwrap();
+    while uow.organizations().clear(&vacated, 10).await.unwrap() > 0 {}
 }
 
 async fn work(uow: &mut dyn UnitOfWork, user: UserId) {

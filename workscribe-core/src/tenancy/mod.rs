@@ -22,7 +22,7 @@ pub use model::{
     OrganizationChange, Role, Slug,
 };
 pub(crate) use organizations::gone;
-pub use organizations::{NewOrganization, Organizations};
+pub use organizations::{ClearOrganization, NewOrganization, Organizations};
 pub use permission::{Action, RoleTable};
-pub use scope::{InvitationPass, OrgScope};
+pub use scope::{InvitationPass, OrgScope, VacatedOrg};
 pub use store::{InvitationStore, MemberStore, OrganizationStore};

@@ -1,13 +1,35 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
+use crate::id::OrgId;
 use crate::identity::{Actor, display_name};
+use crate::outbox::{Job, JobPriority};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 
 use super::model::{Organization, OrganizationChange, Role, Slug};
 use super::permission::Action;
-use super::scope::OrgScope;
+use super::scope::{OrgScope, VacatedOrg};
+
+/// How many rows are removed in one transaction.
+const AT_ONCE: u32 = 2_000;
+
+/// Removes what is left of an organization that was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearOrganization {
+    /// Which.
+    pub org_id: OrgId,
+}
+
+impl Job for ClearOrganization {
+    const KIND: &'static str = "organization.clear";
+    const PRIORITY: JobPriority = JobPriority::IDLE;
+    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(60 * 60));
+}
 
 /// Organizations, members and invitations. Had from [`WorkScribe::organizations`].
 ///
@@ -100,7 +122,8 @@ impl<'a> Organizations<'a> {
         Ok(organization)
     }
 
-    /// Removes the organization with all that belongs to it.
+    /// Removes the organization with all that belongs to it. Where that is much, nobody is in it any more from the commit on, its
+    /// slug is free, and a job ([`ClearOrganization`]) removes the rest.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `STALE_VERSION`.
@@ -115,7 +138,29 @@ impl<'a> Organizations<'a> {
         self.app
             .emit(uow, &DomainEvent::OrganizationDeleted { org: scope.org(), actor: scope.actor() })
             .await?;
-        if uow.organizations().delete(scope, expected).await? { Ok(()) } else { Err(gone()) }
+        if !uow.organizations().is_larger_than(scope, AT_ONCE).await? {
+            return if uow.organizations().delete(scope, expected).await? { Ok(()) } else { Err(gone()) };
+        }
+        let slug = VacatedOrg::slug(scope.org());
+        if !uow.organizations().vacate(scope, expected, &slug).await? {
+            return Err(gone());
+        }
+        self.app.enqueue(uow, &ClearOrganization { org_id: scope.org() }).await?;
+        Ok(())
+    }
+
+    /// Removes what is left of an organization that was removed, in portions, each in a transaction of its own. Done again it goes
+    /// on where it was.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn clear(&self, job: &ClearOrganization) -> Result<(), Error> {
+        loop {
+            let mut uow = self.app.begin().await?;
+            let Some(vacated) = VacatedOrg::enter(&mut *uow, job.org_id).await? else { return Ok(()) };
+            uow.organizations().clear(&vacated, AT_ONCE).await?;
+            self.app.commit(uow).await?;
+        }
     }
 }
 

@@ -181,3 +181,32 @@ impl InvitationPass {
         self.preview
     }
 }
+
+/// Proof that an organization was removed and that nobody is in it any more, made by looking it up: what a worker has that clears
+/// what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VacatedOrg {
+    org: OrgId,
+}
+
+impl VacatedOrg {
+    /// Looks an organization up; `None` when people are in it, or when it is gone.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn enter(uow: &mut dyn UnitOfWork, org: OrgId) -> Result<Option<Self>, Error> {
+        Ok(uow.organizations().is_vacated(org, &Self::slug(org)).await?.then_some(Self { org }))
+    }
+
+    /// The slug of a vacated organization: none that a person can give or ask for.
+    #[must_use]
+    pub fn slug(org: OrgId) -> Slug {
+        Slug::from_stored(format!("~{}", org.as_uuid().simple()))
+    }
+
+    /// Which organization.
+    #[must_use]
+    pub const fn org(&self) -> OrgId {
+        self.org
+    }
+}

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::id::{InvitationId, UserId};
+use crate::id::{InvitationId, OrgId, UserId};
 use crate::identity::{Email, TokenHash};
 use crate::page::PageRequest;
 use crate::storage::StoreError;
@@ -9,7 +9,7 @@ use crate::storage::StoreError;
 use super::model::{
     Invitation, InvitationPreview, ListedInvitation, Member, Organization, OrganizationChange, Role, Slug,
 };
-use super::scope::{InvitationPass, OrgScope};
+use super::scope::{InvitationPass, OrgScope, VacatedOrg};
 
 /// Organizations, and the look-up behind the door.
 #[async_trait]
@@ -42,6 +42,20 @@ pub trait OrganizationStore: Send {
     ) -> Result<Option<Organization>, StoreError>;
     /// Removes it with all that belongs to it; [`StoreError::StaleVersion`] as above, `false` when it is gone.
     async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError>;
+    /// Whether its tasks and the lines of its history are more than `rows`. Reads no more than it has to.
+    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError>;
+    /// Gives it a slug that nobody can enter by, and removes its members, invitations and webhooks, so that nobody is in it;
+    /// [`StoreError::StaleVersion`] as above, `false` when it is gone.
+    async fn vacate(
+        &mut self,
+        scope: &OrgScope,
+        expected: Option<i64>,
+        slug: &Slug,
+    ) -> Result<bool, StoreError>;
+    /// The look-up behind [`VacatedOrg::enter`]: whether an organization has this slug.
+    async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError>;
+    /// Removes up to `rows` of what is left in it, and answers how many; at 0 it has removed the organization itself.
+    async fn clear(&mut self, vacated: &VacatedOrg, rows: u32) -> Result<u64, StoreError>;
 }
 
 /// Members of an organization.

@@ -5,7 +5,7 @@ use workscribe_core::Error;
 use workscribe_core::identity::{AccountMail, Email, SendAccountMail};
 use workscribe_core::notifications::SendDigest;
 use workscribe_core::ports::{Mail, MailError, Mailer};
-use workscribe_core::tenancy::SendInvitationMail;
+use workscribe_core::tenancy::{ClearOrganization, SendInvitationMail};
 use workscribe_core::webhooks::SendWebhookMail;
 
 use super::links::Links;
@@ -14,7 +14,7 @@ use super::templates::{
 };
 use crate::handler::{Failure, Handler, JobContext, with_sources};
 use crate::registry::Registry;
-use crate::upkeep::{Sweep, sweep};
+use crate::upkeep::{Sweep, clear_organization, sweep};
 
 /// The handlers of WorkScribe's own jobs, but for [`crate::webhooks::WebhookSender`]. Register it and an embedder's beside them, or
 /// in their place.
@@ -30,6 +30,7 @@ pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates
         .register::<SendDigest>(Digests(Arc::clone(&post)))
         .register::<SendWebhookMail>(WebhookMails(post))
         .register::<Sweep>(sweep)
+        .register::<ClearOrganization>(clear_organization)
 }
 
 struct Post {

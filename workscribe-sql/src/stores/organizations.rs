@@ -3,9 +3,11 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::UserId;
+use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::page::PageRequest;
-use workscribe_core::tenancy::{OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug};
+use workscribe_core::tenancy::{
+    OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
+};
 
 use super::members::parse_role;
 use super::{Ts, Unit, after};
@@ -46,6 +48,13 @@ impl TryFrom<MembershipRow> for (Organization, Role) {
     fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
         Ok((row.organization.into(), parse_role("ws_members", &row.role)?))
     }
+}
+
+/// Does something to up to `$2` of some rows.
+macro_rules! portion_of {
+    ($what:literal, $rows:literal) => {
+        concat!($what, " WHERE (org_id, id) IN (SELECT org_id, id FROM ", $rows, " LIMIT $2)")
+    };
 }
 
 #[async_trait]
@@ -157,6 +166,79 @@ impl OrganizationStore for Unit {
             self.refuse_stale_organization(scope, expected).await?;
         }
         Ok(deleted)
+    }
+
+    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
+        let count = query_as::<_, (i64,)>(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = $1 LIMIT $2) AS tasks)
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_activity WHERE org_id = $1 LIMIT $2) AS lines)",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(i64::from(rows) + 1);
+        Ok(self.one("ws_organizations: size", count).await?.0 > i64::from(rows))
+    }
+
+    async fn vacate(
+        &mut self,
+        scope: &OrgScope,
+        expected: Option<i64>,
+        slug: &Slug,
+    ) -> Result<bool, StoreError> {
+        let org = scope.org().as_uuid();
+        let rename = query(
+            "UPDATE ws_organizations SET slug = $2, version = version + 1
+              WHERE id = $1 AND slug <> $2 AND ($3 IS NULL OR version = $3)",
+        )
+        .bind(org)
+        .bind(slug.as_str())
+        .bind(expected);
+        if self.execute("ws_organizations: vacate", rename).await? == 0 {
+            self.refuse_stale_organization(scope, expected).await?;
+            return Ok(false);
+        }
+        let members = query("DELETE FROM ws_members WHERE org_id = $1").bind(org);
+        self.execute("ws_members: vacate", members).await?;
+        let invitations = query("DELETE FROM ws_invitations WHERE org_id = $1").bind(org);
+        self.execute("ws_invitations: vacate", invitations).await?;
+        let webhooks = query("DELETE FROM ws_webhooks WHERE org_id = $1").bind(org);
+        self.execute("ws_webhooks: vacate", webhooks).await?;
+        Ok(true)
+    }
+
+    async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError> {
+        let find = query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE id = $1 AND slug = $2")
+            .bind(org.as_uuid())
+            .bind(slug.as_str());
+        Ok(self.optional("ws_organizations: is vacated", find).await?.is_some())
+    }
+
+    async fn clear(&mut self, vacated: &VacatedOrg, rows: u32) -> Result<u64, StoreError> {
+        // Tasks come last, and stand below none by then: what refers to a row goes before it.
+        let portions = [
+            query(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),
+            query(portion_of!(
+                "DELETE FROM ws_webhook_deliveries",
+                "ws_webhook_deliveries WHERE org_id = $1"
+            )),
+            query(portion_of!("DELETE FROM ws_search", "ws_search WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_comments", "ws_comments WHERE org_id = $1")),
+            query(portion_of!(
+                "UPDATE ws_tasks SET parent_id = NULL",
+                "ws_tasks WHERE org_id = $1 AND parent_id IS NOT NULL"
+            )),
+            query(portion_of!("DELETE FROM ws_tasks", "ws_tasks WHERE org_id = $1")),
+        ];
+        for portion in portions {
+            let portion = portion.bind(vacated.org().as_uuid()).bind(i64::from(rows));
+            let done = self.execute("ws_organizations: clear a portion", portion).await?;
+            if done > 0 {
+                return Ok(done);
+            }
+        }
+        let rest = query("DELETE FROM ws_organizations WHERE id = $1").bind(vacated.org().as_uuid());
+        self.execute("ws_organizations: clear the rest", rest).await?;
+        Ok(0)
     }
 }
 

@@ -184,6 +184,7 @@ macro_rules! __storage_cases {
                 an_organization_goes_with_all_that_belongs_to_it
                 what_is_gone_is_neither_changed_nor_removed_nor_stale
                 the_lock_is_held_until_the_end_of_the_transaction
+                a_vacated_organization_is_nobodys_and_goes_in_portions
             ;
             members, members:
                 a_member_joins_as_what_the_invitation_says

@@ -3,6 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::tenancy::VacatedOrg;
+
 async fn membership(storage: &Arc<dyn Storage>, slug: &Slug, user: UserId) -> Option<(Organization, Role)> {
     read!(storage, uow => uow.organizations().membership(slug, user))
 }
@@ -198,4 +200,54 @@ pub async fn the_lock_is_held_until_the_end_of_the_transaction(storage: Arc<dyn 
         }
         tokio::time::timeout(Duration::from_secs(10), second).await.expect("it goes on").unwrap();
     }
+}
+
+pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let (other, others) = project_of(&storage, "compilers").await;
+    let enter = async |org| {
+        let mut uow = storage.read().await.unwrap();
+        VacatedOrg::enter(&mut *uow, org).await.unwrap()
+    };
+    let parent = add_task(&storage, &scope, &board, "Parent").await;
+    for index in 0..5 {
+        let mut new = new_task(&scope, &board, &format!("Task {index}"));
+        new.fields.parent_id = Some(parent.id);
+        let task = put_task(&storage, &scope, &new).await;
+        add_comment(&storage, &scope, task.id, "A comment").await;
+    }
+    let kept = add_task(&storage, &other, &others, "Kept").await;
+    let (invitation, _) = add_invitation(&storage, &scope, "edsger").await;
+    for (rows, is_larger) in [(5, true), (6, false)] {
+        assert_eq!(
+            read!(storage, uow => uow.organizations().is_larger_than(&scope, rows)),
+            is_larger,
+            "{rows}"
+        );
+    }
+    assert_eq!(enter(scope.org()).await, None, "people are in it");
+
+    let slug = VacatedOrg::slug(scope.org());
+    assert_stale!(attempt!(storage, uow => uow.organizations().vacate(&scope, Some(7), &slug)));
+    assert!(commit!(storage, uow => uow.organizations().vacate(&scope, Some(1), &slug)));
+    assert!(!commit!(storage, uow => uow.organizations().vacate(&scope, None, &slug)), "it is vacated");
+    assert_eq!(membership(&storage, &Slug::parse("engines").unwrap(), scope.actor()).await, None);
+    assert_eq!(membership(&storage, &slug, scope.actor()).await, None);
+    assert!(read!(storage, uow => uow.invitations().find_by_token(&invitation.token_hash)).is_none());
+    let again = add_organization(&storage, "engines", scope.actor()).await;
+    assert_ne!(again.id, scope.org(), "its slug is free");
+
+    let vacated = enter(scope.org()).await.unwrap();
+    let mut portions = 0;
+    while commit!(storage, uow => uow.organizations().clear(&vacated, 2)) > 0 {
+        portions += 1;
+        assert!(portions < 100, "it comes to an end");
+    }
+    assert!(portions > 0);
+    assert_eq!(enter(scope.org()).await, None, "it is gone");
+    assert_eq!(task(&storage, &scope, parent.id).await, None);
+    assert_eq!(read!(storage, uow => uow.projects().find(&scope, board.project.id)), None);
+    assert_eq!(commit!(storage, uow => uow.organizations().clear(&vacated, 2)), 0, "once more does no harm");
+    assert!(task(&storage, &other, kept.id).await.is_some());
+    assert!(membership(&storage, &Slug::parse("compilers").unwrap(), other.actor()).await.is_some());
 }

@@ -2,14 +2,34 @@
 
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::UserId;
+use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::page::PageRequest;
-use workscribe_core::tenancy::{OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug};
+use workscribe_core::tenancy::{
+    OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
+};
 use workscribe_core::{Constraint, StoreError};
 
 use super::{MemoryUnit, Tables, conflict, expect_version, members, page_of};
 
 impl Tables {
+    /// Removes an organization with all that belongs to it.
+    fn remove_organization(&mut self, org: OrgId) {
+        self.organizations.remove(&org);
+        self.members.retain(|(other, _), _| *other != org);
+        self.invitations.retain(|(other, _), _| *other != org);
+        self.projects.retain(|(other, _), _| *other != org);
+        self.statuses.retain(|(other, _), _| *other != org);
+        self.labels.retain(|(other, _), _| *other != org);
+        self.tasks.retain(|(other, _), _| *other != org);
+        self.task_labels.retain(|(other, _, _), ()| *other != org);
+        self.comments.retain(|(other, _), _| *other != org);
+        self.activity.retain(|(other, _), _| *other != org);
+        self.notifications.retain(|(other, _), _| *other != org);
+        self.search.retain(|(other, _), _| *other != org);
+        self.webhooks.retain(|(other, _), _| *other != org);
+        self.deliveries.retain(|(other, _), _| *other != org);
+    }
+
     fn organizations_of(&self, user: UserId) -> impl Iterator<Item = (Organization, Role)> {
         self.members.iter().filter(move |((_, member), _)| *member == user).filter_map(|((org, _), row)| {
             self.organizations.get(org).map(|organization| (organization.clone(), row.role))
@@ -108,21 +128,57 @@ impl OrganizationStore for MemoryUnit {
         self.change(|tables| {
             let Some(stored) = tables.organizations.get(&scope.org()) else { return Ok(false) };
             expect_version(expected, stored.version)?;
-            tables.organizations.remove(&scope.org());
-            tables.members.retain(|(org, _), _| *org != scope.org());
-            tables.invitations.retain(|(org, _), _| *org != scope.org());
-            tables.projects.retain(|(org, _), _| *org != scope.org());
-            tables.statuses.retain(|(org, _), _| *org != scope.org());
-            tables.labels.retain(|(org, _), _| *org != scope.org());
-            tables.tasks.retain(|(org, _), _| *org != scope.org());
-            tables.task_labels.retain(|(org, _, _), ()| *org != scope.org());
-            tables.comments.retain(|(org, _), _| *org != scope.org());
-            tables.activity.retain(|(org, _), _| *org != scope.org());
-            tables.notifications.retain(|(org, _), _| *org != scope.org());
-            tables.search.retain(|(org, _), _| *org != scope.org());
-            tables.webhooks.retain(|(org, _), _| *org != scope.org());
-            tables.deliveries.retain(|(org, _), _| *org != scope.org());
+            tables.remove_organization(scope.org());
             Ok(true)
+        })
+        .await
+    }
+    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
+        self.view(|tables| {
+            let tasks = tables.tasks.keys().filter(|(org, _)| *org == scope.org()).count();
+            let lines = tables.activity.keys().filter(|(org, _)| *org == scope.org()).count();
+            tasks + lines > usize::try_from(rows).unwrap_or(usize::MAX)
+        })
+        .await
+    }
+
+    async fn vacate(
+        &mut self,
+        scope: &OrgScope,
+        expected: Option<i64>,
+        slug: &Slug,
+    ) -> Result<bool, StoreError> {
+        let org = scope.org();
+        self.change(|tables| {
+            let Some(organization) = tables.organizations.get_mut(&org) else { return Ok(false) };
+            if organization.slug == *slug {
+                return Ok(false);
+            }
+            expect_version(expected, organization.version)?;
+            organization.slug.clone_from(slug);
+            organization.version += 1;
+            tables.members.retain(|(other, _), _| *other != org);
+            tables.invitations.retain(|(other, _), _| *other != org);
+            tables.webhooks.retain(|(other, _), _| *other != org);
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError> {
+        self.view(|tables| tables.organizations.get(&org).is_some_and(|found| found.slug == *slug)).await
+    }
+
+    /// All at once, and in two steps as elsewhere: what is left, and then the organization.
+    async fn clear(&mut self, vacated: &VacatedOrg, _rows: u32) -> Result<u64, StoreError> {
+        let org = vacated.org();
+        self.change(|tables| {
+            let before = tables.tasks.keys().filter(|(other, _)| *other == org).count();
+            tables.tasks.retain(|(other, _), _| *other != org);
+            if before == 0 {
+                tables.remove_organization(org);
+            }
+            Ok(before as u64)
         })
         .await
     }
