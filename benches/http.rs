@@ -1,4 +1,4 @@
-//! How much of the database's speed is left through the API: `cargo bench --bench http`.
+//! How much of the database's speed is left through the API: `cargo bench --features postgres --bench http`.
 //!
 //! A server process serves the API on loopback; this process asks it over 32 kept-alive connections, with a client that
 //! does next to nothing. Two things are measured beside it, in turn with it, so that what else the machine does touches

@@ -1,4 +1,4 @@
-//! What the queue carries: `cargo bench --bench jobs`.
+//! What the queue carries: `cargo bench --features postgres --bench jobs`.
 //!
 //! On Postgres, with jobs that do nothing: how many are drained in a second by 1, 2 and 4 workers, and from enqueueing to done
 //! while a producer writes them; how long a worker that is idle takes from the commit to the start of a job, in its own process
@@ -159,6 +159,8 @@ fn rate(jobs: u64, begun: Instant) -> f64 {
 }
 
 async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome<()> {
+    // Idle: what the jobs before have left to do is done.
+    PgConnection::connect(url).await?.execute("VACUUM (ANALYZE) ws_jobs").await?;
     println!("from the commit to the start, of an idle worker{:>20}{:>10}", "p50 µs", "p99 µs");
     for (label, is_other) in [("  in the process of the worker", false), ("  in another, by NOTIFY", true)] {
         let (worker_app, _) = application(url).await?;

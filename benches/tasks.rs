@@ -1,4 +1,4 @@
-//! What tasks cost as a database grows: `cargo bench --bench tasks`.
+//! What tasks cost as a database grows: `cargo bench --features postgres --bench tasks`.
 //!
 //! One Postgres database of 1,000 organizations is measured with 1,000 tasks in all, then with 100,000, then with 1,000,000;
 //! a tenth of them are one project's, which is the one that is read and written here. 32 kept-alive connections on loopback
