@@ -42,6 +42,9 @@ pub enum Tags {
     /// tried nine times over 25 hours. Redirects are not followed. A 410 turns the webhook off, and so does a message that
     /// failed nine times while nothing else arrived; the owners get a mail then.
     ///
+    /// A task that changes because of something else tells no `task.updated`: its status, a label or the task above it was
+    /// removed, or its assignee left.
+    ///
     /// Messages arrive at least once and in no certain order: one with a `webhook-id` that was seen before is a repeat. They
     /// go to public addresses alone, over HTTPS.
     Webhooks,
