@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use crate::app::WorkScribe;
-use crate::id::{InvitationId, OrgId, SessionId, UserId};
+use crate::id::{InvitationId, OrgId, SessionId, StatusId, UserId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::{Invitation, Organization, Role};
-use crate::work::{Comment, Project, Task};
+use crate::work::{Comment, Label, Project, Status, Task};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,12 +95,44 @@ pub enum DomainEvent {
         /// As it is now.
         project: Project,
     },
+    /// A status was made. Those of a new project are told with the project.
+    StatusCreated {
+        /// The status.
+        status: Status,
+    },
+    /// A status was changed, or moved among the others, whose positions follow.
+    StatusUpdated {
+        /// As it is now.
+        status: Status,
+    },
+    /// A status was removed. Its tasks are not told of one by one: a status may hold all of a project's.
+    StatusDeleted {
+        /// As it was.
+        status: Status,
+        /// Which status its tasks have now, if it had any.
+        moved_to: Option<StatusId>,
+    },
+    /// A label was made.
+    LabelCreated {
+        /// The label.
+        label: Label,
+    },
+    /// A label was changed.
+    LabelUpdated {
+        /// As it is now.
+        label: Label,
+    },
+    /// A label was removed, from its tasks too, which are not told of one by one.
+    LabelDeleted {
+        /// As it was.
+        label: Label,
+    },
     /// A task was made.
     TaskCreated {
         /// The task.
         task: Task,
     },
-    /// Fields of a task were changed, its labels among them.
+    /// Fields of a task were changed, its labels among them; also because the task above it was removed or its assignee left.
     TaskUpdated {
         /// As it was.
         before: Box<Task>,

@@ -29,6 +29,9 @@ pub enum Tags {
     /// | `invitation.created` | `invitation`: an `Invitation` |
     /// | `invitation.revoked` | `invitation`: `id` |
     /// | `project.created`, `project.updated` | `project`: a `Project` |
+    /// | `status.created`, `status.updated` | `project_id`; `status`: a `Status` |
+    /// | `status.deleted` | the same, and `moved_to`: the id of the status that its tasks have now, null if it had none |
+    /// | `label.created`, `label.updated`, `label.deleted` | `project_id`; `label`: a `Label` |
     /// | `task.created`, `task.deleted` | `task`: a `TaskSummary` |
     /// | `task.updated` | `task`: a `TaskSummary`; `changed`: the names of the fields that were changed |
     /// | `comment.created`, `comment.updated`, `comment.deleted` | `comment`: a `Comment`; `task`: `id`, `task_id`, `project_id`, `title` |
@@ -42,8 +45,8 @@ pub enum Tags {
     /// tried nine times over 25 hours. Redirects are not followed. A 410 turns the webhook off, and so does a message that
     /// failed nine times while nothing else arrived; the owners get a mail then.
     ///
-    /// A task that changes because of something else tells no `task.updated`: its status, a label or the task above it was
-    /// removed, or its assignee left.
+    /// A removed status or label is told once, not with a `task.updated` for each of its tasks, which may be all of a project's.
+    /// A task whose parent was removed, or whose assignee left, tells its own.
     ///
     /// Messages arrive at least once and in no certain order: one with a `webhook-id` that was seen before is a repeat. They
     /// go to public addresses alone, over HTTPS.

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::events::DomainEvent;
 use crate::id::{OrgId, UserId, WebhookMessageId};
 use crate::tenancy::{Invitation, OrgScope};
-use crate::work::{Comment, Person, Project, Status, Task, names};
+use crate::work::{Comment, Label, Person, Project, Status, Task, names};
 
 names! {
     /// What an endpoint can be told of.
@@ -23,6 +23,18 @@ names! {
         ProjectCreated = "project.created",
         /// A project was changed, archived or restored.
         ProjectUpdated = "project.updated",
+        /// A status was made.
+        StatusCreated = "status.created",
+        /// A status was changed or moved.
+        StatusUpdated = "status.updated",
+        /// A status was removed.
+        StatusDeleted = "status.deleted",
+        /// A label was made.
+        LabelCreated = "label.created",
+        /// A label was changed.
+        LabelUpdated = "label.updated",
+        /// A label was removed.
+        LabelDeleted = "label.deleted",
         /// A task was made.
         TaskCreated = "task.created",
         /// Fields of a task were changed, its labels among them.
@@ -51,6 +63,12 @@ impl WebhookEvent {
             DomainEvent::InvitationRevoked { .. } => Self::InvitationRevoked,
             DomainEvent::ProjectCreated { .. } => Self::ProjectCreated,
             DomainEvent::ProjectUpdated { .. } => Self::ProjectUpdated,
+            DomainEvent::StatusCreated { .. } => Self::StatusCreated,
+            DomainEvent::StatusUpdated { .. } => Self::StatusUpdated,
+            DomainEvent::StatusDeleted { .. } => Self::StatusDeleted,
+            DomainEvent::LabelCreated { .. } => Self::LabelCreated,
+            DomainEvent::LabelUpdated { .. } => Self::LabelUpdated,
+            DomainEvent::LabelDeleted { .. } => Self::LabelDeleted,
             DomainEvent::TaskCreated { .. } => Self::TaskCreated,
             DomainEvent::TaskUpdated { .. } => Self::TaskUpdated,
             DomainEvent::TaskDeleted { .. } => Self::TaskDeleted,
@@ -106,6 +124,17 @@ pub(crate) fn data(event: &DomainEvent) -> Value {
         DomainEvent::InvitationRevoked { invitation, .. } => json!({ "invitation": { "id": invitation } }),
         DomainEvent::ProjectCreated { project: it } | DomainEvent::ProjectUpdated { project: it } => {
             json!({ "project": project(it) })
+        }
+        DomainEvent::StatusCreated { status: it } | DomainEvent::StatusUpdated { status: it } => {
+            json!({ "project_id": it.project_id, "status": status(it) })
+        }
+        DomainEvent::StatusDeleted { status: it, moved_to } => {
+            json!({ "project_id": it.project_id, "status": status(it), "moved_to": moved_to })
+        }
+        DomainEvent::LabelCreated { label: it }
+        | DomainEvent::LabelUpdated { label: it }
+        | DomainEvent::LabelDeleted { label: it } => {
+            json!({ "project_id": it.project_id, "label": label(it) })
         }
         DomainEvent::TaskCreated { task: it } | DomainEvent::TaskDeleted { task: it } => {
             json!({ "task": task(it) })
@@ -181,6 +210,10 @@ fn status(status: &Status) -> Value {
         "position": status.position,
         "color": status.color,
     })
+}
+
+fn label(label: &Label) -> Value {
+    json!({ "id": label.id, "name": label.name, "color": label.color })
 }
 
 fn task(task: &Task) -> Value {

@@ -1,4 +1,5 @@
 use crate::error::{Code, Error, Violations};
+use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
@@ -65,6 +66,7 @@ impl Projects<'_> {
         uow.labels().insert(scope, &label).await.map_err(name_taken)?;
         trail.project(ActivityAction::LabelCreated, project, Change::new(&label.name));
         trail.write(uow).await?;
+        self.app.announce(uow, scope, &DomainEvent::LabelCreated { label: label.clone() }).await?;
         Ok(label)
     }
 
@@ -109,6 +111,7 @@ impl Projects<'_> {
             trail.project(ActivityAction::LabelUpdated, project, change);
         }
         trail.write(uow).await?;
+        self.app.announce(uow, scope, &DomainEvent::LabelUpdated { label: after.clone() }).await?;
         Ok(after)
     }
 
@@ -131,8 +134,9 @@ impl Projects<'_> {
             return Err(no_such_label());
         }
         let mut trail = Trail::new(self.app, scope);
-        trail.project(ActivityAction::LabelDeleted, project, Change::old(label.name));
-        trail.write(uow).await
+        trail.project(ActivityAction::LabelDeleted, project, Change::old(&label.name));
+        trail.write(uow).await?;
+        self.app.announce(uow, scope, &DomainEvent::LabelDeleted { label }).await
     }
 }
 

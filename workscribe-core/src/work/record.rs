@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
+use crate::events::DomainEvent;
 use crate::id::{JobId, ProjectId, TaskId, UserId};
 use crate::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
 use crate::outbox::NewJob;
@@ -255,6 +256,24 @@ async fn put(uow: &mut dyn UnitOfWork, scope: &OrgScope, mut document: SearchDoc
     Ok(uow.search().put(scope, &document).await?)
 }
 
+/// Changes a task, whose lock is held, because something else went: no rule is asked and nobody is notified, but the history
+/// has its line, and who listens is told.
+pub(super) async fn amend(
+    app: &WorkScribe,
+    uow: &mut dyn UnitOfWork,
+    scope: &OrgScope,
+    trail: &mut Trail<'_>,
+    before: Task,
+    mut after: Task,
+    change: Change,
+) -> Result<(), Error> {
+    uow.tasks().update(scope, after.id, &TaskFields::of(&after), None, None, trail.now()).await?;
+    (after.version, after.updated_at) = (before.version + 1, trail.now());
+    trail.task(ActivityAction::TaskUpdated, after.project_id, after.id, change);
+    let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) };
+    app.announce(uow, scope, &event).await
+}
+
 /// Takes the open tasks of somebody who is no member any more from them. The organization's lock is held, and the membership
 /// is gone, so that none is given to them meanwhile.
 pub(crate) async fn unassign_open(
@@ -268,10 +287,9 @@ pub(crate) async fn unassign_open(
         let ids = uow.tasks().open_of(scope, member.user_id, None, BATCH).await?;
         let mut trail = Trail::new(app, scope);
         for task in uow.tasks().lock(scope, &ids).await? {
-            let fields = TaskFields { assignee_id: None, ..TaskFields::of(&task) };
-            uow.tasks().update(scope, task.id, &fields, None, None, trail.now()).await?;
             let change = Change::of("assignee_id", Some(member.display_name.clone()), None);
-            trail.task(ActivityAction::TaskUpdated, task.project_id, task.id, change);
+            let after = Task { assignee: None, ..task.clone() };
+            amend(app, uow, scope, &mut trail, task, after, change).await?;
         }
         trail.write(uow).await?;
         if ids.len() < BATCH as usize {

@@ -1,4 +1,5 @@
 use crate::error::{Code, Error, FieldError, Violations};
+use crate::events::DomainEvent;
 use crate::id::{ProjectId, StatusId};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::OrgScope;
@@ -87,7 +88,9 @@ impl Projects<'_> {
         uow.statuses().arrange(scope, project, &order).await?;
         trail.project(ActivityAction::StatusCreated, project, Change::new(&status.name));
         trail.write(uow).await?;
-        self.find_status(uow, scope, project, status.id).await
+        let status = self.find_status(uow, scope, project, status.id).await?;
+        self.app.announce(uow, scope, &DomainEvent::StatusCreated { status: status.clone() }).await?;
+        Ok(status)
     }
 
     /// Changes a status; `position` moves it among the others.
@@ -143,6 +146,9 @@ impl Projects<'_> {
             trail.project(ActivityAction::StatusUpdated, project, Change::of(field, old, new));
         }
         trail.write(uow).await?;
+        if after != before {
+            self.app.announce(uow, scope, &DomainEvent::StatusUpdated { status: after.clone() }).await?;
+        }
         Ok(after)
     }
 
@@ -197,7 +203,10 @@ impl Projects<'_> {
             statuses.iter().map(|status| status.id).filter(|other| *other != id).collect();
         uow.statuses().arrange(scope, project, &order).await?;
         trail.project(ActivityAction::StatusDeleted, project, Change::old(&status.name));
-        trail.write(uow).await
+        trail.write(uow).await?;
+        let moved_to = target.filter(|_| in_use).map(|target| target.id);
+        let event = DomainEvent::StatusDeleted { status: status.clone(), moved_to };
+        self.app.announce(uow, scope, &event).await
     }
 
     /// Moves all tasks of a status to the end of another, and writes a line of the history for each.

@@ -11,7 +11,7 @@ use super::history::{Activity, ActivityAction};
 use super::labels::no_such_label;
 use super::model::{Person, Project, TaskKey, name_key};
 use super::projects::no_such_project;
-use super::record::{Change, Trail, index_task, writable};
+use super::record::{Change, Trail, amend, index_task, writable};
 use super::store::Entered;
 use super::task::{NewTask, Priority, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
 
@@ -181,10 +181,9 @@ impl<'a> Tasks<'a> {
             let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).collect();
             let locked = uow.tasks().lock(scope, &own).await?;
             for child in locked.into_iter().filter(|locked| locked.id != task.id) {
-                let fields = TaskFields { parent_id: None, ..TaskFields::of(&child) };
-                uow.tasks().update(scope, child.id, &fields, None, None, trail.now()).await?;
                 let change = Change::of("parent_task_id", Some(task.key().to_string()), None);
-                trail.task(ActivityAction::TaskUpdated, child.project_id, child.id, change);
+                let after = Task { parent_id: None, ..child.clone() };
+                amend(self.app, uow, scope, trail, child, after, change).await?;
             }
             if ids.len() < BATCH as usize {
                 return Ok(());

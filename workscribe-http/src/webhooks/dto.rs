@@ -28,6 +28,18 @@ wire_names! {
         ProjectCreated = "project.created",
         /// A project was changed, archived or restored.
         ProjectUpdated = "project.updated",
+        /// A status was made.
+        StatusCreated = "status.created",
+        /// A status was changed or moved.
+        StatusUpdated = "status.updated",
+        /// A status was removed.
+        StatusDeleted = "status.deleted",
+        /// A label was made.
+        LabelCreated = "label.created",
+        /// A label was changed.
+        LabelUpdated = "label.updated",
+        /// A label was removed.
+        LabelDeleted = "label.deleted",
         /// A task was made.
         TaskCreated = "task.created",
         /// Fields of a task were changed.

@@ -72,7 +72,8 @@ impl WebhooksApi {
     /// organization has at most 20. For admins and owners.
     ///
     /// The events: `member.joined`, `member.role_changed`, `member.removed`, `invitation.created`, `invitation.revoked`,
-    /// `project.created`, `project.updated`, `task.created`, `task.updated`, `task.deleted`, `comment.created`,
+    /// `project.created`, `project.updated`, `status.created`, `status.updated`, `status.deleted`, `label.created`,
+    /// `label.updated`, `label.deleted`, `task.created`, `task.updated`, `task.deleted`, `comment.created`,
     /// `comment.updated`, `comment.deleted`.
     #[oai(path = "/organizations/:slug/webhooks", method = "post", operation_id = "createWebhook")]
     async fn create(
