@@ -145,6 +145,9 @@ pub enum OptionsError {
     /// The payload cannot be written as JSON.
     #[error("the payload cannot be written as JSON")]
     Payload(#[source] serde_json::Error),
+    /// A text in the payload has the character U+0000, which Postgres does not store.
+    #[error("no text in a payload has the character U+0000")]
+    Nul,
     /// The name of the kind or the queue is too short or too long.
     #[error("the name of a kind or a queue has 1 to 100 characters")]
     Name,
@@ -191,7 +194,7 @@ impl NewJob {
     /// A job to run as soon as a worker is free.
     ///
     /// # Errors
-    /// [`OptionsError`] when the payload cannot be written as JSON, or the kind says what cannot be.
+    /// [`OptionsError`] when the payload cannot be written as JSON or has U+0000 in a text, or the kind says what cannot be.
     pub fn now<J: Job>(id: JobId, job: &J, now: Timestamp) -> Result<Self, OptionsError> {
         let is_name = |name: &str| (1..=Self::LONGEST_NAME).contains(&name.chars().count());
         if !is_name(J::KIND) || !is_name(J::QUEUE) {
@@ -200,10 +203,14 @@ impl NewJob {
         if J::MAX_ATTEMPTS == 0 {
             return Err(OptionsError::Attempts);
         }
+        let payload = serde_json::to_value(job).map_err(OptionsError::Payload)?;
+        if has_nul(&payload) {
+            return Err(OptionsError::Nul);
+        }
         Ok(Self {
             id,
             kind: Cow::Borrowed(J::KIND),
-            payload: serde_json::to_value(job).map_err(OptionsError::Payload)?,
+            payload,
             queue: Cow::Borrowed(J::QUEUE),
             priority: J::PRIORITY,
             run_at: now,
@@ -264,6 +271,15 @@ impl NewJob {
     }
 }
 
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -275,6 +291,23 @@ mod tests {
 
     impl Job for Report {
         const KIND: &'static str = "report";
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Letter(Value);
+
+    impl Job for Letter {
+        const KIND: &'static str = "letter";
+    }
+
+    #[test]
+    fn a_payload_with_what_postgres_cannot_store_is_refused_on_every_storage() {
+        let new =
+            |payload| NewJob::now(JobId::from(uuid::Uuid::nil()), &Letter(payload), Timestamp::default());
+        for payload in ["a\0".into(), serde_json::json!({"a": ["b", "\0"]}), serde_json::json!({"a\0": 1})] {
+            assert!(matches!(new(payload), Err(OptionsError::Nul)));
+        }
+        assert!(new(serde_json::json!({"a": ["\u{1}", 1, null, true]})).is_ok());
     }
 
     fn report(seconds: i64) -> NewJob {

@@ -163,6 +163,31 @@ on_every_storage! {
         assert_eq!(shop.board().await, ["To Do: Once"]);
     }
 
+    async fn what_a_database_cannot_hold_as_json_is_made_told_and_answered_again(on: On) {
+        let shop = Workshop::new(on).await;
+        let hook = json!({"url": "https://example.com/", "events": ["*"]});
+        shop.make(&shop.ada, &format!("{ORG}/webhooks"), hook).await;
+        let document = json!({
+            "type": "doc", "nul\0": ["\0", {"": "a\0b"}], "numbers": [f64::MAX, f64::MIN_POSITIVE, 5e-324, u64::MAX, i64::MIN],
+            "content": [{"type": "text", "text": "Warp\0and weft"}],
+        });
+        let make = async |path: &str, key: &str, body: &Value| {
+            let call = shop.app.post(path).bearer(&shop.ada).header("idempotency-key", key);
+            call.json(body).send().await.expect(StatusCode::CREATED)
+        };
+        let body = json!({"title": "Weave", "description_json": document});
+        let task = make(&format!("{WEB}/tasks"), "task", &body).await;
+        assert_eq!(task.json["description_json"], document);
+        assert_eq!(make(&format!("{WEB}/tasks"), "task", &body).await.json, task.json);
+        let comments = format!("{}/comments", path_of(&task.json));
+        let body = json!({"body_json": document});
+        let comment = make(&comments, "comment", &body).await;
+        assert_eq!(make(&comments, "comment", &body).await.json, comment.json);
+        assert_eq!(shop.read(&shop.grace, &comments).await["comments"], json!([comment.json]));
+        let found = shop.read(&shop.grace, &format!("{ORG}/search?q=weft")).await;
+        assert_eq!(found["results"].as_array().unwrap().len(), 2, "{found}");
+    }
+
     async fn labels_are_made_renamed_and_removed_from_their_tasks(on: On) {
         let shop = Workshop::new(on).await;
         let path = format!("{WEB}/labels");

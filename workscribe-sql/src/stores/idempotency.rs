@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::clock::Timestamp;
@@ -13,7 +14,7 @@ const TABLE: &str = "ws_idempotency_keys";
 struct TakenRow {
     fingerprint: Vec<u8>,
     status: Option<i64>,
-    body: Option<Json<serde_json::Value>>,
+    body: Option<Json<Value>>,
 }
 
 impl TryFrom<TakenRow> for Claim {
@@ -24,11 +25,24 @@ impl TryFrom<TakenRow> for Claim {
             (Some(status), Some(Json(body))) => {
                 let status =
                     u16::try_from(status).map_err(|_| corrupt(TABLE, format!("status is {status}")))?;
-                Some(StoredAnswer { status, body })
+                Some(StoredAnswer { status, body: read(body)? })
             }
             _ => None,
         };
         Ok(Self::Taken { fingerprint: digest(TABLE, "fingerprint", row.fingerprint)?, answer })
+    }
+}
+
+/// An answer is stored as JSON within a string, since `jsonb` refuses the U+0000 that a document in it may have.
+fn written(body: &Value) -> Json<String> {
+    Json(body.to_string())
+}
+
+fn read(stored: Value) -> Result<Value, StoreError> {
+    match stored {
+        Value::String(body) => serde_json::from_str(&body).map_err(|error| corrupt(TABLE, error.to_string())),
+        // Of before, when it was stored as it is.
+        body => Ok(body),
     }
 }
 
@@ -84,7 +98,7 @@ impl IdempotencyStore for Unit {
         .bind(&key.key)
         .bind(&key.fingerprint[..])
         .bind(i64::from(answer.status))
-        .bind(Json(&answer.body));
+        .bind(written(&answer.body));
         match self.execute("ws_idempotency_keys: finish", update).await? {
             0 => Err(StoreError::Conflict { constraint: Constraint::Other }),
             _ => Ok(()),
@@ -106,5 +120,21 @@ impl IdempotencyStore for Unit {
     async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         let delete = query("DELETE FROM ws_idempotency_keys WHERE expires_at <= $1").bind(Ts(now));
         self.execute("ws_idempotency_keys: sweep", delete).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_an_earlier_version_is_still_read() {
+        let answers = [Value::Null, serde_json::json!({ "name": "Ada" }), serde_json::json!("\0")];
+        for answer in &answers {
+            let Json(stored) = written(answer);
+            assert_eq!(read(Value::String(stored)).unwrap(), *answer);
+        }
+        assert_eq!(read(answers[1].clone()).unwrap(), answers[1]);
+        assert!(read(Value::String("{".into())).is_err());
     }
 }

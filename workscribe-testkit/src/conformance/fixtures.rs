@@ -101,6 +101,10 @@ macro_rules! assert_stale {
 
 pub(super) use {assert_conflict, assert_stale, attempt, commit, read, settle};
 
+/// Numbers that a storage may write in another form, and must still give back.
+pub(super) const EDGE_NUMBERS: [f64; 7] =
+    [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1e23, 0.1, -3.994_460_724_438_086e-74];
+
 /// A name that a storage must give back as it was: four scripts, a combined character and one outside the first plane.
 pub(super) const UNICODE: &str = "Ада Λόβελεϊς 洛夫莱斯 Ame\u{301}lie 👩🏽‍💻 ''\"\\%_";
 

@@ -44,6 +44,17 @@ pub async fn an_answer_may_be_empty_or_large(storage: Arc<dyn Storage>) {
     }
 }
 
+pub async fn an_answer_comes_back_with_whatever_a_document_may_hold(storage: Arc<dyn Storage>) {
+    let body = serde_json::json!({
+        "nul": "a\0b", "\0": "\u{1f}\u{7f}\u{fffe}", "numbers": EDGE_NUMBERS, "largest": u64::MAX, "least": i64::MIN,
+        "": [[], {}, "", null, false], "escapes": "\\u0000 \"\\\" \\",
+    });
+    let key = new_key("user 1", "key");
+    assert_eq!(claim(&storage, &key, 0).await, Claim::Fresh);
+    let answer = finish(&storage, &key, body).await;
+    assert_eq!(claim(&storage, &key, 1).await, taken(Some(answer)));
+}
+
 pub async fn a_key_is_told_apart_by_its_scope(storage: Arc<dyn Storage>) {
     let (one, other) = (new_key("user 1", "key"), new_key("user 2", "key"));
     assert_eq!(claim(&storage, &one, 0).await, Claim::Fresh);

@@ -109,6 +109,13 @@ pub async fn a_payload_of_a_megabyte_comes_back_whole(storage: Arc<dyn Storage>)
     assert!(claim_one(&storage, 0, 60).await.payload == job.payload);
 }
 
+pub async fn the_numbers_of_a_payload_come_back_as_they_were(storage: Arc<dyn Storage>) {
+    let payload = serde_json::json!({ "edges": EDGE_NUMBERS, "largest": u64::MAX, "least": i64::MIN });
+    let job = NewJob { payload, ..new_job("mail", at(0)) };
+    enqueue(&storage, std::slice::from_ref(&job)).await;
+    assert_eq!(claim_one(&storage, 0, 60).await.payload, job.payload);
+}
+
 pub async fn an_id_belongs_to_one_job(storage: Arc<dyn Storage>) {
     let job = new_job("mail", at(0));
     enqueue(&storage, std::slice::from_ref(&job)).await;

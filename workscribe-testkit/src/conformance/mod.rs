@@ -365,6 +365,7 @@ macro_rules! __storage_cases {
             jobs, jobs:
                 a_job_is_claimed_as_it_was_enqueued
                 a_payload_of_a_megabyte_comes_back_whole
+                the_numbers_of_a_payload_come_back_as_they_were
                 an_id_belongs_to_one_job
                 a_job_is_not_claimed_before_its_time
                 only_the_kinds_asked_for_are_claimed
@@ -415,6 +416,7 @@ macro_rules! __storage_cases {
             idempotency, idempotency:
                 a_key_is_claimed_once_and_then_shows_its_answer
                 an_answer_may_be_empty_or_large
+                an_answer_comes_back_with_whatever_a_document_may_hold
                 a_key_is_told_apart_by_its_scope
                 another_request_sees_the_fingerprint_of_the_first
                 a_claim_of_a_dead_process_is_taken_over
