@@ -1,5 +1,7 @@
 //! Bodies: JSON in, with a pointer to whatever is wrong in it, and JSON out.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use poem::http::{StatusCode, header};
@@ -8,8 +10,9 @@ use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{MaybeUndefined, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use workscribe_core::error::FieldError;
 use workscribe_core::{Code, Error};
@@ -143,12 +146,53 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         );
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(error, bytes))?;
+    let FromObject(value) = serde_path_to_error::deserialize(&mut json).map_err(refusal)?;
     json.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> ApiError {
+/// What is read from a JSON object alone: for a struct, serde takes an array of its fields too.
+struct FromObject<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromObject<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Object(PhantomData)).map(Self)
+    }
+}
+
+/// Reads a list of objects, for `deserialize_with`.
+pub(crate) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let list = Vec::<FromObject<T>>::deserialize(deserializer)?;
+    Ok(list.into_iter().map(|FromObject(item)| item).collect())
+}
+
+/// Reads an object that may be null, for `deserialize_with` beside `default`.
+pub(crate) fn object_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<MaybeUndefined<T>, D::Error> {
+    Ok(match Option::<FromObject<T>>::deserialize(deserializer)? {
+        Some(FromObject(value)) => MaybeUndefined::Value(value),
+        None => MaybeUndefined::Null,
+    })
+}
+
+fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let pointer = pointer(error.path());
     let cause = error.inner();
     let text = cause.to_string();
@@ -158,9 +202,7 @@ fn refusal(error: serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -
         return invalid(pointer, "INVALID_UNICODE", "This text holds half of a surrogate pair.".into())
             .into();
     }
-    // Where an enum's name is wanted, serde_json takes a number for a fault of the syntax.
-    let is_json = || serde_json::from_slice::<Value>(bytes).is_ok();
-    if cause.is_eof() || cause.is_io() || (cause.is_syntax() && !is_json()) {
+    if cause.is_eof() || cause.is_io() || cause.is_syntax() {
         return malformed(cause).into();
     }
     match sentence.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
@@ -242,7 +284,6 @@ impl<T: ToJSON + Send> IntoResponse for Body<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only the errors are looked at")]
@@ -250,12 +291,30 @@ mod tests {
         name: String,
         list: Option<Vec<u32>>,
         kind: Option<Kind>,
+        #[serde(default, deserialize_with = "objects")]
+        parts: Vec<Part>,
+        #[serde(default, deserialize_with = "object_or_null")]
+        part: MaybeUndefined<Part>,
     }
 
     #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Kind {
-        Task,
+    #[expect(dead_code, reason = "only the errors are looked at")]
+    struct Part {
+        size: u32,
+    }
+
+    crate::wire::wire_names! {
+        /// Kinds.
+        Kind = workscribe_core::work::TaskType {
+            /// One.
+            Task = "task",
+            /// Another.
+            Story = "story",
+            /// A third.
+            Bug = "bug",
+            /// A fourth.
+            Subtask = "subtask",
+        }
     }
 
     fn fault(body: &str) -> (String, String) {
@@ -276,11 +335,17 @@ mod tests {
         assert_eq!(fault(r#"{"name": null}"#), invalid("/name WRONG_TYPE"));
         assert_eq!(fault(r#"{"name": "x", "list": [1, "y"]}"#), invalid("/list/1 WRONG_TYPE"));
         assert_eq!(fault(r#"{"name": "x", "kind": 1}"#), invalid("/kind WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "kind": "bug"}"#), invalid("/kind WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "kind": "epic"}"#), invalid("/kind WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "kind": {"bug": null}}"#), invalid("/kind WRONG_TYPE"));
         assert_eq!(fault(r#"{"name": "x", "kind": x}"#), malformed);
         assert_eq!(fault(r#"{"name": "\ud800"}"#), invalid("/name INVALID_UNICODE"));
         assert_eq!(fault(r#"{"name": "\udc00x"}"#), invalid("/name INVALID_UNICODE"));
-        assert_eq!(fault("[]").0, "VALIDATION_FAILED");
+        // An array with the fields in their order is no object, at whatever depth.
+        for array in ["[]", r#"["x", [], null, null]"#, "null", "5", "\"x\""] {
+            assert_eq!(fault(array), invalid(" WRONG_TYPE"), "{array}");
+        }
+        assert_eq!(fault(r#"{"name": "x", "parts": [{"size": 1}, [2]]}"#), invalid("/parts/1 WRONG_TYPE"));
+        assert_eq!(fault(r#"{"name": "x", "part": [1]}"#), invalid("/part WRONG_TYPE"));
         for broken in ["", "{", "{\"name\": \"x\"} x", "nul", "{'name': 1}", "\u{feff}{}"] {
             assert_eq!(fault(broken), malformed, "{broken}");
         }

@@ -14,9 +14,20 @@ macro_rules! wire_names {
         $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)?
     })+) => {$(
         $(#[$doc])*
-        #[derive(::poem_openapi::Enum, Clone, Copy, ::serde::Deserialize)]
+        #[derive(::poem_openapi::Enum, Debug, Clone, Copy)]
         pub enum $name {
-            $($(#[$variant_doc])* #[oai(rename = $text)] #[serde(rename = $text)] $variant,)+
+            $($(#[$variant_doc])* #[oai(rename = $text)] $variant,)+
+        }
+
+        // serde's own would take `{"name": null}` too.
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
+                match text.as_ref() {
+                    $($text => Ok(Self::$variant),)+
+                    other => Err(::serde::de::Error::unknown_variant(other, &[$($text),+])),
+                }
+            }
         }
 
         impl From<$domain> for $name {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use workscribe_core::Error;
 use workscribe_core::notifications::{self, PreferencesChange};
 
-use crate::body::not_null;
+use crate::body::{not_null, object_or_null};
 use crate::tasks::Person;
 use crate::time::Time;
 use crate::wire::wire_names;
@@ -156,13 +156,13 @@ pub struct ChannelsChange {
 #[derive(Object, Deserialize)]
 pub struct UpdatePreferencesRequest {
     /// A task was given to one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     pub task_assigned: MaybeUndefined<ChannelsChange>,
     /// A comment names one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     pub mention: MaybeUndefined<ChannelsChange>,
     /// A task that one made or does was finished.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     pub task_done: MaybeUndefined<ChannelsChange>,
 }
 

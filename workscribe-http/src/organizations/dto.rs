@@ -6,37 +6,17 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::tenancy;
 
 use crate::time::Time;
+use crate::wire::wire_names;
 
-/// What a member is in an organization.
-#[derive(Enum, Clone, Copy, Deserialize)]
-#[oai(rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// May do everything; at least one always remains.
-    Owner,
-    /// Manages projects, invitations and members.
-    Admin,
-    /// Works in it.
-    Member,
-}
-
-impl From<tenancy::Role> for Role {
-    fn from(role: tenancy::Role) -> Self {
-        match role {
-            tenancy::Role::Owner => Self::Owner,
-            tenancy::Role::Admin => Self::Admin,
-            tenancy::Role::Member => Self::Member,
-        }
-    }
-}
-
-impl From<Role> for tenancy::Role {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Owner => Self::Owner,
-            Role::Admin => Self::Admin,
-            Role::Member => Self::Member,
-        }
+wire_names! {
+    /// What a member is in an organization.
+    Role = tenancy::Role {
+        /// May do everything; at least one always remains.
+        Owner = "owner",
+        /// Manages projects, invitations and members.
+        Admin = "admin",
+        /// Works in it.
+        Member = "member",
     }
 }
 

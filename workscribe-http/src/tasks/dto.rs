@@ -4,6 +4,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use workscribe_core::work;
 
+use crate::body::objects;
 use crate::projects::{Label, Status};
 use crate::time::{Date, Time};
 use crate::wire::{RichText, wire_names};
@@ -302,7 +303,7 @@ pub struct TaskPlace {
 #[derive(Object, Deserialize)]
 pub struct MoveTasksRequest {
     /// 1–100 tasks, each once. The first server's name for it, `positions`, is taken too.
-    #[serde(alias = "positions")]
+    #[serde(alias = "positions", deserialize_with = "objects")]
     #[oai(validator(min_items = 1, max_items = 100))]
     pub updates: Vec<TaskPlace>,
 }

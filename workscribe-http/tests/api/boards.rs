@@ -103,6 +103,7 @@ on_every_storage! {
             (json!({"updates": [at(4, 0), at(4, 1)]}), "/updates/1/task_id DUPLICATE"),
             (json!({"updates": [at(4, 0), at(3, -1)]}), "/updates/1/position OUT_OF_RANGE"),
             (json!({"updates": [at(4, 0), {"task_id": "x", "position": 0}]}), "/updates/1/task_id WRONG_TYPE"),
+            (json!({"updates": [[nothing["task_id"], 0]]}), "/updates/0 WRONG_TYPE"),
         ] {
             let refused = send(body.clone()).await.refused(422, "VALIDATION_FAILED");
             assert_eq!(refused.faults(), [fault], "{body}");

@@ -167,6 +167,8 @@ on_every_storage! {
             (json!({"mention": null}), "/mention NOT_NULLABLE"),
             (json!({"mention": {"email": null}}), "/mention/email NOT_NULLABLE"),
             (json!({"mention": {"email": 1}}), "/mention/email WRONG_TYPE"),
+            (json!({"mention": [true]}), "/mention WRONG_TYPE"),
+            (json!([]), " WRONG_TYPE"),
         ] {
             assert_eq!(shop.patch(&shop.ada, path, body).await.refused(422, "VALIDATION_FAILED").faults(), [fault]);
         }
