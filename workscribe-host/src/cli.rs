@@ -120,6 +120,9 @@ pub(crate) struct Settings {
     /// The key for Resend.
     #[arg(long, global = true, env = "WORKSCRIBE_RESEND_API_KEY", hide_env_values = true)]
     pub(crate) resend_api_key: Option<String>,
+    /// The signing secret (whsec_…) of Resend's webhook to /hooks/resend, which tells of addresses that refuse mail [default: none].
+    #[arg(long, global = true, env = "WORKSCRIBE_RESEND_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) resend_webhook_secret: Option<String>,
     /// Resend's API [default: https://api.resend.com].
     #[arg(long, global = true, env = "WORKSCRIBE_RESEND_URL", hide_env_values = true)]
     pub(crate) resend_url: Option<String>,

@@ -10,6 +10,7 @@ use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, SigningKey};
 use workscribe_core::ports::Secret;
+use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_jobs::QueueOptions;
 use workscribe_sql::Pooler;
 
@@ -68,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) secrets: SecretRing,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) mail: Mail,
+    pub(crate) resend_webhook: Option<VerifyingSecret>,
     pub(crate) mail_from: String,
     pub(crate) registration: RegistrationPolicy,
     pub(crate) refresh_rotation: bool,
@@ -139,6 +141,18 @@ impl Config {
             secret("WORKSCRIBE_JWT_PUBLIC_KEY", "WORKSCRIBE_JWT_PUBLIC_KEY_FILE", settings.jwt_public_key)?;
         let resend_key =
             secret("WORKSCRIBE_RESEND_API_KEY", "WORKSCRIBE_RESEND_API_KEY_FILE", settings.resend_api_key)?;
+        let resend_webhook = secret(
+            "WORKSCRIBE_RESEND_WEBHOOK_SECRET",
+            "WORKSCRIBE_RESEND_WEBHOOK_SECRET_FILE",
+            settings.resend_webhook_secret,
+        )?;
+        let resend_webhook = resend_webhook
+            .map(|secret| {
+                let reason = "is not a signing secret as Resend shows it: whsec_ and base64";
+                VerifyingSecret::parse(&secret)
+                    .ok_or_else(|| ConfigError::new("WORKSCRIBE_RESEND_WEBHOOK_SECRET", reason))
+            })
+            .transpose()?;
         let mail = secret("WORKSCRIBE_MAIL", "WORKSCRIBE_MAIL_FILE", settings.mail)?;
         let bcrypt_cost = parse(
             "WORKSCRIBE_BCRYPT_COST",
@@ -165,6 +179,7 @@ impl Config {
             token_store,
             cors_origins,
             signing_key: signing_key(private, public)?,
+            resend_webhook,
             mail: mail_choice(mail, resend_key, settings.resend_url)?,
             mail_from: settings.mail_from.unwrap_or_else(|| "WorkScribe <no-reply@localhost>".to_owned()),
             registration: choice(

@@ -148,6 +148,7 @@ async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
     let options = HttpOptions {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        resend_webhook: config.resend_webhook.clone(),
     };
     let api =
         workscribe_http::mount(&system.app, workscribe_http::all(&system.app, Limits::default()), &options);

@@ -131,7 +131,7 @@ fn request_meta<T: Type>(required: bool) -> MetaRequest {
     MetaRequest { description: None, content, required }
 }
 
-async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
+pub(crate) async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
     let reading = body.take()?.into_bytes_limit(MAX_BODY);
     match tokio::time::timeout(READ_TIMEOUT, reading).await {
         Ok(bytes) => Ok(bytes?.to_vec()),
@@ -139,7 +139,7 @@ async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if depth(bytes) > MAX_DEPTH {
         return Err(
             invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.".into()).into()

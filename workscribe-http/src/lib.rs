@@ -23,6 +23,7 @@
 //! | `query`, `time`, `wire` | query parameters; times and days; names and rich texts |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
+//! | `resend` | what Resend tells of addresses that refuse mail |
 //! | `cors` | cross-origin requests |
 //! | `bridge` | [`ApiService`]: for axum and other tower-based frameworks |
 //!
@@ -52,6 +53,7 @@ mod problem;
 pub mod projects;
 mod query;
 mod reply;
+mod resend;
 pub mod search;
 pub mod tags;
 pub mod tasks;

@@ -9,14 +9,18 @@ use ipnet::IpNet;
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::web::Html;
-use poem::{Endpoint, EndpointExt as _, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get};
+use poem::{
+    Endpoint, EndpointExt as _, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get, post,
+};
 use poem_openapi::{OpenApi, OpenApiService, OperationId};
 use tracing::Instrument as _;
 use workscribe_core::id::RequestId;
+use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_core::{VERSION, WorkScribe};
 
 use crate::caller::{ClientIp, Counted, client_ip};
 use crate::cors::CorsGate;
+use crate::resend::{self, ResendEvents};
 use crate::{openapi, problem};
 
 /// How the API is served.
@@ -26,6 +30,9 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The secret of Resend's webhook. Where it is given, `POST /hooks/resend` takes the events that tell of addresses which
+    /// refuse mail: `email.bounced`, `email.suppressed`, `suppression.added` and `suppression.removed`.
+    pub resend_webhook: Option<VerifyingSecret>,
 }
 
 /// Makes one endpoint of an API, or of several as a tuple: any subset of WorkScribe's, an embedder's own among them.
@@ -42,9 +49,9 @@ pub fn mount<T: OpenApi + 'static>(
     let document =
         openapi::finish(serde_json::from_str(&derived).unwrap_or_default(), app.settings().registration);
     let page: Arc<str> = service.swagger_ui_html().replace(&derived, &document.to_string()).into();
-    let allowed = openapi::methods(&document);
+    let mut allowed = openapi::methods(&document);
     let json: Arc<str> = document.to_string().into();
-    let route = Route::new()
+    let mut route = Route::new()
         .at(
             "/openapi.json",
             get(make_sync(move |_| {
@@ -53,6 +60,10 @@ pub fn mount<T: OpenApi + 'static>(
         )
         .at("/docs", get(make_sync(move |_| Html(page.to_string()))))
         .nest("/", service.into_endpoint());
+    if let Some(secret) = options.resend_webhook.clone() {
+        route = route.at(resend::PATH, post(ResendEvents { app: app.clone(), secret }));
+        allowed.push((resend::PATH.split('/').map(str::to_owned).collect(), "POST".to_owned()));
+    }
     around(app, route.map_to_response().boxed(), allowed, options)
 }
 

@@ -28,8 +28,8 @@ impl Identity<'_> {
     /// Notes that an address refuses mail. Digests are not sent there from then on; mails that a person has asked for are still
     /// tried, and one that is taken ends it.
     ///
-    /// The mail handlers call it when a transport says so. A provider that first takes a mail and tells later that it came back,
-    /// by a webhook, is for the embedder to listen to; `job` is `None` then, or what the provider kept of it.
+    /// The mail handlers call it when a transport says so, and `workscribe-http` when Resend tells later that a mail came back.
+    /// Other providers' webhooks are for the embedder to listen to; `job` is `None` then, or what the provider kept of it.
     ///
     /// # Errors
     /// When the storage does not answer.

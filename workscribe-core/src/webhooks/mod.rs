@@ -35,5 +35,5 @@ pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };
 pub use service::{DESCRIPTION_CHARS, MAX_WEBHOOKS, WebhookChange, Webhooks};
-pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER};
+pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER, VerifyingSecret};
 pub use store::WebhookStore;

@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::clock::{Entropy, Timestamp};
+use crate::ports::Secret;
 
 /// The header that names the message, the same in every attempt: a receiver that has seen it is done.
 pub const ID_HEADER: &str = "webhook-id";
@@ -52,6 +53,47 @@ impl SigningSecret {
     }
 }
 
+/// The secret of another service's webhooks, by which its messages are known: the other side of [`SigningSecret`]. Services
+/// that use Svix send the same under `svix-id`, `svix-timestamp` and `svix-signature`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifyingSecret(Vec<u8>);
+
+impl VerifyingSecret {
+    /// The shortest secret, in bytes. The specification asks for 24; services that came before it have 16.
+    pub const SHORTEST: usize = 16;
+    /// How far the time of a message may be from now, in seconds: so long can one that was overheard be sent again.
+    pub const TOLERANCE: i64 = 5 * 60;
+
+    /// Reads a secret as services show it: `whsec_` and base64. `None` for anything else, or less than
+    /// [`VerifyingSecret::SHORTEST`].
+    #[must_use]
+    pub fn parse(secret: &Secret) -> Option<Self> {
+        let bytes = STANDARD.decode(secret.expose().trim().strip_prefix(SigningSecret::PREFIX)?).ok()?;
+        (bytes.len() >= Self::SHORTEST).then_some(Self(bytes))
+    }
+
+    /// Whether a message was signed with the secret, and within [`VerifyingSecret::TOLERANCE`] of now. The three headers are
+    /// given as they came, the body to the byte.
+    #[must_use]
+    pub fn is_of(&self, id: &str, timestamp: &str, signatures: &str, body: &[u8], now: Timestamp) -> bool {
+        let Ok(seconds) = timestamp.parse::<i64>() else { return false };
+        if now.timestamp().abs_diff(seconds) > Self::TOLERANCE.unsigned_abs() {
+            return false;
+        }
+        let given = signatures.split(' ').filter_map(|signature| signature.strip_prefix("v1,"));
+        // Compared in constant time.
+        given
+            .filter_map(|signature| STANDARD.decode(signature).ok())
+            .any(|signature| mac(&self.0, id, seconds, body).verify_slice(&signature).is_ok())
+    }
+}
+
+impl fmt::Debug for VerifyingSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifyingSecret(…)")
+    }
+}
+
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningSecret(…)")
@@ -59,11 +101,15 @@ impl fmt::Debug for SigningSecret {
 }
 
 fn sign(key: &[u8], id: &str, seconds: i64, body: &str) -> String {
+    format!("v1,{}", STANDARD.encode(mac(key, id, seconds, body.as_bytes()).finalize().into_bytes()))
+}
+
+fn mac(key: &[u8], id: &str, seconds: i64, body: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
     mac.update(format!("{id}.{seconds}.").as_bytes());
-    mac.update(body.as_bytes());
-    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    mac.update(body);
+    mac
 }
 
 #[cfg(test)]
@@ -79,6 +125,46 @@ mod tests {
             sign(&key, "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body),
             "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
         );
+    }
+
+    #[test]
+    fn a_message_is_known_by_one_of_its_signatures_its_bytes_and_its_time() {
+        let secret =
+            VerifyingSecret::parse(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\n")).unwrap();
+        let (id, body) =
+            ("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", br#"{"email":"test@example.com","username":"test_user"}"#);
+        let right = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+        let at = |seconds| Timestamp::from_timestamp(1_649_367_553 + seconds, 999_999_000).unwrap();
+        let is_of = |signatures: &str, at| secret.is_of(id, "1649367553", signatures, body, at);
+        for signatures in [right.to_owned(), format!("v1,AAAA {right}"), format!("v2,x {right} v1,!")] {
+            assert!(is_of(&signatures, at(0)), "{signatures}");
+        }
+        for signatures in
+            ["", "v1,", &right[3..], &right.replace("v1", "v2"), &right.replace("tZ1", "tZ2"), "v1,AAAA"]
+        {
+            assert!(!is_of(signatures, at(0)), "{signatures}");
+        }
+        for seconds in [-VerifyingSecret::TOLERANCE, VerifyingSecret::TOLERANCE] {
+            assert!(is_of(right, at(seconds)));
+            assert!(!is_of(right, at(seconds + seconds.signum())), "{seconds}");
+        }
+        assert!(!secret.is_of("msg_other", "1649367553", right, body, at(0)));
+        assert!(!secret.is_of(id, "1649367554", right, body, at(0)));
+        assert!(!secret.is_of(id, "-9223372036854775808", right, body, at(0)));
+        assert!(!secret.is_of(id, "", right, body, at(0)));
+        assert!(!secret.is_of(id, "1649367553", right, b"{}", at(0)));
+        let other = VerifyingSecret::parse(&Secret::new("whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
+        assert!(!other.is_of(id, "1649367553", right, body, at(0)));
+        for bad in [
+            "",
+            "whsec_",
+            "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "whsec_C2FVsBQ=",
+            "whsec_not base64 at all, this",
+        ] {
+            assert!(VerifyingSecret::parse(&Secret::new(bad)).is_none(), "{bad}");
+        }
+        assert_eq!(format!("{other:?}"), "VerifyingSecret(…)");
     }
 
     #[test]

@@ -54,6 +54,11 @@ async fn a_fault_of_the_settings_names_the_variable_and_the_reason_and_exits_2()
             "",
         ),
         (new().env("WORKSCRIBE_MAIL", "resend"), "WORKSCRIBE_RESEND_API_KEY: ", "is needed"),
+        (
+            new().env("WORKSCRIBE_RESEND_WEBHOOK_SECRET", "re_1"),
+            "WORKSCRIBE_RESEND_WEBHOOK_SECRET: ",
+            "whsec_ and base64",
+        ),
         (new().env("WORKSCRIBE_RATE_LIMITS", "no"), "WORKSCRIBE_RATE_LIMITS: ", "is not one of: on, off"),
         (new().env("WORKSCRIBE_BCRYPT_COST", "3"), "WORKSCRIBE_BCRYPT_COST: ", "use 4 to 31"),
         (new().env("WORKSCRIBE_TRUSTED_PROXIES", "all"), "WORKSCRIBE_TRUSTED_PROXIES: ", "is not a network"),

@@ -1,13 +1,20 @@
 //! Addresses that refuse mail: where it shows, what is not sent there any more, and how it ends.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use poem::http::StatusCode;
+use hmac::{Hmac, KeyInit, Mac};
+use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use workscribe_core::identity::Email;
 use workscribe_core::outbox::{JobFilter, JobState};
-use workscribe_testkit::app::{Login, PASSWORD, TestApp};
+use workscribe_core::ports::Secret;
+use workscribe_core::webhooks::VerifyingSecret;
+use workscribe_http::{HttpOptions, Limits};
+use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
-use crate::support::{on_every_storage, walk};
+use crate::support::{On, on_every_storage, walk};
 use crate::workshop::{ORG, Workshop, id};
 
 const BOB: &str = "bob@example.com";
@@ -50,7 +57,113 @@ async fn buried(app: &TestApp) -> usize {
     app.app.jobs().list(&filter, None, 100).await.unwrap().len()
 }
 
+/// The names of the headers with the id, the time and the signatures of a message.
+type Headers = [&'static str; 3];
+const SVIX: Headers = ["svix-id", "svix-timestamp", "svix-signature"];
+const OF_THE_STANDARD: Headers = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+const UNKNOWN: Headers = ["x-id", "x-timestamp", "x-signature"];
+
+/// The key of Resend's webhook.
+const KEY: [u8; 24] = *b"twenty-four bytes of it.";
+
+/// An application that listens to Resend.
+async fn listening(on: On) -> TestApp {
+    let app = on.app().await;
+    let secret = VerifyingSecret::parse(&Secret::new(format!("whsec_{}", STANDARD.encode(KEY))));
+    let options = HttpOptions { resend_webhook: secret, ..HttpOptions::default() };
+    let apis = workscribe_http::all(&app.app, Limits::default());
+    app.serving(apis, &options)
+}
+
+/// Sends what Resend would, signed over some bytes so many seconds ago.
+async fn tell_signed(app: &TestApp, headers: Headers, signed: &str, seconds: i64, body: &str) -> Answer {
+    let timestamp = app.app.now().timestamp() - seconds;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&KEY).unwrap();
+    mac.update(format!("msg_1.{timestamp}.{signed}").as_bytes());
+    let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    app.request(Method::POST, "/hooks/resend")
+        .header("content-type", "application/json")
+        .header(headers[0], "msg_1")
+        .header(headers[1], &timestamp.to_string())
+        .header(headers[2], &signature)
+        .raw(body.to_owned())
+        .send()
+        .await
+}
+
+async fn tell(app: &TestApp, event: &Value) -> Answer {
+    let body = event.to_string();
+    tell_signed(app, SVIX, &body, 0, &body).await
+}
+
 on_every_storage! {
+    async fn what_resend_tells_of_an_address_is_noted_and_taken_back(on: On) {
+        let app = listening(on).await;
+        let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
+        let of_mail = |kind: &str, detail: &str, cause: &str| json!({
+            "type": kind, "created_at": "2026-11-23T12:00:00.000Z",
+            "data": {
+                "email_id": "56761188-7520-42d8-8898-ff6fc54ce618", "from": "WorkScribe <no-reply@example.com>",
+                "to": [" Ada@Example.com ", "no address"], "subject": "Verify", detail: {"type": cause, "message": "No."},
+            },
+        });
+        let of_list = |kind: &str| json!({"type": kind, "data": {"id": "1", "email": "ada@example.com", "origin": "bounce"}});
+        let removed = of_list("suppression.removed");
+        for event in [
+            of_mail("email.bounced", "bounce", "Permanent"),
+            of_mail("email.bounced", "bounce", "Undetermined"),
+            of_mail("email.bounced", "other", "-"),
+            of_mail("email.suppressed", "suppressed", "OnAccountSuppressionList"),
+            of_list("suppression.added"),
+        ] {
+            for turn in ["once", "and again"] {
+                tell(&app, &event).await.expect(StatusCode::NO_CONTENT);
+                assert_eq!(me(&app, &ada).await["email_bouncing"], true, "{turn}: {event}");
+            }
+            assert_eq!(me(&app, &grace).await["email_bouncing"], false, "another's is another's");
+            tell(&app, &removed).await.expect(StatusCode::NO_CONTENT);
+            assert_eq!(me(&app, &ada).await["email_bouncing"], false, "{event}");
+        }
+        for event in [
+            of_mail("email.bounced", "bounce", "Transient"),
+            of_mail("email.delivered", "bounce", "Permanent"),
+            json!({"type": "contact.created", "data": {"email": "ada@example.com", "to": 5}}),
+            json!({"type": "of.the.future"}),
+            removed,
+        ] {
+            tell(&app, &event).await.expect(StatusCode::NO_CONTENT);
+            assert_eq!(me(&app, &ada).await["email_bouncing"], false, "{event}");
+        }
+    }
+
+    async fn nobody_but_resend_is_believed(on: On) {
+        let app = listening(on).await;
+        let ada = app.register("ada@example.com").await;
+        let event = json!({"type": "email.bounced", "data": {"to": ["ada@example.com"]}}).to_string();
+        let other = event.replace("ada", "bob");
+        for (headers, signed, seconds) in [(SVIX, &other, 0), (SVIX, &event, 301), (SVIX, &event, -301), (UNKNOWN, &event, 0)] {
+            tell_signed(&app, headers, signed, seconds, &event).await.refused(401, "UNAUTHENTICATED");
+        }
+        let unsigned = app.request(Method::POST, "/hooks/resend").raw(event.clone());
+        unsigned.send().await.refused(401, "UNAUTHENTICATED");
+        assert_eq!(me(&app, &ada).await["email_bouncing"], false);
+        let get = app.request(Method::GET, "/hooks/resend").send().await.refused(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(get.header("allow"), Some("POST"));
+        for (body, status, code) in [
+            ("{", 400, "MALFORMED_BODY"),
+            ("[]", 422, "VALIDATION_FAILED"),
+            ("{}", 422, "VALIDATION_FAILED"),
+            (r#"{"type": "email.bounced", "data": {"to": 5}}"#, 422, "VALIDATION_FAILED"),
+            (r#"{"type": "suppression.added"}"#, 422, "VALIDATION_FAILED"),
+        ] {
+            tell_signed(&app, SVIX, body, 0, body).await.refused(status, code);
+        }
+        tell_signed(&app, OF_THE_STANDARD, &event, 299, &event).await.expect(StatusCode::NO_CONTENT);
+        assert_eq!(me(&app, &ada).await["email_bouncing"], true, "the standard's names of the headers do too");
+        let deaf = on.app().await;
+        tell_signed(&deaf, SVIX, &event, 0, &event).await.refused(404, "NOT_FOUND");
+    }
+
     async fn an_admin_sees_whose_address_refused_the_invitation_until_one_arrives(on: On) {
         let shop = Workshop::new(on).await;
         shop.app.drain().await;

@@ -31,9 +31,8 @@ const QUOTA_WAIT: Duration = Duration::from_secs(60 * 60);
 ///
 /// As of November 2026 `invalid_to_address`, the counterpart of `invalid_from_address`, is not among the documented names: a bad
 /// recipient is a `validation_error`, of which only the text says what it is about, and texts are not for programs. So most
-/// addresses are marked by what Resend tells later: let its webhook `email.bounced` call
-/// [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced). The reason of an error holds the status and the
-/// name, never the text, which may quote an address.
+/// addresses are marked by what Resend tells later, by its webhook, to which `workscribe-http` listens (`HttpOptions`' field
+/// `resend_webhook`). The reason of an error holds the status and the name, never the text, which may quote an address.
 pub struct ResendMailer {
     client: Client,
     url: Url,
