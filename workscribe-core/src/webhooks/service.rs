@@ -440,11 +440,8 @@ fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
         violations.add("/events", "TOO_MANY", format!("Name at most {MOST_NAMES} events."));
         return None;
     }
-    if names.iter().any(|name| name == EventSet::ALL) {
-        return Some(EventSet::All);
-    }
     let mut events = Vec::new();
-    for (at, name) in names.iter().enumerate() {
+    for (at, name) in names.iter().enumerate().filter(|(_, name)| *name != EventSet::ALL) {
         match WebhookEvent::parse(name).filter(|event| *event != WebhookEvent::Ping) {
             Some(event) => events.push(event),
             None => violations.add(
@@ -454,7 +451,8 @@ fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
             ),
         }
     }
-    Some(EventSet::of(&events))
+    let is_all = names.iter().any(|name| name == EventSet::ALL);
+    Some(if is_all { EventSet::All } else { EventSet::of(&events) })
 }
 
 fn no_such_webhook() -> Error {

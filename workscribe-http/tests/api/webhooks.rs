@@ -169,6 +169,7 @@ on_every_storage! {
         let events = [
             (json!([]), "/events REQUIRED"),
             (json!(["task.moved"]), "/events/0 UNKNOWN_EVENT"),
+            (json!(["*", "task.moved"]), "/events/1 UNKNOWN_EVENT"),
             (json!(["task.created", "Task.created", "ping"]), "/events/1 UNKNOWN_EVENT, /events/2 UNKNOWN_EVENT"),
             (json!(vec!["no such event"; 51]), "/events TOO_MANY"),
             (json!(["task.created", 1]), "/events/1 WRONG_TYPE"),
