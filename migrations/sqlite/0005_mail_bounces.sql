@@ -8,3 +8,4 @@ CREATE TABLE ws_email_bounces (
     bounced_at INTEGER NOT NULL,
     CONSTRAINT ws_email_bounces_pkey PRIMARY KEY (email)
 ) STRICT;
+CREATE INDEX ws_email_bounces_bounced_idx ON ws_email_bounces (bounced_at);

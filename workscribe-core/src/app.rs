@@ -27,6 +27,8 @@ const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
 const SWEPT_AT_ONCE: u32 = 10_000;
 /// How long an invitation that came to nothing is kept after its end.
 const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
+const BOUNCES_KEPT: TimeDelta = TimeDelta::days(180);
 /// How long the deliveries of webhooks are kept.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long a job is kept that is done or was cancelled.
@@ -270,7 +272,7 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications, deliveries of
+    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications and marks of addresses, deliveries of
     /// webhooks, invitations that came to nothing, finished jobs. To be called now and then.
     ///
     /// # Errors
@@ -282,6 +284,7 @@ impl WorkScribe {
         removed += uow.idempotency().sweep(now).await?;
         removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
         removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
+        removed += uow.bounces().sweep(now - BOUNCES_KEPT).await?;
         self.commit(uow).await?;
         for what in [Old::Deliveries, Old::Invitations, Old::Jobs] {
             removed += self.sweep_in_portions(what, now).await?;

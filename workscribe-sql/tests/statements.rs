@@ -159,6 +159,7 @@ async fn identity(uow: &mut dyn UnitOfWork) -> UserId {
     uow.bounces().note(&bounce).await.unwrap();
     assert_eq!(uow.bounces().find(&bounce.email).await.unwrap().as_ref(), Some(&bounce));
     assert!(uow.bounces().clear(&bounce.email).await.unwrap());
+    uow.bounces().sweep(long_ago()).await.unwrap();
     user.id
 }
 

@@ -26,7 +26,7 @@ const LONGEST_REASON: usize = 200;
 
 impl Identity<'_> {
     /// Notes that an address refuses mail. Digests are not sent there from then on; mails that a person has asked for are still
-    /// tried, and one that is taken ends it.
+    /// tried, and one that is taken ends it, as do 180 days.
     ///
     /// The mail handlers call it when a transport says so, and `workscribe-http` when Resend tells later that a mail came back.
     /// Other providers' webhooks are for the embedder to listen to; `job` is `None` then, or what the provider kept of it.

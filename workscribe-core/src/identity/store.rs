@@ -83,6 +83,8 @@ pub trait BounceStore: Send {
     async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError>;
     /// Forgets an address; `false` when nothing was noted of it.
     async fn clear(&mut self, email: &Email) -> Result<bool, StoreError>;
+    /// Forgets what was noted before a time, and answers how many addresses that were.
+    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
 /// One use of a refresh token.

@@ -191,6 +191,17 @@ on_every_storage! {
         assert_eq!(told["unread_count"], 2);
     }
 
+    async fn half_a_year_after_it_refused_mail_an_address_is_tried_again(on: On) {
+        let mut shop = Workshop::new(on).await;
+        bounce(&shop.app, &shop.grace.email).await;
+        for (days, mails) in [(0, 0), (179, 0), (1, 1)] {
+            shop.app.clock.advance(TimeDelta::days(days));
+            shop.app.app.sweep().await.unwrap();
+            shop.ada = shop.app.login(&shop.ada.email).await;
+            assert_eq!(digests_after_a_new_task(&shop).await, mails, "{days} days later");
+        }
+    }
+
     async fn a_digest_that_is_refused_is_the_last(on: On) {
         let shop = Workshop::new(on).await;
         shop.app.drain().await;

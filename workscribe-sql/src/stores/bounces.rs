@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{Bounce, BounceStore, Email};
 
 use super::{Ts, Unit, storable};
@@ -52,5 +53,10 @@ impl BounceStore for Unit {
     async fn clear(&mut self, email: &Email) -> Result<bool, StoreError> {
         let delete = query("DELETE FROM ws_email_bounces WHERE email = $1").bind(email.as_str());
         Ok(self.execute("ws_email_bounces: clear", delete).await? > 0)
+    }
+
+    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        let delete = query("DELETE FROM ws_email_bounces WHERE bounced_at < $1").bind(Ts(before));
+        self.execute("ws_email_bounces: sweep", delete).await
     }
 }

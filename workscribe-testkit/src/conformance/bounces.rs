@@ -45,6 +45,20 @@ pub async fn an_address_is_forgotten_and_no_other(storage: Arc<dyn Storage>) {
     assert_eq!(read!(storage, uow => uow.bounces().find(&grace.email)), Some(grace));
 }
 
+pub async fn a_sweep_forgets_what_was_noted_before_a_time(storage: Arc<dyn Storage>) {
+    for (name, seconds) in [("ada", 1), ("grace", 2), ("edsger", 3)] {
+        note(&storage, &bounce(name, seconds)).await;
+    }
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2))), 1);
+    assert_eq!(read!(storage, uow => uow.bounces().find(&email("ada"))), None);
+    assert!(
+        read!(storage, uow => uow.bounces().find(&email("grace"))).is_some(),
+        "at that time is not before it"
+    );
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2))), 0, "again");
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(9))), 2);
+}
+
 pub async fn of_twenty_bounces_noted_at_once_one_stays(storage: Arc<dyn Storage>) {
     let bounces: Vec<Bounce> = (0..20).map(|seconds| bounce("ada", seconds)).collect();
     let noted = bounces.clone();

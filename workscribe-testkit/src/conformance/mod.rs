@@ -168,6 +168,7 @@ macro_rules! __storage_cases {
                 a_bounce_is_found_as_it_was_noted
                 a_later_bounce_takes_the_place_of_the_earlier
                 an_address_is_forgotten_and_no_other
+                a_sweep_forgets_what_was_noted_before_a_time
                 of_twenty_bounces_noted_at_once_one_stays
                 an_account_shows_whether_its_address_refuses_mail
                 the_list_of_invitations_shows_whose_address_refuses_mail

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{Bounce, BounceStore, Email};
 
 use super::MemoryUnit;
@@ -22,5 +23,14 @@ impl BounceStore for MemoryUnit {
 
     async fn clear(&mut self, email: &Email) -> Result<bool, StoreError> {
         self.change(|tables| Ok(tables.bounces.remove(email).is_some())).await
+    }
+
+    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        self.change(|tables| {
+            let noted = tables.bounces.len();
+            tables.bounces.retain(|_, bounce| bounce.bounced_at >= before);
+            Ok((noted - tables.bounces.len()) as u64)
+        })
+        .await
     }
 }
