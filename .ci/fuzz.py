@@ -208,6 +208,8 @@ def fuzz(kind, program, document, seed, examples):
                 command = ["schemathesis", "run", document, "--url", base, "--checks", ",".join(CHECKS)]
                 command += ["--phases", "examples,coverage,fuzzing", "-n", str(examples), "--seed", seed]
                 command += ["--continue-on-failure", "--no-shrink", "--warnings", "off", *filters]
+                # A slow machine is no fault of the API.
+                command += ["--suppress-health-check", "all", "--request-timeout", "60"]
                 if subprocess.run(command, cwd=folder).returncode != 0:
                     print((folder / "server.log").read_text(errors="replace")[-5000:], file=sys.stderr)
                     sys.exit(f"On {kind}, the API did not answer as its document says.")
