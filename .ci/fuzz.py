@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Asks the server whatever its OpenAPI document allows, and much that it does not, and looks at every answer.
+"""Asks the server whatever its OpenAPI documents allow, and much that they do not, and looks at every answer.
 
     ./test --with .ci/fuzz.py PROGRAM DOCUMENT [SEED]
 
-Schemathesis makes the requests. An answer must not be a 5xx, must be one that the document tells of, in status, type and
-form, and a request that the document does not allow must be refused. The things that paths name are there, so that requests
+Schemathesis makes the requests, of DOCUMENT and then of the operators'. An answer must not be a 5xx, must be one that the
+document tells of, in status, type and form, and a request that the document does not allow must be refused. The things that paths name are there, so that requests
 get past the door. One seed makes the same requests every time: 1, unless another is given, which finds other things.
 Schemathesis is on the PATH.
 """
@@ -26,6 +26,7 @@ from pathlib import Path
 # In no example of the document: failed logins would keep them out.
 OWNER, MEMBER = "owner@fuzz.example", "member@fuzz.example"
 PASSWORD = "correct horse battery"
+ADMIN_TOKEN = "an-operators-token-for-fuzzing-q7Zx2Lw9"
 CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
@@ -71,7 +72,7 @@ class Client:
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.base}/api/v1{path}", data, headers, method=method)
+        request = urllib.request.Request(f"{self.base}{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
         return json.loads(text) if text else None
@@ -171,10 +172,13 @@ def database(kind, folder):
 
 @contextmanager
 def served(program, url, folder):
-    port = free_port()
+    """Runs the server, and answers where its API and the operators' are."""
+    ports = [free_port(), free_port()]
     settings = {
         "WORKSCRIBE_DATABASE_URL": url,
-        "WORKSCRIBE_LISTEN": f"127.0.0.1:{port}",
+        "WORKSCRIBE_LISTEN": f"127.0.0.1:{ports[0]}",
+        "WORKSCRIBE_ADMIN_BIND": f"127.0.0.1:{ports[1]}",
+        "WORKSCRIBE_ADMIN_TOKEN": ADMIN_TOKEN,
         "WORKSCRIBE_MAIL": f"file:{folder}/mail",
         "WORKSCRIBE_JWT_SECRET": "a secret for fuzzing, which opens nothing else",
         "WORKSCRIBE_RATE_LIMITS": "off",
@@ -186,33 +190,50 @@ def served(program, url, folder):
             [program, "serve"], env={**os.environ, **settings}, stdout=log, stderr=log, cwd=folder
         )
         try:
-            base = f"http://127.0.0.1:{port}"
+            base, admin = (f"http://127.0.0.1:{port}" for port in ports)
             wait_until_ready(base, server)
-            yield base
+            yield base, admin
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(timeout=30)
 
 
+class Fuzzer:
+    """Runs Schemathesis in a folder, and ends the program when it finds something."""
+
+    def __init__(self, kind, folder, seed, examples):
+        self.kind, self.folder = kind, folder
+        self.options = ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"]
+        self.options += ["-n", str(examples), "--seed", seed, "--continue-on-failure", "--no-shrink"]
+        # A slow machine is no fault of the API.
+        self.options += ["--warnings", "off", "--suppress-health-check", "all", "--request-timeout", "60"]
+
+    def run(self, document, base, token, parameters, filters=()):
+        lines = [f'headers = {{ Authorization = "Bearer {token}" }}', "", "[parameters]"]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in parameters.items()]
+        (self.folder / "schemathesis.toml").write_text("\n".join(lines) + "\n")
+        command = ["schemathesis", "run", str(document), "--url", base, *self.options, *filters]
+        if subprocess.run(command, cwd=self.folder).returncode != 0:
+            print((self.folder / "server.log").read_text(errors="replace")[-5000:], file=sys.stderr)
+            sys.exit(f"On {self.kind}, the API did not answer as its document says.")
+
+
 def fuzz(kind, program, document, seed, examples):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with database(kind, folder) as url, served(program, url, folder) as base:
-            client = Client(base)
+        fuzzer = Fuzzer(kind, folder, seed, examples)
+        with database(kind, folder) as url, served(program, url, folder) as (base, admin):
+            client = Client(f"{base}/api/v1")
             parameters = furnish(client, folder / "mail")
             for filters in ROUNDS:
                 client.login(OWNER)
-                lines = [f'headers = {{ Authorization = "Bearer {client.token}" }}', "", "[parameters]"]
-                lines += [f"{key} = {json.dumps(value)}" for key, value in parameters.items()]
-                (folder / "schemathesis.toml").write_text("\n".join(lines) + "\n")
-                command = ["schemathesis", "run", document, "--url", base, "--checks", ",".join(CHECKS)]
-                command += ["--phases", "examples,coverage,fuzzing", "-n", str(examples), "--seed", seed]
-                command += ["--continue-on-failure", "--no-shrink", "--warnings", "off", *filters]
-                # A slow machine is no fault of the API.
-                command += ["--suppress-health-check", "all", "--request-timeout", "60"]
-                if subprocess.run(command, cwd=folder).returncode != 0:
-                    print((folder / "server.log").read_text(errors="replace")[-5000:], file=sys.stderr)
-                    sys.exit(f"On {kind}, the API did not answer as its document says.")
+                fuzzer.run(document, base, client.token, parameters, filters)
+            operator = Client(f"{admin}/admin")
+            operator.token = ADMIN_TOKEN
+            written = folder / "admin.json"
+            written.write_text(json.dumps(operator.ask("GET", "/openapi.json")))
+            job = operator.ask("GET", "/jobs?limit=1")["jobs"][0]["id"]
+            fuzzer.run(written, admin, ADMIN_TOKEN, {"job_id": job, "name": "default"})
 
 
 def main():
