@@ -452,9 +452,10 @@ macro_rules! statements {
                     let (statement, pool) = match self.statement {
                         Statement::Me => (
                             query(
-                                "SELECT id, email, display_name, avatar_url, email_verified, disabled_at, session_epoch,
-                                        version, created_at, updated_at
-                                   FROM ws_users WHERE id = $1",
+                                "SELECT u.id, u.email, u.display_name, u.avatar_url, u.email_verified, u.disabled_at,
+                                        u.session_epoch, u.version, u.created_at, u.updated_at,
+                                        EXISTS (SELECT 1 FROM ws_email_bounces b WHERE b.email = u.email) AS email_bouncing
+                                   FROM ws_users u WHERE u.id = $1",
                             )
                             .bind(*user),
                             &self.readers,
