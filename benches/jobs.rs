@@ -211,9 +211,13 @@ async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
     let mut first = None;
     for (waiting, finished) in [(1_000, 0), (many, 0), (1_000, many)] {
         let fill = |state: &str, count: u64, ends: &str| {
+            // Ids begin with their time, as WorkScribe's do (UUIDv7): an index of them is written at its end.
+            let id = format!(
+                "CAST(lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || substr(md5('{state}' || n), 1, 16) AS uuid)"
+            );
             format!(
                 "INSERT INTO ws_jobs (id, kind, payload, state, attempt, max_attempts, run_at, created_at, finished_at)
-                 SELECT gen_random_uuid(), 'bench.nothing', '{{\"number\": 1}}', '{state}', 0, 12,
+                 SELECT {id}, 'bench.nothing', '{{\"number\": 1}}', '{state}', 0, 12,
                         now() - n * interval '1 ms', now(), {ends} FROM generate_series(1, {count}) AS n;"
             )
         };
