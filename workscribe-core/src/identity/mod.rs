@@ -6,7 +6,7 @@
 //! | `email.rs`, `password.rs` | the rules for addresses and passwords |
 //! | `store.rs` | the store traits |
 //! | `secrets.rs` | refresh and mailed tokens: how they are made, derived and hashed |
-//! | `seal.rs` | secrets that must be had back in clear
+//! | `seal.rs` | secrets that must be had back in clear |
 //! | `service.rs` | accounts: register, profile, password, verification |
 //! | `sessions.rs` | login, refresh, logout, and who a bearer is |
 //! | `throttle.rs` | the delay after failed logins |

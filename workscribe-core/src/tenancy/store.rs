@@ -42,7 +42,7 @@ pub trait OrganizationStore: Send {
     ) -> Result<Option<Organization>, StoreError>;
     /// Removes it with all that belongs to it; [`StoreError::StaleVersion`] as above, `false` when it is gone.
     async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError>;
-    /// Whether its tasks and the lines of its history are more than `rows`. Reads no more than it has to.
+    /// Whether its tasks, the lines of its history and the deliveries of its webhooks are more than `rows`. Reads no more than it has to.
     async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError>;
     /// Gives it a slug that nobody can enter by, and removes its members, invitations and webhooks, so that nobody is in it;
     /// [`StoreError::StaleVersion`] as above, `false` when it is gone.

@@ -297,16 +297,18 @@ impl Webhooks<'_> {
             return Ok(());
         }
         self.app.listeners().forget(pass.org(), disabled.at);
-        for user in uow.webhooks().owners(pass).await? {
-            let mail = SendWebhookMail {
+        let owners = uow.webhooks().owners(pass).await?;
+        let mails = owners.into_iter().map(|user| {
+            self.app.jobs().prepare(&SendWebhookMail {
                 user,
                 org_name: pass.entered.org_name.clone(),
                 org_slug: pass.entered.org_slug.clone(),
                 host: host(&pass.webhook().url),
                 reason,
-            };
-            self.app.enqueue(uow, &mail).await?;
-        }
+            })
+        });
+        let mails = mails.collect::<Result<Vec<_>, _>>()?;
+        self.app.enqueue_all(uow, &mails).await?;
         Ok(())
     }
 }

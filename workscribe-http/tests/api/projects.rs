@@ -166,7 +166,7 @@ on_every_storage! {
     async fn what_a_database_cannot_hold_as_json_is_made_told_and_answered_again(on: On) {
         let shop = Workshop::new(on).await;
         let hook = json!({"url": "https://example.com/", "events": ["*"]});
-        shop.make(&shop.ada, &format!("{ORG}/webhooks"), hook).await;
+        let hook = id(&shop.make(&shop.ada, &format!("{ORG}/webhooks"), hook).await);
         let document = json!({
             "type": "doc", "nul\0": ["\0", {"": "a\0b"}], "numbers": [f64::MAX, f64::MIN_POSITIVE, 5e-324, u64::MAX, i64::MIN],
             "content": [{"type": "text", "text": "Warp\0and weft"}],
@@ -184,6 +184,11 @@ on_every_storage! {
         let comment = make(&comments, "comment", &body).await;
         assert_eq!(make(&comments, "comment", &body).await.json, comment.json);
         assert_eq!(shop.read(&shop.grace, &comments).await["comments"], json!([comment.json]));
+        let log = format!("{ORG}/webhooks/{hook}/deliveries");
+        let told = shop.read(&shop.ada, &log).await["deliveries"].clone();
+        let told = told.as_array().unwrap().iter().find(|delivery| delivery["event"] == "comment.created").unwrap();
+        let told = shop.read(&shop.ada, &format!("{log}/{}", id(told))).await;
+        assert_eq!(told["payload"]["data"]["comment"], comment.json);
         let found = shop.read(&shop.grace, &format!("{ORG}/search?q=weft")).await;
         assert_eq!(found["results"].as_array().unwrap().len(), 2, "{found}");
     }

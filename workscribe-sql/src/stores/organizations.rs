@@ -171,7 +171,8 @@ impl OrganizationStore for Unit {
     async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
         let count = query_as::<_, (i64,)>(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = $1 LIMIT $2) AS tasks)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_activity WHERE org_id = $1 LIMIT $2) AS lines)",
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_activity WHERE org_id = $1 LIMIT $2) AS lines)
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_webhook_deliveries WHERE org_id = $1 LIMIT $2) AS sent)",
         )
         .bind(scope.org().as_uuid())
         .bind(i64::from(rows) + 1);

@@ -21,6 +21,9 @@ use super::dialect::json_time;
 use super::webhook_deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::{Ts, Unit, after, before, named};
 
+/// How many deliveries are removed in one statement: a log of 30 days may have more than its time limit allows for.
+const PORTION: i64 = 5_000;
+
 #[derive(FromRow)]
 pub(super) struct WebhookRow {
     webhook_id: Uuid,
@@ -174,10 +177,19 @@ impl WebhookStore for Unit {
     }
 
     async fn delete(&mut self, scope: &OrgScope, id: WebhookId) -> Result<(), StoreError> {
-        let deliveries = query("DELETE FROM ws_webhook_deliveries WHERE org_id = $1 AND webhook_id = $2")
+        loop {
+            let portion = query(
+                "DELETE FROM ws_webhook_deliveries
+                  WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries
+                                          WHERE org_id = $1 AND webhook_id = $2 LIMIT $3)",
+            )
             .bind(scope.org().as_uuid())
-            .bind(id.as_uuid());
-        self.execute("ws_webhook_deliveries: delete of webhook", deliveries).await?;
+            .bind(id.as_uuid())
+            .bind(PORTION);
+            if self.execute("ws_webhook_deliveries: delete of webhook", portion).await? == 0 {
+                break;
+            }
+        }
         let delete = query("DELETE FROM ws_webhooks WHERE org_id = $1 AND id = $2")
             .bind(scope.org().as_uuid())
             .bind(id.as_uuid());

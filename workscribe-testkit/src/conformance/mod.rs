@@ -410,6 +410,7 @@ macro_rules! __storage_cases {
                 attempts_are_noted_in_order_and_once
                 a_webhook_is_turned_off_once_and_not_when_it_took_a_message_meanwhile
                 a_removed_webhook_takes_its_deliveries_with_it
+                a_removed_webhook_takes_a_long_log_with_it
                 an_organization_takes_its_webhooks_with_it
                 old_deliveries_are_swept_oldest_first_up_to_a_limit
                 secrets_under_another_key_are_found_and_sealed_anew_unless_they_changed

@@ -317,6 +317,20 @@ pub async fn a_removed_webhook_takes_its_deliveries_with_it(storage: Arc<dyn Sto
     commit!(storage, uow => uow.webhooks().note_success(&pass, at(2)));
 }
 
+pub async fn a_removed_webhook_takes_a_long_log_with_it(storage: Arc<dyn Storage>) {
+    let scope = tenant(&storage, "engines").await;
+    let (webhook, other) = (add_webhook(&storage, &scope, 0).await, add_webhook(&storage, &scope, 0).await);
+    let log: Vec<_> = (0..5_001).map(|seconds| new_delivery(webhook.id, seconds)).collect();
+    commit!(storage, uow => uow.webhooks().add_deliveries(&scope, &log));
+    add_delivery(&storage, &scope, other.id, 1).await;
+    assert!(read!(storage, uow => uow.organizations().is_larger_than(&scope, 5_001)));
+    commit!(storage, uow => uow.webhooks().delete(&scope, webhook.id));
+    assert_eq!(read!(storage, uow => uow.webhooks().count_deliveries(&scope, webhook.id, None)), 0);
+    assert_eq!(read!(storage, uow => uow.webhooks().count_deliveries(&scope, other.id, None)), 1);
+    assert!(!read!(storage, uow => uow.organizations().is_larger_than(&scope, 1)));
+    assert!(read!(storage, uow => uow.organizations().is_larger_than(&scope, 0)));
+}
+
 pub async fn an_organization_takes_its_webhooks_with_it(storage: Arc<dyn Storage>) {
     let (scope, other) = (tenant(&storage, "engines").await, tenant(&storage, "looms").await);
     let (webhook, theirs) = (add_webhook(&storage, &scope, 0).await, add_webhook(&storage, &other, 0).await);

@@ -137,7 +137,8 @@ impl OrganizationStore for MemoryUnit {
         self.view(|tables| {
             let tasks = tables.tasks.keys().filter(|(org, _)| *org == scope.org()).count();
             let lines = tables.activity.keys().filter(|(org, _)| *org == scope.org()).count();
-            tasks + lines > usize::try_from(rows).unwrap_or(usize::MAX)
+            let sent = tables.deliveries.keys().filter(|(org, _)| *org == scope.org()).count();
+            tasks + lines + sent > usize::try_from(rows).unwrap_or(usize::MAX)
         })
         .await
     }
