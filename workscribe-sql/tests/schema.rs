@@ -63,7 +63,8 @@ async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
                 "0004 jobs",
                 "0005 mail bounces",
                 "0006 webhooks",
-                "0007 ended invitations"
+                "0007 ended invitations",
+                "0008 stored counts"
             ]
         );
         database.migrate().await.unwrap();

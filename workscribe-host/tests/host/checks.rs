@@ -62,7 +62,7 @@ async fn the_doctor_names_what_is_wrong() {
     is_wrong(
         &pending,
         "database",
-        "migrations are pending (0001 foundation, 0002 work, 0003 large tenants, 0004 jobs, 0005 mail bounces, 0006 webhooks, 0007 ended invitations); run `workscribe migrate`",
+        "migrations are pending (0001 foundation, 0002 work, 0003 large tenants, 0004 jobs, 0005 mail bounces, 0006 webhooks, 0007 ended invitations, 0008 stored counts); run `workscribe migrate`",
     )
     .await;
     std::fs::write(setup.path().join("empty.db"), "").unwrap();

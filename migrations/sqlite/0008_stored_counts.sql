@@ -1,0 +1,20 @@
+-- What a list shows of a task beside its own fields is stored with it, and kept by the statements that change it: reading a page
+-- then costs the same whatever hangs on its tasks. `workscribe doctor --deep` compares it with the truth.
+
+-- label_ids is what ws_task_labels has of the task, as a JSON array in the order of the ids.
+ALTER TABLE ws_tasks ADD COLUMN subtask_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ws_tasks ADD COLUMN comment_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ws_tasks ADD COLUMN label_ids TEXT NOT NULL DEFAULT '[]';
+UPDATE ws_tasks SET
+    subtask_count = (SELECT count(*) FROM ws_tasks AS below
+                      WHERE below.org_id = ws_tasks.org_id AND below.parent_id = ws_tasks.id),
+    comment_count = (SELECT count(*) FROM ws_comments c WHERE c.org_id = ws_tasks.org_id AND c.task_id = ws_tasks.id),
+    label_ids = (SELECT json_group_array(
+                            lower(substr(hex(label_id), 1, 8) || '-' || substr(hex(label_id), 9, 4) || '-'
+                                  || substr(hex(label_id), 13, 4) || '-' || substr(hex(label_id), 17, 4) || '-'
+                                  || substr(hex(label_id), 21)) ORDER BY label_id)
+                   FROM ws_task_labels tl WHERE tl.org_id = ws_tasks.org_id AND tl.task_id = ws_tasks.id);
+
+-- Whose a job or a kept answer is; null for what is no organization's.
+ALTER TABLE ws_jobs ADD COLUMN org_id BLOB;
+ALTER TABLE ws_idempotency_keys ADD COLUMN org_id BLOB;
