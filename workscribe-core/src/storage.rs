@@ -136,6 +136,8 @@ pub enum Constraint {
     LabelName,
     /// A row that is referred to is not there.
     Reference,
+    /// A new task is in a project that is there and not archived: only such a project gives numbers.
+    OpenProject,
 }
 
 /// Why a storage could not do it.

@@ -389,11 +389,11 @@ fn new_task(project: &Project, status: &Status, reporter: UserId) -> NewTask {
 async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, status: &Status) -> Task {
     let new = new_task(project, status, scope.actor());
     let store = uow.tasks();
-    let numbered = store.insert(scope, &new).await.unwrap().unwrap();
+    let numbered = store.insert(scope, &new).await.unwrap();
     assert_eq!((numbered.number, numbered.position), (1, 5 + order::GAP));
     let mut below = new_task(project, status, scope.actor());
     below.fields = TaskFields { parent_id: Some(new.id), assignee_id: None, due_date: None, ..below.fields };
-    store.insert(scope, &below).await.unwrap().unwrap();
+    store.insert(scope, &below).await.unwrap();
     let task = store.find(scope, new.id).await.unwrap().unwrap();
     assert_eq!((TaskFields::of(&task), task.subtask_count), (new.fields.clone(), 1));
     let entered = store.enter(scope.actor(), new.id).await.unwrap().unwrap();

@@ -9,7 +9,6 @@ use crate::tenancy::OrgScope;
 
 use super::changes::{Resolved, find_labels, find_status, hold_assignee, keep_found};
 use super::model::{Person, name_key};
-use super::moves::Destination;
 use super::order::GAP;
 use super::record::{Trail, writable};
 use super::store::Slot;
@@ -93,7 +92,7 @@ impl Tasks<'_> {
         violations.into_result()?;
         let in_one_project = resolved.status.is_some() || resolved.labels.is_some() || !added.is_empty();
         if resolved.status.is_some() {
-            self.app.projects().lock_writable(uow, scope, project).await?;
+            uow.projects().hold(scope, project).await?;
         }
         let tasks = self
             .lock_all(uow, scope, &ids, "/task_ids", |task| !in_one_project || task.project_id == project);
@@ -108,10 +107,15 @@ impl Tasks<'_> {
                 assignee: resolved.assignee.clone(),
                 ..Resolved { priority: resolved.priority, due_date: resolved.due_date, ..Resolved::default() }
             };
-            changed.push(self.apply(uow, scope, actor, &mut trail, task, &own, None).await?);
+            changed.push(self.put_down(uow, scope, actor, &mut trail, task, &own, None).await?);
         }
         trail.write(uow).await?;
-        Ok(changed)
+        let mut tasks = Vec::with_capacity(changed.len());
+        for (after, before) in changed {
+            self.tell(uow, scope, before, &after).await?;
+            tasks.push(after);
+        }
+        Ok(tasks)
     }
 
     /// Gives many tasks of one project their places in their columns, or none of them: each ends up with as many before it
@@ -134,9 +138,10 @@ impl Tasks<'_> {
             violations.add(format!("/updates/{at}/position"), "OUT_OF_RANGE", message);
         }
         violations.into_result()?;
-        self.app.projects().lock_writable(uow, scope, first.project_id).await?;
         let project = first.project_id;
+        uow.projects().hold(scope, project).await?;
         let tasks = self.lock_all(uow, scope, &ids, "/updates", |task| task.project_id == project).await?;
+        writable(tasks.iter().any(|task| task.project_is_archived))?;
         let mut placed: Vec<(i64, &Task)> =
             placements.iter().map(|placement| placement.index).zip(&tasks).collect();
         placed.sort_by_key(|(index, _)| *index);
@@ -149,7 +154,7 @@ impl Tasks<'_> {
             .collect();
         uow.tasks().place(scope, &slots).await?;
         for (index, task) in placed {
-            self.put(uow, scope, task, Destination::Index(index)).await?;
+            self.put_at(uow, scope, task, index).await?;
         }
         Ok(())
     }

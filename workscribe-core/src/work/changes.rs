@@ -14,6 +14,7 @@ use super::history::ActivityAction;
 use super::model::{Person, Status, StatusCategory, line, name_key};
 use super::order::GAP;
 use super::record::{Change, Trail, index_task, writable};
+use super::store::Slot;
 use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType};
 use super::tasks::{Tasks, no_such_task};
 
@@ -55,6 +56,8 @@ pub(super) struct Resolved {
     pub(super) parent: Option<Option<Parent>>,
     pub(super) due_date: Option<Option<NaiveDate>>,
     pub(super) labels: Option<Vec<TaskLabel>>,
+    /// Where it goes in its column; the end of the new one, unless given.
+    pub(super) position: Option<i64>,
 }
 
 /// A task that is to be another's parent.
@@ -182,13 +185,16 @@ impl Tasks<'_> {
         writable(task.project_is_archived)?;
         let resolved = resolve(uow, scope, task.project_id, change).await?;
         if resolved.status.is_some() || resolved.parent.is_some() {
-            self.app.projects().lock_writable(uow, scope, task.project_id).await?;
+            uow.projects().hold(scope, task.project_id).await?;
         }
-        let before = self.lock_one(uow, scope, task.id).await?;
-        let mut trail = Trail::new(self.app, scope);
-        let after = self.apply(uow, scope, actor, &mut trail, before, &resolved, expected).await?;
-        trail.write(uow).await?;
-        Ok(after)
+        // The parents too, which count the task, so that all locks are taken in the order of the ids.
+        let parents =
+            resolved.parent.as_ref().map(|parent| [task.parent_id, parent.as_ref().map(|new| new.id)]);
+        let mut ids: Vec<TaskId> = parents.into_iter().flatten().flatten().collect();
+        ids.push(task.id);
+        let before = self.lock_among(uow, scope, task.id, &ids).await?;
+        writable(before.project_is_archived)?;
+        self.apply(uow, scope, actor, before, &resolved, expected).await
     }
 
     /// Writes a resolved change to a task that was read under its lock, tells of it, and answers the task as it is then. Where
@@ -198,12 +204,13 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         actor: &Person,
-        trail: &mut Trail<'_>,
         before: Task,
         change: &Resolved,
         expected: Option<i64>,
     ) -> Result<Task, Error> {
-        let (after, before) = self.put_down(uow, scope, actor, trail, before, change, expected).await?;
+        let mut trail = Trail::new(self.app, scope);
+        let (after, before) = self.put_down(uow, scope, actor, &mut trail, before, change, expected).await?;
+        trail.write(uow).await?;
         self.tell(uow, scope, before, &after).await?;
         Ok(after)
     }
@@ -236,8 +243,14 @@ impl Tasks<'_> {
         let labels_differ = labels(&before) != labels(&after);
         let (old, new) = (TaskFields::of(&before), TaskFields::of(&after));
         if old == new && !labels_differ {
-            let stale = expected.is_some_and(|version| version != before.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok((before, None)) };
+            if expected.is_some_and(|version| version != before.version) {
+                return Err(StoreError::StaleVersion.into());
+            }
+            if let Some(position) = change.position {
+                uow.tasks().place(scope, &[Slot { position, id: before.id }]).await?;
+                after.position = position;
+            }
+            return Ok((after, None));
         }
         if new.parent_id != old.parent_id
             && let Some(parent) = new.parent_id
@@ -248,22 +261,24 @@ impl Tasks<'_> {
                 "This task, or one below it, cannot be the task's parent.",
             ));
         }
-        let mut position = None;
-        if new.status_id != old.status_id {
+        let mut position = change.position;
+        if position.is_none() && new.status_id != old.status_id {
             let gone = super::projects::no_such_project;
             let end = uow.projects().advance_position(scope, before.project_id, GAP).await?;
             position = Some(end.ok_or_else(gone)?);
         }
-        if !uow.tasks().update(scope, before.id, &new, position, expected, trail.now()).await? {
-            return Err(no_such_task());
-        }
         (after.version, after.updated_at) = (before.version + 1, trail.now());
         after.position = position.unwrap_or(before.position);
-        self.write_labels(uow, scope, &before, &after).await?;
+        self.note(uow, scope, trail, &before, &after, change).await?;
+        // What nobody reads before the commit comes first: the storage may write it together with the task.
         if old.title != new.title || old.description != new.description {
             index_task(uow, scope, before.id, &new, trail.now()).await?;
         }
-        self.note(uow, scope, trail, &before, &after, change).await?;
+        self.write_labels(uow, scope, &before, &after).await?;
+        trail.write_lines(uow).await?;
+        if !uow.tasks().update(scope, before.id, &new, position, expected, trail.now()).await? {
+            return Err(no_such_task());
+        }
         if new.assignee_id != old.assignee_id {
             trail.assigned(actor, &after);
         }

@@ -59,15 +59,18 @@ impl Tasks<'_> {
             created_at: now,
             updated_at: now,
         };
+        let mut told = Trail::new(self.app, scope);
+        told.mentioned(uow, task, &comment, comment.body.mentions()).await?;
+        // What nobody reads before the commit comes first: the storage may write it together with the comment.
+        index_comment(uow, scope, &comment).await?;
+        let change = Change::new(readable(&comment.body));
+        trail.task(ActivityAction::CommentCreated, task.project_id, task.id, change);
+        trail.write(uow).await?;
         uow.comments().insert(scope, &comment).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Reference } => no_such_task(),
             other => other.into(),
         })?;
-        index_comment(uow, scope, &comment).await?;
-        let change = Change::new(readable(&comment.body));
-        trail.task(ActivityAction::CommentCreated, task.project_id, task.id, change);
-        trail.mentioned(uow, task, &comment, comment.body.mentions()).await?;
-        trail.write(uow).await?;
+        told.write(uow).await?;
         let event = DomainEvent::CommentCreated { task: task.clone(), comment: comment.clone() };
         self.app.announce(uow, scope, &event).await?;
         Ok(comment)
@@ -137,10 +140,10 @@ impl Tasks<'_> {
             scope.require(self.app.authorizer(), Action::ModerateWork)?;
         }
         writable(task.project_is_archived)?;
+        uow.search().remove(scope, id.into()).await?;
         if !uow.comments().delete(scope, task.id, id, expected).await? {
             return Err(no_such_comment());
         }
-        uow.search().remove(scope, id.into()).await?;
         let mut trail = Trail::new(self.app, scope);
         let change = Change::old(readable(&comment.body));
         trail.task(ActivityAction::CommentDeleted, task.project_id, task.id, change);

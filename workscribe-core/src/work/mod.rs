@@ -49,7 +49,8 @@ pub use projects::{NewProject, Projects};
 pub(crate) use record::{index_comment, index_project, index_task, unassign_open};
 pub use statuses::NewStatus;
 pub use store::{
-    ActivityStore, CommentStore, Entered, LabelStore, ProjectStore, Slot, StatusStore, TaskStore,
+    ActivityStore, CommentStore, Entered, LabelStore, Landmark, Lifted, ProjectStore, Slot, StatusStore,
+    TaskStore,
 };
 pub use task::{
     AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Task, TaskCursor, TaskFields,

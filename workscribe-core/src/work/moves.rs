@@ -8,9 +8,9 @@ use super::model::Person;
 use super::order::{self, GAP};
 use super::projects::no_such_project;
 use super::record::{Trail, writable};
-use super::store::Slot;
+use super::store::{Landmark, Lifted, Slot};
 use super::task::Task;
-use super::tasks::Tasks;
+use super::tasks::{Tasks, no_such_task};
 
 /// Where in its column a task goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,51 +59,83 @@ impl Tasks<'_> {
             violations.add("/position", "OUT_OF_RANGE", "Positions in a column are counted from 0.");
         }
         violations.into_result()?;
-        self.app.projects().lock_writable(uow, scope, task.project_id).await?;
-        let before = self.lock_one(uow, scope, task.id).await?;
+        uow.projects().hold(scope, task.project_id).await?;
+        let (before, place) = self.lift(uow, scope, task, status, to).await?;
+        writable(before.project_is_archived)?;
+        let column = status.unwrap_or(before.status.id);
+        change.position = Some(self.find_room(uow, scope, &before, column, place).await?);
         let mut trail = Trail::new(self.app, scope);
-        let (mut after, before) =
-            self.put_down(uow, scope, actor, &mut trail, before, &change, expected).await?;
-        after.position = self.put(uow, scope, &after, to).await?;
+        let (after, before) = self.put_down(uow, scope, actor, &mut trail, before, &change, expected).await?;
         trail.write(uow).await?;
-        // With its place, which is known only now.
         self.tell(uow, scope, before, &after).await?;
         Ok(after)
     }
 
-    /// Gives a task its place in its column, under the project's lock, and answers its position.
-    pub(super) async fn put(
+    /// The task under its lock, and the place before which it goes with what is above that; `None` for the end of the column.
+    async fn lift(
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         task: &Task,
+        status: Option<StatusId>,
         to: Destination,
+    ) -> Result<(Task, Option<Room>), Error> {
+        let landmark = match to {
+            Destination::End => return Ok((self.lock_one(uow, scope, task.id).await?, None)),
+            Destination::Index(index) => Landmark::Index(index),
+            Destination::Before(other) | Destination::After(other) => Landmark::Task(other),
+        };
+        let lifted = uow.tasks().lift(scope, task.project_id, task.id, status, landmark).await?;
+        let Lifted { task, landmark, above, below } = lifted.ok_or_else(no_such_task)?;
+        let room = match to {
+            Destination::After(_) => {
+                let above = landmark.ok_or_else(|| no_such_neighbour("/after_id"))?;
+                below.map(|next| Room { above: Some(above), next })
+            }
+            Destination::Before(_) => {
+                let next = landmark.ok_or_else(|| no_such_neighbour("/before_id"))?;
+                Some(Room { above, next })
+            }
+            Destination::Index(_) | Destination::End => landmark.map(|next| Room { above, next }),
+        };
+        Ok((task, room))
+    }
+
+    /// A position in a column for a task, under the project's lock. Its neighbours are spread out if there is no room.
+    async fn find_room(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        task: &Task,
+        column: StatusId,
+        room: Option<Room>,
     ) -> Result<i64, Error> {
-        let (project, status) = (task.project_id, task.status.id);
-        let next = match to {
-            Destination::End => None,
-            Destination::Index(index) => uow.tasks().slot_at(scope, project, status, task.id, index).await?,
-            Destination::Before(other) => Some(self.neighbour(uow, scope, task, other, "/before_id").await?),
-            Destination::After(other) => {
-                let place = self.neighbour(uow, scope, task, other, "/after_id").await?;
-                let slots = uow.tasks().slots_from(scope, project, status, task.id, place, 2).await?;
-                slots.into_iter().find(|slot| *slot > place)
-            }
-        };
-        let Some(next) = next else {
-            let end = self.advance(uow, scope, task, GAP).await?;
-            uow.tasks().place(scope, &[Slot { position: end, id: task.id }]).await?;
-            return Ok(end);
-        };
-        let before = uow.tasks().slots_before(scope, project, status, task.id, Some(next), 1).await?;
-        let before = before.first().map(|slot| slot.position);
-        match order::between(before, Some(next.position)) {
-            Some(position) => {
-                uow.tasks().place(scope, &[Slot { position, id: task.id }]).await?;
-                Ok(position)
-            }
-            None => self.spread(uow, scope, task, next).await,
+        let Some(Room { above, next }) = room else { return self.advance(uow, scope, task, GAP).await };
+        match order::between(above.map(|slot| slot.position), Some(next.position)) {
+            Some(position) => Ok(position),
+            None => self.spread(uow, scope, task, column, next).await,
         }
+    }
+
+    /// Puts a task at an index of its column, under the project's lock.
+    pub(super) async fn put_at(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        task: &Task,
+        index: i64,
+    ) -> Result<(), Error> {
+        let (project, status) = (task.project_id, task.status.id);
+        let next = uow.tasks().slot_at(scope, project, status, task.id, index).await?;
+        let room = match next {
+            None => None,
+            Some(next) => {
+                let above = uow.tasks().slots_before(scope, project, status, task.id, Some(next), 1).await?;
+                Some(Room { above: above.first().copied(), next })
+            }
+        };
+        let position = self.find_room(uow, scope, task, status, room).await?;
+        Ok(uow.tasks().place(scope, &[Slot { position, id: task.id }]).await?)
     }
 
     /// Makes room before `next` by spreading out the tasks around it: the smallest window that has room.
@@ -112,9 +144,10 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         task: &Task,
+        status: StatusId,
         next: Slot,
     ) -> Result<i64, Error> {
-        let (project, status) = (task.project_id, task.status.id);
+        let project = task.project_id;
         let mut window = WINDOW;
         loop {
             // One more than the window on each side: the bounds, unless the column ends there.
@@ -138,33 +171,12 @@ impl Tasks<'_> {
             };
             let ids = before.iter().rev().map(|slot| slot.id).chain([task.id]);
             let ids = ids.chain(after.iter().map(|slot| slot.id));
-            let slots: Vec<Slot> = ids.zip(positions).map(|(id, position)| Slot { position, id }).collect();
-            uow.tasks().place(scope, &slots).await?;
-            let own = slots.iter().find(|slot| slot.id == task.id).map(|slot| slot.position);
+            let slots = ids.zip(positions).map(|(id, position)| Slot { position, id });
+            let (own, others): (Vec<Slot>, Vec<Slot>) = slots.partition(|slot| slot.id == task.id);
+            uow.tasks().place(scope, &others).await?;
+            let own = own.first().map(|slot| slot.position);
             return own.ok_or_else(|| Error::internal("the task is not in its own window"));
         }
-    }
-
-    /// The place of another task of the same column.
-    async fn neighbour(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        other: TaskId,
-        pointer: &str,
-    ) -> Result<Slot, Error> {
-        let found = if other == task.id { None } else { uow.tasks().find(scope, other).await? };
-        let in_column =
-            |found: &Task| found.project_id == task.project_id && found.status.id == task.status.id;
-        let found = found.filter(in_column).ok_or_else(|| {
-            Error::invalid(vec![FieldError {
-                pointer: pointer.into(),
-                code: "NOT_FOUND",
-                message: "Give the id of another task in the column that the task goes to.".into(),
-            }])
-        })?;
-        Ok(Slot { position: found.position, id: found.id })
     }
 
     pub(super) async fn advance(
@@ -177,4 +189,18 @@ impl Tasks<'_> {
         let end = uow.projects().advance_position(scope, task.project_id, by).await?;
         end.ok_or_else(no_such_project)
     }
+}
+
+/// Where a task goes between two others.
+struct Room {
+    above: Option<Slot>,
+    next: Slot,
+}
+
+fn no_such_neighbour(pointer: &str) -> Error {
+    Error::invalid(vec![FieldError {
+        pointer: pointer.into(),
+        code: "NOT_FOUND",
+        message: "Give the id of another task in the column that the task goes to.".into(),
+    }])
 }

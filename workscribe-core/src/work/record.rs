@@ -166,12 +166,19 @@ impl<'a> Trail<'a> {
         Ok(if others.is_empty() { others } else { uow.members().among(self.scope, &others).await? })
     }
 
-    /// Writes it all. Digests are locks of their people, so this comes last in a transaction, and they are in order.
-    pub(crate) async fn write(self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
-        let Self { app, scope, now, lines, mut told } = self;
+    /// Writes the lines that it has so far.
+    pub(crate) async fn write_lines(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        let lines = std::mem::take(&mut self.lines);
         if !lines.is_empty() {
-            uow.activity().add(scope, &lines).await?;
+            uow.activity().add(self.scope, &lines).await?;
         }
+        Ok(())
+    }
+
+    /// Writes it all. Digests are locks of their people, so this comes last in a transaction, and they are in order.
+    pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        self.write_lines(uow).await?;
+        let Self { app, scope, now, mut told, .. } = self;
         if told.is_empty() {
             return Ok(());
         }
@@ -267,9 +274,10 @@ pub(super) async fn amend(
     mut after: Task,
     change: Change,
 ) -> Result<(), Error> {
+    trail.task(ActivityAction::TaskUpdated, after.project_id, after.id, change);
+    trail.write_lines(uow).await?;
     uow.tasks().update(scope, after.id, &TaskFields::of(&after), None, None, trail.now()).await?;
     (after.version, after.updated_at) = (before.version + 1, trail.now());
-    trail.task(ActivityAction::TaskUpdated, after.project_id, after.id, change);
     let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) };
     app.announce(uow, scope, &event).await
 }

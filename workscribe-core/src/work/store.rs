@@ -35,6 +35,29 @@ pub struct Slot {
     pub id: TaskId,
 }
 
+/// Which place of a column is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landmark {
+    /// That of another task.
+    Task(TaskId),
+    /// The one at an index, counted from 0.
+    Index(i64),
+}
+
+/// A task that is to be moved, read under its lock, with the places around the one that was asked for. The task itself is passed
+/// over among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lifted {
+    /// The task.
+    pub task: Task,
+    /// The place that was asked for; `None` when the column has no such place.
+    pub landmark: Option<Slot>,
+    /// The one right before it.
+    pub above: Option<Slot>,
+    /// The one right after it.
+    pub below: Option<Slot>,
+}
+
 /// Projects, and the look-up behind the door to one.
 #[async_trait]
 pub trait ProjectStore: Send {
@@ -67,6 +90,10 @@ pub trait ProjectStore: Send {
     /// Takes the project's lock until the end of the transaction, and reads it under the lock. Whoever changes an order, of
     /// tasks or of statuses, or the number of statuses, holds it; take it before any task's.
     async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError>;
+    /// Takes the project's lock as above, and reads nothing: in the round trip that begins the transaction, where a storage can.
+    async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
+        self.lock(scope, id).await.map(drop)
+    }
     /// Changes it; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
     async fn update(
         &mut self,
@@ -198,10 +225,10 @@ pub trait TaskStore: Send {
     /// Takes the locks of tasks, in the order of their ids, and reads them in full and in that order. Those that are gone
     /// are left out.
     async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> Result<Vec<Task>, StoreError>;
-    /// Adds a task with the next number of its project, at the end of its column, under the project's lock; `None` when the
-    /// project is gone or archived.
-    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Option<Numbered>, StoreError>;
-    /// Writes a task's fields, and its position when one is given; `false` when it is gone.
+    /// Adds a task with the next number of its project, at the end of its column, under the project's lock;
+    /// [`crate::Constraint::OpenProject`] when the project is gone or archived. Its parent counts it.
+    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError>;
+    /// Writes a task's fields, and its position when one is given; `false` when it is gone. Its old and its new parent count it.
     /// [`StoreError::StaleVersion`] as elsewhere.
     async fn update(
         &mut self,
@@ -212,7 +239,7 @@ pub trait TaskStore: Send {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a task that is no other's parent, with its comments; `false` when it is gone.
+    /// Removes a task that is no other's parent, with its comments; `false` when it is gone. Its parent counts it no more.
     /// [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
@@ -259,6 +286,16 @@ pub trait TaskStore: Send {
         excluded: TaskId,
         index: i64,
     ) -> Result<Option<Slot>, StoreError>;
+    /// Takes a task's lock and reads it, with the places around a landmark of a column: that of `status`, or the task's own. One
+    /// statement. `None` when the task is gone.
+    async fn lift(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        task: TaskId,
+        status: Option<StatusId>,
+        landmark: Landmark,
+    ) -> Result<Option<Lifted>, StoreError>;
     /// Up to `limit` tasks of a column before a place (all of them for `None`), nearest first, `excluded` passed over.
     async fn slots_before(
         &mut self,
@@ -297,7 +334,7 @@ pub trait TaskStore: Send {
 /// Comments on tasks.
 #[async_trait]
 pub trait CommentStore: Send {
-    /// Adds a comment; [`crate::Constraint::Reference`] when the task is gone.
+    /// Adds a comment, which its task counts; [`crate::Constraint::Reference`] when the task is gone.
     async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError>;
     /// One comment of a task.
     async fn find(
@@ -325,7 +362,7 @@ pub trait CommentStore: Send {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a comment; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    /// Removes a comment, which its task counts no more; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
         scope: &OrgScope,

@@ -1,9 +1,9 @@
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
-use crate::id::{LabelId, TaskId};
+use crate::id::{LabelId, ProjectId, TaskId};
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::UnitOfWork;
+use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
 use super::changes::{Resolved, TaskChange, resolve};
@@ -88,11 +88,12 @@ impl<'a> Tasks<'a> {
             fields,
             created_at: task.created_at,
         };
-        let Some(numbered) = uow.tasks().insert(scope, &row).await? else {
-            writable(
-                uow.projects().find(scope, project.id).await?.is_some_and(|project| project.is_archived),
-            )?;
-            return Err(no_such_project());
+        let numbered = match uow.tasks().insert(scope, &row).await {
+            Ok(numbered) => numbered,
+            Err(StoreError::Conflict { constraint: Constraint::OpenProject }) => {
+                return Err(self.closed(scope, project.id).await?);
+            }
+            Err(error) => return Err(error.into()),
         };
         (task.number, task.position) = (numbered.number, numbered.position);
         // These lock people, and hold the number in what they say.
@@ -101,6 +102,16 @@ impl<'a> Tasks<'a> {
         told.write(uow).await?;
         self.app.announce(uow, scope, &DomainEvent::TaskCreated { task: task.clone() }).await?;
         Ok(task)
+    }
+
+    /// Why a project gave no number: it was archived or removed since the door. The unit that learnt it is good for nothing more.
+    async fn closed(&self, scope: &OrgScope, project: ProjectId) -> Result<Error, Error> {
+        let found = self.app.read().await?.projects().find(scope, project).await?;
+        Ok(match found.map(|project| writable(project.is_archived)) {
+            Some(Err(archived)) => archived,
+            Some(Ok(())) => StoreError::Conflict { constraint: Constraint::OpenProject }.into(),
+            None => no_such_project(),
+        })
     }
 
     /// A page of tasks, without their descriptions.
@@ -154,10 +165,11 @@ impl<'a> Tasks<'a> {
         }
         writable(task.project_is_archived)?;
         // Who makes a task another's parent holds this lock too.
-        self.app.projects().lock_writable(uow, scope, task.project_id).await?;
+        uow.projects().hold(scope, task.project_id).await?;
         let mut trail = Trail::new(self.app, scope);
         self.release_children(uow, scope, task, &mut trail).await?;
         let task = self.lock_one(uow, scope, task.id).await?;
+        writable(task.project_is_archived)?;
         if !uow.tasks().delete(scope, task.id, expected).await? {
             return Err(no_such_task());
         }
@@ -177,10 +189,10 @@ impl<'a> Tasks<'a> {
         const BATCH: u32 = 1_000;
         loop {
             let ids = uow.tasks().children(scope, task.id, BATCH).await?;
-            // With the task itself, so that the locks are taken in the order of the ids.
-            let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).collect();
+            // With the task itself and its parent, which counts it, so that the locks are taken in the order of the ids.
+            let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).chain(task.parent_id).collect();
             let locked = uow.tasks().lock(scope, &own).await?;
-            for child in locked.into_iter().filter(|locked| locked.id != task.id) {
+            for child in locked.into_iter().filter(|locked| locked.parent_id == Some(task.id)) {
                 let change = Change::of("parent_task_id", Some(task.key().to_string()), None);
                 let after = Task { parent_id: None, ..child.clone() };
                 amend(self.app, uow, scope, trail, child, after, change).await?;
@@ -242,10 +254,7 @@ impl<'a> Tasks<'a> {
             labels.sort_by_key(|label| (name_key(&label.name), label.id));
         }
         let change = Resolved { labels: Some(labels), ..Resolved::default() };
-        let mut trail = Trail::new(self.app, scope);
-        let after = self.apply(uow, scope, actor, &mut trail, before, &change, None).await?;
-        trail.write(uow).await?;
-        Ok(after)
+        self.apply(uow, scope, actor, before, &change, None).await
     }
 
     /// What happened, newest first: to one task, or in the whole organization.
@@ -271,7 +280,19 @@ impl<'a> Tasks<'a> {
         scope: &OrgScope,
         id: TaskId,
     ) -> Result<Task, Error> {
-        uow.tasks().lock(scope, &[id]).await?.pop().ok_or_else(no_such_task)
+        self.lock_among(uow, scope, id, &[id]).await
+    }
+
+    /// One of the tasks whose locks are taken.
+    pub(super) async fn lock_among(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        id: TaskId,
+        all: &[TaskId],
+    ) -> Result<Task, Error> {
+        let locked = uow.tasks().lock(scope, all).await?;
+        locked.into_iter().find(|task| task.id == id).ok_or_else(no_such_task)
     }
 
     /// Refuses whoever may not see what a door has found for them.

@@ -2,11 +2,12 @@
 
 use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError};
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
-use sqlx::{Decode, Encode, PgConnection, Postgres, Type};
+use sqlx::postgres::{PgArgumentBuffer, PgDatabaseError, PgTypeInfo, PgValueRef};
+use sqlx::types::{Json, Uuid};
+use sqlx::{Decode, Encode, PgConnection, Postgres, QueryBuilder, Type};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::OrgId;
+use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::Words;
 
@@ -32,6 +33,12 @@ macro_rules! for_update {
     };
 }
 
+/// What takes a project's lock in the round trip that begins a transaction, where nothing can be bound: ids are written in, which
+/// hold digits and hyphens alone.
+pub(crate) fn hold_project(org: OrgId, id: ProjectId) -> Option<String> {
+    Some(format!("SELECT FROM ws_projects WHERE org_id = '{org}' AND id = '{id}' FOR NO KEY UPDATE"))
+}
+
 /// Locks the rows that were read against their removal, as a reference to them does.
 macro_rules! for_key_share {
     () => {
@@ -46,18 +53,22 @@ macro_rules! skip_locked {
     };
 }
 
-/// The next number and position of the project `$3`, counted up by the statement that uses them: its lock is held for no
-/// round trip more than that one and the commit. `$4` is the gap.
-macro_rules! number_task {
-    () => {
-        "UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $4
-          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE
-         RETURNING last_number, last_position"
-    };
-}
+/// Whether one statement can make several writes.
+pub(crate) const WRITES_TOGETHER: bool = true;
 
-/// What counts them up afterwards, of an organization's project.
-pub(crate) const COUNT_TASK: Option<&str> = None;
+/// What `label_ids` is after some came and some went. Those are bound after the first part, these after the second.
+pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
+    "(SELECT COALESCE(jsonb_agg(ids.id ORDER BY ids.id COLLATE \"C\"), '[]')
+        FROM (SELECT jsonb_array_elements_text(label_ids) AS id UNION SELECT jsonb_array_elements_text(CAST(",
+    " AS jsonb))) AS ids
+       WHERE NOT jsonb_exists(CAST(",
+    " AS jsonb), ids.id))",
+];
+
+/// Whether what is before it is one of the ids that are bound, as `in_ids` says it.
+pub(crate) fn push_in_ids(statement: &mut QueryBuilder<Db>, ids: Json<Vec<Uuid>>) {
+    statement.push("= ANY (ARRAY(SELECT CAST(jsonb_array_elements_text(").push_bind(ids).push(") AS uuid)))");
+}
 
 /// The texts of a JSON array, as rows.
 macro_rules! texts_of {
@@ -109,12 +120,18 @@ macro_rules! time_of {
     };
 }
 
-/// The labels of the task `t`, as one JSON array.
+/// The ids in the array of ids `label_ids` of every task of `t`, as rows.
+macro_rules! label_ids_of_tasks {
+    () => {
+        "(SELECT CAST(jsonb_array_elements_text(t.label_ids) AS uuid) FROM t)"
+    };
+}
+
+/// The labels of the task `t` that are among `labels`, as one JSON array.
 macro_rules! labels_of_task {
     () => {
         "(SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM ws_task_labels tl JOIN ws_labels l ON l.org_id = tl.org_id AND l.id = tl.label_id
-           WHERE tl.org_id = t.org_id AND tl.task_id = t.id)"
+            FROM labels l WHERE jsonb_exists(t.label_ids, CAST(l.id AS text)))"
     };
 }
 
@@ -200,11 +217,9 @@ pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
     ")",
 ];
 
-/// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
-pub(crate) const CHOICE: &str = "SELECT i.* FROM (SELECT i.*, ";
-/// Ends a choice of a page, with its order before and after the first part and the page's size after the second. The planner
-/// takes a limit that it does not know for a tenth of everything, so it is told first what there can be at the most.
-pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101) AS i ORDER BY ");
+/// What a choice of a page of tasks ends with, before its order and size once more: the planner takes a limit that it does not know
+/// for a tenth of everything, so it is told first what there can be at the most.
+pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101");
 const _: () = assert!(PageRequest::MAX_LIMIT == 100, "the limit above is one more");
 
 /// Joins the tasks `i` of the status `s`, of each no more than a page, so that no column is read and sorted to its end. The
@@ -249,6 +264,8 @@ pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
     match error.code().as_deref() {
         Some("23505") => Meaning::Conflict(unique_rule(error.constraint().unwrap_or_default())),
         Some("23503") => Meaning::Conflict(Constraint::Reference),
+        // A task without a number: its project, which counts them, is gone or archived.
+        Some("23502") if is_unnumbered_task(error) => Meaning::Conflict(Constraint::OpenProject),
         // Cancelled by a timeout; serialization failure and deadlock; too many connections; lock not to be had.
         Some("57014" | "40001" | "40P01" | "53300" | "55P03") => Meaning::Unavailable,
         // Read only: a standby that was not promoted yet. Idle in a transaction for too long.
@@ -257,6 +274,14 @@ pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
         Some(code) if code.starts_with("08") || code.starts_with("57P") => Meaning::Unavailable,
         _ => Meaning::Other,
     }
+}
+
+fn is_unnumbered_task(error: &dyn DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    // A partition's name has more after it.
+    error.is_some_and(|error| {
+        error.column() == Some("number") && error.table().is_some_and(|table| table.starts_with("ws_tasks"))
+    })
 }
 
 fn unique_rule(name: &str) -> Constraint {

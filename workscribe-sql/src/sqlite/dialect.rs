@@ -3,10 +3,11 @@
 use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError, ErrorKind};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Decode, Encode, Sqlite, SqliteConnection, Type};
+use sqlx::types::{Json, Uuid};
+use sqlx::{Decode, Encode, QueryBuilder, Sqlite, SqliteConnection, Type};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::OrgId;
+use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::search::Words;
 
 use crate::error::Meaning;
@@ -29,6 +30,11 @@ macro_rules! for_update {
 }
 
 /// Nothing, as above.
+pub(crate) const fn hold_project(_: OrgId, _: ProjectId) -> Option<String> {
+    None
+}
+
+/// Nothing, as above.
 macro_rules! for_key_share {
     () => {
         ""
@@ -42,18 +48,22 @@ macro_rules! skip_locked {
     };
 }
 
-/// The next number and position of the project `$3`. `$4` is the gap. SQLite writes in no `WITH`, so [`COUNT_TASK`] follows;
-/// nobody writes in between.
-macro_rules! number_task {
-    () => {
-        "SELECT last_number + 1 AS last_number, last_position + $4 AS last_position FROM ws_projects
-          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE"
-    };
-}
+/// Whether one statement can make several writes: none can, since a `WITH` only reads.
+pub(crate) const WRITES_TOGETHER: bool = false;
 
-/// What counts them up afterwards, of an organization's project.
-pub(crate) const COUNT_TASK: Option<&str> =
-    Some("UPDATE ws_projects SET last_number = $3, last_position = $4 WHERE org_id = $1 AND id = $2");
+/// What `label_ids` is after some came and some went. Those are bound after the first part, these after the second.
+pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
+    "(SELECT json_group_array(ids.id ORDER BY ids.id)
+        FROM (SELECT value AS id FROM json_each(label_ids) UNION SELECT value FROM json_each(",
+    ")) AS ids
+       WHERE ids.id NOT IN (SELECT value FROM json_each(",
+    ")))",
+];
+
+/// Whether what is before it is one of the ids that are bound, as `in_ids` says it.
+pub(crate) fn push_in_ids(statement: &mut QueryBuilder<Db>, ids: Json<Vec<Uuid>>) {
+    statement.push("IN (SELECT unhex(replace(value, '-', '')) FROM json_each(").push_bind(ids).push("))");
+}
 
 /// The texts of a JSON array, as rows.
 macro_rules! texts_of {
@@ -104,12 +114,19 @@ macro_rules! time_of {
     };
 }
 
-/// The labels of the task `t`, as one JSON array.
+/// The ids in the array of ids `label_ids` of every task of `t`, as rows.
+macro_rules! label_ids_of_tasks {
+    () => {
+        "(SELECT unhex(replace(ids.value, '-', '')) FROM t, json_each(t.label_ids) AS ids)"
+    };
+}
+
+/// The labels of the task `t` that are among `labels`, as one JSON array.
 macro_rules! labels_of_task {
     () => {
         "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM ws_task_labels tl JOIN ws_labels l ON l.org_id = tl.org_id AND l.id = tl.label_id
-           WHERE tl.org_id = t.org_id AND tl.task_id = t.id)"
+            FROM labels l
+           WHERE l.id IN (SELECT unhex(replace(ids.value, '-', '')) FROM json_each(t.label_ids) AS ids))"
     };
 }
 
@@ -166,9 +183,7 @@ pub(crate) const TASKS_FOUND: [&str; 3] = [
 /// The same, whatever the words.
 pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
 
-/// Begins a choice of tasks `i`, to which conditions are added, and then one of the ends.
-pub(crate) const CHOICE: &str = "SELECT i.*, ";
-/// There is nothing to tell the planner about the page's size.
+/// Nothing ends a choice of a page of tasks: there is nothing to tell the planner about its size.
 pub(crate) const CHOICE_END: Option<&str> = None;
 
 /// Joins the tasks `i` of the status `s`. `CROSS JOIN` keeps the order of the two, so that both indexes are walked in order

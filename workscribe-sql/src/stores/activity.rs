@@ -1,14 +1,13 @@
 use async_trait::async_trait;
-use serde_json::{Value, json};
-use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, query, query_as};
+use sqlx::types::Uuid;
+use sqlx::{FromRow, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::id::TaskId;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Activity, ActivityAction, ActivityStore, NewActivity};
 
-use super::dialect::json_time;
+use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
 use super::{Ts, Unit, before, named, person, storable};
 
 #[derive(FromRow)]
@@ -46,45 +45,32 @@ impl TryFrom<ActivityRow> for Activity {
     }
 }
 
-fn line(new: &NewActivity) -> Value {
-    json!({
-        "id": new.id,
-        "project_id": new.project_id,
-        "task_id": new.task_id,
-        "action": new.action,
-        "field_name": new.field_name,
-        "old_value": new.old_value.as_deref().map(storable),
-        "new_value": new.new_value.as_deref().map(storable),
-        "created_at": json_time(new.created_at),
-    })
-}
-
 #[async_trait]
 impl ActivityStore for Unit {
     async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> Result<(), StoreError> {
-        if lines.is_empty() {
-            return Ok(());
+        let (org, actor) = (scope.org().as_uuid(), scope.actor().as_uuid());
+        for lines in lines.chunks(ROWS_AT_ONCE) {
+            let (name, rows, lines) = ("ws_activity: add", lines.len(), lines.to_vec());
+            let push = move |insert: &mut Statement| {
+                insert.push(
+                    "INSERT INTO ws_activity (org_id, id, project_id, task_id, actor_id, action, field_name, old_value,
+                                              new_value, created_at) ",
+                );
+                push_rows(insert, lines, |row, line| {
+                    row.push_bind(org)
+                        .push_bind(line.id.as_uuid())
+                        .push_bind(line.project_id.map(Uuid::from))
+                        .push_bind(line.task_id.map(Uuid::from))
+                        .push_bind(actor)
+                        .push_bind(line.action.as_str())
+                        .push_bind(line.field_name)
+                        .push_bind(line.old_value.as_deref().map(storable))
+                        .push_bind(line.new_value.as_deref().map(storable))
+                        .push_bind(Ts(line.created_at));
+                });
+            };
+            self.write_later(Write { name, rows, row: None, push: Box::new(push) }).await?;
         }
-        let lines: Vec<Value> = lines.iter().map(line).collect();
-        let insert = query(concat!(
-            "INSERT INTO ws_activity (org_id, actor_id, id, project_id, task_id, action, field_name, old_value, new_value,
-                                      created_at)
-             SELECT $1, $2, ",
-            uuid_of!("given.value ->> 'id'"),
-            ", ",
-            uuid_of!("given.value ->> 'project_id'"),
-            ", ",
-            uuid_of!("given.value ->> 'task_id'"),
-            ", given.value ->> 'action', given.value ->> 'field_name', given.value ->> 'old_value',
-                    given.value ->> 'new_value', ",
-            time_of!("given.value ->> 'created_at'"),
-            " FROM ",
-            rows_of!("$3")
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(scope.actor().as_uuid())
-        .bind(Json(lines));
-        self.execute("ws_activity: add", insert).await?;
         Ok(())
     }
 

@@ -1,14 +1,79 @@
 //! The order of tasks in a column: what `TaskStore` says of it.
 
 use sqlx::types::{Json, Uuid};
-use sqlx::{query, query_as};
+use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{ProjectId, StatusId, TaskId};
 use workscribe_core::tenancy::OrgScope;
-use workscribe_core::work::{Slot, order};
+use workscribe_core::work::{Landmark, Lifted, Slot, order};
 
+use super::pending::{Statement, TASKS, Write};
+use super::task_row::TaskRow;
 use super::{Ts, Unit};
+
+/// A task under its lock, with the place `$5` of the column `$4`, or of its own, in the project `$3`, and those around it.
+macro_rules! lift {
+    ($landmark:literal) => {
+        concat!(
+            "WITH t AS MATERIALIZED (SELECT i.description, ",
+            listed_columns!(),
+            " FROM ws_tasks i WHERE i.org_id = $1 AND i.id = $2",
+            for_update!(),
+            ")",
+            shown_with!("$1"),
+            ", goal AS MATERIALIZED (SELECT COALESCE($4, status_id) AS status_id FROM t),
+             landmark AS MATERIALIZED (
+                 SELECT n.position, n.id FROM ws_tasks n
+                  WHERE n.org_id = $1 AND n.project_id = $3 AND n.status_id = (SELECT status_id FROM goal) AND n.id <> $2 ",
+            $landmark,
+            "), above AS MATERIALIZED (
+                 SELECT n.position, n.id FROM ws_tasks n
+                  WHERE n.org_id = $1 AND n.project_id = $3 AND n.status_id = (SELECT status_id FROM goal) AND n.id <> $2
+                    AND (n.position, n.id) < ((SELECT position FROM landmark), (SELECT id FROM landmark))
+                  ORDER BY n.position DESC, n.id DESC LIMIT 1
+             ), below AS MATERIALIZED (
+                 SELECT n.position, n.id FROM ws_tasks n
+                  WHERE n.org_id = $1 AND n.project_id = $3 AND n.status_id = (SELECT status_id FROM goal) AND n.id <> $2
+                    AND (n.position, n.id) > ((SELECT position FROM landmark), (SELECT id FROM landmark))
+                  ORDER BY n.position, n.id LIMIT 1
+             )
+             SELECT ",
+            task_columns!("t.description"),
+            ", landmark.position AS landmark_position, landmark.id AS landmark_id,
+               above.position AS above_position, above.id AS above_id,
+               below.position AS below_position, below.id AS below_id
+              FROM t",
+            task_joins!(),
+            "LEFT JOIN landmark ON TRUE LEFT JOIN above ON TRUE LEFT JOIN below ON TRUE"
+        )
+    };
+}
+
+#[derive(FromRow)]
+struct LiftedRow {
+    #[sqlx(flatten)]
+    task: TaskRow,
+    landmark_position: Option<i64>,
+    landmark_id: Option<Uuid>,
+    above_position: Option<i64>,
+    above_id: Option<Uuid>,
+    below_position: Option<i64>,
+    below_id: Option<Uuid>,
+}
+
+impl TryFrom<LiftedRow> for Lifted {
+    type Error = StoreError;
+
+    fn try_from(row: LiftedRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            task: row.task.try_into()?,
+            landmark: row.landmark_position.zip(row.landmark_id).map(slot),
+            above: row.above_position.zip(row.above_id).map(slot),
+            below: row.below_position.zip(row.below_id).map(slot),
+        })
+    }
+}
 
 fn slot((position, id): (i64, Uuid)) -> Slot {
     Slot { position, id: id.into() }
@@ -34,6 +99,29 @@ impl Unit {
         .bind(excluded.as_uuid())
         .bind(index);
         Ok(self.optional("ws_tasks: slot at", find).await?.map(slot))
+    }
+
+    pub(super) async fn lift_task(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        task: TaskId,
+        status: Option<StatusId>,
+        landmark: Landmark,
+    ) -> Result<Option<Lifted>, StoreError> {
+        let lift = match landmark {
+            Landmark::Task(_) => query_as::<_, LiftedRow>(lift!("AND n.id = $5")),
+            Landmark::Index(_) => query_as(lift!("ORDER BY n.position, n.id LIMIT 1 OFFSET $5")),
+        }
+        .bind(scope.org().as_uuid())
+        .bind(task.as_uuid())
+        .bind(project.as_uuid())
+        .bind(status.map(Uuid::from));
+        let lift = match landmark {
+            Landmark::Task(other) => lift.bind(other.as_uuid()),
+            Landmark::Index(index) => lift.bind(index),
+        };
+        self.optional("ws_tasks: lift", lift).await?.map(Lifted::try_from).transpose()
     }
 
     pub(super) async fn find_slots_before(
@@ -87,21 +175,37 @@ impl Unit {
     }
 
     pub(super) async fn place_tasks(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError> {
-        if slots.is_empty() {
-            return Ok(());
+        let org = scope.org().as_uuid();
+        match slots {
+            [] => Ok(()),
+            [slot] => {
+                let (position, id) = (slot.position, slot.id.as_uuid());
+                let push = move |update: &mut Statement| {
+                    update.push("UPDATE ws_tasks SET position = ").push_bind(position);
+                    update.push(" WHERE org_id = ").push_bind(org).push(" AND id = ").push_bind(id);
+                };
+                let row = Some((TASKS, id));
+                self.write_later(Write { name: "ws_tasks: place", rows: 1, row, push: Box::new(push) }).await
+            }
+            _ => {
+                let positions: Vec<_> = slots.iter().map(|slot| (slot.position, slot.id.as_uuid())).collect();
+                let ids: Vec<Uuid> = slots.iter().map(|slot| slot.id.as_uuid()).collect();
+                // The ids alone too, which say by which index the tasks are found.
+                let update = query(concat!(
+                    "UPDATE ws_tasks AS t SET position = CAST(given.value ->> 0 AS bigint)
+                       FROM ",
+                    rows_of!("$2"),
+                    " WHERE t.org_id = $1 AND t.id = ",
+                    uuid_of!("given.value ->> 1"),
+                    " AND t.id ",
+                    in_ids!("$3")
+                ))
+                .bind(org)
+                .bind(Json(positions))
+                .bind(Json(ids));
+                self.execute("ws_tasks: place", update).await.map(drop)
+            }
         }
-        let positions: Vec<_> = slots.iter().map(|slot| (slot.position, slot.id.as_uuid())).collect();
-        let update = query(concat!(
-            "UPDATE ws_tasks AS t SET position = CAST(given.value ->> 0 AS bigint)
-               FROM ",
-            rows_of!("$2"),
-            " WHERE t.org_id = $1 AND t.id = ",
-            uuid_of!("given.value ->> 1")
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(positions));
-        self.execute("ws_tasks: place", update).await?;
-        Ok(())
     }
 
     pub(super) async fn move_tasks(

@@ -158,7 +158,45 @@ macro_rules! label_columns {
     };
 }
 
-/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. [`task_joins`] brings the rest.
+/// The columns of a task `i` of which a list is chosen and shown: all but its description.
+macro_rules! listed_columns {
+    () => {
+        "i.org_id, i.id, i.project_id, i.number, i.title, i.status_id, i.position, i.assignee_id, i.reporter_id, i.priority,
+         i.type, i.parent_id, i.due_date, i.label_ids, i.subtask_count, i.comment_count, i.version, i.created_at, i.updated_at"
+    };
+}
+
+/// What tasks `t`, which were chosen before, are shown with, read once for all of them by its keys. `$org` is their organization.
+/// Begins with a comma, as further parts of a `WITH`.
+macro_rules! shown_with {
+    ($org:literal) => {
+        concat!(
+            ", projects AS MATERIALIZED (
+                 SELECT id, key, is_archived FROM ws_projects WHERE org_id = ",
+            $org,
+            " AND id ",
+            any_of!("(SELECT project_id FROM t)"),
+            "), statuses AS MATERIALIZED (
+                 SELECT id, name, category, position, color, version, created_at, updated_at FROM ws_statuses
+                  WHERE org_id = ",
+            $org,
+            " AND id ",
+            any_of!("(SELECT status_id FROM t)"),
+            "), people AS MATERIALIZED (
+                 SELECT id, display_name, avatar_url FROM ws_users WHERE id ",
+            any_of!("(SELECT assignee_id FROM t UNION SELECT reporter_id FROM t)"),
+            "), labels AS MATERIALIZED (
+                 SELECT id, name, name_key, color FROM ws_labels WHERE org_id = ",
+            $org,
+            " AND id ",
+            any_of!(label_ids_of_tasks!()),
+            ") "
+        )
+    };
+}
+
+/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. [`shown_with`] brings the rest, and
+/// [`task_joins`] puts it together.
 macro_rules! task_columns {
     ($description:literal) => {
         concat!(
@@ -171,11 +209,7 @@ macro_rules! task_columns {
              r.id AS reporter_id, r.display_name AS reporter_name, r.avatar_url AS reporter_avatar_url,
              t.priority, t.type AS kind, t.parent_id, ",
             labels_of_task!(),
-            " AS labels, t.position, t.due_date,
-             (SELECT count(*) FROM ws_tasks below WHERE below.org_id = t.org_id AND below.parent_id = t.id)
-                AS subtask_count,
-             (SELECT count(*) FROM ws_comments c WHERE c.org_id = t.org_id AND c.task_id = t.id) AS comment_count,
-             t.version, t.created_at, t.updated_at"
+            " AS labels, t.position, t.due_date, t.subtask_count, t.comment_count, t.version, t.created_at, t.updated_at"
         )
     };
 }
@@ -183,10 +217,10 @@ macro_rules! task_columns {
 /// What a task `t` is read with.
 macro_rules! task_joins {
     () => {
-        " JOIN ws_projects p ON p.org_id = t.org_id AND p.id = t.project_id
-          JOIN ws_statuses s ON s.org_id = t.org_id AND s.id = t.status_id
-          LEFT JOIN ws_users a ON a.id = t.assignee_id
-          JOIN ws_users r ON r.id = t.reporter_id "
+        " JOIN projects p ON p.id = t.project_id
+          JOIN statuses s ON s.id = t.status_id
+          LEFT JOIN people a ON a.id = t.assignee_id
+          JOIN people r ON r.id = t.reporter_id "
     };
 }
 

@@ -8,6 +8,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Comment, CommentStore, Document};
 
+use super::pending::{Statement, TASKS, Write, push_rows};
 use super::{Ts, Unit, after, document, person};
 
 #[derive(FromRow)]
@@ -44,21 +45,37 @@ impl TryFrom<CommentRow> for Comment {
 #[async_trait]
 impl CommentStore for Unit {
     async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_comments (org_id, id, task_id, author_id, body, is_edited, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(comment.id.as_uuid())
-        .bind(comment.task_id.as_uuid())
-        .bind(comment.author.id.as_uuid())
-        .bind(comment.body.to_stored())
-        .bind(comment.is_edited)
-        .bind(comment.version)
-        .bind(Ts(comment.created_at))
-        .bind(Ts(comment.updated_at));
-        self.execute("ws_comments: insert", insert).await?;
-        Ok(())
+        let (org, task, new) = (scope.org().as_uuid(), comment.task_id.as_uuid(), comment.clone());
+        let push = move |insert: &mut Statement| {
+            insert.push(
+                "INSERT INTO ws_comments (org_id, id, task_id, author_id, body, is_edited, version, created_at, updated_at) ",
+            );
+            push_rows(insert, [new], |row, comment| {
+                row.push_bind(org)
+                    .push_bind(comment.id.as_uuid())
+                    .push_bind(comment.task_id.as_uuid())
+                    .push_bind(comment.author.id.as_uuid())
+                    .push_bind(comment.body.to_stored())
+                    .push_bind(comment.is_edited)
+                    .push_bind(comment.version)
+                    .push_bind(Ts(comment.created_at))
+                    .push_bind(Ts(comment.updated_at));
+            });
+        };
+        let insert = Write { name: "ws_comments: insert", rows: 1, row: None, push: Box::new(push) };
+        let push = move |count: &mut Statement| {
+            count
+                .push("UPDATE ws_tasks SET comment_count = comment_count + 1 WHERE org_id = ")
+                .push_bind(org);
+            count.push(" AND id = ").push_bind(task);
+        };
+        let row = Some((TASKS, task));
+        let count = Write { name: "ws_tasks: count a comment", rows: 1, row, push: Box::new(push) };
+        // Those who comment on one task wait in the process, as those who number in one project.
+        self.pass(task).await;
+        self.write_later(insert).await?;
+        self.write_later(count).await?;
+        self.flush().await
     }
 
     async fn find(
@@ -138,15 +155,26 @@ impl CommentStore for Unit {
         id: CommentId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let delete = query(
+        let delete = query_as::<_, (i64,)>(
             "DELETE FROM ws_comments
-              WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)",
+              WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)
+             RETURNING version",
         )
         .bind(scope.org().as_uuid())
         .bind(task.as_uuid())
         .bind(id.as_uuid())
         .bind(expected);
-        let deleted = self.execute("ws_comments: delete", delete).await? > 0;
+        let deleted = self.optional("ws_comments: delete", delete).await?.is_some();
+        if deleted {
+            let (org, task) = (scope.org().as_uuid(), task.as_uuid());
+            let push = move |count: &mut Statement| {
+                count.push("UPDATE ws_tasks SET comment_count = comment_count - 1 WHERE org_id = ");
+                count.push_bind(org).push(" AND id = ").push_bind(task);
+            };
+            let row = Some((TASKS, task));
+            let count = Write { name: "ws_tasks: count a comment", rows: 1, row, push: Box::new(push) };
+            self.write_later(count).await?;
+        }
         if !deleted {
             self.refuse_stale_comment(scope, task, id, expected).await?;
         }

@@ -181,33 +181,14 @@ impl LabelStore for Unit {
         if labels.is_empty() {
             return Ok(());
         }
-        // `WHERE TRUE`, or SQLite would take `ON` for that of a join.
-        let insert = query(concat!(
-            "INSERT INTO ws_task_labels (org_id, task_id, label_id)
-             SELECT $1, $2, given.id FROM ",
-            ids_of!("$3"),
-            " AS given WHERE TRUE ON CONFLICT DO NOTHING"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(task.as_uuid())
-        .bind(Json(labels));
-        self.execute("ws_task_labels: attach", insert).await?;
-        Ok(())
+        self.relabel_later(scope, task, labels, &[]).await
     }
 
     async fn detach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError> {
         if labels.is_empty() {
             return Ok(());
         }
-        let delete = query(concat!(
-            "DELETE FROM ws_task_labels WHERE org_id = $1 AND task_id = $2 AND label_id ",
-            in_ids!("$3")
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(task.as_uuid())
-        .bind(Json(labels));
-        self.execute("ws_task_labels: detach", delete).await?;
-        Ok(())
+        self.relabel_later(scope, task, &[], labels).await
     }
 }
 

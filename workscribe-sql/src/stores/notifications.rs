@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use serde_json::{Value, json};
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
@@ -12,7 +11,7 @@ use workscribe_core::notifications::{
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
 
-use super::dialect::json_time;
+use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
 use super::{Ts, Unit, before, named, person, storable};
 
 #[derive(FromRow)]
@@ -61,20 +60,6 @@ fn parse_type(table: &'static str, name: &str) -> Result<NotificationType, Store
     named(table, "type", name, NotificationType::parse)
 }
 
-fn row_of(new: &NewNotification) -> Value {
-    json!({
-        "id": new.id,
-        "user_id": new.user_id,
-        "type": new.kind,
-        "title": storable(&new.title),
-        "body": new.body.as_deref().map(storable),
-        "entity_type": new.entity_type,
-        "entity_id": new.entity_id,
-        "mail": if new.mail { "waiting" } else { "none" },
-        "created_at": json_time(new.created_at),
-    })
-}
-
 /// Those before a place, of one organization or of all, the newest first.
 macro_rules! page_of_notifications {
     ($condition:expr) => {
@@ -103,28 +88,31 @@ macro_rules! count_of_notifications {
 #[async_trait]
 impl NotificationStore for Unit {
     async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
-        if new.is_empty() {
-            return Ok(());
+        let (org, actor) = (scope.org().as_uuid(), scope.actor().as_uuid());
+        for new in new.chunks(ROWS_AT_ONCE) {
+            let (name, rows, new) = ("ws_notifications: add", new.len(), new.to_vec());
+            let push = move |insert: &mut Statement| {
+                insert.push(
+                    "INSERT INTO ws_notifications (org_id, id, user_id, type, title, body, entity_type, entity_id, actor_id,
+                                                   is_read, mail, created_at) ",
+                );
+                push_rows(insert, new, |row, new| {
+                    row.push_bind(org)
+                        .push_bind(new.id.as_uuid())
+                        .push_bind(new.user_id.as_uuid())
+                        .push_bind(new.kind.as_str())
+                        .push_bind(storable(&new.title))
+                        .push_bind(new.body.as_deref().map(storable))
+                        .push_bind(new.entity_type.as_str())
+                        .push_bind(new.entity_id)
+                        .push_bind(actor)
+                        .push_bind(false)
+                        .push_bind(if new.mail { "waiting" } else { "none" })
+                        .push_bind(Ts(new.created_at));
+                });
+            };
+            self.write_later(Write { name, rows, row: None, push: Box::new(push) }).await?;
         }
-        let rows: Vec<Value> = new.iter().map(row_of).collect();
-        let insert = query(concat!(
-            "INSERT INTO ws_notifications (org_id, actor_id, is_read, id, user_id, type, title, body, entity_type, entity_id,
-                                           mail, created_at)
-             SELECT $1, $2, FALSE, ",
-            uuid_of!("given.value ->> 'id'"),
-            ", ",
-            uuid_of!("given.value ->> 'user_id'"),
-            ", given.value ->> 'type', given.value ->> 'title', given.value ->> 'body', given.value ->> 'entity_type', ",
-            uuid_of!("given.value ->> 'entity_id'"),
-            ", given.value ->> 'mail', ",
-            time_of!("given.value ->> 'created_at'"),
-            " FROM ",
-            rows_of!("$3")
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(scope.actor().as_uuid())
-        .bind(Json(rows));
-        self.execute("ws_notifications: add", insert).await?;
         Ok(())
     }
 

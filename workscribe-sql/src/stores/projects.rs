@@ -13,7 +13,7 @@ use workscribe_core::work::{
 
 use super::members::parse_role;
 use super::unit::Row;
-use super::{Ts, Unit, after, named, person};
+use super::{Ts, Unit, after, dialect, named, person};
 
 #[derive(FromRow)]
 struct ProjectRow {
@@ -216,6 +216,20 @@ impl ProjectStore for Unit {
         .bind(id.as_uuid());
         self.pass(id.as_uuid()).await;
         self.optional("ws_projects: lock", lock).await?.map(Project::try_from).transpose()
+    }
+
+    async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
+        self.pass(id.as_uuid()).await;
+        if self.begins_with(dialect::hold_project(scope.org(), id)) {
+            return self.begin().await;
+        }
+        let hold = query_as::<_, (Uuid,)>(concat!(
+            "SELECT id FROM ws_projects WHERE org_id = $1 AND id = $2",
+            for_update!()
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid());
+        self.optional("ws_projects: hold", hold).await.map(drop)
     }
 
     async fn update(

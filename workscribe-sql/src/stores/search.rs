@@ -7,6 +7,7 @@ use workscribe_core::search::{SearchDocument, SearchHit, SearchKind, SearchQuery
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::ProjectKey;
 
+use super::pending::{Statement, Write, push_rows};
 use super::{Ts, Unit, dialect, named, storable};
 
 #[derive(FromRow)]
@@ -77,23 +78,29 @@ impl Unit {
 #[async_trait]
 impl SearchStore for Unit {
     async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
-        let upsert = query(
-            "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (org_id, id) DO UPDATE
-                SET kind = excluded.kind, task_id = excluded.task_id, title_words = excluded.title_words,
-                    body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(document.id)
-        .bind(document.kind.as_str())
-        .bind(document.task.map(Uuid::from))
-        .bind(document.title.joined())
-        .bind(storable(&document.body))
-        .bind(Words::of(&document.body).joined())
-        .bind(Ts(document.updated_at));
-        self.execute("ws_search: put", upsert).await?;
-        Ok(())
+        let (org, document) = (scope.org().as_uuid(), document.clone());
+        let row = Some(("ws_search", document.id));
+        let push = move |upsert: &mut Statement| {
+            upsert.push(
+                "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at) ",
+            );
+            push_rows(upsert, [document], |row, document| {
+                row.push_bind(org)
+                    .push_bind(document.id)
+                    .push_bind(document.kind.as_str())
+                    .push_bind(document.task.map(Uuid::from))
+                    .push_bind(document.title.joined())
+                    .push_bind(storable(&document.body))
+                    .push_bind(Words::of(&document.body).joined())
+                    .push_bind(Ts(document.updated_at));
+            });
+            upsert.push(
+                " ON CONFLICT (org_id, id) DO UPDATE
+                     SET kind = excluded.kind, task_id = excluded.task_id, title_words = excluded.title_words,
+                         body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
+            );
+        };
+        self.write_later(Write { name: "ws_search: put", rows: 1, row, push: Box::new(push) }).await
     }
 
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {

@@ -33,13 +33,19 @@ impl Unit {
         query: &TaskQuery,
     ) -> Result<Vec<Task>, StoreError> {
         let common = self.searches_common_words(scope, query.filter()).await?;
-        let mut list = Statement::new(concat!("SELECT ", task_columns!("NULL"), " FROM ("));
+        let mut list = Statement::new("WITH t AS MATERIALIZED (");
         choose(&mut list, scope.org(), query, common);
-        list.push(concat!(") AS t", task_joins!(), "ORDER BY ")).push(order(
-            query.sort(),
-            "t.sort_key",
-            "t.",
+        // The organization is the first value that is bound.
+        list.push(concat!(
+            ")",
+            shown_with!("$1"),
+            "SELECT ",
+            task_columns!("NULL"),
+            " FROM t",
+            task_joins!(),
+            "ORDER BY "
         ));
+        list.push(order(query.sort(), "t.sort_key", "t."));
         let rows = self.all("ws_tasks: list", list.build_query_as::<TaskRow>()).await?;
         rows.into_iter().map(Task::try_from).collect()
     }
@@ -93,7 +99,10 @@ fn order(sort: TaskSort, key: &str, table: &str) -> String {
 fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
     let (filter, sort) = (query.filter(), query.sort());
     let key = sort_key(sort.by);
-    list.push(dialect::CHOICE).push(key).push(" AS sort_key");
+    if dialect::CHOICE_END.is_some() {
+        list.push("SELECT i.* FROM (");
+    }
+    list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key");
     match (sort.by, filter.project) {
         (TaskOrder::Board, Some(project)) => {
             let start = query.after().unwrap_or(TaskCursor {
@@ -103,7 +112,8 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
                 id: Uuid::nil(),
             });
             list.push(" FROM ws_statuses s").push(dialect::COLUMN);
-            list.push(" WHERE i.org_id = s.org_id AND i.project_id = s.project_id AND i.status_id = s.id");
+            list.push(" WHERE i.org_id = ").push_bind(org.as_uuid());
+            list.push(" AND i.project_id = ").push_bind(project.as_uuid()).push(" AND i.status_id = s.id");
             push_place_in_column(list, &start);
             push_filters(list, org, filter, common);
             match dialect::COLUMN_END {
@@ -121,7 +131,7 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
         (by, _) => {
             list.push(" FROM ws_tasks i");
             if by == TaskOrder::Board {
-                list.push(" JOIN ws_statuses s ON s.org_id = i.org_id AND s.id = i.status_id");
+                list.push(" JOIN ws_statuses s ON s.id = i.status_id AND s.org_id = i.org_id");
             }
             list.push(" WHERE ");
             push_tenant(list, org, filter);
@@ -138,8 +148,8 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
         (TaskOrder::Board, Some(_)) => list.push("s.position, s.id, i.position, i.id"),
         _ => list.push(order(sort, key, "i.")),
     };
-    if let Some(middle) = dialect::CHOICE_END {
-        list.push(middle).push(order(sort, "i.sort_key", "i."));
+    if let Some(limit) = dialect::CHOICE_END {
+        list.push(limit).push(") AS i ORDER BY ").push(order(sort, "i.sort_key", "i."));
     }
     list.push(" LIMIT ").push_bind(query.fetch());
 }
@@ -197,9 +207,8 @@ fn push_status(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
             list.push(")");
         }
         None => {
-            list.push(
-                " AND EXISTS (SELECT 1 FROM ws_statuses c WHERE c.org_id = i.org_id AND c.id = i.status_id",
-            );
+            list.push(" AND EXISTS (SELECT 1 FROM ws_statuses c WHERE c.id = i.status_id AND c.org_id = ");
+            list.push_bind(org.as_uuid());
             push_categories(list, " AND c.category IN (", &filter.categories);
             list.push(")");
         }

@@ -1,17 +1,19 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{ProjectId, StatusId, TaskId, UserId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
-    Document, Entered, NewTask, Numbered, ProjectKey, Slot, Task, TaskFields, TaskQuery, TaskStore, order,
+    Entered, Landmark, Lifted, NewTask, Numbered, ProjectKey, Slot, Task, TaskFields, TaskQuery, TaskStore,
 };
 
+use super::Unit;
 use super::projects::EnteredRow;
 use super::task_row::TaskRow;
-use super::{Ts, Unit, dialect};
 
 #[derive(FromRow)]
 struct EnteredTaskRow {
@@ -21,9 +23,33 @@ struct EnteredTaskRow {
     task: TaskRow,
 }
 
+/// Reads the tasks of the organization `$1` that a choice of ids or numbers picks; the choice is a statement of its own, so
+/// that the plan goes from it to the rest.
 macro_rules! task_select {
-    () => {
-        concat!("SELECT ", task_columns!("t.description"), " FROM ws_tasks t", task_joins!())
+    ($choice:expr) => {
+        concat!(
+            "WITH t AS MATERIALIZED (SELECT i.description, ",
+            listed_columns!(),
+            " FROM ",
+            $choice,
+            ")",
+            shown_with!("$1"),
+            "SELECT ",
+            task_columns!("t.description"),
+            " FROM t",
+            task_joins!()
+        )
+    };
+}
+
+macro_rules! tasks_by_id {
+    ($lock:expr) => {
+        task_select!(concat!(
+            "ws_tasks i WHERE i.org_id = $1 AND i.id ",
+            in_ids!("$2"),
+            " ORDER BY i.id",
+            $lock
+        ))
     };
 }
 
@@ -35,16 +61,20 @@ fn id_or_first(after: Option<TaskId>) -> Uuid {
 #[async_trait]
 impl TaskStore for Unit {
     async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError> {
+        // First the organizations of the user, then the task under the key of each: it is in one of them.
         let enter = query_as::<_, EnteredTaskRow>(concat!(
+            "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
+             t AS MATERIALIZED (
+                 SELECT i.description, ",
+            listed_columns!(),
+            " FROM m CROSS JOIN ws_tasks i WHERE i.org_id = m.org_id AND i.id = $1)",
+            shown_with!("(SELECT org_id FROM t)"),
             "SELECT ",
             entered_columns!(),
             ", ",
             task_columns!("t.description"),
-            " FROM ws_members m
-              JOIN ws_users u ON u.id = m.user_id
-              JOIN ws_tasks t ON t.org_id = m.org_id AND t.id = $1",
-            task_joins!(),
-            "WHERE m.user_id = $2"
+            " FROM t JOIN m ON m.org_id = t.org_id JOIN ws_users u ON u.id = m.user_id",
+            task_joins!()
         ))
         .bind(id.as_uuid())
         .bind(user.as_uuid());
@@ -53,7 +83,7 @@ impl TaskStore for Unit {
     }
 
     async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let find = query_as::<_, TaskRow>(concat!(task_select!(), "WHERE t.org_id = $1 AND t.id = $2"))
+        let find = query_as::<_, TaskRow>(task_select!("ws_tasks i WHERE i.org_id = $1 AND i.id = $2"))
             .bind(scope.org().as_uuid())
             .bind(id.as_uuid());
         self.optional("ws_tasks: find", find).await?.map(Task::try_from).transpose()
@@ -65,9 +95,10 @@ impl TaskStore for Unit {
         project: &ProjectKey,
         number: i64,
     ) -> Result<Option<Task>, StoreError> {
-        let find = query_as::<_, TaskRow>(concat!(
-            task_select!(),
-            "WHERE p.org_id = $1 AND p.key = $2 AND t.org_id = $1 AND t.number = $3"
+        let find = query_as::<_, TaskRow>(task_select!(
+            "ws_tasks i
+              WHERE i.org_id = $1 AND i.project_id = (SELECT id FROM ws_projects WHERE org_id = $1 AND key = $2)
+                AND i.number = $3"
         ))
         .bind(scope.org().as_uuid())
         .bind(project.as_str())
@@ -79,66 +110,24 @@ impl TaskStore for Unit {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let lock = query_as::<_, (Uuid,)>(concat!(
-            "SELECT id FROM ws_tasks WHERE org_id = $1 AND id ",
-            in_ids!("$2"),
-            " ORDER BY id",
-            for_update!()
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(ids));
-        self.all("ws_tasks: lock", lock).await?;
-        // By a statement of its own, which sees what those wrote who had the locks before.
-        let read = query_as::<_, TaskRow>(concat!(
-            task_select!(),
-            "WHERE t.org_id = $1 AND t.id ",
-            in_ids!("$2"),
-            " ORDER BY t.id"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(ids));
-        self.all("ws_tasks: read locked", read).await?.into_iter().map(Task::try_from).collect()
+        let ids: BTreeSet<TaskId> = ids.iter().copied().collect();
+        // The locked rows are as their last writer left them. What they are shown with was read before the lock was waited
+        // for, and may lack a status that is new since then.
+        let lock = query_as::<_, TaskRow>(concat!(tasks_by_id!(for_update!()), "ORDER BY t.id"))
+            .bind(scope.org().as_uuid())
+            .bind(Json(&ids));
+        let mut rows = self.all("ws_tasks: lock", lock).await?;
+        if rows.len() < ids.len() {
+            let read = query_as::<_, TaskRow>(concat!(tasks_by_id!(""), "ORDER BY t.id"))
+                .bind(scope.org().as_uuid())
+                .bind(Json(&ids));
+            rows = self.all("ws_tasks: read locked", read).await?;
+        }
+        rows.into_iter().map(Task::try_from).collect()
     }
 
-    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Option<Numbered>, StoreError> {
-        let fields = &task.fields;
-        let insert = query_as::<_, (i64, i64)>(concat!(
-            "WITH numbered AS (",
-            number_task!(),
-            ") INSERT INTO ws_tasks (org_id, id, project_id, number, title, description, status_id, position, assignee_id,
-                                     reporter_id, priority, type, parent_id, due_date, version, created_at, updated_at)
-               SELECT $1, $2, $3, numbered.last_number, $5, $6, $7, numbered.last_position, $8, $9, $10, $11, $12, $13,
-                      1, $14, $14
-                 FROM numbered
-             RETURNING number, position"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(task.id.as_uuid())
-        .bind(task.project_id.as_uuid())
-        .bind(order::GAP)
-        .bind(&fields.title)
-        .bind(fields.description.as_ref().map(Document::to_stored))
-        .bind(fields.status_id.as_uuid())
-        .bind(fields.assignee_id.map(Uuid::from))
-        .bind(task.reporter_id.as_uuid())
-        .bind(fields.priority.rank())
-        .bind(fields.kind.as_str())
-        .bind(fields.parent_id.map(Uuid::from))
-        .bind(fields.due_date)
-        .bind(Ts(task.created_at));
-        self.pass(task.project_id.as_uuid()).await;
-        let Some((number, position)) = self.optional("ws_tasks: insert", insert).await? else {
-            return Ok(None);
-        };
-        if let Some(count) = dialect::COUNT_TASK {
-            let count = query(count)
-                .bind(scope.org().as_uuid())
-                .bind(task.project_id.as_uuid())
-                .bind(number)
-                .bind(position);
-            self.execute("ws_projects: count a task", count).await?;
-        }
-        Ok(Some(Numbered { number, position }))
+    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError> {
+        self.insert_task(scope, task).await
     }
 
     async fn update(
@@ -150,26 +139,7 @@ impl TaskStore for Unit {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = query(
-            "UPDATE ws_tasks
-                SET title = $3, description = $4, status_id = $5, position = COALESCE($6, position), assignee_id = $7,
-                    priority = $8, type = $9, parent_id = $10, due_date = $11, version = version + 1, updated_at = $12
-              WHERE org_id = $1 AND id = $2 AND ($13 IS NULL OR version = $13)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(&fields.title)
-        .bind(fields.description.as_ref().map(Document::to_stored))
-        .bind(fields.status_id.as_uuid())
-        .bind(position)
-        .bind(fields.assignee_id.map(Uuid::from))
-        .bind(fields.priority.rank())
-        .bind(fields.kind.as_str())
-        .bind(fields.parent_id.map(Uuid::from))
-        .bind(fields.due_date)
-        .bind(Ts(now))
-        .bind(expected);
-        let updated = self.execute("ws_tasks: update", update).await? > 0;
+        let updated = self.update_task(scope, id, fields, position, expected, now).await?;
         self.written(scope, id, expected, updated).await
     }
 
@@ -179,12 +149,7 @@ impl TaskStore for Unit {
         id: TaskId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let delete =
-            query("DELETE FROM ws_tasks WHERE org_id = $1 AND id = $2 AND ($3 IS NULL OR version = $3)")
-                .bind(scope.org().as_uuid())
-                .bind(id.as_uuid())
-                .bind(expected);
-        let deleted = self.execute("ws_tasks: delete", delete).await? > 0;
+        let deleted = self.delete_task(scope, id, expected).await?;
         self.written(scope, id, expected, deleted).await
     }
 
@@ -281,6 +246,17 @@ impl TaskStore for Unit {
         index: i64,
     ) -> Result<Option<Slot>, StoreError> {
         self.find_slot(scope, project, status, excluded, index).await
+    }
+
+    async fn lift(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        task: TaskId,
+        status: Option<StatusId>,
+        landmark: Landmark,
+    ) -> Result<Option<Lifted>, StoreError> {
+        self.lift_task(scope, project, task, status, landmark).await
     }
 
     async fn slots_before(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::query::{Query, QueryAs};
 use sqlx::types::Uuid;
-use sqlx::{Database, FromRow, Pool, SqlStr, Transaction};
+use sqlx::{AssertSqlSafe, Database, FromRow, Pool, SqlSafeStr as _, SqlStr, Transaction};
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use workscribe_core::notifications::NotificationStore;
@@ -19,6 +19,7 @@ use workscribe_core::{StoreError, UnitOfWork};
 
 use super::gate::{Gates, Pass};
 use super::lane::{Lane, Reader};
+use super::pending::Pending;
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
 
@@ -37,6 +38,7 @@ pub struct Unit {
     /// Whether statements are kept prepared on the connection, under names.
     prepares: bool,
     pub(super) enqueued: bool,
+    pub(super) pending: Pending,
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
     passed: Vec<(Uuid, Pass)>,
@@ -63,8 +65,17 @@ impl Unit {
         Self::new(State::Waiting { pool, lane, begin }, gates.cloned())
     }
 
-    const fn new(state: State, gates: Option<Arc<Gates>>) -> Self {
-        Self { state, failed: false, lent: false, prepares: true, enqueued: false, gates, passed: Vec::new() }
+    fn new(state: State, gates: Option<Arc<Gates>>) -> Self {
+        Self {
+            state,
+            failed: false,
+            lent: false,
+            prepares: true,
+            enqueued: false,
+            pending: Pending::default(),
+            gates,
+            passed: Vec::new(),
+        }
     }
 
     /// Waits for this unit's turn to lock a row that many write, if it has none yet. The turn ends with the unit.
@@ -75,6 +86,22 @@ impl Unit {
         {
             self.passed.push((id, pass));
         }
+    }
+
+    /// Has the transaction begin with a statement, in the same round trip; `false` when it has begun, or when there is none.
+    pub(super) fn begins_with(&mut self, statement: Option<String>) -> bool {
+        match (&mut self.state, statement) {
+            (State::Waiting { begin: Some(begin), .. }, Some(statement)) => {
+                *begin = AssertSqlSafe(format!("{}; {statement}", begin.as_str())).into_sql_str();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Begins, if it has not yet.
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.conn().await.map(drop)
     }
 
     /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
@@ -95,6 +122,7 @@ impl Unit {
     /// # Errors
     /// When a statement failed before, when the unit was made by `Storage::read`, or when no connection is to be had.
     pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
+        self.flush().await?;
         self.conn().await?;
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
@@ -110,6 +138,7 @@ impl Unit {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is to be had.
     pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
+        self.flush().await?;
         self.lent = true;
         self.conn().await
     }
@@ -147,7 +176,18 @@ impl Unit {
         name: &'static str,
         query: Query<'_, Db, Arguments>,
     ) -> Result<u64, StoreError> {
-        let done = query.persistent(self.prepares).execute(self.conn().await?).await;
+        self.flush().await?;
+        self.execute_now(name, query, true).await
+    }
+
+    /// The same, without writing first what is pending.
+    pub(super) async fn execute_now(
+        &mut self,
+        name: &'static str,
+        query: Query<'_, Db, Arguments>,
+        keep: bool,
+    ) -> Result<u64, StoreError> {
+        let done = query.persistent(keep && self.prepares).execute(self.conn().await?).await;
         self.note(name, done).map(|done| done.rows_affected())
     }
 
@@ -159,6 +199,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
+        self.flush().await?;
         let row = query.persistent(self.prepares).fetch_one(self.conn().await?).await;
         self.note(name, row)
     }
@@ -171,7 +212,21 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.persistent(self.prepares).fetch_optional(self.conn().await?).await;
+        self.flush().await?;
+        self.optional_now(name, query, true).await
+    }
+
+    /// The same, without writing first what is pending.
+    pub(super) async fn optional_now<T>(
+        &mut self,
+        name: &'static str,
+        query: QueryAs<'_, Db, T, Arguments>,
+        keep: bool,
+    ) -> Result<Option<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, Row>,
+    {
+        let row = query.persistent(keep && self.prepares).fetch_optional(self.conn().await?).await;
         self.note(name, row)
     }
 
@@ -183,6 +238,7 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
+        self.flush().await?;
         let rows = query.persistent(self.prepares).fetch_all(self.conn().await?).await;
         self.note(name, rows)
     }
@@ -313,7 +369,10 @@ impl UnitOfWork for Unit {
         self
     }
 
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        if !self.failed {
+            self.flush().await?;
+        }
         if self.failed {
             return Err(misuse("commit", "an earlier statement of this transaction failed"));
         }

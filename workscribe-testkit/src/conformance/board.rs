@@ -111,7 +111,7 @@ pub async fn many_tasks_are_placed_at_once(storage: Arc<dyn Storage>) {
     let news: Vec<NewTask> = (0..300).map(|_| new_task(&scope, &board, "Task")).collect();
     let mut uow = storage.begin().await.unwrap();
     for new in &news {
-        uow.tasks().insert(&scope, new).await.unwrap().unwrap();
+        uow.tasks().insert(&scope, new).await.unwrap();
     }
     uow.commit().await.unwrap();
     let mut slots: Vec<Slot> =

@@ -9,8 +9,8 @@ use workscribe_core::notifications::{Notification, NotificationFilter};
 use workscribe_core::search::SearchHit;
 use workscribe_core::tenancy::ListedInvitation;
 use workscribe_core::work::{
-    Activity, Archived, Comment, Document, Label, LabelChange, NewTask, ParentFilter, Project, ProjectChange,
-    ProjectRef, Slot, Status, StatusChange, Task, TaskFields, TaskFilter, TaskQuery, TaskSort,
+    Activity, Archived, Comment, Document, Label, LabelChange, NewTask, Numbered, ParentFilter, Project,
+    ProjectChange, ProjectRef, Slot, Status, StatusChange, Task, TaskFields, TaskFilter, TaskQuery, TaskSort,
 };
 
 /// Everything that can be seen of an organization from within.
@@ -207,7 +207,7 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
         labels.insert(mine, &label_of_mine) => |()| false;
         labels.attach(mine, part, &[label]) => |()| false;
         labels.detach(mine, task, &[label]) => whatever;
-        tasks.insert(mine, &new) => |found: Option<_>| found.is_none();
+        tasks.insert(mine, &new) => |_: Numbered| false;
         tasks.place(mine, &[Slot { position: 7, id: task }]) => whatever;
         tasks.move_column(mine, project, todo, done, 0, at(5)) => |found: Option<_>| found.is_none();
         comments.insert(mine, &comment_of_mine) => |()| false;
@@ -386,8 +386,9 @@ pub async fn an_organizations_work_goes_with_it_and_no_other(storage: Arc<dyn St
     assert!(seen.is_empty(), "{seen:?} saw what is gone");
     assert_eq!(view_work(&storage, &theirs, &other).await, before);
     let line = new_line(own.board.project.id, None, at(1));
-    assert_conflict!(attempt!(storage, uow => uow.activity().add(&mine, &[line])), Reference);
+    assert_conflict!(settle!(storage, uow => uow.activity().add(&mine, &[line])), Reference);
     let new = new_notification(mine.actor(), "Too late", at(1));
-    assert_conflict!(attempt!(storage, uow => uow.notifications().add(&mine, &[new])), Reference);
-    assert_eq!(commit!(storage, uow => uow.tasks().insert(&mine, &new_task(&mine, &own.board, ""))), None);
+    assert_conflict!(settle!(storage, uow => uow.notifications().add(&mine, &[new])), Reference);
+    let lost = new_task(&mine, &own.board, "");
+    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&mine, &lost)), OpenProject);
 }

@@ -187,7 +187,7 @@ pub async fn labels_may_be_put_on_a_task_before_it_is_stored(storage: Arc<dyn St
     let new = new_task(&scope, &board, "Later");
     let mut uow = storage.begin().await.unwrap();
     uow.labels().attach(&scope, new.id, &[label.id]).await.unwrap();
-    uow.tasks().insert(&scope, &new).await.unwrap().unwrap();
+    uow.tasks().insert(&scope, &new).await.unwrap();
     uow.commit().await.unwrap();
     assert_eq!(task(&storage, &scope, new.id).await.unwrap().labels.len(), 1);
 }

@@ -271,7 +271,7 @@ macro_rules! __storage_cases {
                 a_task_that_is_rolled_back_leaves_its_number_to_the_next
                 an_archived_or_missing_project_takes_no_tasks
                 a_task_refers_to_what_is_there
-                a_part_may_be_stored_before_the_whole
+                a_whole_counts_its_parts_as_they_come_change_and_go
                 a_task_changes_in_all_its_fields
                 a_change_or_removal_of_a_task_of_another_version_is_stale
                 a_document_comes_back_as_it_was

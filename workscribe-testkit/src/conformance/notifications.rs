@@ -161,10 +161,10 @@ pub async fn a_former_member_has_none_of_the_organization(storage: Arc<dyn Stora
 pub async fn a_notification_goes_to_somebody_who_is_there(storage: Arc<dyn Storage>) {
     let scope = tenant(&storage, "engines").await;
     let new = [new_notification(scope.actor(), "Fine", at(1)), new_notification(id(), "Lost", at(1))];
-    assert_conflict!(attempt!(storage, uow => uow.notifications().add(&scope, &new)), Reference);
+    assert_conflict!(settle!(storage, uow => uow.notifications().add(&scope, &new)), Reference);
     commit!(storage, uow => uow.notifications().add(&scope, &new[..1]));
     commit!(storage, uow => uow.notifications().add(&scope, &[]));
-    assert_conflict!(attempt!(storage, uow => uow.notifications().add(&scope, &new[..1])), Other);
+    assert_conflict!(settle!(storage, uow => uow.notifications().add(&scope, &new[..1])), Other);
     assert_eq!(read!(storage, uow => uow.notifications().count(scope.actor(), &everything())), 1);
 }
 

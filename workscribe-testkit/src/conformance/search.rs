@@ -257,7 +257,7 @@ pub async fn a_document_may_be_put_before_its_task_and_not_without_it(storage: A
     let document = task_document(new.id, "engine", "");
     let mut uow = storage.begin().await.unwrap();
     uow.search().put(&scope, &document).await.unwrap();
-    uow.tasks().insert(&scope, &new).await.unwrap().unwrap();
+    uow.tasks().insert(&scope, &new).await.unwrap();
     uow.commit().await.unwrap();
     assert_eq!(titles(&storage, &scope, "engine").await, ["Later"]);
     let lost = task_document(id(), "engine", "");

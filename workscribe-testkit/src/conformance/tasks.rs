@@ -46,7 +46,7 @@ pub async fn a_task_is_found_as_it_was_stored(storage: Arc<dyn Storage>) {
         ..new_task(&scope, &board, "")
     };
     let numbered = commit!(storage, uow => uow.tasks().insert(&scope, &new));
-    assert_eq!(numbered, Some(Numbered { number: 2, position: 2 * order::GAP }));
+    assert_eq!(numbered, Numbered { number: 2, position: 2 * order::GAP });
     commit!(storage, uow => uow.labels().attach(&scope, new.id, &[label.id]));
     let expected = Task {
         id: new.id,
@@ -129,7 +129,7 @@ pub async fn a_hundred_tasks_at_once_are_numbered_without_gaps(storage: Arc<dyn 
         (0..100).map(|index| new_task(&scope, &board, &format!("Task {index}"))).collect();
     let mut numbered = all_at_once(100, |index| {
         let (storage, new) = (Arc::clone(&storage), news[index].clone());
-        async move { commit!(storage, uow => uow.tasks().insert(&scope, &new)).unwrap() }
+        async move { commit!(storage, uow => uow.tasks().insert(&scope, &new)) }
     })
     .await;
     numbered.sort_unstable_by_key(|numbered| numbered.number);
@@ -143,7 +143,7 @@ pub async fn a_task_that_is_rolled_back_leaves_its_number_to_the_next(storage: A
     let mut uow = storage.begin().await.unwrap();
     let first = uow.tasks().insert(&scope, &new_task(&scope, &board, "Never")).await.unwrap();
     let second = uow.tasks().insert(&scope, &new_task(&scope, &board, "Never")).await.unwrap();
-    assert_eq!((first.unwrap().number, second.unwrap().number), (1, 2));
+    assert_eq!((first.number, second.number), (1, 2));
     drop(uow);
     let task = add_task(&storage, &scope, &board, "First").await;
     assert_eq!((task.number, task.position), (1, order::GAP));
@@ -159,10 +159,10 @@ pub async fn an_archived_or_missing_project_takes_no_tasks(storage: Arc<dyn Stor
     };
     archive(true).await;
     let new = new_task(&scope, &board, "Too late");
-    assert_eq!(commit!(storage, uow => uow.tasks().insert(&scope, &new)), None);
+    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &new)), OpenProject);
     assert!(task(&storage, &scope, old.id).await.unwrap().project_is_archived);
     let lost = NewTask { project_id: id(), ..new.clone() };
-    assert_eq!(commit!(storage, uow => uow.tasks().insert(&scope, &lost)), None);
+    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &lost)), OpenProject);
     archive(false).await;
     assert_eq!(put_task(&storage, &scope, &new).await.number, 2);
 }
@@ -194,17 +194,35 @@ pub async fn a_task_refers_to_what_is_there(storage: Arc<dyn Storage>) {
     assert_conflict!(settle!(storage, uow => uow.tasks().insert(&scope, &new)), Other);
 }
 
-pub async fn a_part_may_be_stored_before_the_whole(storage: Arc<dyn Storage>) {
+pub async fn a_whole_counts_its_parts_as_they_come_change_and_go(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
-    let whole = new_task(&scope, &board, "The whole");
+    let (one, two) =
+        (add_task(&storage, &scope, &board, "One").await, add_task(&storage, &scope, &board, "Two").await);
     let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    let mut uow = storage.begin().await.unwrap();
-    uow.tasks().insert(&scope, &part).await.unwrap().unwrap();
-    uow.tasks().insert(&scope, &whole).await.unwrap().unwrap();
-    uow.commit().await.unwrap();
-    assert_eq!(task(&storage, &scope, part.id).await.unwrap().parent_id, Some(whole.id));
-    assert_eq!(task(&storage, &scope, whole.id).await.unwrap().subtask_count, 1);
+    part.fields.parent_id = Some(one.id);
+    let part = put_task(&storage, &scope, &part).await;
+    let counts = async || {
+        let (one, two) = (task(&storage, &scope, one.id).await, task(&storage, &scope, two.id).await);
+        (one.unwrap().subtask_count, two.unwrap().subtask_count)
+    };
+    assert_eq!(counts().await, (1, 0));
+    for (parent, expected) in [
+        (Some(two.id), (0, 1)),
+        (Some(two.id), (0, 1)),
+        (None, (0, 0)),
+        (None, (0, 0)),
+        (Some(one.id), (1, 0)),
+    ] {
+        let fields = TaskFields { parent_id: parent, ..TaskFields::of(&part) };
+        assert!(update(&storage, &scope, part.id, &fields, None).await.unwrap());
+        assert_eq!(counts().await, expected);
+    }
+    let fields = TaskFields { parent_id: Some(two.id), ..TaskFields::of(&part) };
+    assert_stale!(update(&storage, &scope, part.id, &fields, Some(1)).await);
+    assert_eq!(counts().await, (1, 0), "what was not written is not counted");
+    assert!(!commit!(storage, uow => uow.tasks().delete(&scope, id(), None)));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, part.id, None)));
+    assert_eq!(counts().await, (0, 0));
 }
 
 pub async fn a_task_changes_in_all_its_fields(storage: Arc<dyn Storage>) {
@@ -356,10 +374,10 @@ pub async fn a_task_that_has_parts_stays(storage: Arc<dyn Storage>) {
     put_task(&storage, &scope, &part).await;
     assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id, None)), Reference);
     assert!(task(&storage, &scope, whole.id).await.is_some());
-    // Both at once may go, in either order.
+    // Both at once may go, the part first.
     let mut uow = storage.begin().await.unwrap();
-    assert!(uow.tasks().delete(&scope, whole.id, None).await.unwrap());
     assert!(uow.tasks().delete(&scope, part.id, None).await.unwrap());
+    assert!(uow.tasks().delete(&scope, whole.id, None).await.unwrap());
     uow.commit().await.unwrap();
     assert_eq!(task(&storage, &scope, part.id).await, None);
 }

@@ -8,8 +8,8 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId, StatusId, TaskId, UserId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
-    Entered, NewTask, Numbered, ProjectKey, Slot, StatusCategory, Task, TaskFields, TaskQuery, TaskStore,
-    order,
+    Entered, Landmark, Lifted, NewTask, Numbered, ProjectKey, Slot, StatusCategory, Task, TaskFields,
+    TaskQuery, TaskStore, order,
 };
 use workscribe_core::{Constraint, StoreError};
 
@@ -72,19 +72,21 @@ impl TaskStore for MemoryUnit {
             .await
     }
 
-    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Option<Numbered>, StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError> {
         let org = scope.org();
         self.change(|tables| {
             let in_use = |id| tables.project(org, id).is_some_and(|project| !project.is_archived);
             if !in_use(task.project_id) {
-                return Ok(None);
+                return Err(conflict(Constraint::OpenProject));
             }
             if tables.tasks.contains_key(&(org, task.id)) {
                 return Err(conflict(Constraint::Other));
             }
             tables.require_user(task.reporter_id)?;
             tables.require_assignee(&task.fields)?;
-            let Some(project) = tables.projects.get_mut(&(org, task.project_id)) else { return Ok(None) };
+            let Some(project) = tables.projects.get_mut(&(org, task.project_id)) else {
+                return Err(conflict(Constraint::OpenProject));
+            };
             let (number, position) = project.advance();
             let row = Row {
                 id: task.id,
@@ -100,7 +102,7 @@ impl TaskStore for MemoryUnit {
             };
             tables.tasks.insert((org, task.id), Arc::new(row));
             tables.deferred.push(Deferred::Task(org, task.id));
-            Ok(Some(Numbered { number, position }))
+            Ok(Numbered { number, position })
         })
         .await
     }
@@ -233,6 +235,31 @@ impl TaskStore for MemoryUnit {
         self.view(|tables| {
             let column = tables.column(scope.org(), project, status, excluded);
             column.get(usize::try_from(index).ok()?).copied()
+        })
+        .await
+    }
+
+    async fn lift(
+        &mut self,
+        scope: &OrgScope,
+        project: ProjectId,
+        task: TaskId,
+        status: Option<StatusId>,
+        landmark: Landmark,
+    ) -> Result<Option<Lifted>, StoreError> {
+        self.change(|tables| {
+            let Some(task) = tables.task(scope.org(), task) else { return Ok(None) };
+            let column = tables.column(scope.org(), project, status.unwrap_or(task.status.id), task.id);
+            let at = match landmark {
+                Landmark::Task(other) => column.iter().position(|slot| slot.id == other),
+                Landmark::Index(index) => usize::try_from(index).ok(),
+            };
+            let slot = |at: Option<usize>| at.and_then(|at| column.get(at)).copied();
+            let landmark = slot(at);
+            let at = at.filter(|_| landmark.is_some());
+            let above = slot(at.and_then(|at| at.checked_sub(1)));
+            let below = slot(at.map(|at| at + 1));
+            Ok(Some(Lifted { task, landmark, above, below }))
         })
         .await
     }

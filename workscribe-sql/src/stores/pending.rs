@@ -1,0 +1,257 @@
+//! Writes that nobody reads before the commit. A unit gathers them and writes them together: on Postgres in one statement with the
+//! next write, so that a change and all that it leaves behind costs one round trip; on SQLite, where a round trip costs nothing, one
+//! after another.
+//!
+//! They are written at the latest before the unit's next statement of any kind, so nothing reads around them. A rule that one of
+//! them breaks shows itself then, or at the commit.
+
+use std::mem::take;
+
+use sqlx::query_builder::Separated;
+use sqlx::types::{Json, Uuid};
+use sqlx::{FromRow, QueryBuilder};
+use workscribe_core::StoreError;
+use workscribe_core::id::{LabelId, TaskId};
+use workscribe_core::tenancy::OrgScope;
+
+use super::unit::{Arguments, Row};
+use super::{Db, Unit, dialect};
+
+pub(super) type Statement = QueryBuilder<Db>;
+
+/// A statement with more rows than this is not kept prepared: its text depends on their number.
+const KEPT_ROWS: usize = 16;
+/// More rows than this are written by several statements.
+pub(super) const ROWS_AT_ONCE: usize = 500;
+
+/// The table of tasks, as a part of a row's name.
+pub(super) const TASKS: &str = "ws_tasks";
+
+/// One statement that is still to be made.
+pub(super) struct Write {
+    /// Stands in the log when it fails.
+    pub(super) name: &'static str,
+    pub(super) rows: usize,
+    /// The row that it updates, if it may, by table and id. One statement of Postgres writes a row once.
+    pub(super) row: Option<(&'static str, Uuid)>,
+    pub(super) push: Box<dyn FnOnce(&mut Statement) + Send>,
+}
+
+/// What is to be written.
+#[derive(Default)]
+pub(super) struct Pending {
+    writes: Vec<Write>,
+    labels: Vec<Relabelling>,
+}
+
+/// Labels that a task gets and loses.
+pub(super) struct Relabelling {
+    pub(super) org: Uuid,
+    pub(super) task: Uuid,
+    pub(super) added: Vec<LabelId>,
+    pub(super) removed: Vec<LabelId>,
+}
+
+impl Relabelling {
+    /// The rows of `ws_task_labels` that come and go.
+    fn rows(&self) -> Vec<Write> {
+        let (org, task) = (self.org, self.task);
+        let mut writes = Vec::new();
+        if !self.added.is_empty() {
+            let added = self.added.clone();
+            let push = move |insert: &mut Statement| {
+                insert.push("INSERT INTO ws_task_labels (org_id, task_id, label_id) ");
+                push_rows(insert, added, |row, label| {
+                    row.push_bind(org).push_bind(task).push_bind(label.as_uuid());
+                });
+                insert.push(" ON CONFLICT DO NOTHING");
+            };
+            writes.push(Write {
+                name: "ws_task_labels: attach",
+                rows: self.added.len(),
+                row: None,
+                push: Box::new(push),
+            });
+        }
+        if !self.removed.is_empty() {
+            let removed = Json(self.removed.iter().map(|label| label.as_uuid()).collect());
+            let push = move |delete: &mut Statement| {
+                delete.push("DELETE FROM ws_task_labels WHERE org_id = ").push_bind(org);
+                delete.push(" AND task_id = ").push_bind(task).push(" AND label_id ");
+                dialect::push_in_ids(delete, removed);
+            };
+            writes.push(Write { name: "ws_task_labels: detach", rows: 1, row: None, push: Box::new(push) });
+        }
+        writes
+    }
+
+    /// The task's own note of its labels.
+    fn note(self) -> Write {
+        let Self { org, task, added, removed } = self;
+        let push = move |update: &mut Statement| {
+            update.push("UPDATE ws_tasks SET label_ids = ");
+            push_label_ids(update, &added, &removed);
+            update.push(" WHERE org_id = ").push_bind(org).push(" AND id = ").push_bind(task);
+        };
+        Write { name: "ws_tasks: note labels", rows: 1, row: Some((TASKS, task)), push: Box::new(push) }
+    }
+}
+
+/// What `label_ids` is after labels came and went.
+pub(super) fn push_label_ids(update: &mut Statement, added: &[LabelId], removed: &[LabelId]) {
+    let [begin, then, end] = dialect::LABEL_IDS_AFTER;
+    update.push(begin).push_bind(Json(added.to_vec()));
+    update.push(then).push_bind(Json(removed.to_vec())).push(end);
+}
+
+/// `VALUES` with a row for each.
+pub(super) fn push_rows<T>(
+    insert: &mut Statement,
+    rows: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut Separated<'_, Db, &'static str>, T),
+) {
+    let mut first = true;
+    insert.push("VALUES ");
+    for row in rows {
+        insert.push(if take(&mut first) { "(" } else { ", (" });
+        push(&mut insert.separated(", "), row);
+        insert.push(")");
+    }
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.labels.is_empty()
+    }
+
+    fn touches(&self, row: (&'static str, Uuid)) -> bool {
+        self.writes.iter().any(|write| write.row == Some(row))
+            || self.labels.iter().any(|labels| (TASKS, labels.task) == row)
+    }
+
+    /// All of it, as statements.
+    fn into_writes(self) -> Vec<Write> {
+        let mut writes = self.writes;
+        for labels in self.labels {
+            writes.extend(labels.rows());
+            writes.push(labels.note());
+        }
+        writes
+    }
+}
+
+impl Unit {
+    /// Writes this with the next write.
+    pub(super) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
+        if write.row.is_some_and(|row| self.pending.touches(row)) {
+            self.flush().await?;
+        }
+        self.pending.writes.push(write);
+        Ok(())
+    }
+
+    /// The same for labels of a task.
+    pub(super) async fn relabel_later(
+        &mut self,
+        scope: &OrgScope,
+        task: TaskId,
+        added: &[LabelId],
+        removed: &[LabelId],
+    ) -> Result<(), StoreError> {
+        let (org, task) = (scope.org().as_uuid(), task.as_uuid());
+        if self.pending.touches((TASKS, task)) {
+            self.flush().await?;
+        }
+        let (added, removed) = (added.to_vec(), removed.to_vec());
+        self.pending.labels.push(Relabelling { org, task, added, removed });
+        Ok(())
+    }
+
+    /// Takes what is to be written together with a statement that writes the row of a task: its labels apart, as that statement
+    /// notes them itself. What updates the same row otherwise is written before.
+    pub(super) async fn take_pending(
+        &mut self,
+        task: Uuid,
+    ) -> Result<(Vec<Write>, Option<Relabelling>), StoreError> {
+        if self.pending.writes.iter().any(|write| write.row == Some((TASKS, task))) {
+            self.flush().await?;
+        }
+        let mut pending = take(&mut self.pending);
+        let own = pending.labels.iter().position(|labels| labels.task == task);
+        let own = own.map(|at| pending.labels.swap_remove(at));
+        let mut writes = pending.into_writes();
+        if let Some(labels) = &own {
+            writes.extend(labels.rows());
+        }
+        Ok((writes, own))
+    }
+
+    /// Writes what is pending.
+    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let writes = take(&mut self.pending).into_writes();
+        self.write_all(writes).await
+    }
+
+    pub(super) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<(), StoreError> {
+        if dialect::WRITES_TOGETHER && writes.len() > 1 {
+            let last = writes.pop();
+            let (name, rows) = (writes[0].name, writes.iter().map(|write| write.rows).sum::<usize>());
+            let mut all = Statement::new("WITH ");
+            push_parts(&mut all, writes);
+            let Some(last) = last else { return Ok(()) };
+            all.push(" ");
+            (last.push)(&mut all);
+            return self.run_built(name, all, rows + last.rows).await.map(drop);
+        }
+        for write in writes {
+            let mut one = Statement::default();
+            (write.push)(&mut one);
+            self.run_built(write.name, one, write.rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a write that answers a row, with others as further parts of it. `main` is all of the statement before its last
+    /// part, `end` the last one.
+    pub(super) async fn write_with<T>(
+        &mut self,
+        name: &'static str,
+        main: impl Into<String> + Send,
+        arguments: Arguments,
+        end: &'static str,
+        writes: Vec<Write>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, Row>,
+    {
+        let rows = writes.iter().map(|write| write.rows).sum::<usize>();
+        let mut all = Statement::with_arguments(main, arguments);
+        if !writes.is_empty() {
+            all.push(", ");
+            push_parts(&mut all, writes);
+        }
+        all.push(" ").push(end);
+        let query = all.build_query_as::<T>();
+        self.optional_now(name, query, rows <= KEPT_ROWS).await
+    }
+
+    async fn run_built(
+        &mut self,
+        name: &'static str,
+        mut statement: Statement,
+        rows: usize,
+    ) -> Result<u64, StoreError> {
+        self.execute_now(name, statement.build(), rows <= KEPT_ROWS).await
+    }
+}
+
+fn push_parts(all: &mut Statement, writes: Vec<Write>) {
+    for (at, write) in writes.into_iter().enumerate() {
+        all.push(if at == 0 { "w" } else { ", w" }).push(at).push(" AS (");
+        (write.push)(all);
+        all.push(")");
+    }
+}

@@ -1,0 +1,240 @@
+//! How a task is added, changed and removed, with the counts that its parent shows.
+//!
+//! On Postgres each is one statement, together with what is pending; on SQLite one after another, since a `WITH` only reads there
+//! and nobody writes in between.
+
+use sqlx::query::Query;
+use sqlx::types::{Json, Uuid};
+use sqlx::{Execute as _, query, query_as};
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{LabelId, TaskId};
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::{Document, NewTask, Numbered, TaskFields, order};
+use workscribe_core::{Constraint, StoreError};
+
+use super::pending::{Relabelling, Statement};
+use super::unit::Arguments;
+use super::{Db, Ts, Unit, dialect, misuse};
+
+/// A new row of `ws_tasks`, with where its number and position come from.
+macro_rules! insert_task {
+    ($number:literal, $position:literal) => {
+        concat!(
+            "INSERT INTO ws_tasks (org_id, id, project_id, title, description, status_id, assignee_id, reporter_id, priority,
+                                   type, parent_id, due_date, label_ids, created_at, updated_at, version, number, position)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, 1, ",
+            $number,
+            ", ",
+            $position,
+            ")"
+        )
+    };
+}
+
+/// The next number of the project is counted by the statement that uses it, so that its lock is held for no round trip more than
+/// that one and the commit. Without a number the row is refused, which `dialect::classify` tells.
+const INSERT_COUNTED: &str = concat!(
+    "WITH numbered AS (
+         UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $15
+          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE
+         RETURNING last_number, last_position
+     ), written AS (",
+    insert_task!("(SELECT last_number FROM numbered)", "(SELECT last_position FROM numbered)"),
+    " RETURNING number, position
+     ), counted AS (
+         UPDATE ws_tasks SET subtask_count = subtask_count + 1
+          WHERE org_id = $1 AND id = $11 AND EXISTS (SELECT 1 FROM written)
+     )"
+);
+
+/// The fields of a task, and what else is set.
+fn update_of(also: &str) -> String {
+    format!(
+        "UPDATE ws_tasks
+            SET title = $3, description = $4, status_id = $5, position = COALESCE($6, position), assignee_id = $7,
+                priority = $8, type = $9, parent_id = $10, due_date = $11, version = version + 1, updated_at = $12{also}
+          WHERE org_id = $1 AND id = $2 AND ($13 IS NULL OR version = $13)"
+    )
+}
+
+/// The same, and counts the task at its new parent and no more at its old one, if they differ.
+fn update_counted(also: &str) -> String {
+    format!(
+        "WITH old AS MATERIALIZED (SELECT parent_id FROM ws_tasks WHERE org_id = $1 AND id = $2), written AS (
+             {} RETURNING id
+         ), counted AS (
+             UPDATE ws_tasks SET subtask_count = subtask_count + CASE WHEN id = $10 THEN 1 ELSE -1 END
+              WHERE org_id = $1 AND id = ANY (ARRAY[$10, (SELECT parent_id FROM old)])
+                AND (SELECT parent_id FROM old) IS DISTINCT FROM $10 AND EXISTS (SELECT 1 FROM written)
+         )",
+        update_of(also)
+    )
+}
+
+const DELETE_COUNTED: &str = "
+    WITH written AS (
+        DELETE FROM ws_tasks WHERE org_id = $1 AND id = $2 AND ($3 IS NULL OR version = $3) RETURNING parent_id
+    ), counted AS (
+        UPDATE ws_tasks SET subtask_count = subtask_count - 1
+         WHERE org_id = $1 AND id = (SELECT parent_id FROM written)
+    )";
+
+fn arguments_of(mut query: Query<'_, Db, Arguments>) -> Result<Arguments, StoreError> {
+    let taken = query.take_arguments().map_err(|error| misuse("bind", error.to_string()))?;
+    Ok(taken.unwrap_or_default())
+}
+
+impl Unit {
+    pub(super) async fn insert_task(
+        &mut self,
+        scope: &OrgScope,
+        task: &NewTask,
+    ) -> Result<Numbered, StoreError> {
+        self.pass(task.project_id.as_uuid()).await;
+        let (writes, labels) = self.take_pending(task.id.as_uuid()).await?;
+        let fields = &task.fields;
+        let mut label_ids: Vec<LabelId> = labels.map(|labels| labels.added).unwrap_or_default();
+        label_ids.sort_unstable();
+        let insert = query(INSERT_COUNTED)
+            .bind(scope.org().as_uuid())
+            .bind(task.id.as_uuid())
+            .bind(task.project_id.as_uuid())
+            .bind(&fields.title)
+            .bind(fields.description.as_ref().map(Document::to_stored))
+            .bind(fields.status_id.as_uuid())
+            .bind(fields.assignee_id.map(Uuid::from))
+            .bind(task.reporter_id.as_uuid())
+            .bind(fields.priority.rank())
+            .bind(fields.kind.as_str())
+            .bind(fields.parent_id.map(Uuid::from))
+            .bind(fields.due_date)
+            .bind(Json(label_ids))
+            .bind(Ts(task.created_at));
+        if dialect::WRITES_TOGETHER {
+            let arguments = arguments_of(insert.bind(order::GAP))?;
+            let end = "SELECT number, position FROM written";
+            let numbered =
+                self.write_with("ws_tasks: insert", INSERT_COUNTED, arguments, end, writes).await?;
+            let (number, position) =
+                numbered.ok_or_else(|| misuse("ws_tasks: insert", "no row was written"))?;
+            return Ok(Numbered { number, position });
+        }
+        let number = query_as::<_, (i64, i64)>(
+            "UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $3
+              WHERE org_id = $1 AND id = $2 AND is_archived = FALSE
+             RETURNING last_number, last_position",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(task.project_id.as_uuid())
+        .bind(order::GAP);
+        let Some((number, position)) = self.optional_now("ws_projects: count a task", number, true).await?
+        else {
+            return Err(StoreError::Conflict { constraint: Constraint::OpenProject });
+        };
+        let arguments = arguments_of(insert.bind(number).bind(position))?;
+        let mut insert = Statement::with_arguments(insert_task!("$15", "$16"), arguments);
+        self.execute_now("ws_tasks: insert", insert.build(), true).await?;
+        self.count_at_parent(scope, fields.parent_id, 1).await?;
+        self.write_all(writes).await?;
+        Ok(Numbered { number, position })
+    }
+
+    pub(super) async fn update_task(
+        &mut self,
+        scope: &OrgScope,
+        id: TaskId,
+        fields: &TaskFields,
+        position: Option<i64>,
+        expected: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (writes, labels) = self.take_pending(id.as_uuid()).await?;
+        let update = query("")
+            .bind(scope.org().as_uuid())
+            .bind(id.as_uuid())
+            .bind(&fields.title)
+            .bind(fields.description.as_ref().map(Document::to_stored))
+            .bind(fields.status_id.as_uuid())
+            .bind(position)
+            .bind(fields.assignee_id.map(Uuid::from))
+            .bind(fields.priority.rank())
+            .bind(fields.kind.as_str())
+            .bind(fields.parent_id.map(Uuid::from))
+            .bind(fields.due_date)
+            .bind(Ts(now))
+            .bind(expected);
+        let [begin, then, end] = dialect::LABEL_IDS_AFTER;
+        let (also, update) = match labels {
+            None => (String::new(), update),
+            Some(Relabelling { added, removed, .. }) => (
+                format!(", label_ids = {begin}$14{then}$15{end}"),
+                update.bind(Json(added)).bind(Json(removed)),
+            ),
+        };
+        let arguments = arguments_of(update)?;
+        if dialect::WRITES_TOGETHER {
+            let end = "SELECT count(*) FROM written";
+            let written = self.write_with("ws_tasks: update", update_counted(&also), arguments, end, writes);
+            return Ok(written.await?.is_some_and(|(written,): (i64,)| written > 0));
+        }
+        let old =
+            query_as::<_, (Option<Uuid>,)>("SELECT parent_id FROM ws_tasks WHERE org_id = $1 AND id = $2")
+                .bind(scope.org().as_uuid())
+                .bind(id.as_uuid());
+        let Some((old,)) = self.optional_now("ws_tasks: parent", old, true).await? else { return Ok(false) };
+        let mut update = Statement::with_arguments(update_of(&also), arguments);
+        if self.execute_now("ws_tasks: update", update.build(), true).await? == 0 {
+            return Ok(false);
+        }
+        let old = old.map(TaskId::from);
+        if old != fields.parent_id {
+            self.count_at_parent(scope, old, -1).await?;
+            self.count_at_parent(scope, fields.parent_id, 1).await?;
+        }
+        self.write_all(writes).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn delete_task(
+        &mut self,
+        scope: &OrgScope,
+        id: TaskId,
+        expected: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        // Labels that it was to get or lose go with it.
+        let (writes, _) = self.take_pending(id.as_uuid()).await?;
+        let delete = query("").bind(scope.org().as_uuid()).bind(id.as_uuid()).bind(expected);
+        let arguments = arguments_of(delete)?;
+        if dialect::WRITES_TOGETHER {
+            let end = "SELECT count(*) FROM written";
+            let deleted = self.write_with("ws_tasks: delete", DELETE_COUNTED, arguments, end, writes);
+            return Ok(deleted.await?.is_some_and(|(deleted,): (i64,)| deleted > 0));
+        }
+        let delete = query_as::<_, (Option<Uuid>,)>(
+            "DELETE FROM ws_tasks WHERE org_id = $1 AND id = $2 AND ($3 IS NULL OR version = $3) RETURNING parent_id",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(id.as_uuid())
+        .bind(expected);
+        let deleted = self.optional_now("ws_tasks: delete", delete, true).await?;
+        self.write_all(writes).await?;
+        let Some((parent,)) = deleted else { return Ok(false) };
+        self.count_at_parent(scope, parent.map(TaskId::from), -1).await?;
+        Ok(true)
+    }
+
+    async fn count_at_parent(
+        &mut self,
+        scope: &OrgScope,
+        parent: Option<TaskId>,
+        by: i64,
+    ) -> Result<(), StoreError> {
+        let Some(parent) = parent else { return Ok(()) };
+        let count =
+            query("UPDATE ws_tasks SET subtask_count = subtask_count + $3 WHERE org_id = $1 AND id = $2")
+                .bind(scope.org().as_uuid())
+                .bind(parent.as_uuid())
+                .bind(by);
+        self.execute_now("ws_tasks: count a subtask", count, true).await.map(drop)
+    }
+}
