@@ -44,3 +44,7 @@ ALTER TABLE ws_search         ALTER COLUMN org_id RESET (n_distinct);
 -- jobs of all, and a request is known before its organization is.
 ALTER TABLE ws_jobs             ADD COLUMN org_id uuid;
 ALTER TABLE ws_idempotency_keys ADD COLUMN org_id uuid;
+
+-- An invitation is looked for within the organization that its token names.
+DROP INDEX ws_invitations_token_idx;
+CREATE INDEX ws_invitations_token_idx ON ws_invitations (org_id, token_hash);

@@ -18,3 +18,7 @@ UPDATE ws_tasks SET
 -- Whose a job or a kept answer is; null for what is no organization's.
 ALTER TABLE ws_jobs ADD COLUMN org_id BLOB;
 ALTER TABLE ws_idempotency_keys ADD COLUMN org_id BLOB;
+
+-- An invitation is looked for within the organization that its token names.
+DROP INDEX ws_invitations_token_idx;
+CREATE INDEX ws_invitations_token_idx ON ws_invitations (org_id, token_hash);

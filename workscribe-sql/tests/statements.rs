@@ -30,7 +30,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
-    OrganizationChange, Role, Slug, VacatedOrg,
+    OrganizationChange, Role, Slug, VacatedOrg, invitation_token,
 };
 use workscribe_core::transfer::{Kind, Record};
 use workscribe_core::webhooks::{
@@ -238,7 +238,7 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
         email: guest.email.clone(),
         role: Role::Member,
         stored_status: InvitationStatus::Pending,
-        token_hash: TokenHash::of("an old token"),
+        token_hash: TokenHash::of(&invitation_token(scope.org(), "an old token")),
         invited_by: user,
         expires_at: later(),
         version: 1,
@@ -249,10 +249,11 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     assert_eq!(uow.invitations().list(&scope, &page).await.unwrap(), [listed]);
     assert_eq!(uow.invitations().count(&scope).await.unwrap(), 1);
     assert_eq!(uow.invitations().find(&scope, invitation.id).await.unwrap(), Some(invitation.clone()));
-    let renewed = uow.invitations().renew(&scope, invitation.id, &TokenHash::of("a token"), later()).await;
+    let token = invitation_token(scope.org(), "a token");
+    let renewed = uow.invitations().renew(&scope, invitation.id, &TokenHash::of(&token), later()).await;
     assert_eq!(renewed.unwrap().unwrap().version, 2);
     assert!(uow.invitations().revoke(&scope, invitation.id, Some(1)).await.is_err());
-    let pass = InvitationPass::redeem(uow, "a token", now()).await.unwrap();
+    let pass = InvitationPass::redeem(uow, &token, now()).await.unwrap();
     assert!(uow.invitations().accept(&pass, now()).await.unwrap());
     assert_eq!(uow.invitations().sweep(long_ago(), 10).await.unwrap(), 0);
     uow.members().join(&pass, guest.id, now()).await.unwrap();

@@ -1,4 +1,7 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
@@ -21,7 +24,8 @@ pub struct SendInvitationMail {
     pub email: Email,
     /// Into which organization.
     pub org_name: String,
-    /// Its id, by which a translator may know its language; `None` in what an earlier version enqueued.
+    /// Its id, which is a part of the token, and by which a translator may know its language; `None` in what an earlier version
+    /// enqueued, whose token is good no more.
     #[serde(default)]
     pub org_id: Option<OrgId>,
     /// From whom.
@@ -45,8 +49,25 @@ impl SendInvitationMail {
     /// The token for the link; `None` when its key is not accepted any more.
     #[must_use]
     pub fn token(&self, app: &crate::WorkScribe) -> Option<String> {
-        app.secrets().one_time(Some(&self.key_id), Purpose::Invitation, self.token_id.as_uuid())
+        let secret =
+            app.secrets().one_time(Some(&self.key_id), Purpose::Invitation, self.token_id.as_uuid())?;
+        Some(invitation_token(self.org_id?, &secret))
     }
+}
+
+/// How many characters of a token are the organization: an id in base64 without padding.
+const ORG_CHARS: usize = 22;
+
+/// An invitation's token: its organization, under which it is looked for, and its secret.
+#[must_use]
+pub fn invitation_token(org: OrgId, secret: &str) -> String {
+    format!("{}{secret}", URL_SAFE_NO_PAD.encode(org.as_uuid()))
+}
+
+/// The organization of a token, if it is one.
+pub(super) fn org_of_token(token: &str) -> Option<OrgId> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.get(..ORG_CHARS)?).ok()?;
+    Some(Uuid::from_slice(&bytes).ok()?.into())
 }
 
 /// What a person without an account enters to accept an invitation.
@@ -92,7 +113,7 @@ impl Organizations<'_> {
                 "A member of this organization has this e-mail address.",
             ));
         }
-        let (now, token) = (self.app.now(), self.new_token()?);
+        let (now, token) = (self.app.now(), self.new_token(scope.org())?);
         let invitation = Invitation {
             id: self.app.new_id(),
             org_id: scope.org(),
@@ -145,7 +166,7 @@ impl Organizations<'_> {
         id: InvitationId,
     ) -> Result<(), Error> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
-        let token = self.new_token()?;
+        let token = self.new_token(scope.org())?;
         let expires_at = self.app.now() + self.app.settings().invitation_ttl;
         match uow.invitations().renew(scope, id, &token.hash, expires_at).await? {
             Some(invitation) => self.send(uow, scope, organization, &invitation, token.id).await,
@@ -341,11 +362,11 @@ impl Organizations<'_> {
         Ok(())
     }
 
-    fn new_token(&self) -> Result<NewToken, Error> {
+    fn new_token(&self, org: OrgId) -> Result<NewToken, Error> {
         let id: OneTimeTokenId = self.app.new_id();
         let token = self.app.secrets().one_time(None, Purpose::Invitation, id.as_uuid());
         let token = token.ok_or_else(|| Error::internal("the key in use is gone"))?;
-        Ok(NewToken { id, hash: TokenHash::of(&token) })
+        Ok(NewToken { id, hash: TokenHash::of(&invitation_token(org, &token)) })
     }
 }
 

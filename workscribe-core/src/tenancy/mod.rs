@@ -16,7 +16,7 @@ mod permission;
 mod scope;
 mod store;
 
-pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail};
+pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail, invitation_token};
 pub use model::{
     Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization,
     OrganizationChange, Role, Slug,

@@ -6,6 +6,7 @@ use crate::ports::Authorizer;
 use crate::storage::UnitOfWork;
 use crate::work::{Entered, Project, ProjectRef, Task};
 
+use super::invitations::org_of_token;
 use super::model::{Invitation, InvitationPreview, InvitationStatus, Organization, Role, Slug};
 use super::permission::Action;
 
@@ -154,7 +155,11 @@ impl InvitationPass {
     /// # Errors
     /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, `INVITATION_EXPIRED`.
     pub async fn redeem(uow: &mut dyn UnitOfWork, token: &str, now: Timestamp) -> Result<Self, Error> {
-        let preview = uow.invitations().find_by_token(&TokenHash::of(token)).await?.ok_or_else(|| {
+        let found = match org_of_token(token) {
+            Some(org) => uow.invitations().find_by_token(org, &TokenHash::of(token)).await?,
+            None => None,
+        };
+        let preview = found.ok_or_else(|| {
             Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
         })?;
         match preview.invitation.status(now) {

@@ -125,9 +125,10 @@ pub trait InvitationStore: Send {
         id: InvitationId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError>;
-    /// The invitation of a token, whatever its status, with what its bearer may see.
+    /// The invitation of a token of an organization, whatever its status, with what its bearer may see.
     async fn find_by_token(
         &mut self,
+        org: OrgId,
         token_hash: &TokenHash,
     ) -> Result<Option<InvitationPreview>, StoreError>;
     /// Marks a pending invitation as accepted, if its token is still the one redeemed: of many at once, one is.

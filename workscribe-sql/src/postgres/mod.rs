@@ -29,6 +29,7 @@ use opening::{Opening, limits};
 use stores::Lane;
 pub use stores::Unit;
 use stores::gate::Gates;
+use stores::slugs::Slugs;
 pub use wakeup::PostgresWakeup;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
@@ -41,6 +42,7 @@ pub struct PostgresStorage {
     pool: PgPool,
     lane: Arc<Lane>,
     gates: Arc<Gates>,
+    slugs: Arc<Slugs>,
     opening: Arc<Opening>,
     migrated: Arc<AtomicBool>,
 }
@@ -85,7 +87,14 @@ impl PostgresStorage {
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         let opening = Arc::new(Opening::direct());
-        Self { pool, lane: Lane::new(0), gates: Arc::default(), opening, migrated: Arc::default() }
+        Self {
+            pool,
+            lane: Lane::new(0),
+            gates: Arc::default(),
+            slugs: Arc::default(),
+            opening,
+            migrated: Arc::default(),
+        }
     }
 
     /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. Limits of time are those of
@@ -131,7 +140,7 @@ impl PostgresStorage {
     }
 
     fn unit(&self, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
-        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin);
+        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin).knowing(&self.slugs);
         if self.opening.prepares { unit } else { unit.unprepared() }
     }
 }

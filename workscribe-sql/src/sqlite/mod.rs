@@ -27,6 +27,7 @@ use crate::{Database, Options};
 
 use stores::Lane;
 pub use stores::Unit;
+use stores::slugs::Slugs;
 
 /// A SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ pub struct SqliteStorage {
     writer: SqlitePool,
     readers: SqlitePool,
     lane: Arc<Lane>,
+    slugs: Arc<Slugs>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -86,14 +88,26 @@ impl SqliteStorage {
             // A write that goes the wrong way is refused.
             connect.pragma("query_only", "ON"),
         );
-        Ok(Self { writer, readers, lane: Lane::new(options.readers / 2), migrated: Arc::default() })
+        Ok(Self {
+            writer,
+            readers,
+            lane: Lane::new(options.readers / 2),
+            slugs: Arc::default(),
+            migrated: Arc::default(),
+        })
     }
 
     /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
     /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self { writer: pool.clone(), readers: pool, lane: Lane::new(0), migrated: Arc::default() }
+        Self {
+            writer: pool.clone(),
+            readers: pool,
+            lane: Lane::new(0),
+            slugs: Arc::default(),
+            migrated: Arc::default(),
+        }
     }
 
     /// The connections that read.
@@ -142,7 +156,7 @@ impl SqliteStorage {
     }
 
     fn reader(&self) -> Unit {
-        Unit::waiting(&self.readers, &self.lane, None, None)
+        Unit::waiting(&self.readers, &self.lane, None, None).knowing(&self.slugs)
     }
 }
 
@@ -187,12 +201,8 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(
-            &self.writer,
-            &Lane::new(0),
-            None,
-            Some(SqlStr::from_static(dialect::BEGIN)),
-        )))
+        let begin = Some(SqlStr::from_static(dialect::BEGIN));
+        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, begin).knowing(&self.slugs)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
@@ -200,12 +210,8 @@ impl Storage for SqliteStorage {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(Unit::waiting(
-            &self.readers,
-            &self.lane,
-            None,
-            Some(SqlStr::from_static(dialect::SNAPSHOT)),
-        )))
+        let begin = Some(SqlStr::from_static(dialect::SNAPSHOT));
+        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, begin).knowing(&self.slugs)))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {

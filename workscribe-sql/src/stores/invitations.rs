@@ -3,7 +3,7 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::InvitationId;
+use workscribe_core::id::{InvitationId, OrgId};
 use workscribe_core::identity::{Email, TokenHash};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
@@ -184,6 +184,7 @@ impl InvitationStore for Unit {
 
     async fn find_by_token(
         &mut self,
+        org: OrgId,
         token_hash: &TokenHash,
     ) -> Result<Option<InvitationPreview>, StoreError> {
         let find = query_as::<_, PreviewRow>(concat!(
@@ -193,8 +194,9 @@ impl InvitationStore for Unit {
                FROM ws_invitations i
                JOIN ws_organizations o ON o.id = i.org_id
                JOIN ws_users u ON u.id = i.invited_by
-              WHERE i.token_hash = $1"
+              WHERE i.org_id = $1 AND i.token_hash = $2"
         ))
+        .bind(org.as_uuid())
         .bind(&token_hash.0[..]);
         let found = self.optional("ws_invitations: find by token", find).await?;
         found

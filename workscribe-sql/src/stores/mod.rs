@@ -23,6 +23,7 @@ mod pending;
 mod projects;
 pub(super) mod schema;
 mod search;
+pub(super) mod slugs;
 mod statuses;
 mod task_list;
 mod task_row;

@@ -86,15 +86,13 @@ impl OrganizationStore for Unit {
         slug: &Slug,
         user: UserId,
     ) -> Result<Option<(Organization, Role)>, StoreError> {
-        let find = query_as::<_, MembershipRow>(concat!(
-            "SELECT ",
-            organization_columns!("o."),
-            ", m.role FROM ws_organizations o JOIN ws_members m ON m.org_id = o.id
-              WHERE o.slug = $1 AND m.user_id = $2"
-        ))
-        .bind(slug.as_str())
-        .bind(user.as_uuid());
-        self.optional("ws_organizations: membership", find).await?.map(TryFrom::try_from).transpose()
+        let Some(named) = self.named(slug).await? else { return Ok(None) };
+        let mut found = self.membership_in(named.org, slug, user).await?;
+        if found.is_none() && !named.is_fresh {
+            let Some(named) = self.named_now(slug).await? else { return Ok(None) };
+            found = self.membership_in(named.org, slug, user).await?;
+        }
+        found.map(TryFrom::try_from).transpose()
     }
 
     async fn list_of(
@@ -244,6 +242,24 @@ impl OrganizationStore for Unit {
 }
 
 impl Unit {
+    async fn membership_in(
+        &mut self,
+        org: Uuid,
+        slug: &Slug,
+        user: UserId,
+    ) -> Result<Option<MembershipRow>, StoreError> {
+        let find = query_as::<_, MembershipRow>(concat!(
+            "SELECT ",
+            organization_columns!("o."),
+            ", m.role FROM ws_organizations o CROSS JOIN ws_members m
+              WHERE o.id = $1 AND o.slug = $2 AND m.org_id = $1 AND m.user_id = $3"
+        ))
+        .bind(org)
+        .bind(slug.as_str())
+        .bind(user.as_uuid());
+        self.optional("ws_organizations: membership", find).await
+    }
+
     async fn refuse_stale_organization(
         &mut self,
         scope: &OrgScope,

@@ -93,11 +93,11 @@ macro_rules! enter_project {
             ", ",
             project_columns!("p."),
             " FROM ws_organizations o
-              JOIN ws_members m ON m.org_id = o.id
+              CROSS JOIN ws_members m
               JOIN ws_users u ON u.id = m.user_id
-              LEFT JOIN ws_projects p ON p.org_id = o.id AND ",
+              LEFT JOIN ws_projects p ON p.org_id = $1 AND ",
             $condition,
-            " WHERE o.slug = $1 AND m.user_id = $2"
+            " WHERE o.id = $1 AND o.slug = $2 AND m.org_id = $1 AND m.user_id = $3"
         )
     };
 }
@@ -119,17 +119,13 @@ impl ProjectStore for Unit {
         user: UserId,
         project: &ProjectRef,
     ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
-        let enter = match project {
-            ProjectRef::Id(id) => query_as::<_, EnteredProjectRow>(enter_project!("p.id = $3"))
-                .bind(slug.as_str())
-                .bind(user.as_uuid())
-                .bind(id.as_uuid()),
-            ProjectRef::Key(key) => query_as::<_, EnteredProjectRow>(enter_project!("p.key = $3"))
-                .bind(slug.as_str())
-                .bind(user.as_uuid())
-                .bind(key.as_str()),
-        };
-        let Some(row) = self.optional("ws_projects: enter", enter).await? else { return Ok(None) };
+        let Some(named) = self.named(slug).await? else { return Ok(None) };
+        let mut found = self.enter_in(named.org, slug, user, project).await?;
+        if found.is_none() && !named.is_fresh {
+            let Some(named) = self.named_now(slug).await? else { return Ok(None) };
+            found = self.enter_in(named.org, slug, user, project).await?;
+        }
+        let Some(row) = found else { return Ok(None) };
         let project = row.project.map(Project::try_from).transpose()?;
         row.entered.with(project).map(Some)
     }
@@ -283,5 +279,28 @@ impl ProjectStore for Unit {
         .bind(by);
         self.pass(id.as_uuid()).await;
         Ok(self.optional("ws_projects: advance position", update).await?.map(|row| row.0))
+    }
+}
+
+impl Unit {
+    async fn enter_in(
+        &mut self,
+        org: Uuid,
+        slug: &Slug,
+        user: UserId,
+        project: &ProjectRef,
+    ) -> Result<Option<EnteredProjectRow>, StoreError> {
+        let enter = match project {
+            ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("p.id = $4")),
+            ProjectRef::Key(_) => query_as(enter_project!("p.key = $4")),
+        }
+        .bind(org)
+        .bind(slug.as_str())
+        .bind(user.as_uuid());
+        let enter = match project {
+            ProjectRef::Id(id) => enter.bind(id.as_uuid()),
+            ProjectRef::Key(key) => enter.bind(key.as_str()),
+        };
+        self.optional("ws_projects: enter", enter).await
     }
 }

@@ -20,6 +20,7 @@ use workscribe_core::{StoreError, UnitOfWork};
 use super::gate::{Gates, Pass};
 use super::lane::{Lane, Reader};
 use super::pending::Pending;
+use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
 
@@ -39,6 +40,7 @@ pub struct Unit {
     prepares: bool,
     pub(super) enqueued: bool,
     pub(super) pending: Pending,
+    pub(super) slugs: Arc<Slugs>,
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
     passed: Vec<(Uuid, Pass)>,
@@ -73,6 +75,7 @@ impl Unit {
             prepares: true,
             enqueued: false,
             pending: Pending::default(),
+            slugs: Arc::default(),
             gates,
             passed: Vec::new(),
         }
@@ -108,6 +111,11 @@ impl Unit {
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
         Self::new(State::Transaction(transaction), None)
+    }
+
+    /// Shares what is known of slugs.
+    pub(crate) fn knowing(self, slugs: &Arc<Slugs>) -> Self {
+        Self { slugs: Arc::clone(slugs), ..self }
     }
 
     /// Keeps no statement prepared, as is needed for a transaction that goes through a pooler without sessions.

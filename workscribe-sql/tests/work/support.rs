@@ -8,7 +8,7 @@ use workscribe_core::id::{ProjectId, StatusId, UserId};
 use workscribe_core::identity::{Actor, SecretKey, SecretRing, TokenHash};
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role,
+    Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role, invitation_token,
 };
 use workscribe_core::work::{NewProject, ProjectType};
 use workscribe_core::{Storage, UnitOfWork, WorkScribe};
@@ -62,7 +62,7 @@ impl Team {
 /// Invites somebody with a token that is known, and lets them accept.
 pub(crate) async fn join(app: &WorkScribe, uow: &mut dyn UnitOfWork, scope: &OrgScope, user: UserId) {
     let email = uow.users().find(user).await.unwrap().unwrap().email;
-    let token = email.to_string();
+    let token = invitation_token(scope.org(), email.as_str());
     let invitation = Invitation {
         id: app.new_id(),
         org_id: scope.org(),

@@ -18,7 +18,7 @@ use workscribe_core::page::{Page, PageRequest};
 use workscribe_core::ports::Secret;
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, Slug,
+    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, Slug, invitation_token,
 };
 use workscribe_core::work::{
     ActivityAction, Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project,
@@ -244,7 +244,7 @@ pub(super) async fn tenant(storage: &Arc<dyn Storage>, slug: &str) -> OrgScope {
 
 /// An invitation to an address, and its token.
 pub(super) fn new_invitation(scope: &OrgScope, name: &str) -> (Invitation, String) {
-    let token = token();
+    let token = invitation_token(scope.org(), &token());
     let invitation = Invitation {
         id: id::<InvitationId>(),
         org_id: scope.org(),

@@ -37,7 +37,7 @@ pub async fn the_bearer_of_a_token_sees_the_organization_and_the_inviter(storage
     assert_eq!(preview.org_name, "The organization engines");
     assert_eq!(preview.org_slug.as_str(), "engines");
     assert_eq!(preview.inviter_name, "The user engines");
-    assert!(read!(storage, uow => uow.invitations().find_by_token(&hash())).is_none());
+    assert!(read!(storage, uow => uow.invitations().find_by_token(scope.org(), &hash())).is_none());
 }
 
 pub async fn an_invitation_outlives_the_membership_of_the_inviter(storage: Arc<dyn Storage>) {
@@ -59,7 +59,7 @@ pub async fn a_second_invitation_to_an_address_takes_the_place_of_the_pending_on
     let second = Invitation { role: Role::Admin, created_at: at(5), expires_at: at(2_000), ..second };
     commit!(storage, uow => uow.invitations().put_pending(&scope, &second));
     assert_eq!(find(&storage, &scope, first.id).await, None, "the old id is gone");
-    assert!(read!(storage, uow => uow.invitations().find_by_token(&first.token_hash)).is_none());
+    assert!(read!(storage, uow => uow.invitations().find_by_token(scope.org(), &first.token_hash)).is_none());
     assert_eq!(find(&storage, &scope, second.id).await, Some(second));
     assert_eq!(find(&storage, &scope, other.id).await, Some(other));
     assert_eq!(read!(storage, uow => uow.invitations().count(&scope)), 2);
@@ -154,8 +154,10 @@ pub async fn a_renewed_invitation_has_a_new_token_and_time(storage: Arc<dyn Stor
     let version = renewed.version;
     assert_eq!(renewed, Invitation { token_hash, expires_at, version, ..invitation.clone() });
     assert_eq!(find(&storage, &scope, invitation.id).await, Some(renewed.clone()));
-    assert!(read!(storage, uow => uow.invitations().find_by_token(&invitation.token_hash)).is_none());
-    let found = read!(storage, uow => uow.invitations().find_by_token(&token_hash)).unwrap();
+    assert!(
+        read!(storage, uow => uow.invitations().find_by_token(scope.org(), &invitation.token_hash)).is_none()
+    );
+    let found = read!(storage, uow => uow.invitations().find_by_token(scope.org(), &token_hash)).unwrap();
     assert_eq!(found.invitation, renewed);
     assert!(!accept(&storage, &old_pass).await, "the old token's pass has ended");
 }
@@ -194,7 +196,8 @@ pub async fn a_revoked_invitation_is_not_pending_any_more(storage: Arc<dyn Stora
         storage, uow => uow.invitations().renew(&scope, invitation.id, &hash(), at(10))
     );
     assert_eq!(renewed, None);
-    let by_token = read!(storage, uow => uow.invitations().find_by_token(&invitation.token_hash)).unwrap();
+    let by_token =
+        read!(storage, uow => uow.invitations().find_by_token(scope.org(), &invitation.token_hash)).unwrap();
     assert_eq!(by_token.invitation.stored_status, InvitationStatus::Revoked, "found, whatever its status");
     assert!(!commit!(storage, uow => uow.invitations().revoke(&scope, id(), Some(1))));
     assert_eq!(commit!(storage, uow => uow.invitations().renew(&scope, id(), &hash(), at(10))), None);

@@ -153,7 +153,9 @@ pub async fn an_organization_goes_with_all_that_belongs_to_it(storage: Arc<dyn S
     assert_eq!(read!(storage, uow => uow.organizations().count_of(grace.id)), 1);
     assert_eq!(read!(storage, uow => uow.members().count(&scope)), 0);
     assert_eq!(read!(storage, uow => uow.invitations().count(&scope)), 0);
-    assert!(read!(storage, uow => uow.invitations().find_by_token(&invitation.token_hash)).is_none());
+    assert!(
+        read!(storage, uow => uow.invitations().find_by_token(scope.org(), &invitation.token_hash)).is_none()
+    );
     assert!(!commit!(storage, uow => uow.invitations().accept(&pass, at(2))));
     assert_conflict!(attempt!(storage, uow => uow.members().join(&pass, grace.id, at(2))), Reference);
     let (late, _) = new_invitation(&scope, "barbara");
@@ -233,7 +235,9 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     assert!(!commit!(storage, uow => uow.organizations().vacate(&scope, None, &slug)), "it is vacated");
     assert_eq!(membership(&storage, &Slug::parse("engines").unwrap(), scope.actor()).await, None);
     assert_eq!(membership(&storage, &slug, scope.actor()).await, None);
-    assert!(read!(storage, uow => uow.invitations().find_by_token(&invitation.token_hash)).is_none());
+    assert!(
+        read!(storage, uow => uow.invitations().find_by_token(scope.org(), &invitation.token_hash)).is_none()
+    );
     let again = add_organization(&storage, "engines", scope.actor()).await;
     assert_ne!(again.id, scope.org(), "its slug is free");
 

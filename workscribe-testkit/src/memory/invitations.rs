@@ -109,11 +109,12 @@ impl InvitationStore for MemoryUnit {
 
     async fn find_by_token(
         &mut self,
+        org: OrgId,
         token_hash: &TokenHash,
     ) -> Result<Option<InvitationPreview>, StoreError> {
         self.view(|tables| {
-            let invitation =
-                tables.invitations.values().find(|invitation| invitation.token_hash == *token_hash)?;
+            let mut of_org = tables.invitations.values().filter(|invitation| invitation.org_id == org);
+            let invitation = of_org.find(|invitation| invitation.token_hash == *token_hash)?;
             let organization = tables.organizations.get(&invitation.org_id)?;
             let inviter = tables.users.get(&invitation.invited_by)?;
             Some(InvitationPreview {
