@@ -48,3 +48,7 @@ ALTER TABLE ws_idempotency_keys ADD COLUMN org_id uuid;
 -- An invitation is looked for within the organization that its token names.
 DROP INDEX ws_invitations_token_idx;
 CREATE INDEX ws_invitations_token_idx ON ws_invitations (org_id, token_hash);
+
+-- New words are gathered before they go into the index; a short list keeps both what its emptying costs a writer and what a search
+-- reads of it small.
+ALTER INDEX ws_search_words_idx SET (gin_pending_list_limit = 64);

@@ -120,6 +120,37 @@ macro_rules! time_of {
     };
 }
 
+/// The rows of a tenant's table with the ids that a query in parentheses answers, once each. `LATERAL` with a limit leaves the planner
+/// one way to go: from each id by the primary key.
+macro_rules! rows_by_id {
+    ($columns:literal, $table:literal, $org:literal, $ids:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (SELECT DISTINCT wanted_id FROM ",
+            $ids,
+            " AS ids (wanted_id)) AS wanted CROSS JOIN LATERAL (SELECT * FROM ",
+            $table,
+            " WHERE org_id = ",
+            $org,
+            " AND id = wanted.wanted_id LIMIT 1) AS found"
+        )
+    };
+}
+
+/// The same of users, who are of no tenant.
+macro_rules! users_by_id {
+    ($columns:literal, $ids:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (SELECT DISTINCT wanted_id FROM ",
+            $ids,
+            " AS ids (wanted_id)) AS wanted CROSS JOIN LATERAL (SELECT * FROM ws_users WHERE id = wanted.wanted_id LIMIT 1) AS found"
+        )
+    };
+}
+
 /// The ids in the array of ids `label_ids` of every task of `t`, as rows.
 macro_rules! label_ids_of_tasks {
     () => {
@@ -222,12 +253,14 @@ pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
 pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101");
 const _: () = assert!(PageRequest::MAX_LIMIT == 100, "the limit above is one more");
 
-/// Joins the tasks `i` of the status `s`, of each no more than a page, so that no column is read and sorted to its end. The
-/// page's size is bound after the first part of the end, and then follow the conditions for `s`.
-pub(crate) const COLUMN: &str = " CROSS JOIN LATERAL (SELECT i.* FROM (SELECT i.* FROM ws_tasks i";
-/// What ends it; see [`COLUMN`].
-pub(crate) const COLUMN_END: Option<(&str, &str)> =
-    Some((" ORDER BY i.position, i.id LIMIT 101) AS i ORDER BY i.position, i.id LIMIT ", ") AS i WHERE "));
+/// A board, column by column: conditions for its statuses `s` follow the first part, conditions for their tasks `i` the second. The
+/// nested loop gives the columns in order and the tasks in each, and ends with the limit that follows, so nothing is read that is
+/// not shown. An `ORDER BY` would read a page of every column first, since the planner does not know that order.
+pub(crate) const BOARD: [&str; 3] = [
+    " FROM (SELECT s.id, s.position FROM ws_statuses s WHERE ",
+    " ORDER BY s.position, s.id) AS s CROSS JOIN LATERAL (SELECT * FROM ws_tasks i WHERE ",
+    " ORDER BY i.position, i.id LIMIT 101) AS i",
+];
 
 /// A moment in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {

@@ -25,7 +25,7 @@ use workscribe_migrations::POSTGRES as MIGRATIONS;
 use crate::error::{migrate_error, misuse, store_error};
 use crate::{Database, Options, Pooler};
 
-use opening::{Opening, limits};
+use opening::{Opening, PLANS, limits};
 use stores::Lane;
 pub use stores::Unit;
 use stores::gate::Gates;
@@ -83,7 +83,10 @@ impl PostgresStorage {
         }
     }
 
-    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`.
+    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`. Our own connections have
+    /// `enable_seqscan` and `jit` off and a `random_page_cost` of 1.1, so that no plan that was made for a small table is used on a
+    /// large one; say the same for
+    /// a pool whose database begins empty.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         let opening = Arc::new(Opening::direct());
@@ -153,7 +156,8 @@ fn with_limits(connect: PgConnectOptions, options: &Options) -> PgConnectOptions
         Pooler::None => {
             let given = connect.get_options().unwrap_or_default().to_owned();
             let limits = limits(options.statement_timeout).into_iter();
-            connect.options(limits.filter(|(name, _)| !given.contains(name)))
+            let plans = PLANS.into_iter().filter(|(name, _)| !given.contains(name));
+            connect.options(limits.filter(|(name, _)| !given.contains(name))).options(plans)
         }
     };
     // Above the number of statements in `stores/`, so that none is prepared twice on a connection.

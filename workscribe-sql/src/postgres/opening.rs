@@ -33,8 +33,9 @@ impl Opening {
     pub(super) fn pooled(options: Option<&Options>) -> Self {
         let limits = options.map(|options| limits(options.statement_timeout));
         let with = |begin: &str| {
-            let set = limits.iter().flatten().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
-            AssertSqlSafe(set.fold(begin.to_owned(), |all, one| all + &one)).into_sql_str()
+            let limits = limits.iter().flatten().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+            let plans = PLANS.iter().map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+            AssertSqlSafe(limits.chain(plans).fold(begin.to_owned(), |all, one| all + &one)).into_sql_str()
         };
         Self {
             write: with(dialect::BEGIN),
@@ -44,6 +45,13 @@ impl Opening {
         }
     }
 }
+
+/// What every session or transaction of ours is told of plans. A plan may be made while a table is small and used when it is large;
+/// so a table is read by an index even where reading it whole would be as cheap now. Whoever reads all of a table still does.
+/// A page that is not in memory costs about the same wherever it is, as on the disks of today, so rows come in the order of their
+/// index instead of being gathered and sorted. Compiling a plan costs more than running any of ours.
+pub(super) const PLANS: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("random_page_cost", "1.1"), ("jit", "off")];
 
 /// What every session or transaction of ours is limited to, in milliseconds.
 pub(super) fn limits(statement_timeout: Duration) -> [(&'static str, u128); 2] {

@@ -114,6 +114,20 @@ macro_rules! time_of {
     };
 }
 
+/// The rows of a tenant's table with the ids that a query in parentheses answers, once each.
+macro_rules! rows_by_id {
+    ($columns:literal, $table:literal, $org:literal, $ids:expr) => {
+        concat!("SELECT ", $columns, " FROM ", $table, " WHERE org_id = ", $org, " AND id IN ", $ids)
+    };
+}
+
+/// The same of users, who are of no tenant.
+macro_rules! users_by_id {
+    ($columns:literal, $ids:expr) => {
+        concat!("SELECT ", $columns, " FROM ws_users WHERE id IN ", $ids)
+    };
+}
+
 /// The ids in the array of ids `label_ids` of every task of `t`, as rows.
 macro_rules! label_ids_of_tasks {
     () => {
@@ -186,11 +200,13 @@ pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
 /// Nothing ends a choice of a page of tasks: there is nothing to tell the planner about its size.
 pub(crate) const CHOICE_END: Option<&str> = None;
 
-/// Joins the tasks `i` of the status `s`. `CROSS JOIN` keeps the order of the two, so that both indexes are walked in order
-/// and the page's limit ends the walk.
-pub(crate) const COLUMN: &str = " CROSS JOIN ws_tasks i";
-/// Nothing ends it before that.
-pub(crate) const COLUMN_END: Option<(&str, &str)> = None;
+/// A board, column by column: conditions for its statuses `s` follow the first part, conditions for their tasks `i` the second.
+/// `CROSS JOIN` keeps the order of the two, so that both indexes are walked in order and the limit that follows ends the walk.
+pub(crate) const BOARD: [&str; 3] = [
+    " FROM ws_statuses s CROSS JOIN ws_tasks i WHERE ",
+    " AND ",
+    " ORDER BY s.position, s.id, i.position, i.id",
+];
 
 /// A moment in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {

@@ -23,9 +23,7 @@ macro_rules! lift {
             ")",
             shown_with!("$1"),
             ", goal AS MATERIALIZED (SELECT COALESCE($4, status_id) AS status_id FROM t),
-             landmark AS MATERIALIZED (
-                 SELECT n.position, n.id FROM ws_tasks n
-                  WHERE n.org_id = $1 AND n.project_id = $3 AND n.status_id = (SELECT status_id FROM goal) AND n.id <> $2 ",
+             landmark AS MATERIALIZED (",
             $landmark,
             "), above AS MATERIALIZED (
                  SELECT n.position, n.id FROM ws_tasks n
@@ -110,8 +108,17 @@ impl Unit {
         landmark: Landmark,
     ) -> Result<Option<Lifted>, StoreError> {
         let lift = match landmark {
-            Landmark::Task(_) => query_as::<_, LiftedRow>(lift!("AND n.id = $5")),
-            Landmark::Index(_) => query_as(lift!("ORDER BY n.position, n.id LIMIT 1 OFFSET $5")),
+            // The task by its key, and then whether it is in the column.
+            Landmark::Task(_) => query_as::<_, LiftedRow>(lift!(
+                "SELECT other.position, other.id
+                   FROM (SELECT * FROM ws_tasks n WHERE n.org_id = $1 AND n.id = $5 LIMIT 1) AS other CROSS JOIN goal
+                  WHERE other.project_id = $3 AND other.status_id = goal.status_id AND other.id <> $2"
+            )),
+            Landmark::Index(_) => query_as(lift!(
+                "SELECT n.position, n.id FROM ws_tasks n
+                  WHERE n.org_id = $1 AND n.project_id = $3 AND n.status_id = (SELECT status_id FROM goal) AND n.id <> $2
+                  ORDER BY n.position, n.id LIMIT 1 OFFSET $5"
+            )),
         }
         .bind(scope.org().as_uuid())
         .bind(task.as_uuid())

@@ -166,30 +166,27 @@ macro_rules! listed_columns {
     };
 }
 
-/// What tasks `t`, which were chosen before, are shown with, read once for all of them by its keys. `$org` is their organization.
+/// What tasks `t`, which were chosen before, are shown with, read once for all of them by their keys. `$org` is their organization.
 /// Begins with a comma, as further parts of a `WITH`.
 macro_rules! shown_with {
     ($org:literal) => {
         concat!(
-            ", projects AS MATERIALIZED (
-                 SELECT id, key, is_archived FROM ws_projects WHERE org_id = ",
-            $org,
-            " AND id ",
-            any_of!("(SELECT project_id FROM t)"),
-            "), statuses AS MATERIALIZED (
-                 SELECT id, name, category, position, color, version, created_at, updated_at FROM ws_statuses
-                  WHERE org_id = ",
-            $org,
-            " AND id ",
-            any_of!("(SELECT status_id FROM t)"),
-            "), people AS MATERIALIZED (
-                 SELECT id, display_name, avatar_url FROM ws_users WHERE id ",
-            any_of!("(SELECT assignee_id FROM t UNION SELECT reporter_id FROM t)"),
-            "), labels AS MATERIALIZED (
-                 SELECT id, name, name_key, color FROM ws_labels WHERE org_id = ",
-            $org,
-            " AND id ",
-            any_of!(label_ids_of_tasks!()),
+            ", projects AS MATERIALIZED (",
+            rows_by_id!("id, key, is_archived", "ws_projects", $org, "(SELECT project_id FROM t)"),
+            "), statuses AS MATERIALIZED (",
+            rows_by_id!(
+                "id, name, category, position, color, version, created_at, updated_at",
+                "ws_statuses",
+                $org,
+                "(SELECT status_id FROM t)"
+            ),
+            "), people AS MATERIALIZED (",
+            users_by_id!(
+                "id, display_name, avatar_url",
+                "(SELECT assignee_id FROM t WHERE assignee_id IS NOT NULL UNION SELECT reporter_id FROM t)"
+            ),
+            "), labels AS MATERIALIZED (",
+            rows_by_id!("id, name, name_key, color", "ws_labels", $org, label_ids_of_tasks!()),
             ") "
         )
     };

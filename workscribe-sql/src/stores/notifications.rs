@@ -60,15 +60,34 @@ fn parse_type(table: &'static str, name: &str) -> Result<NotificationType, Store
     named(table, "type", name, NotificationType::parse)
 }
 
-/// Those before a place, of one organization or of all, the newest first.
+/// Those before a place, of one organization or of all, the newest first. The person's are walked in order, whatever their number,
+/// and those of organizations that they left are passed over; `IS TRUE` keeps that from becoming another way to begin.
 macro_rules! page_of_notifications {
     ($condition:expr) => {
         concat!(
-            notification_select!(),
-            "WHERE n.user_id = $1 AND ",
+            "WITH mine AS MATERIALIZED (
+                 SELECT m.org_id, o.slug, o.name FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
+                  WHERE m.user_id = $1 AND ($4 IS NULL OR o.slug = $4)
+             ), page AS MATERIALIZED (
+                 SELECT * FROM (
+                     SELECT * FROM ws_notifications n
+                      WHERE n.user_id = $1 AND ",
             $condition,
-            " AND (n.created_at, n.id) < ($2, $3) AND ($4 IS NULL OR o.slug = $4)
-              ORDER BY n.created_at DESC, n.id DESC LIMIT $5"
+            " AND (n.created_at, n.id) < ($2, $3) AND (n.org_id ",
+            any_of!("(SELECT org_id FROM mine)"),
+            ") IS TRUE
+                      ORDER BY n.created_at DESC, n.id DESC LIMIT 101
+                 ) AS n ORDER BY n.created_at DESC, n.id DESC LIMIT $5
+             ), actors AS MATERIALIZED (",
+            users_by_id!(
+                "id, display_name, avatar_url",
+                "(SELECT actor_id FROM page WHERE actor_id IS NOT NULL)"
+            ),
+            ") SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, n.id, n.user_id, n.type AS kind, n.title, n.body,
+                      n.entity_type, n.entity_id, u.id AS actor_id, u.display_name AS actor_name,
+                      u.avatar_url AS actor_avatar_url, n.is_read, n.created_at
+                 FROM page n JOIN mine o ON o.org_id = n.org_id LEFT JOIN actors u ON u.id = n.actor_id
+                ORDER BY n.created_at DESC, n.id DESC"
         )
     };
 }

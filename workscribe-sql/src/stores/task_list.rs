@@ -7,7 +7,7 @@
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
 use workscribe_core::StoreError;
-use workscribe_core::id::OrgId;
+use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
     AssigneeFilter, NO_DUE_DATE, ParentFilter, StatusCategory, Task, TaskCursor, TaskFilter, TaskOrder,
@@ -99,59 +99,54 @@ fn order(sort: TaskSort, key: &str, table: &str) -> String {
 fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
     let (filter, sort) = (query.filter(), query.sort());
     let key = sort_key(sort.by);
+    if let (TaskOrder::Board, Some(project)) = (sort.by, filter.project) {
+        list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key");
+        push_board(list, org, project, query, common);
+        list.push(" LIMIT ").push_bind(query.fetch());
+        return;
+    }
     if dialect::CHOICE_END.is_some() {
         list.push("SELECT i.* FROM (");
     }
-    list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key");
-    match (sort.by, filter.project) {
-        (TaskOrder::Board, Some(project)) => {
-            let start = query.after().unwrap_or(TaskCursor {
-                sort,
-                first: i64::MIN,
-                second: i64::MIN,
-                id: Uuid::nil(),
-            });
-            list.push(" FROM ws_statuses s").push(dialect::COLUMN);
-            list.push(" WHERE i.org_id = ").push_bind(org.as_uuid());
-            list.push(" AND i.project_id = ").push_bind(project.as_uuid()).push(" AND i.status_id = s.id");
-            push_place_in_column(list, &start);
-            push_filters(list, org, filter, common);
-            match dialect::COLUMN_END {
-                Some((limit, end)) => list.push(limit).push_bind(query.fetch()).push(end),
-                None => list.push(" AND "),
-            };
-            list.push("s.org_id = ").push_bind(org.as_uuid());
-            list.push(" AND s.project_id = ").push_bind(project.as_uuid());
-            list.push(" AND s.position >= ").push_bind(start.first);
-            if let Some(status) = filter.status {
-                list.push(" AND s.id = ").push_bind(status.as_uuid());
-            }
-            push_categories(list, " AND s.category IN (", &filter.categories);
-        }
-        (by, _) => {
-            list.push(" FROM ws_tasks i");
-            if by == TaskOrder::Board {
-                list.push(" JOIN ws_statuses s ON s.id = i.status_id AND s.org_id = i.org_id");
-            }
-            list.push(" WHERE ");
-            push_tenant(list, org, filter);
-            push_status(list, org, filter);
-            push_filters(list, org, filter, common);
-            if let Some(cursor) = query.after() {
-                push_cursor(list, &cursor);
-            }
-        }
+    list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key FROM ws_tasks i");
+    if sort.by == TaskOrder::Board {
+        list.push(" JOIN ws_statuses s ON s.id = i.status_id AND s.org_id = i.org_id");
     }
-    list.push(" ORDER BY ");
-    match (sort.by, filter.project) {
-        // The id only tells apart what is in one place of the order already. It shows that the index has this order.
-        (TaskOrder::Board, Some(_)) => list.push("s.position, s.id, i.position, i.id"),
-        _ => list.push(order(sort, key, "i.")),
-    };
+    list.push(" WHERE ");
+    push_tenant(list, org, filter);
+    push_status(list, org, filter);
+    push_filters(list, org, filter, common);
+    if let Some(cursor) = query.after() {
+        push_cursor(list, &cursor);
+    }
+    list.push(" ORDER BY ").push(order(sort, key, "i."));
     if let Some(limit) = dialect::CHOICE_END {
         list.push(limit).push(") AS i ORDER BY ").push(order(sort, "i.sort_key", "i."));
     }
     list.push(" LIMIT ").push_bind(query.fetch());
+}
+
+/// A project's tasks in board order, from the place of a cursor on.
+fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &TaskQuery, common: bool) {
+    let (filter, [statuses, tasks, end]) = (query.filter(), dialect::BOARD);
+    let start = query.after().unwrap_or(TaskCursor {
+        sort: query.sort(),
+        first: i64::MIN,
+        second: i64::MIN,
+        id: Uuid::nil(),
+    });
+    list.push(statuses).push("s.org_id = ").push_bind(org.as_uuid());
+    list.push(" AND s.project_id = ").push_bind(project.as_uuid());
+    list.push(" AND s.position >= ").push_bind(start.first);
+    if let Some(status) = filter.status {
+        list.push(" AND s.id = ").push_bind(status.as_uuid());
+    }
+    push_categories(list, " AND s.category IN (", &filter.categories);
+    list.push(tasks).push("i.org_id = ").push_bind(org.as_uuid());
+    list.push(" AND i.project_id = ").push_bind(project.as_uuid()).push(" AND i.status_id = s.id");
+    push_place_in_column(list, &start);
+    push_filters(list, org, filter, common);
+    list.push(end);
 }
 
 /// In the column of the cursor what comes after it, in later columns everything.
