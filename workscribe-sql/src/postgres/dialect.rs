@@ -108,7 +108,7 @@ macro_rules! rows_of {
 
 /// An id that stands as text in such a `value`.
 macro_rules! uuid_of {
-    ($text:literal) => {
+    ($text:expr) => {
         concat!("CAST(", $text, " AS uuid)")
     };
 }
@@ -148,6 +148,50 @@ macro_rules! users_by_id {
             $ids,
             " AS ids (wanted_id)) AS wanted CROSS JOIN LATERAL (SELECT * FROM ws_users WHERE id = wanted.wanted_id LIMIT 1) AS found"
         )
+    };
+}
+
+/// Joins the one row of a table that a condition names. `LATERAL` with a limit leaves the planner one way to go, from the rows before
+/// it by an index of the condition's columns.
+macro_rules! one_of {
+    ($table:literal, $alias:literal, $condition:expr) => {
+        concat!(
+            "CROSS JOIN LATERAL (SELECT * FROM ",
+            $table,
+            " ",
+            $alias,
+            " WHERE ",
+            $condition,
+            " LIMIT 1) AS ",
+            $alias,
+            " "
+        )
+    };
+}
+
+/// The same where there may be none.
+macro_rules! one_or_none_of {
+    ($table:literal, $alias:literal, $condition:expr) => {
+        concat!(
+            "LEFT JOIN LATERAL (SELECT * FROM ",
+            $table,
+            " ",
+            $alias,
+            " WHERE ",
+            $condition,
+            " LIMIT 1) AS ",
+            $alias,
+            " ON TRUE "
+        )
+    };
+}
+
+/// The labels of a task `t`, looked up for it alone, as one JSON array.
+macro_rules! labels_of_one_task {
+    () => {
+        "(SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
+            FROM jsonb_array_elements_text(t.label_ids) AS ids (id)
+           CROSS JOIN LATERAL (SELECT * FROM ws_labels l WHERE l.org_id = t.org_id AND l.id = CAST(ids.id AS uuid) LIMIT 1) AS l)"
     };
 }
 

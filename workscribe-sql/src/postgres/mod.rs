@@ -29,7 +29,7 @@ use opening::{Opening, PLANS, limits};
 use stores::Lane;
 pub use stores::Unit;
 use stores::gate::Gates;
-use stores::slugs::Slugs;
+use stores::reads::Reads;
 pub use wakeup::PostgresWakeup;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
@@ -42,7 +42,7 @@ pub struct PostgresStorage {
     pool: PgPool,
     lane: Arc<Lane>,
     gates: Arc<Gates>,
-    slugs: Arc<Slugs>,
+    reads: Arc<Reads>,
     opening: Arc<Opening>,
     migrated: Arc<AtomicBool>,
 }
@@ -70,9 +70,9 @@ impl PostgresStorage {
             .await;
         match pool {
             Ok(pool) if options.pooler == Pooler::Transaction => {
-                Ok(Self { opening: Arc::new(Opening::pooled(Some(options))), ..Self::from_pool(pool) })
+                Ok(Self::on(pool, 0, Opening::pooled(Some(options))))
             }
-            Ok(pool) => Ok(Self { lane: Lane::new(options.max_connections / 2), ..Self::from_pool(pool) }),
+            Ok(pool) => Ok(Self::on(pool, options.max_connections / 2, Opening::direct())),
             // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
             Err(sqlx::Error::PoolTimedOut) => {
                 let trying = PgConnection::connect_with(&connect);
@@ -89,13 +89,18 @@ impl PostgresStorage {
     /// a pool whose database begins empty.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        let opening = Arc::new(Opening::direct());
+        Self::on(pool, 0, Opening::direct())
+    }
+
+    fn on(pool: PgPool, kept: u32, opening: Opening) -> Self {
+        let lane = Lane::new(kept);
+        let reads = Reads::new(&pool, &lane, opening.read.clone(), opening.prepares);
         Self {
             pool,
-            lane: Lane::new(0),
+            lane,
             gates: Arc::default(),
-            slugs: Arc::default(),
-            opening,
+            reads,
+            opening: Arc::new(opening),
             migrated: Arc::default(),
         }
     }
@@ -104,7 +109,7 @@ impl PostgresStorage {
     /// the role then, and the pool needs `extra_float_digits(None)`, which PgBouncer does not take.
     #[must_use]
     pub fn behind_pooler(self) -> Self {
-        Self { opening: Arc::new(Opening::pooled(None)), ..self }
+        Self { migrated: self.migrated, gates: self.gates, ..Self::on(self.pool, 0, Opening::pooled(None)) }
     }
 
     /// The pool.
@@ -139,11 +144,11 @@ impl PostgresStorage {
     }
 
     fn reader(&self) -> Unit {
-        self.unit(None, self.opening.read.clone())
+        self.unit(None, self.opening.read.clone()).reading_by(&self.reads)
     }
 
     fn unit(&self, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
-        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin).knowing(&self.slugs);
+        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin);
         if self.opening.prepares { unit } else { unit.unprepared() }
     }
 }
@@ -230,7 +235,8 @@ fn refused(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(self.unit(Some(&self.gates), Some(self.opening.write.clone()))))
+        let unit = self.unit(Some(&self.gates), Some(self.opening.write.clone()));
+        Ok(Box::new(unit.reading_by(&self.reads)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {

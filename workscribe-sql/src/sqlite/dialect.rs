@@ -102,7 +102,7 @@ macro_rules! rows_of {
 
 /// An id that stands as text in such a `value`.
 macro_rules! uuid_of {
-    ($text:literal) => {
+    ($text:expr) => {
         concat!("unhex(replace(", $text, ", '-', ''))")
     };
 }
@@ -125,6 +125,29 @@ macro_rules! rows_by_id {
 macro_rules! users_by_id {
     ($columns:literal, $ids:expr) => {
         concat!("SELECT ", $columns, " FROM ws_users WHERE id IN ", $ids)
+    };
+}
+
+/// Joins the one row of a table that a condition names, from the rows before it.
+macro_rules! one_of {
+    ($table:literal, $alias:literal, $condition:expr) => {
+        concat!("JOIN ", $table, " ", $alias, " ON ", $condition, " ")
+    };
+}
+
+/// The same where there may be none.
+macro_rules! one_or_none_of {
+    ($table:literal, $alias:literal, $condition:expr) => {
+        concat!("LEFT JOIN ", $table, " ", $alias, " ON ", $condition, " ")
+    };
+}
+
+/// The labels of a task `t`, looked up for it alone, as one JSON array.
+macro_rules! labels_of_one_task {
+    () => {
+        "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
+            FROM json_each(t.label_ids) AS ids
+            JOIN ws_labels l ON l.org_id = t.org_id AND l.id = unhex(replace(ids.value, '-', '')))"
     };
 }
 

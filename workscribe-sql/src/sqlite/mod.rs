@@ -27,7 +27,7 @@ use crate::{Database, Options};
 
 use stores::Lane;
 pub use stores::Unit;
-use stores::slugs::Slugs;
+use stores::reads::Reads;
 
 /// A SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub struct SqliteStorage {
     writer: SqlitePool,
     readers: SqlitePool,
     lane: Arc<Lane>,
-    slugs: Arc<Slugs>,
+    reads: Arc<Reads>,
     migrated: Arc<AtomicBool>,
 }
 
@@ -88,26 +88,20 @@ impl SqliteStorage {
             // A write that goes the wrong way is refused.
             connect.pragma("query_only", "ON"),
         );
-        Ok(Self {
-            writer,
-            readers,
-            lane: Lane::new(options.readers / 2),
-            slugs: Arc::default(),
-            migrated: Arc::default(),
-        })
+        Ok(Self::on(writer, readers, options.readers / 2))
     }
 
     /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
     /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self {
-            writer: pool.clone(),
-            readers: pool,
-            lane: Lane::new(0),
-            slugs: Arc::default(),
-            migrated: Arc::default(),
-        }
+        Self::on(pool.clone(), pool, 0)
+    }
+
+    fn on(writer: SqlitePool, readers: SqlitePool, kept: u32) -> Self {
+        let lane = Lane::new(kept);
+        let reads = Reads::new(&readers, &lane, None, true);
+        Self { writer, readers, lane, reads, migrated: Arc::default() }
     }
 
     /// The connections that read.
@@ -156,7 +150,7 @@ impl SqliteStorage {
     }
 
     fn reader(&self) -> Unit {
-        Unit::waiting(&self.readers, &self.lane, None, None).knowing(&self.slugs)
+        Unit::waiting(&self.readers, &self.lane, None, None).reading_by(&self.reads)
     }
 }
 
@@ -202,7 +196,7 @@ fn refused(error: sqlx::Error) -> StoreError {
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let begin = Some(SqlStr::from_static(dialect::BEGIN));
-        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, begin).knowing(&self.slugs)))
+        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, begin).reading_by(&self.reads)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
@@ -211,7 +205,7 @@ impl Storage for SqliteStorage {
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let begin = Some(SqlStr::from_static(dialect::SNAPSHOT));
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, begin).knowing(&self.slugs)))
+        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, begin)))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {

@@ -137,6 +137,13 @@ macro_rules! project_columns {
     };
 }
 
+/// An id of the rows `given` of keys, under its name.
+macro_rules! uuid_of_key {
+    ($name:literal) => {
+        concat!(uuid_of!(concat!("given.value ->> '", $name, "'")), " AS ", $name)
+    };
+}
+
 /// Who came through a door, in what role, and into which organization. Under names of their own, because what they asked for
 /// is read with it.
 macro_rules! entered_columns {
@@ -196,6 +203,13 @@ macro_rules! shown_with {
 /// [`task_joins`] puts it together.
 macro_rules! task_columns {
     ($description:literal) => {
+        task_columns_with!($description, labels_of_task!())
+    };
+}
+
+/// The same with another way to its labels.
+macro_rules! task_columns_with {
+    ($description:literal, $labels:expr) => {
         concat!(
             "t.org_id, t.id, t.project_id, p.key AS project_key, p.is_archived AS project_is_archived, t.number, t.title, ",
             $description,
@@ -205,7 +219,7 @@ macro_rules! task_columns {
              a.id AS assignee_id, a.display_name AS assignee_name, a.avatar_url AS assignee_avatar_url,
              r.id AS reporter_id, r.display_name AS reporter_name, r.avatar_url AS reporter_avatar_url,
              t.priority, t.type AS kind, t.parent_id, ",
-            labels_of_task!(),
+            $labels,
             " AS labels, t.position, t.due_date, t.subtask_count, t.comment_count, t.version, t.created_at, t.updated_at"
         )
     };

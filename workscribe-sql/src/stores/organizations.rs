@@ -36,7 +36,7 @@ impl From<OrganizationRow> for Organization {
 }
 
 #[derive(FromRow)]
-struct MembershipRow {
+pub(super) struct MembershipRow {
     #[sqlx(flatten)]
     organization: OrganizationRow,
     role: String,
@@ -87,12 +87,12 @@ impl OrganizationStore for Unit {
         user: UserId,
     ) -> Result<Option<(Organization, Role)>, StoreError> {
         let Some(named) = self.named(slug).await? else { return Ok(None) };
-        let mut found = self.membership_in(named.org, slug, user).await?;
+        let mut found = self.find_membership(named.org, slug, user).await?;
         if found.is_none() && !named.is_fresh {
             let Some(named) = self.named_now(slug).await? else { return Ok(None) };
-            found = self.membership_in(named.org, slug, user).await?;
+            found = self.find_membership(named.org, slug, user).await?;
         }
-        found.map(TryFrom::try_from).transpose()
+        Ok(found)
     }
 
     async fn list_of(
@@ -242,7 +242,19 @@ impl OrganizationStore for Unit {
 }
 
 impl Unit {
-    async fn membership_in(
+    async fn find_membership(
+        &mut self,
+        org: Uuid,
+        slug: &Slug,
+        user: UserId,
+    ) -> Result<Option<(Organization, Role)>, StoreError> {
+        if let Some(reads) = self.together() {
+            return reads.memberships.load(&reads, (org, slug.clone(), user)).await;
+        }
+        self.membership_in(org, slug, user).await?.map(TryFrom::try_from).transpose()
+    }
+
+    pub(super) async fn membership_in(
         &mut self,
         org: Uuid,
         slug: &Slug,

@@ -72,7 +72,7 @@ impl EnteredRow {
 }
 
 /// The project is there or is not.
-struct EnteredProjectRow {
+pub(super) struct EnteredProjectRow {
     entered: EnteredRow,
     project: Option<ProjectRow>,
 }
@@ -120,14 +120,12 @@ impl ProjectStore for Unit {
         project: &ProjectRef,
     ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
         let Some(named) = self.named(slug).await? else { return Ok(None) };
-        let mut found = self.enter_in(named.org, slug, user, project).await?;
+        let mut found = self.find_entered(named.org, slug, user, project).await?;
         if found.is_none() && !named.is_fresh {
             let Some(named) = self.named_now(slug).await? else { return Ok(None) };
-            found = self.enter_in(named.org, slug, user, project).await?;
+            found = self.find_entered(named.org, slug, user, project).await?;
         }
-        let Some(row) = found else { return Ok(None) };
-        let project = row.project.map(Project::try_from).transpose()?;
-        row.entered.with(project).map(Some)
+        Ok(found)
     }
 
     async fn insert(
@@ -282,8 +280,30 @@ impl ProjectStore for Unit {
     }
 }
 
+impl TryFrom<EnteredProjectRow> for Entered<Option<Project>> {
+    type Error = StoreError;
+
+    fn try_from(row: EnteredProjectRow) -> Result<Self, StoreError> {
+        let project = row.project.map(Project::try_from).transpose()?;
+        row.entered.with(project)
+    }
+}
+
 impl Unit {
-    async fn enter_in(
+    async fn find_entered(
+        &mut self,
+        org: Uuid,
+        slug: &Slug,
+        user: UserId,
+        project: &ProjectRef,
+    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
+        if let Some(reads) = self.together() {
+            return reads.projects.load(&reads, (org, slug.clone(), user, project.clone())).await;
+        }
+        self.enter_in(org, slug, user, project).await?.map(TryFrom::try_from).transpose()
+    }
+
+    pub(super) async fn enter_in(
         &mut self,
         org: Uuid,
         slug: &Slug,

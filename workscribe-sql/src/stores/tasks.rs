@@ -16,11 +16,19 @@ use super::projects::EnteredRow;
 use super::task_row::TaskRow;
 
 #[derive(FromRow)]
-struct EnteredTaskRow {
+pub(super) struct EnteredTaskRow {
     #[sqlx(flatten)]
     entered: EnteredRow,
     #[sqlx(flatten)]
     task: TaskRow,
+}
+
+impl TryFrom<EnteredTaskRow> for Entered<Task> {
+    type Error = StoreError;
+
+    fn try_from(row: EnteredTaskRow) -> Result<Self, StoreError> {
+        row.entered.with(row.task.try_into()?)
+    }
 }
 
 /// Reads the tasks of the organization `$1` that a choice of ids or numbers picks; the choice is a statement of its own, so
@@ -61,6 +69,9 @@ fn id_or_first(after: Option<TaskId>) -> Uuid {
 #[async_trait]
 impl TaskStore for Unit {
     async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError> {
+        if let Some(reads) = self.together() {
+            return reads.tasks.load(&reads, (user, id)).await;
+        }
         // First the organizations of the user, then the task under the key of each: it is in one of them.
         let enter = query_as::<_, EnteredTaskRow>(concat!(
             "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
@@ -78,8 +89,7 @@ impl TaskStore for Unit {
         ))
         .bind(id.as_uuid())
         .bind(user.as_uuid());
-        let found = self.optional("ws_tasks: enter", enter).await?;
-        found.map(|row| row.entered.with(row.task.try_into()?)).transpose()
+        self.optional("ws_tasks: enter", enter).await?.map(TryFrom::try_from).transpose()
     }
 
     async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError> {

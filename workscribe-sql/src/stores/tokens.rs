@@ -48,7 +48,7 @@ impl TryFrom<SessionRow> for Session {
 }
 
 #[derive(FromRow)]
-struct SessionWithUserRow {
+pub(super) struct SessionWithUserRow {
     #[sqlx(flatten)]
     session: SessionRow,
     #[sqlx(flatten)]
@@ -91,6 +91,20 @@ impl TryFrom<OneTimeRow> for OneTimeToken {
     }
 }
 
+impl SessionWithUserRow {
+    pub(super) fn is_good_at(&self, now: Timestamp) -> bool {
+        self.session.expires_at.0 > now
+    }
+}
+
+impl TryFrom<SessionWithUserRow> for (Session, User) {
+    type Error = StoreError;
+
+    fn try_from(row: SessionWithUserRow) -> Result<Self, StoreError> {
+        Ok((row.session.try_into()?, row.user.into()))
+    }
+}
+
 #[async_trait]
 impl TokenStore for Unit {
     async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
@@ -117,6 +131,9 @@ impl TokenStore for Unit {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<(Session, User)>, StoreError> {
+        if let Some(reads) = self.together() {
+            return reads.sessions.load(&reads, (id, now)).await;
+        }
         let find = query_as::<_, SessionWithUserRow>(concat!(
             "SELECT ",
             session_columns!("s."),
@@ -127,7 +144,7 @@ impl TokenStore for Unit {
         .bind(id.as_uuid())
         .bind(Ts(now));
         let found = self.optional("ws_sessions: with user", find).await?;
-        found.map(|row| Ok((row.session.try_into()?, row.user.into()))).transpose()
+        found.map(TryFrom::try_from).transpose()
     }
 
     async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {

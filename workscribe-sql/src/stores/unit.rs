@@ -20,6 +20,7 @@ use workscribe_core::{StoreError, UnitOfWork};
 use super::gate::{Gates, Pass};
 use super::lane::{Lane, Reader};
 use super::pending::Pending;
+use super::reads::Reads;
 use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
 use crate::error::Meaning;
@@ -41,6 +42,7 @@ pub struct Unit {
     pub(super) enqueued: bool,
     pub(super) pending: Pending,
     pub(super) slugs: Arc<Slugs>,
+    reads: Option<Arc<Reads>>,
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
     passed: Vec<(Uuid, Pass)>,
@@ -76,6 +78,7 @@ impl Unit {
             enqueued: false,
             pending: Pending::default(),
             slugs: Arc::default(),
+            reads: None,
             gates,
             passed: Vec::new(),
         }
@@ -113,9 +116,17 @@ impl Unit {
         Self::new(State::Transaction(transaction), None)
     }
 
-    /// Shares what is known of slugs.
-    pub(crate) fn knowing(self, slugs: &Arc<Slugs>) -> Self {
-        Self { slugs: Arc::clone(slugs), ..self }
+    /// Has its first reads made together with those of others, and shares what is known of slugs.
+    pub(crate) fn reading_by(self, reads: &Arc<Reads>) -> Self {
+        Self { slugs: Arc::clone(reads.slugs()), reads: Some(Arc::clone(reads)), ..self }
+    }
+
+    /// How a read is made together with those of others; `None` when this unit has begun, and reads on its own connection.
+    pub(super) fn together(&self) -> Option<Arc<Reads>> {
+        match self.state {
+            State::Waiting { .. } if self.pending.is_empty() => self.reads.clone(),
+            _ => None,
+        }
     }
 
     /// Keeps no statement prepared, as is needed for a transaction that goes through a pooler without sessions.

@@ -53,7 +53,7 @@ impl From<CredentialsRow> for Credentials {
 }
 
 #[derive(FromRow)]
-struct AccountRow {
+pub(super) struct AccountRow {
     #[sqlx(flatten)]
     user: UserRow,
     email_bouncing: bool,
@@ -92,6 +92,9 @@ impl UserStore for Unit {
     }
 
     async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+        if let Some(reads) = self.together() {
+            return reads.accounts.load(&reads, id).await;
+        }
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",
             user_columns!("u."),
