@@ -521,7 +521,7 @@ async fn count_round_trips(url: &str, subjects: &[Arc<Subject>]) -> Outcome<()> 
             ("POST /auth/refresh", Ask::Refresh),
         ] {
             let mut connections = connect(server.port, ask, subjects).await?;
-            let Traffic { round_trips, statements, transactions } =
+            let Traffic { round_trips, statements, transactions, .. } =
                 traffic_of(&proxy, &mut connections[0], REQUESTS).await?;
             let label = format!("{label}, session kept {cache} ms");
             let each = |count: u64| format!("{:.2}", count as f64 / REQUESTS as f64);

@@ -52,3 +52,21 @@ CREATE INDEX ws_invitations_token_idx ON ws_invitations (org_id, token_hash);
 -- New words are gathered before they go into the index; a short list keeps both what its emptying costs a writer and what a search
 -- reads of it small.
 ALTER INDEX ws_search_words_idx SET (gin_pending_list_limit = 64);
+
+-- How many notifications of an organization a person has not read. It stays while they are not a member, as the notifications do.
+CREATE TABLE ws_unread (
+    org_id  uuid NOT NULL,
+    user_id uuid NOT NULL,
+    unread  bigint NOT NULL,
+    CONSTRAINT ws_unread_pkey PRIMARY KEY (org_id, user_id),
+    CONSTRAINT ws_unread_org_fkey FOREIGN KEY (org_id) REFERENCES ws_organizations (id) ON DELETE CASCADE,
+    CONSTRAINT ws_unread_user_fkey FOREIGN KEY (user_id) REFERENCES ws_users (id)
+);
+INSERT INTO ws_unread (org_id, user_id, unread)
+SELECT org_id, user_id, count(*) FROM ws_notifications WHERE NOT is_read GROUP BY org_id, user_id;
+
+-- Nobody looks for what a person has made: accounts are disabled and never removed. Each of these cost every write of a large table.
+DROP INDEX ws_activity_actor_idx;
+DROP INDEX ws_tasks_reporter_idx;
+DROP INDEX ws_comments_author_idx;
+DROP INDEX ws_notifications_actor_idx;

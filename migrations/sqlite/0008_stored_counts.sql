@@ -22,3 +22,21 @@ ALTER TABLE ws_idempotency_keys ADD COLUMN org_id BLOB;
 -- An invitation is looked for within the organization that its token names.
 DROP INDEX ws_invitations_token_idx;
 CREATE INDEX ws_invitations_token_idx ON ws_invitations (org_id, token_hash);
+
+-- How many notifications of an organization a person has not read. It stays while they are not a member, as the notifications do.
+CREATE TABLE ws_unread (
+    org_id  BLOB    NOT NULL,
+    user_id BLOB    NOT NULL,
+    unread  INTEGER NOT NULL,
+    CONSTRAINT ws_unread_pkey PRIMARY KEY (org_id, user_id),
+    CONSTRAINT ws_unread_org_fkey FOREIGN KEY (org_id) REFERENCES ws_organizations (id) ON DELETE CASCADE,
+    CONSTRAINT ws_unread_user_fkey FOREIGN KEY (user_id) REFERENCES ws_users (id)
+) STRICT;
+INSERT INTO ws_unread (org_id, user_id, unread)
+SELECT org_id, user_id, count(*) FROM ws_notifications WHERE is_read = 0 GROUP BY org_id, user_id;
+
+-- Nobody looks for what a person has made: accounts are disabled and never removed. Each of these cost every write of a large table.
+DROP INDEX ws_activity_actor_idx;
+DROP INDEX ws_tasks_reporter_idx;
+DROP INDEX ws_comments_author_idx;
+DROP INDEX ws_notifications_actor_idx;

@@ -63,4 +63,5 @@ pub mod memory;
 pub mod resend;
 #[cfg(unix)]
 pub mod servers;
+pub mod shapes;
 pub mod wire;

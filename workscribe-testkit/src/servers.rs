@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct PostgresServer {
     port: u16,
     directory: TempDir,
+    settings: Vec<String>,
 }
 
 impl PostgresServer {
@@ -38,8 +39,16 @@ impl PostgresServer {
     /// # Panics
     /// When it does not start, or `WORKSCRIBE_TEST_POSTGRES_BIN` is not set.
     pub async fn start() -> Self {
-        let directory = directory();
-        let server = Self { port: free_port().await, directory };
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings, such as `autovacuum=off`.
+    ///
+    /// # Panics
+    /// As above, and for a setting that there is not.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let server = Self { port: free_port().await, directory: directory(), settings };
         let mut initdb = server.program("initdb");
         initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         insist(initdb).await;
@@ -50,7 +59,13 @@ impl PostgresServer {
     /// Its URL, the same after a restart.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres")
+    }
+
+    /// The URL of a database of this name on it.
+    #[must_use]
+    pub fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Starts it after its end, and waits until it answers.
@@ -64,6 +79,7 @@ impl PostgresServer {
         postgres.args(["-c", "unix_socket_directories=", "-c", "max_connections=80"]);
         // Of no matter as long as the machine itself stays up.
         postgres.args(["-c", "fsync=off"]);
+        postgres.args(self.settings.iter().flat_map(|setting| ["-c", setting]));
         // Of Tokio's, which waits for its end in the background.
         tokio::process::Command::from(postgres).spawn().expect("Postgres' program is run");
         let url = self.url();

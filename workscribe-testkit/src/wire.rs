@@ -74,6 +74,8 @@ pub struct Traffic {
     pub statements: u64,
     /// Those of them that began a transaction.
     pub transactions: u64,
+    /// Round trips in which no statement was completed: one was prepared, or a pool tested a connection that was given back.
+    pub pings: u64,
 }
 
 #[derive(Default)]
@@ -81,6 +83,7 @@ struct Counters {
     round_trips: AtomicU64,
     statements: AtomicU64,
     transactions: AtomicU64,
+    pings: AtomicU64,
 }
 
 impl Proxy {
@@ -120,10 +123,10 @@ impl Proxy {
     /// What has gone over the wire so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let Counters { round_trips, statements, transactions } = &self.shared.counters;
-        let [round_trips, statements, transactions] =
-            [round_trips, statements, transactions].map(|counter| counter.load(Ordering::Relaxed));
-        Traffic { round_trips, statements, transactions }
+        let Counters { round_trips, statements, transactions, pings } = &self.shared.counters;
+        let [round_trips, statements, transactions, pings] =
+            [round_trips, statements, transactions, pings].map(|counter| counter.load(Ordering::Relaxed));
+        Traffic { round_trips, statements, transactions, pings }
     }
 
     /// Cuts every connection that there is now.
@@ -152,6 +155,7 @@ impl std::ops::Sub for Traffic {
             round_trips: self.round_trips - before.round_trips,
             statements: self.statements - before.statements,
             transactions: self.transactions - before.transactions,
+            pings: self.pings - before.pings,
         }
     }
 }
@@ -235,13 +239,19 @@ async fn answers(
     counters: &Counters,
     is_last: &watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let (mut out, mut message) = (Vec::new(), Vec::new());
+    let (mut out, mut message, mut completed) = (Vec::new(), Vec::new(), 0_u32);
     loop {
         let kind = read_message(&mut from, &mut message).await?;
         let one = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         match kind {
-            b'Z' => drop(one(&counters.round_trips)),
+            b'Z' => {
+                one(&counters.round_trips);
+                if std::mem::take(&mut completed) == 0 {
+                    one(&counters.pings);
+                }
+            }
             b'C' => {
+                completed += 1;
                 one(&counters.statements);
                 if message.starts_with(b"BEGIN") {
                     one(&counters.transactions);

@@ -83,10 +83,9 @@ impl PostgresStorage {
         }
     }
 
-    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`. Our own connections have
-    /// `enable_seqscan` and `jit` off and a `random_page_cost` of 1.1, so that no plan that was made for a small table is used on a
-    /// large one; say the same for
-    /// a pool whose database begins empty.
+    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`. Our own connections plan for
+    /// tables that grow: `enable_seqscan`, `enable_hashjoin`, `enable_mergejoin` and `jit` are off, and `random_page_cost` is 1. Say
+    /// the same for a pool whose database begins empty.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         Self::on(pool, 0, Opening::direct())

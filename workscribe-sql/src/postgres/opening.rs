@@ -46,12 +46,17 @@ impl Opening {
     }
 }
 
-/// What every session or transaction of ours is told of plans. A plan may be made while a table is small and used when it is large;
-/// so a table is read by an index even where reading it whole would be as cheap now. Whoever reads all of a table still does.
-/// A page that is not in memory costs about the same wherever it is, as on the disks of today, so rows come in the order of their
-/// index instead of being gathered and sorted. Compiling a plan costs more than running any of ours.
-pub(super) const PLANS: [(&str, &str); 3] =
-    [("enable_seqscan", "off"), ("random_page_cost", "1.1"), ("jit", "off")];
+/// What every session or transaction of ours is told of plans. A plan may be made while a table is small and used when it is large.
+/// So rows are found by an index and joined by a key even where reading a whole table would be as cheap now, and a page costs the
+/// same wherever it is, so that rows come in the order of their index instead of being gathered and sorted. Compiling a plan costs
+/// more than running any of ours.
+pub(super) const PLANS: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("random_page_cost", "1"),
+    ("jit", "off"),
+];
 
 /// What every session or transaction of ours is limited to, in milliseconds.
 pub(super) fn limits(statement_timeout: Duration) -> [(&'static str, u128); 2] {

@@ -69,7 +69,7 @@ impl ActivityStore for Unit {
                         .push_bind(Ts(line.created_at));
                 });
             };
-            self.write_later(Write { name, rows, row: None, push: Box::new(push) }).await?;
+            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
         }
         Ok(())
     }

@@ -128,7 +128,11 @@ impl Unit {
             Landmark::Task(other) => lift.bind(other.as_uuid()),
             Landmark::Index(index) => lift.bind(index),
         };
-        self.optional("ws_tasks: lift", lift).await?.map(Lifted::try_from).transpose()
+        let lifted = self.optional("ws_tasks: lift", lift).await?.map(Lifted::try_from).transpose()?;
+        self.parents.extend(
+            lifted.iter().map(|lifted| (lifted.task.id.as_uuid(), lifted.task.parent_id.map(Uuid::from))),
+        );
+        Ok(lifted)
     }
 
     pub(super) async fn find_slots_before(
@@ -191,8 +195,9 @@ impl Unit {
                     update.push("UPDATE ws_tasks SET position = ").push_bind(position);
                     update.push(" WHERE org_id = ").push_bind(org).push(" AND id = ").push_bind(id);
                 };
-                let row = Some((TASKS, id));
-                self.write_later(Write { name: "ws_tasks: place", rows: 1, row, push: Box::new(push) }).await
+                let updates = vec![(TASKS, id)];
+                self.write_later(Write { name: "ws_tasks: place", rows: 1, updates, push: Box::new(push) })
+                    .await
             }
             _ => {
                 let positions: Vec<_> = slots.iter().map(|slot| (slot.position, slot.id.as_uuid())).collect();

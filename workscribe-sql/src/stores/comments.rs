@@ -62,15 +62,15 @@ impl CommentStore for Unit {
                     .push_bind(Ts(comment.updated_at));
             });
         };
-        let insert = Write { name: "ws_comments: insert", rows: 1, row: None, push: Box::new(push) };
+        let insert = Write { name: "ws_comments: insert", rows: 1, updates: vec![], push: Box::new(push) };
         let push = move |count: &mut Statement| {
             count
                 .push("UPDATE ws_tasks SET comment_count = comment_count + 1 WHERE org_id = ")
                 .push_bind(org);
             count.push(" AND id = ").push_bind(task);
         };
-        let row = Some((TASKS, task));
-        let count = Write { name: "ws_tasks: count a comment", rows: 1, row, push: Box::new(push) };
+        let updates = vec![(TASKS, task)];
+        let count = Write { name: "ws_tasks: count a comment", rows: 1, updates, push: Box::new(push) };
         // Those who comment on one task wait in the process, as those who number in one project.
         self.pass(task).await;
         self.write_later(insert).await?;
@@ -171,8 +171,8 @@ impl CommentStore for Unit {
                 count.push("UPDATE ws_tasks SET comment_count = comment_count - 1 WHERE org_id = ");
                 count.push_bind(org).push(" AND id = ").push_bind(task);
             };
-            let row = Some((TASKS, task));
-            let count = Write { name: "ws_tasks: count a comment", rows: 1, row, push: Box::new(push) };
+            let updates = vec![(TASKS, task)];
+            let count = Write { name: "ws_tasks: count a comment", rows: 1, updates, push: Box::new(push) };
             self.write_later(count).await?;
         }
         if !deleted {

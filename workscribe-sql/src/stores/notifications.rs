@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
@@ -12,7 +14,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
 
 use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
-use super::{Ts, Unit, before, named, person, storable};
+use super::{Ts, Unit, before, dialect, named, person, storable};
 
 #[derive(FromRow)]
 struct NotificationRow {
@@ -92,18 +94,6 @@ macro_rules! page_of_notifications {
     };
 }
 
-macro_rules! count_of_notifications {
-    ($condition:expr) => {
-        concat!(
-            "SELECT count(*) ",
-            notifications_from!(),
-            "WHERE n.user_id = $1 AND ",
-            $condition,
-            " AND ($2 IS NULL OR o.slug = $2)"
-        )
-    };
-}
-
 #[async_trait]
 impl NotificationStore for Unit {
     async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
@@ -130,9 +120,11 @@ impl NotificationStore for Unit {
                         .push_bind(Ts(new.created_at));
                 });
             };
-            self.write_later(Write { name, rows, row: None, push: Box::new(push) }).await?;
+            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
         }
-        Ok(())
+        let mut unread = BTreeMap::<Uuid, i64>::new();
+        new.iter().for_each(|new| *unread.entry(new.user_id.as_uuid()).or_default() += 1);
+        self.count_unread(org, unread).await
     }
 
     async fn list(
@@ -158,9 +150,18 @@ impl NotificationStore for Unit {
 
     async fn count(&mut self, user: UserId, filter: &NotificationFilter) -> Result<i64, StoreError> {
         let count = if filter.unread {
-            query_as::<_, (i64,)>(count_of_notifications!(unread!()))
+            query_as::<_, (i64,)>(
+                "SELECT CAST(COALESCE(sum(c.unread), 0) AS bigint)
+                   FROM ws_members m JOIN ws_unread c ON c.org_id = m.org_id AND c.user_id = $1
+                   JOIN ws_organizations o ON o.id = m.org_id
+                  WHERE m.user_id = $1 AND ($2 IS NULL OR o.slug = $2)",
+            )
         } else {
-            query_as::<_, (i64,)>(count_of_notifications!("TRUE"))
+            query_as(
+                "SELECT count(*) FROM ws_notifications n JOIN ws_members m ON m.org_id = n.org_id AND m.user_id = n.user_id
+                   JOIN ws_organizations o ON o.id = n.org_id
+                  WHERE n.user_id = $1 AND ($2 IS NULL OR o.slug = $2)",
+            )
         }
         .bind(user.as_uuid())
         .bind(filter.organization.as_ref().map(Slug::as_str));
@@ -174,15 +175,17 @@ impl NotificationStore for Unit {
         is_read: bool,
     ) -> Result<Option<Notification>, StoreError> {
         // By the key, which begins with the organization.
-        let update = query(
+        let update = query_as::<_, (Uuid,)>(
             "UPDATE ws_notifications SET is_read = $3
-              WHERE org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1) AND id = $2 AND user_id = $1",
+              WHERE org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1) AND id = $2 AND user_id = $1 AND is_read <> $3
+             RETURNING org_id",
         )
         .bind(user.as_uuid())
         .bind(id.as_uuid())
         .bind(is_read);
-        if self.execute("ws_notifications: set read", update).await? == 0 {
-            return Ok(None);
+        if let Some((org,)) = self.optional("ws_notifications: set read", update).await? {
+            let by = if is_read { -1 } else { 1 };
+            self.count_unread(org, BTreeMap::from([(user.as_uuid(), by)])).await?;
         }
         let find = query_as::<_, NotificationRow>(concat!(
             notification_select!(),
@@ -194,16 +197,38 @@ impl NotificationStore for Unit {
     }
 
     async fn read_all(&mut self, user: UserId, filter: &NotificationFilter) -> Result<u64, StoreError> {
-        let update = query(concat!(
-            "UPDATE ws_notifications AS n SET is_read = TRUE
-              WHERE n.user_id = $1 AND ",
-            unread!(),
-            "   AND n.org_id IN (SELECT m.org_id FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
-                                  WHERE m.user_id = $1 AND ($2 IS NULL OR o.slug = $2))"
-        ))
-        .bind(user.as_uuid())
-        .bind(filter.organization.as_ref().map(Slug::as_str));
-        self.execute("ws_notifications: read all", update).await
+        macro_rules! unread_of {
+            () => {
+                concat!(
+                    "WHERE n.user_id = $1 AND ",
+                    unread!(),
+                    " AND n.org_id IN (SELECT m.org_id FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id
+                                        WHERE m.user_id = $1 AND ($2 IS NULL OR o.slug = $2))"
+                )
+            };
+        }
+        let count =
+            concat!("SELECT n.org_id, count(*) FROM ws_notifications n ", unread_of!(), " GROUP BY n.org_id");
+        let update = concat!("UPDATE ws_notifications AS n SET is_read = TRUE ", unread_of!());
+        let both = concat!(
+            "WITH done AS (UPDATE ws_notifications AS n SET is_read = TRUE ",
+            unread_of!(),
+            " RETURNING n.org_id) SELECT org_id, count(*) FROM done GROUP BY org_id ORDER BY org_id"
+        );
+        let slug = filter.organization.as_ref().map(Slug::as_str);
+        let first = if dialect::WRITES_TOGETHER { both } else { count };
+        let counts = query_as::<_, (Uuid, i64)>(first).bind(user.as_uuid()).bind(slug);
+        let counts = self.all("ws_notifications: read all", counts).await?;
+        if !dialect::WRITES_TOGETHER {
+            let update = query(update).bind(user.as_uuid()).bind(slug);
+            self.execute("ws_notifications: read all", update).await?;
+        }
+        let mut read = 0;
+        for (org, number) in counts {
+            self.count_unread(org, BTreeMap::from([(user.as_uuid(), -number)])).await?;
+            read += number.unsigned_abs();
+        }
+        Ok(read)
     }
 
     async fn preferences(&mut self, user: UserId) -> Result<Preferences, StoreError> {
@@ -308,7 +333,52 @@ impl NotificationStore for Unit {
     }
 
     async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        let delete = query("DELETE FROM ws_notifications WHERE created_at < $1").bind(Ts(before));
-        self.execute("ws_notifications: sweep", delete).await
+        let counts = if dialect::WRITES_TOGETHER {
+            "WITH gone AS (DELETE FROM ws_notifications WHERE created_at < $1 RETURNING org_id, user_id, is_read)
+             SELECT org_id, user_id, count(*), sum(CASE WHEN is_read THEN 0 ELSE 1 END)
+               FROM gone GROUP BY org_id, user_id ORDER BY org_id, user_id"
+        } else {
+            "SELECT org_id, user_id, count(*), sum(CASE WHEN is_read THEN 0 ELSE 1 END)
+               FROM ws_notifications WHERE created_at < $1 GROUP BY org_id, user_id"
+        };
+        let counts = query_as::<_, (Uuid, Uuid, i64, i64)>(counts).bind(Ts(before));
+        let counts = self.all("ws_notifications: sweep", counts).await?;
+        if !dialect::WRITES_TOGETHER {
+            let delete = query("DELETE FROM ws_notifications WHERE created_at < $1").bind(Ts(before));
+            self.execute("ws_notifications: sweep", delete).await?;
+        }
+        let mut removed = 0;
+        for (org, user, number, unread) in counts {
+            if unread > 0 {
+                self.count_unread(org, BTreeMap::from([(user, -unread)])).await?;
+            }
+            removed += number.unsigned_abs();
+        }
+        Ok(removed)
+    }
+}
+
+impl Unit {
+    /// Adds to how many of an organization's notifications people have not read. By id, as the digests that may follow.
+    pub(super) async fn count_unread(
+        &mut self,
+        org: Uuid,
+        unread: BTreeMap<Uuid, i64>,
+    ) -> Result<(), StoreError> {
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let (name, rows) = ("ws_unread: count", unread.len());
+        let updates = unread.keys().map(|user| ("ws_unread", *user)).collect();
+        let push = move |upsert: &mut Statement| {
+            upsert.push("INSERT INTO ws_unread (org_id, user_id, unread) ");
+            push_rows(upsert, unread, |row, (user, by)| {
+                row.push_bind(org).push_bind(user).push_bind(by);
+            });
+            upsert.push(
+                " ON CONFLICT (org_id, user_id) DO UPDATE SET unread = ws_unread.unread + excluded.unread",
+            );
+        };
+        self.write_later(Write { name, rows, updates, push: Box::new(push) }).await
     }
 }

@@ -32,8 +32,8 @@ pub(super) struct Write {
     /// Stands in the log when it fails.
     pub(super) name: &'static str,
     pub(super) rows: usize,
-    /// The row that it updates, if it may, by table and id. One statement of Postgres writes a row once.
-    pub(super) row: Option<(&'static str, Uuid)>,
+    /// The rows that it may update, by table and id. One statement of Postgres writes a row once.
+    pub(super) updates: Vec<(&'static str, Uuid)>,
     pub(super) push: Box<dyn FnOnce(&mut Statement) + Send>,
 }
 
@@ -69,7 +69,7 @@ impl Relabelling {
             writes.push(Write {
                 name: "ws_task_labels: attach",
                 rows: self.added.len(),
-                row: None,
+                updates: vec![],
                 push: Box::new(push),
             });
         }
@@ -80,7 +80,12 @@ impl Relabelling {
                 delete.push(" AND task_id = ").push_bind(task).push(" AND label_id ");
                 dialect::push_in_ids(delete, removed);
             };
-            writes.push(Write { name: "ws_task_labels: detach", rows: 1, row: None, push: Box::new(push) });
+            writes.push(Write {
+                name: "ws_task_labels: detach",
+                rows: 1,
+                updates: vec![],
+                push: Box::new(push),
+            });
         }
         writes
     }
@@ -93,7 +98,7 @@ impl Relabelling {
             push_label_ids(update, &added, &removed);
             update.push(" WHERE org_id = ").push_bind(org).push(" AND id = ").push_bind(task);
         };
-        Write { name: "ws_tasks: note labels", rows: 1, row: Some((TASKS, task)), push: Box::new(push) }
+        Write { name: "ws_tasks: note labels", rows: 1, updates: vec![(TASKS, task)], push: Box::new(push) }
     }
 }
 
@@ -125,7 +130,7 @@ impl Pending {
     }
 
     fn touches(&self, row: (&'static str, Uuid)) -> bool {
-        self.writes.iter().any(|write| write.row == Some(row))
+        self.writes.iter().any(|write| write.updates.contains(&row))
             || self.labels.iter().any(|labels| (TASKS, labels.task) == row)
     }
 
@@ -143,7 +148,7 @@ impl Pending {
 impl Unit {
     /// Writes this with the next write.
     pub(super) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
-        if write.row.is_some_and(|row| self.pending.touches(row)) {
+        if write.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
         }
         self.pending.writes.push(write);
@@ -173,7 +178,7 @@ impl Unit {
         &mut self,
         task: Uuid,
     ) -> Result<(Vec<Write>, Option<Relabelling>), StoreError> {
-        if self.pending.writes.iter().any(|write| write.row == Some((TASKS, task))) {
+        if self.pending.writes.iter().any(|write| write.updates.contains(&(TASKS, task))) {
             self.flush().await?;
         }
         let mut pending = take(&mut self.pending);

@@ -94,7 +94,7 @@ macro_rules! enter_project {
             project_columns!("p."),
             " FROM ws_organizations o
               CROSS JOIN ws_members m
-              JOIN ws_users u ON u.id = m.user_id
+              JOIN ws_users u ON u.id = $3
               LEFT JOIN ws_projects p ON p.org_id = $1 AND ",
             $condition,
             " WHERE o.id = $1 AND o.slug = $2 AND m.org_id = $1 AND m.user_id = $3"

@@ -79,7 +79,7 @@ impl Unit {
 impl SearchStore for Unit {
     async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
         let (org, document) = (scope.org().as_uuid(), document.clone());
-        let row = Some(("ws_search", document.id));
+        let updates = vec![("ws_search", document.id)];
         let push = move |upsert: &mut Statement| {
             upsert.push(
                 "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at) ",
@@ -100,7 +100,7 @@ impl SearchStore for Unit {
                          body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
             );
         };
-        self.write_later(Write { name: "ws_search: put", rows: 1, row, push: Box::new(push) }).await
+        self.write_later(Write { name: "ws_search: put", rows: 1, updates, push: Box::new(push) }).await
     }
 
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {

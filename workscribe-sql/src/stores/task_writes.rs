@@ -57,8 +57,11 @@ fn update_of(also: &str) -> String {
     )
 }
 
-/// The same, and counts the task at its new parent and no more at its old one, if they differ.
-fn update_counted(also: &str) -> String {
+/// The same as the first part of a statement. Counts the task at its new parent and no more at its old one, if they differ.
+fn update_counted(also: &str, keeps_parent: bool) -> String {
+    if keeps_parent {
+        return format!("WITH written AS ({} RETURNING id)", update_of(also));
+    }
     format!(
         "WITH old AS MATERIALIZED (SELECT parent_id FROM ws_tasks WHERE org_id = $1 AND id = $2), written AS (
              {} RETURNING id
@@ -173,9 +176,11 @@ impl Unit {
         };
         let arguments = arguments_of(update)?;
         if dialect::WRITES_TOGETHER {
-            let end = "SELECT count(*) FROM written";
-            let written = self.write_with("ws_tasks: update", update_counted(&also), arguments, end, writes);
-            return Ok(written.await?.is_some_and(|(written,): (i64,)| written > 0));
+            let parent = fields.parent_id.map(Uuid::from);
+            let keeps_parent = self.parents.insert(id.as_uuid(), parent) == Some(parent);
+            let (main, end) = (update_counted(&also, keeps_parent), "SELECT count(*) FROM written");
+            let written = self.write_with("ws_tasks: update", main, arguments, end, writes).await?;
+            return Ok(written.is_some_and(|(written,): (i64,)| written > 0));
         }
         let old =
             query_as::<_, (Option<Uuid>,)>("SELECT parent_id FROM ws_tasks WHERE org_id = $1 AND id = $2")

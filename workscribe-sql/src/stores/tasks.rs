@@ -78,13 +78,16 @@ impl TaskStore for Unit {
              t AS MATERIALIZED (
                  SELECT i.description, ",
             listed_columns!(),
-            " FROM m CROSS JOIN ws_tasks i WHERE i.org_id = m.org_id AND i.id = $1)",
+            " FROM m ",
+            one_of!("ws_tasks", "i", "i.org_id = m.org_id AND i.id = $1"),
+            ")",
             shown_with!("(SELECT org_id FROM t)"),
             "SELECT ",
             entered_columns!(),
             ", ",
             task_columns!("t.description"),
-            " FROM t JOIN m ON m.org_id = t.org_id JOIN ws_users u ON u.id = m.user_id",
+            " FROM t JOIN m ON m.org_id = t.org_id ",
+            one_of!("ws_users", "u", "u.id = m.user_id"),
             task_joins!()
         ))
         .bind(id.as_uuid())
@@ -133,7 +136,9 @@ impl TaskStore for Unit {
                 .bind(Json(&ids));
             rows = self.all("ws_tasks: read locked", read).await?;
         }
-        rows.into_iter().map(Task::try_from).collect()
+        let tasks = rows.into_iter().map(Task::try_from).collect::<Result<Vec<_>, _>>()?;
+        self.parents.extend(tasks.iter().map(|task| (task.id.as_uuid(), task.parent_id.map(Uuid::from))));
+        Ok(tasks)
     }
 
     async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError> {

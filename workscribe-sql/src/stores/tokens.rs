@@ -139,7 +139,9 @@ impl TokenStore for Unit {
             session_columns!("s."),
             ", ",
             user_columns!("u."),
-            " FROM ws_sessions s JOIN ws_users u ON u.id = s.user_id WHERE s.id = $1 AND s.expires_at > $2"
+            " FROM (SELECT * FROM ws_sessions WHERE id = $1 LIMIT 1) AS s ",
+            one_of!("ws_users", "u", "u.id = s.user_id"),
+            "WHERE s.expires_at > $2"
         ))
         .bind(id.as_uuid())
         .bind(Ts(now));

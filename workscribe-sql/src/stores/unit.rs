@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub struct Unit {
     prepares: bool,
     pub(super) enqueued: bool,
     pub(super) pending: Pending,
+    /// The parents of the tasks that this unit has locked, as they are under the lock.
+    pub(super) parents: HashMap<Uuid, Option<Uuid>>,
     pub(super) slugs: Arc<Slugs>,
     reads: Option<Arc<Reads>>,
     gates: Option<Arc<Gates>>,
@@ -77,6 +80,7 @@ impl Unit {
             prepares: true,
             enqueued: false,
             pending: Pending::default(),
+            parents: HashMap::new(),
             slugs: Arc::default(),
             reads: None,
             gates,

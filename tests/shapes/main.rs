@@ -1,0 +1,125 @@
+//! What a request costs Postgres in different shapes of data: statements, and blocks touched, which no noise moves.
+//!
+//! Nothing here is a duration. The ceilings stand in [`operations`]; `docs/PERFORMANCE.md` has the table that this prints
+//! (`./test --test shapes -- --nocapture`).
+
+#![cfg(all(feature = "postgres", feature = "http", unix))]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+mod meter;
+mod operations;
+
+use std::collections::BTreeMap;
+
+use workscribe_testkit::servers::PostgresServer;
+use workscribe_testkit::shapes::{Shape, add_organizations, fill};
+
+use meter::{Cost, Place};
+use operations::OPERATIONS;
+
+/// An installation as large as they get to be.
+const LARGE: Shape = Shape { projects: 1, tasks: 100_000 };
+/// What most installations are.
+const ORDINARY: &str = "one project of 100,000, never analysed";
+/// Where there are many projects, with their statuses and labels.
+const MANY: [&str; 3] =
+    ["1,000 projects of 100", "the same beside 1,000 organizations", "one of 100 tasks among them"];
+/// What a request may cost more where the tables of users, projects, statuses and labels are as large as a thousand organizations
+/// make them: their indexes have a level more each, and some ten rows are looked up in them.
+const LEVELS: u64 = 12;
+
+/// Costs by shape and operation.
+type Costs = BTreeMap<&'static str, BTreeMap<&'static str, Cost>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_costs_the_same_in_every_shape_of_data() {
+    let server = PostgresServer::start_with(&[
+        "shared_preload_libraries=pg_stat_statements",
+        "shared_buffers=512MB",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        // What was never analysed stays so.
+        "autovacuum=off",
+    ])
+    .await;
+    let mut costs = Costs::new();
+
+    let place = Place::new(&server, "large").await;
+    fill(&place.url, "acme", LARGE).await;
+    costs.insert(ORDINARY, place.measure("acme").await);
+    place.analyze().await;
+    costs.insert("one project of 100,000, analysed", place.measure("acme").await);
+
+    add_organizations(&place.url, "other", 1_000).await;
+    fill(&place.url, "other%", Shape { projects: 1, tasks: 100 }).await;
+    place.analyze().await;
+    costs.insert("the same beside 1,000 organizations", place.measure("acme").await);
+    costs.insert("one of 100 tasks among them", place.measure("other500").await);
+
+    let place = Place::new(&server, "projects").await;
+    fill(&place.url, "acme", Shape { projects: 1_000, tasks: 100 }).await;
+    place.analyze().await;
+    costs.insert("1,000 projects of 100", place.measure("acme").await);
+
+    let place = Place::new(&server, "growing").await;
+    fill(&place.url, "acme", Shape { projects: 1, tasks: 0 }).await;
+    place.create_tasks(10).await;
+    // The trap: statistics of a handful of rows, and plans that were made by them.
+    place.analyze().await;
+    for (name, tasks) in
+        [("empty, 100 made", 100), ("empty, 1,000 made", 1_000), ("empty, 2,000 made", 2_000)]
+    {
+        place.create_tasks(tasks).await;
+        costs.insert(name, place.measure("acme").await);
+    }
+
+    let faults = judge(&costs);
+    print(&costs);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What is above its ceiling, or more than half as dear again as in the ordinary installation: beside what the levels of larger
+/// indexes add, and rows that do not stand together.
+fn judge(costs: &Costs) -> Vec<String> {
+    let mut faults = Vec::new();
+    for operation in OPERATIONS {
+        let name = operation.name;
+        let ordinary = costs[ORDINARY][name].blocks;
+        for (shape, costs) in costs {
+            let Cost { round_trips, blocks, detail } = &costs[name];
+            let levels = if MANY.contains(shape) { LEVELS } else { 0 };
+            // A page of an index splits now and then.
+            if *blocks > operation.blocks + operation.blocks / 20 + levels {
+                faults.push(format!(
+                    "{name}, {shape}: {blocks} blocks of {} at the most\n{detail}",
+                    operation.blocks
+                ));
+            }
+            if *blocks > ordinary + ordinary / 2 + LEVELS + operation.rows {
+                faults.push(format!("{name}, {shape}: {blocks} blocks, and {ordinary} ordinarily\n{detail}"));
+            }
+            if *round_trips > operation.round_trips {
+                let most = operation.round_trips;
+                faults.push(format!(
+                    "{name}, {shape}: {round_trips} round trips of {most} at the most\n{detail}"
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// Prints a table in Markdown.
+fn print(costs: &Costs) {
+    print!("\n| | round trips | allowed |");
+    costs.keys().for_each(|shape| print!(" {shape} |"));
+    print!("\n|---|---|---|");
+    costs.keys().for_each(|_| print!("---|"));
+    println!();
+    for operation in OPERATIONS {
+        let most = costs.values().map(|costs| costs[operation.name].round_trips).max().unwrap();
+        print!("| {} | {most} | {} |", operation.name, operation.blocks);
+        costs.values().for_each(|costs| print!(" {} |", costs[operation.name].blocks));
+        println!();
+    }
+}
