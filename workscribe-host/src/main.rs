@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod doctor;
 mod jobs;
+mod progress;
 mod serve;
 mod transfer;
 mod values;

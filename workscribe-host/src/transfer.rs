@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use workscribe_core::ports::Secret;
 use workscribe_core::transfer::{
-    Bundle, DemoOptions, Export, Foreign, Ids, ImportOptions, Imported, Report, Settings, github, jira,
+    Bundle, DemoOptions, Export, Foreign, Ids, ImportOptions, Imported, Progress, Report, Settings, github,
+    jira,
 };
 use workscribe_core::{Error, WorkScribe};
 
 use crate::AnyError;
+use crate::progress::Shown;
 
 /// What `workscribe import` takes.
 #[derive(Debug, Args)]
@@ -82,7 +84,11 @@ pub(crate) async fn import(app: &WorkScribe, args: &ImportArgs) -> Result<(), An
         trust_unverified: args.trust_unverified,
     };
     let mut uow = app.begin().await?;
-    let imported = app.transfer().import(&mut *uow, &bundle, &options).await.map_err(explain)?;
+    let mut shown = Shown::new("Importing");
+    let mut progress = |so_far: Progress| shown.at(so_far.done, Some(so_far.all));
+    let transfer = app.transfer();
+    let import = transfer.import_with(&mut *uow, &bundle, &options, &mut progress);
+    let imported = import.await.map_err(explain)?;
     app.commit(uow).await?;
     tell(&imported, &report);
     Ok(())
@@ -168,8 +174,10 @@ pub(crate) async fn export(app: &WorkScribe, slug: &str, file: Option<&Path>) ->
 }
 
 async fn write(mut export: Export, out: &mut impl std::io::Write) -> Result<(), AnyError> {
+    let mut shown = Shown::new("Exporting");
     while let Some(lines) = export.next().await? {
         out.write_all(lines.as_bytes())?;
+        shown.at(export.records(), None);
     }
     Ok(out.flush()?)
 }

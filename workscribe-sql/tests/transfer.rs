@@ -72,7 +72,7 @@ async fn tenant_tables(postgres: &PostgresStorage) -> BTreeMap<String, Vec<(Stri
           WHERE c.table_schema = current_schema() AND c.is_generated = 'NEVER'
             AND (c.table_name = 'ws_organizations' OR EXISTS (
                 SELECT FROM information_schema.columns o WHERE o.table_schema = c.table_schema
-                   AND o.table_name = c.table_name AND o.column_name = 'org_id'))
+                   AND o.table_name = c.table_name AND o.column_name = 'org_id' AND o.is_nullable = 'NO'))
           ORDER BY c.table_name, c.column_name",
     );
     let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
@@ -94,6 +94,7 @@ fn dump(table: &str, columns: &[(String, String)], on_postgres: bool) -> String 
                     format!("((extract(epoch FROM {column}) * 1000000)::bigint)::text")
                 }
                 ("boolean", true) => format!("({column}::int)::text"),
+                ("jsonb", true) => format!("replace({column}::text, ' ', '')"),
                 (_, true) => format!("{column}::text"),
                 ("uuid", false) => format!("hex({column})"),
                 (_, false) => format!("CAST({column} AS TEXT)"),
@@ -147,6 +148,7 @@ async fn an_organization_comes_from_sqlite_to_postgres_with_every_row() {
             "ws_statuses",
             "ws_task_labels",
             "ws_tasks",
+            "ws_unread",
             "ws_webhook_attempts",
             "ws_webhook_deliveries",
             "ws_webhooks",

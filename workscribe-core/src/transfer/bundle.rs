@@ -10,14 +10,33 @@ use crate::tenancy::{Role, Slug};
 use crate::work::{Color, ProjectKey, line, name_key, text};
 
 use super::record::{FORMAT, Header, ProjectRow, Record, TaskRow, UserRow, VERSION};
+use super::spool::{Rows, Spool, SpoolWriter};
 
 /// So many faults are told at once.
 const FAULTS: usize = 20;
 
 /// What can be brought in: rows that fit together.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Projects, people and what else there is little of are in memory. Tasks, comments, history and notifications are in a temporary
+/// file, so that a bundle of any size takes some hundred bytes of memory for each task.
+#[derive(Debug)]
 pub struct Bundle {
-    records: Vec<Record>,
+    head: Vec<Record>,
+    rest: Spool,
+    parents: Vec<(TaskId, TaskId)>,
+    counts: HashMap<TaskId, HangingOn>,
+}
+
+/// How much hangs on a task.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HangingOn {
+    pub(super) subtasks: u32,
+    pub(super) comments: u32,
+}
+
+/// Whether there may be any number of rows of this kind.
+const fn is_of_many(record: &Record) -> bool {
+    matches!(record, Record::Task(_) | Record::Comment(_) | Record::Activity(_) | Record::Notification(_))
 }
 
 impl Bundle {
@@ -27,8 +46,9 @@ impl Bundle {
     /// `VALIDATION_FAILED` with the faults, each with the number of its line: no export, another version, not whole, or rows
     /// that do not fit together.
     pub fn read(mut input: impl BufRead) -> Result<Self, Error> {
-        let mut check = Check::default();
-        let mut lines = Vec::new();
+        // Faults of lines are told before those of what the lines say.
+        let (mut lines, mut check) = (Check::default(), Check::default());
+        let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
         let (mut number, mut ended, mut bytes) = (0, None, Vec::new());
         loop {
             bytes.clear();
@@ -36,68 +56,122 @@ impl Bundle {
                 Ok(0) => break,
                 Ok(_) => number += 1,
                 Err(error) => {
-                    check.fault(number + 1, "UNREADABLE", format!("the file cannot be read: {error}"));
+                    lines.fault(number + 1, "UNREADABLE", format!("the file cannot be read: {error}"));
                     break;
                 }
             }
             let record = match serde_json::from_slice::<Record>(&bytes) {
                 Ok(record) => record,
                 Err(error) => {
-                    check.fault(number, "NOT_A_RECORD", format!("this is no record of an export: {error}"));
+                    lines.fault(number, "NOT_A_RECORD", format!("this is no record of an export: {error}"));
                     // What is no export at its beginning is none at all.
-                    if number == 1 || check.is_full() {
+                    if number == 1 || lines.is_full() {
                         break;
                     }
                     continue;
                 }
             };
-            match (&record, number) {
+            match (record, number) {
                 (Record::Header(header), 1) => {
-                    if !check.header(header) {
+                    if !lines.header(&header) {
                         break;
                     }
                 }
                 (_, 1) => {
-                    check.fault(1, "NO_HEADER", "an export begins with a header");
+                    lines.fault(1, "NO_HEADER", "an export begins with a header");
                     break;
                 }
                 (Record::End(end), _) => ended = Some((number, end.records)),
-                _ => lines.push((number, record)),
+                (record, _) => {
+                    check.record(number, &record);
+                    if is_of_many(&record) {
+                        rest.add_line(&bytes)?;
+                    } else {
+                        head.push(record);
+                    }
+                }
             }
         }
-        if check.faults.is_empty() {
+        if lines.faults.is_empty() {
             match ended {
                 Some((at, records)) if at == number && records == number => {}
                 Some((at, _)) if at != number => {
-                    check.fault(at + 1, "AFTER_THE_END", "there is more after the end");
+                    lines.fault(at + 1, "AFTER_THE_END", "there is more after the end");
                 }
                 Some((_, records)) => {
                     let problem = format!("the end tells of {records} lines, and there are {number}");
-                    check.fault(number, "NOT_WHOLE", problem);
+                    lines.fault(number, "NOT_WHOLE", problem);
                 }
                 None => {
-                    check.fault(number + 1, "NOT_WHOLE", "the end is missing: this is not the whole export");
+                    lines.fault(number + 1, "NOT_WHOLE", "the end is missing: this is not the whole export");
                 }
             }
         }
-        check.records(&lines);
-        check.finish(lines)
+        if !lines.faults.is_empty() {
+            return Err(refused(lines.faults));
+        }
+        check.finish(head, rest)
     }
 
     /// Takes rows that were made elsewhere, each with the line it was made from.
     ///
     /// # Errors
     /// As [`Bundle::read`] for rows that do not fit together.
-    pub fn of(lines: Vec<(u64, Record)>) -> Result<Self, Error> {
+    pub fn of(lines: impl IntoIterator<Item = (u64, Record)>) -> Result<Self, Error> {
         let mut check = Check::default();
-        check.records(&lines);
-        check.finish(lines)
+        let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
+        for (number, record) in lines {
+            check.record(number, &record);
+            if is_of_many(&record) {
+                rest.add(&record)?;
+            } else {
+                head.push(record);
+            }
+        }
+        check.finish(head, rest)
     }
 
-    /// The rows, in an order in which they can be written.
+    /// All rows at once, in an order in which they can be written. For a bundle that is known to be small.
+    ///
+    /// # Errors
+    /// When its temporary file cannot be read.
+    pub fn records(&self) -> Result<Vec<Record>, Error> {
+        let most = usize::try_from(self.rest.len()).unwrap_or(usize::MAX);
+        let mut records = self.head.clone();
+        records.extend(self.rest.rows()?.next(most)?);
+        Ok(records)
+    }
+
+    /// How many rows there are.
     #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
+    pub fn len(&self) -> u64 {
+        self.rest.len() + self.head.len() as u64
+    }
+
+    /// Whether there are none, which no checked bundle says of itself: it has an organization.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows of which there are few, which come before the others.
+    pub(super) fn head(&self) -> &[Record] {
+        &self.head
+    }
+
+    /// The rows of which there are many.
+    pub(super) fn rest(&self) -> Result<Rows, Error> {
+        self.rest.rows()
+    }
+
+    /// Tasks with the tasks that they are parts of.
+    pub(super) fn parents(&self) -> &[(TaskId, TaskId)] {
+        &self.parents
+    }
+
+    /// How much hangs on a task.
+    pub(super) fn hanging_on(&self, task: TaskId) -> HangingOn {
+        self.counts.get(&task).copied().unwrap_or_default()
     }
 }
 
@@ -127,6 +201,8 @@ struct Check {
     names: HashSet<(&'static str, ProjectId, String)>,
     numbers: HashSet<(ProjectId, i64)>,
     tasks: HashMap<TaskId, SeenTask>,
+    /// Tasks on which comments hang.
+    comments: HashMap<TaskId, HangingOn>,
     /// Ids of comments, lines of the history and notifications.
     others: HashSet<(&'static str, uuid::Uuid)>,
 }
@@ -167,27 +243,27 @@ impl Check {
         self.faults.is_empty()
     }
 
-    fn records(&mut self, lines: &[(u64, Record)]) {
-        if !self.faults.is_empty() {
-            return;
+    fn finish(mut self, head: Vec<Record>, rest: SpoolWriter) -> Result<Bundle, Error> {
+        if !self.is_full() {
+            self.whole();
         }
-        for (number, record) in lines {
-            if self.is_full() {
-                return;
-            }
-            self.record(*number, record);
-        }
-        self.whole();
-    }
-
-    fn finish(self, lines: Vec<(u64, Record)>) -> Result<Bundle, Error> {
         if !self.faults.is_empty() {
             return Err(refused(self.faults));
         }
-        Ok(Bundle { records: lines.into_iter().map(|(_, record)| record).collect() })
+        let parents = self.tasks.iter().filter_map(|(id, task)| Some((*id, task.parent?)));
+        let mut parents: Vec<(TaskId, TaskId)> = parents.collect();
+        parents.sort_unstable();
+        let mut counts = self.comments;
+        for (_, parent) in &parents {
+            counts.entry(*parent).or_default().subtasks += 1;
+        }
+        Ok(Bundle { head, rest: rest.finish()?, parents, counts })
     }
 
     fn record(&mut self, at: u64, record: &Record) {
+        if self.is_full() {
+            return;
+        }
         for user in record.people() {
             if !self.users.contains(&user) {
                 self.fault(at, "UNKNOWN_USER", format!("no line before this tells of the user {user}"));
@@ -238,6 +314,7 @@ impl Check {
                     let problem = format!("no line before this tells of the task {}", row.task_id);
                     self.fault(at, "UNKNOWN_TASK", problem);
                 }
+                self.comments.entry(row.task_id).or_default().comments += 1;
                 self.version(at, row.version);
             }
             Record::Activity(row) => {

@@ -49,7 +49,7 @@ pub struct Settings {
 }
 
 /// What was made of another program's file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Foreign {
     /// The organization, to be imported with new ids.
     pub bundle: Bundle,
@@ -299,6 +299,8 @@ impl Draft {
             version: 1,
             created_at: task.created,
             updated_at: task.updated.max(task.created),
+            subtask_count: 0,
+            comment_count: 0,
         };
         tasks.push((line, new));
         Some(id)
@@ -431,7 +433,8 @@ pub(super) mod tests {
 
     /// Users, projects, statuses, labels, tasks and comments.
     pub(in super::super) fn counts(bundle: &Bundle) -> [usize; 6] {
-        let count = |is_one: fn(&Record) -> bool| bundle.records().iter().filter(|r| is_one(r)).count();
+        let count =
+            |is_one: fn(&Record) -> bool| bundle.records().unwrap().iter().filter(|r| is_one(r)).count();
         [
             count(|record| matches!(record, Record::User(_))),
             count(|record| matches!(record, Record::Project(_))),

@@ -85,6 +85,12 @@ impl Export {
         &self.organization
     }
 
+    /// How many lines were had so far.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+
     /// The next whole lines; `None` after the last. Without the line of type `end`, what was had is not the whole.
     ///
     /// # Errors

@@ -257,7 +257,7 @@ mod tests {
     fn issues_become_tasks_and_pull_requests_do_not() {
         let foreign = github(FILE, &settings()).unwrap();
         assert_eq!(counts(&foreign.bundle), [2, 1, 4, 3, 4, 0]);
-        let records = foreign.bundle.records();
+        let records = foreign.bundle.records().unwrap();
         let tasks: Vec<_> = records
             .iter()
             .filter_map(|record| if let Record::Task(row) = record { Some(row) } else { None })

@@ -5,9 +5,10 @@ use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::identity::{Email, NewUser, ProfileChange, User, display_name};
+use crate::search::SearchDocument;
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{OrgScope, Organization, Role, Slug};
-use crate::work::{Comment, Person, Project, TaskFields, index_comment, index_project, index_task};
+use crate::work::{Comment, Person, Project, TaskFields, comment_document, project_document, task_document};
 
 use super::bundle::Bundle;
 use super::record::{CommentRow, MemberRow, OrganizationRow, ProjectRow, Record, TaskRow, UserRow};
@@ -46,6 +47,15 @@ pub struct ImportOptions {
     pub trust_unverified: bool,
 }
 
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows that were written.
+    pub done: u64,
+    /// Rows that there are.
+    pub all: u64,
+}
+
 /// What came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
@@ -77,16 +87,30 @@ impl<'a> Transfer<'a> {
         bundle: &Bundle,
         options: &ImportOptions,
     ) -> Result<Imported, Error> {
-        let records = bundle.records();
+        self.import_with(uow, bundle, options, &mut |_| {}).await
+    }
+
+    /// The same, and tells how far it is after each few hundred rows.
+    ///
+    /// # Errors
+    /// As [`Transfer::import`].
+    pub async fn import_with(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        bundle: &Bundle,
+        options: &ImportOptions,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Imported, Error> {
         let (mut made, mut known) = (Vec::new(), Vec::new());
-        let users = self.people(uow, records, options, &mut made, &mut known).await?;
-        let others = match options.ids {
-            Ids::Keep => None,
-            Ids::Remap => Some(Remap::fresh(self.app, records)),
-        };
-        let remap = Remap { users, others };
-        let records: Vec<Record> = records.iter().map(|record| remap.apply(record)).collect();
-        let owner = first_owner(&records).ok_or_else(|| {
+        let users = self.people(uow, bundle.head(), options, &mut made, &mut known).await?;
+        let key = (options.ids == Ids::Remap).then(|| {
+            let mut key = [0; 32];
+            self.app.entropy().fill(&mut key);
+            key
+        });
+        let remap = Remap { users, key, now: self.app.now() };
+        let head: Vec<Record> = bundle.head().iter().map(|record| remap.apply(record.clone())).collect();
+        let owner = first_owner(&head).ok_or_else(|| {
             let message = "The file has no owner of the organization.";
             Error::invalid(vec![FieldError {
                 pointer: "/owner".into(),
@@ -94,22 +118,55 @@ impl<'a> Transfer<'a> {
                 message: message.into(),
             }])
         })?;
-        let organization = organization(&records, options)?;
+        let organization = organization(&head, options)?;
         uow.organizations()
             .insert(&organization, owner)
             .await
             .map_err(|error| taken(error, &organization))?;
         let scope = OrgScope::of_new_member(organization.id, owner, Role::Owner);
-        for batch in records.chunks(BATCH) {
-            uow.transfer().restore(&scope, batch).await?;
+        let mut counts = BTreeMap::new();
+        let mut so_far = Progress { done: 0, all: bundle.len() };
+        for batch in head.chunks(BATCH) {
+            self.restore(uow, &scope, batch, &mut counts).await?;
         }
-        for record in &records {
-            index(uow, &scope, record).await?;
+        so_far.done = head.len() as u64;
+        let mut rest = bundle.rest()?;
+        loop {
+            progress(so_far);
+            let batch = rest.next(BATCH)?;
+            if batch.is_empty() {
+                break;
+            }
+            so_far.done += batch.len() as u64;
+            let batch: Vec<Record> =
+                batch.into_iter().map(|record| remap.apply(counted(bundle, record))).collect();
+            self.restore(uow, &scope, &batch, &mut counts).await?;
         }
-        self.tell(uow, &organization, owner, &records).await?;
+        for batch in bundle.parents().chunks(BATCH) {
+            let parents: Vec<_> =
+                batch.iter().map(|(task, parent)| (remap.id(*task), remap.id(*parent))).collect();
+            uow.transfer().adopt(&scope, &parents).await?;
+        }
+        self.tell(uow, &organization, owner, &head).await?;
         let owner = uow.users().find(owner).await?;
         let owner = owner.ok_or_else(|| Error::internal("the owner is gone"))?;
-        Ok(Imported { organization, owner, made, known, counts: counts(&records) })
+        Ok(Imported { organization, owner, made, known, counts })
+    }
+
+    /// Writes rows with what is searched of them.
+    async fn restore(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        rows: &[Record],
+        counts: &mut BTreeMap<&'static str, u64>,
+    ) -> Result<(), Error> {
+        uow.transfer().restore(scope, rows).await?;
+        let documents: Vec<SearchDocument> =
+            rows.iter().filter_map(|record| document(scope, record)).collect();
+        uow.search().put_all(scope, &documents).await?;
+        rows.iter().filter_map(kind).for_each(|kind| *counts.entry(kind).or_default() += 1);
+        Ok(())
     }
 
     /// Finds or makes the accounts.
@@ -247,13 +304,23 @@ fn taken(error: StoreError, organization: &Organization) -> Error {
     }
 }
 
-/// Makes a row findable.
-async fn index(uow: &mut dyn UnitOfWork, scope: &OrgScope, record: &Record) -> Result<(), Error> {
+/// A task with what hangs on it, and below none yet: its parent may come later.
+fn counted(bundle: &Bundle, mut record: Record) -> Record {
+    if let Record::Task(row) = &mut record {
+        let hanging = bundle.hanging_on(row.id);
+        (row.subtask_count, row.comment_count) = (hanging.subtasks.into(), hanging.comments.into());
+        row.parent_id = None;
+    }
+    record
+}
+
+/// What can be found of a row.
+fn document(scope: &OrgScope, record: &Record) -> Option<SearchDocument> {
     match record {
-        Record::Project(row) => index_project(uow, scope, &project(scope, row)).await,
-        Record::Task(row) => index_task(uow, scope, row.id, &fields(row), row.updated_at).await,
-        Record::Comment(row) => index_comment(uow, scope, &comment(row)).await,
-        _ => Ok(()),
+        Record::Project(row) => Some(project_document(&project(scope, row))),
+        Record::Task(row) => Some(task_document(row.id, &fields(row), row.updated_at)),
+        Record::Comment(row) => Some(comment_document(&comment(row))),
+        _ => None,
     }
 }
 
@@ -300,20 +367,16 @@ fn comment(row: &CommentRow) -> Comment {
     }
 }
 
-fn counts(records: &[Record]) -> BTreeMap<&'static str, u64> {
-    let mut counts = BTreeMap::new();
-    for record in records {
-        let kind = match record {
-            Record::Member(_) => "members",
-            Record::Project(_) => "projects",
-            Record::Label(_) => "labels",
-            Record::Task(_) => "tasks",
-            Record::Comment(_) => "comments",
-            Record::Activity(_) => "lines of the history",
-            Record::Notification(_) => "notifications",
-            _ => continue,
-        };
-        *counts.entry(kind).or_default() += 1;
-    }
-    counts
+/// What a report calls the rows of a kind.
+const fn kind(record: &Record) -> Option<&'static str> {
+    Some(match record {
+        Record::Member(_) => "members",
+        Record::Project(_) => "projects",
+        Record::Label(_) => "labels",
+        Record::Task(_) => "tasks",
+        Record::Comment(_) => "comments",
+        Record::Activity(_) => "lines of the history",
+        Record::Notification(_) => "notifications",
+        _ => return None,
+    })
 }

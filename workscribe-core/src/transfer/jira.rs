@@ -311,8 +311,8 @@ mod tests {
 
     const FILE: &str = include_str!("../../tests/data/jira.csv");
 
-    fn tasks(foreign: &Foreign) -> Vec<&TaskRow> {
-        let tasks = foreign.bundle.records().iter();
+    fn tasks(foreign: &Foreign) -> Vec<TaskRow> {
+        let tasks = foreign.bundle.records().unwrap().into_iter();
         tasks.filter_map(|record| if let Record::Task(row) = record { Some(row) } else { None }).collect()
     }
 

@@ -6,6 +6,7 @@
 //! | `store.rs` | the store trait |
 //! | `export.rs` | [`Export`]: everything as it was at one moment, line by line |
 //! | `bundle.rs` | [`Bundle`]: what is to come in, read and checked |
+//! | `spool.rs` | the rows of a bundle of which there are many, on disk |
 //! | `import.rs`, `remap.rs` | a bundle into the storage, in one transaction; which id becomes which |
 //! | `draft.rs` | makes a bundle from what is no export |
 //! | `jira.rs`, `github.rs` | Jira's CSV and GitHub's issues |
@@ -21,6 +22,7 @@ mod import;
 mod jira;
 mod record;
 mod remap;
+mod spool;
 mod store;
 
 pub use bundle::Bundle;
@@ -28,7 +30,7 @@ pub use demo::{DEMO_OWNER, DemoOptions, Demonstrated, demo};
 pub use draft::{Foreign, Report, Settings};
 pub use export::Export;
 pub use github::github;
-pub use import::{Ids, ImportOptions, Imported, Transfer};
+pub use import::{Ids, ImportOptions, Imported, Progress, Transfer};
 pub use jira::jira;
 pub use record::{
     ActivityRow, CommentRow, End, FORMAT, Header, Kind, LabelRow, MemberRow, NotificationRow,

@@ -217,6 +217,12 @@ pub struct TaskRow {
     pub created_at: Timestamp,
     #[serde(with = "micros")]
     pub updated_at: Timestamp,
+    /// How many tasks are a part of it. No line has it: an import counts them.
+    #[serde(skip)]
+    pub subtask_count: i64,
+    /// How many comments it has. No line has it: an import counts them.
+    #[serde(skip)]
+    pub comment_count: i64,
 }
 
 /// A comment.

@@ -1,11 +1,13 @@
 //! Which id becomes which.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use crate::app::WorkScribe;
-use crate::id::{Id, OrgId, UserId};
+use crate::clock::Timestamp;
+use crate::id::{ActivityId, Id, OrgId, UserId, uuid_v7};
+use crate::identity::secrets::hmac;
 use crate::work::Document;
 
 use super::record::Record;
@@ -13,36 +15,27 @@ use super::record::Record;
 /// New ids for old ones: those of people, who may have accounts here, and those of everything else.
 pub(super) struct Remap {
     pub(super) users: HashMap<UserId, UserId>,
-    /// `None` when ids are kept.
-    pub(super) others: Option<HashMap<Uuid, Uuid>>,
+    /// What the new ids follow from, the same for all of one import; `None` when ids are kept.
+    pub(super) key: Option<[u8; 32]>,
+    /// The time of the new ids of those that have none in them.
+    pub(super) now: Timestamp,
 }
 
 impl Remap {
-    /// New ids for everything but people. Each keeps the time that is in the old one, so that rows sort as they did.
-    pub(super) fn fresh(app: &WorkScribe, records: &[Record]) -> HashMap<Uuid, Uuid> {
-        let is_person = |record: &&Record| matches!(record, Record::User(_) | Record::Member(_));
-        let mut old: BTreeSet<Uuid> = BTreeSet::new();
-        for record in records.iter().filter(|record| !is_person(record)) {
-            old.insert(record.id());
-            // The history tells of what is gone, too.
-            match record {
-                Record::Activity(row) => {
-                    old.extend(row.project_id.map(Uuid::from).into_iter().chain(row.task_id.map(Uuid::from)));
-                }
-                Record::Notification(row) => {
-                    old.insert(row.entity_id);
-                }
-                _ => {}
-            }
-        }
-        old.into_iter().map(|id| (id, renewed(app, id))).collect()
-    }
-
+    /// The new id of an old one. Each keeps the time that is in the old one, so that rows sort as they did. It follows from the old
+    /// one, so that nothing has to be remembered of them, and from a key of this import, so that nobody can tell it before.
     pub(super) fn id<I: Id>(&self, id: I) -> I {
-        match &self.others {
-            Some(ids) => ids.get(&id.into()).copied().map_or(id, I::from),
-            None => id,
+        let Some(key) = &self.key else { return id };
+        let old: Uuid = id.into();
+        let mac = hmac(key, &[b"workscribe import id v1".as_slice(), old.as_bytes()]);
+        let mut random = [0; 10];
+        random.copy_from_slice(&mac[..10]);
+        if old.get_version_num() != 7 {
+            return uuid_v7(self.now, random).into();
         }
+        let mut bytes = old.into_bytes();
+        bytes[8..].copy_from_slice(&random[2..]);
+        uuid::Builder::from_bytes(bytes).with_variant(uuid::Variant::RFC4122).into_uuid().into()
     }
 
     pub(super) fn user(&self, id: UserId) -> UserId {
@@ -50,8 +43,7 @@ impl Remap {
     }
 
     /// The record as it is to be written.
-    pub(super) fn apply(&self, record: &Record) -> Record {
-        let mut record = record.clone();
+    pub(super) fn apply(&self, mut record: Record) -> Record {
         match &mut record {
             Record::Header(_) | Record::End(_) | Record::User(_) => {}
             Record::Organization(row) => row.id = self.id(row.id),
@@ -90,9 +82,7 @@ impl Remap {
                 row.id = self.id(row.id);
                 row.user_id = self.user(row.user_id);
                 row.actor_id = row.actor_id.map(|user| self.user(user));
-                if let Some(entity) = self.others.as_ref().and_then(|ids| ids.get(&row.entity_id)) {
-                    row.entity_id = *entity;
-                }
+                row.entity_id = self.id(ActivityId::from(row.entity_id)).into();
             }
         }
         record

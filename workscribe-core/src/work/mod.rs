@@ -46,7 +46,7 @@ pub(crate) use model::{line, names, text};
 pub use moves::Destination;
 pub(crate) use projects::DESCRIPTION_CHARS;
 pub use projects::{NewProject, Projects};
-pub(crate) use record::{index_comment, index_project, index_task, unassign_open};
+pub(crate) use record::{comment_document, project_document, task_document, unassign_open};
 pub use statuses::NewStatus;
 pub use store::{
     ActivityStore, CommentStore, Entered, LabelStore, Landmark, Lifted, ProjectStore, Slot, StatusStore,

@@ -224,11 +224,7 @@ pub(crate) async fn index_project(
     scope: &OrgScope,
     project: &Project,
 ) -> Result<(), Error> {
-    let title = Words::of(&format!("{} {}", project.key, project.name));
-    let body = project.description.clone().unwrap_or_default();
-    let (id, updated_at) = (project.id.into(), project.updated_at);
-    put(uow, scope, SearchDocument { id, kind: SearchKind::Project, task: None, title, body, updated_at })
-        .await
+    Ok(uow.search().put(scope, &project_document(project)).await?)
 }
 
 /// Keeps a task findable.
@@ -239,10 +235,7 @@ pub(crate) async fn index_task(
     fields: &TaskFields,
     updated_at: Timestamp,
 ) -> Result<(), Error> {
-    let title = Words::of(&fields.title);
-    let body = fields.description.as_ref().map(super::Document::plain_text).unwrap_or_default();
-    let (id, kind, task) = (task.into(), SearchKind::Task, Some(task));
-    put(uow, scope, SearchDocument { id, kind, task, title, body, updated_at }).await
+    Ok(uow.search().put(scope, &task_document(task, fields, updated_at)).await?)
 }
 
 /// Keeps a comment findable.
@@ -251,16 +244,35 @@ pub(crate) async fn index_comment(
     scope: &OrgScope,
     comment: &Comment,
 ) -> Result<(), Error> {
-    let (id, kind, task) = (comment.id.into(), SearchKind::Comment, Some(comment.task_id));
-    let (body, updated_at) = (comment.body.plain_text(), comment.updated_at);
-    put(uow, scope, SearchDocument { id, kind, task, title: Words::default(), body, updated_at }).await
+    Ok(uow.search().put(scope, &comment_document(comment)).await?)
 }
 
-async fn put(uow: &mut dyn UnitOfWork, scope: &OrgScope, mut document: SearchDocument) -> Result<(), Error> {
-    // Postgres stores no U+0000 in a text.
-    document.body =
-        document.body.chars().filter(|c| *c != '\0').take(SearchDocument::MAX_BODY).collect::<String>();
-    Ok(uow.search().put(scope, &document).await?)
+/// What can be found of a project.
+pub(crate) fn project_document(project: &Project) -> SearchDocument {
+    let title = Words::of(&format!("{} {}", project.key, project.name));
+    let body = searchable(project.description.as_deref().unwrap_or_default());
+    let (id, updated_at) = (project.id.into(), project.updated_at);
+    SearchDocument { id, kind: SearchKind::Project, task: None, title, body, updated_at }
+}
+
+/// What can be found of a task.
+pub(crate) fn task_document(task: TaskId, fields: &TaskFields, updated_at: Timestamp) -> SearchDocument {
+    let title = Words::of(&fields.title);
+    let body = fields.description.as_ref().map(super::Document::plain_text).unwrap_or_default();
+    let (id, kind, task) = (task.into(), SearchKind::Task, Some(task));
+    SearchDocument { id, kind, task, title, body: searchable(&body), updated_at }
+}
+
+/// What can be found of a comment.
+pub(crate) fn comment_document(comment: &Comment) -> SearchDocument {
+    let (id, kind, task) = (comment.id.into(), SearchKind::Comment, Some(comment.task_id));
+    let (body, updated_at) = (searchable(&comment.body.plain_text()), comment.updated_at);
+    SearchDocument { id, kind, task, title: Words::default(), body, updated_at }
+}
+
+/// As much of a text as is kept and found. Postgres stores no U+0000 in one.
+fn searchable(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(SearchDocument::MAX_BODY).collect()
 }
 
 /// Changes a task, whose lock is held, because something else went: no rule is asked and nobody is notified, but the history

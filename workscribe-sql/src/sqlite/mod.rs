@@ -57,6 +57,9 @@ impl SqliteStorage {
             .pragma("cache_size", "-2000");
         let write = connect
             .clone()
+            // Up to 32 MB for the one that writes. What a transaction changes and this does not hold goes to the log before the
+            // commit and is read back from it, and each such read costs more the longer the log is.
+            .pragma("cache_size", "-32000")
             .journal_mode(SqliteJournalMode::Wal)
             // With NORMAL, a power cut can lose commits that were acknowledged before it: in WAL mode only FULL syncs the
             // log at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous).

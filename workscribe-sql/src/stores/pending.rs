@@ -249,7 +249,8 @@ impl Unit {
         mut statement: Statement,
         rows: usize,
     ) -> Result<u64, StoreError> {
-        self.execute_now(name, statement.build(), rows <= KEPT_ROWS).await
+        // Many rows come by the hundred, so that their statement is kept as well.
+        self.execute_now(name, statement.build(), rows <= KEPT_ROWS || rows == 100).await
     }
 }
 

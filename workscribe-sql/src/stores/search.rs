@@ -61,6 +61,8 @@ macro_rules! search_statement {
 const FIND: &str = search_statement!(matches_of_search!());
 const FIND_COMMON: &str = search_statement!(matches_of_common_search!());
 
+/// So many documents are put by one statement.
+const DOCUMENTS_AT_ONCE: usize = 100;
 /// Of the newest documents, this many with the words make the words common.
 const COMMON: i64 = 20;
 
@@ -78,29 +80,41 @@ impl Unit {
 #[async_trait]
 impl SearchStore for Unit {
     async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
-        let (org, document) = (scope.org().as_uuid(), document.clone());
-        let updates = vec![("ws_search", document.id)];
-        let push = move |upsert: &mut Statement| {
-            upsert.push(
-                "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at) ",
-            );
-            push_rows(upsert, [document], |row, document| {
-                row.push_bind(org)
-                    .push_bind(document.id)
-                    .push_bind(document.kind.as_str())
-                    .push_bind(document.task.map(Uuid::from))
-                    .push_bind(document.title.joined())
-                    .push_bind(storable(&document.body))
-                    .push_bind(Words::of(&document.body).joined())
-                    .push_bind(Ts(document.updated_at));
-            });
-            upsert.push(
-                " ON CONFLICT (org_id, id) DO UPDATE
-                     SET kind = excluded.kind, task_id = excluded.task_id, title_words = excluded.title_words,
-                         body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
-            );
-        };
-        self.write_later(Write { name: "ws_search: put", rows: 1, updates, push: Box::new(push) }).await
+        self.put_all(scope, std::slice::from_ref(document)).await
+    }
+
+    async fn put_all(&mut self, scope: &OrgScope, documents: &[SearchDocument]) -> Result<(), StoreError> {
+        let org = scope.org().as_uuid();
+        for documents in documents.chunks(DOCUMENTS_AT_ONCE) {
+            let documents = documents.to_vec();
+            let updates = documents.iter().map(|document| ("ws_search", document.id)).collect();
+            let (name, rows) = ("ws_search: put", documents.len());
+            let push = move |upsert: &mut Statement| {
+                upsert.push(
+                    "INSERT INTO ws_search (org_id, id, kind, task_id, title_words, body, body_words, updated_at) ",
+                );
+                push_rows(upsert, documents, |row, document| {
+                    row.push_bind(org)
+                        .push_bind(document.id)
+                        .push_bind(document.kind.as_str())
+                        .push_bind(document.task.map(Uuid::from))
+                        .push_bind(document.title.joined())
+                        .push_bind(storable(&document.body))
+                        .push_bind(Words::of(&document.body).joined())
+                        .push_bind(Ts(document.updated_at));
+                });
+                upsert.push(
+                    " ON CONFLICT (org_id, id) DO UPDATE
+                         SET kind = excluded.kind, task_id = excluded.task_id, title_words = excluded.title_words,
+                             body = excluded.body, body_words = excluded.body_words, updated_at = excluded.updated_at",
+                );
+            };
+            self.write_later(Write { name, rows, updates, push: Box::new(push) }).await?;
+            if rows > 1 {
+                self.flush().await?;
+            }
+        }
+        Ok(())
     }
 
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {

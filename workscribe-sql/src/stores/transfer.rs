@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sqlx::query::QueryAs;
+use sqlx::query_builder::Separated;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
@@ -10,11 +13,12 @@ use workscribe_core::transfer::{
     ActivityRow, CommentRow, Kind, LabelRow, MemberRow, NotificationRow, ProjectRow, Record, StatusRow,
     TaskRow, TransferStore, UserRow,
 };
-use workscribe_core::work::{self, Color, CommentStore, Document, LabelStore, name_key};
+use workscribe_core::work::{Document, name_key};
 
+use super::pending::{Statement, push_rows};
 use super::transfer_rows::{Activity, Comment, Label, Member, Notification, Project, Status, Task};
 use super::unit::Arguments;
-use super::{Db, Ts, Unit, person};
+use super::{Db, Ts, Unit};
 
 /// A page of a table by id, with `$1` for the organization, `$2` for the id before it and `$3` for its size.
 macro_rules! page_of {
@@ -89,145 +93,79 @@ impl Unit {
         Ok(tasks)
     }
 
-    async fn restore_member(&mut self, org: Uuid, row: &MemberRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (org_id, user_id)
-             DO UPDATE SET role = excluded.role, version = excluded.version, joined_at = excluded.joined_at",
-        )
-        .bind(org)
-        .bind(row.user_id.as_uuid())
-        .bind(row.role.as_str())
-        .bind(row.version)
-        .bind(Ts(row.joined_at));
-        self.execute("ws_members: restore", insert).await.map(drop)
+    /// Writes rows of a table, so many at once that the text of the statement is the same for nearly all.
+    async fn insert_rows<T: Clone + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        into: &'static str,
+        rows: &[T],
+        push: impl Fn(&mut Separated<'_, Db, &'static str>, T) + Copy,
+        end: &'static str,
+    ) -> Result<(), StoreError> {
+        for rows in rows.chunks(RESTORED_AT_ONCE) {
+            let mut insert = Statement::new(into);
+            push_rows(&mut insert, rows.iter().cloned(), push);
+            insert.push(end);
+            self.execute_now(name, insert.build(), rows.len() == RESTORED_AT_ONCE).await?;
+        }
+        Ok(())
     }
 
-    async fn restore_project(&mut self, org: Uuid, row: &ProjectRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_projects (org_id, id, name, key, description, type, is_archived, last_number, last_position,
-                                      created_by, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(&row.name)
-        .bind(row.key.as_str())
-        .bind(&row.description)
-        .bind(row.kind.as_str())
-        .bind(row.is_archived)
-        .bind(row.last_number)
-        .bind(row.last_position)
-        .bind(row.created_by.as_uuid())
-        .bind(row.version)
-        .bind(Ts(row.created_at))
-        .bind(Ts(row.updated_at));
-        self.execute("ws_projects: restore", insert).await.map(drop)
-    }
-
-    async fn restore_status(&mut self, org: Uuid, row: &StatusRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_statuses (org_id, id, project_id, name, name_key, category, position, color, version, created_at,
-                                      updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(row.project_id.as_uuid())
-        .bind(&row.name)
-        .bind(name_key(&row.name))
-        .bind(row.category.as_str())
-        .bind(row.position)
-        .bind(row.color.as_ref().map(Color::as_str))
-        .bind(row.version)
-        .bind(Ts(row.created_at))
-        .bind(Ts(row.updated_at));
-        self.execute("ws_statuses: restore", insert).await.map(drop)
-    }
-
-    async fn restore_label(&mut self, scope: &OrgScope, row: &LabelRow) -> Result<(), StoreError> {
-        let LabelRow { id, project_id, name, color, version, created_at, updated_at } = row.clone();
-        let label = work::Label { id, project_id, name, color, version, created_at, updated_at };
-        LabelStore::insert(self, scope, &label).await
-    }
-
-    async fn restore_task(&mut self, scope: &OrgScope, row: &TaskRow) -> Result<(), StoreError> {
-        let insert = query(
+    async fn restore_tasks(&mut self, scope: &OrgScope, rows: &[TaskRow]) -> Result<(), StoreError> {
+        let org = scope.org().as_uuid();
+        // Each below none at first, since its parent may follow.
+        self.insert_rows(
+            "ws_tasks: restore",
             "INSERT INTO ws_tasks (org_id, id, project_id, number, title, description, status_id, position, assignee_id,
-                                   reporter_id, priority, type, parent_id, due_date, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                                   reporter_id, priority, type, due_date, label_ids, subtask_count, comment_count, version,
+                                   created_at, updated_at) ",
+            rows,
+            |values, row| {
+                let mut labels = row.label_ids;
+                labels.sort_unstable();
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.project_id.as_uuid())
+                    .push_bind(row.number)
+                    .push_bind(row.title)
+                    .push_bind(row.description.as_ref().map(Document::to_stored))
+                    .push_bind(StatusId::as_uuid(&row.status_id))
+                    .push_bind(row.position)
+                    .push_bind(row.assignee_id.map(Uuid::from))
+                    .push_bind(row.reporter_id.as_uuid())
+                    .push_bind(row.priority.rank())
+                    .push_bind(row.kind.as_str())
+                    .push_bind(row.due_date)
+                    .push_bind(Json(labels))
+                    .push_bind(row.subtask_count)
+                    .push_bind(row.comment_count)
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.created_at))
+                    .push_bind(Ts(row.updated_at));
+            },
+            "",
         )
-        .bind(scope.org().as_uuid())
-        .bind(row.id.as_uuid())
-        .bind(row.project_id.as_uuid())
-        .bind(row.number)
-        .bind(&row.title)
-        .bind(row.description.as_ref().map(Document::to_stored))
-        .bind(StatusId::as_uuid(&row.status_id))
-        .bind(row.position)
-        .bind(row.assignee_id.map(|user| user.as_uuid()))
-        .bind(row.reporter_id.as_uuid())
-        .bind(row.priority.rank())
-        .bind(row.kind.as_str())
-        .bind(row.parent_id.map(|parent| parent.as_uuid()))
-        .bind(row.due_date)
-        .bind(row.version)
-        .bind(Ts(row.created_at))
-        .bind(Ts(row.updated_at));
-        self.execute("ws_tasks: restore", insert).await?;
-        let labels: &[LabelId] = &row.label_ids;
-        LabelStore::attach(self, scope, row.id, labels).await
-    }
-
-    async fn restore_comment(&mut self, scope: &OrgScope, row: &CommentRow) -> Result<(), StoreError> {
-        let CommentRow { id, task_id, author_id, body, is_edited, version, created_at, updated_at } =
-            row.clone();
-        // Of the author, the id alone is stored.
-        let author = person(author_id.as_uuid(), String::new(), None);
-        let comment = work::Comment { id, task_id, author, body, is_edited, version, created_at, updated_at };
-        CommentStore::insert(self, scope, &comment).await
-    }
-
-    async fn restore_activity(&mut self, org: Uuid, row: &ActivityRow) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_activity (org_id, id, project_id, task_id, actor_id, action, field_name, old_value, new_value,
-                                      created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        .await?;
+        let labels: Vec<(TaskId, LabelId)> =
+            rows.iter().flat_map(|row| row.label_ids.iter().map(|label| (row.id, *label))).collect();
+        self.insert_rows(
+            "ws_task_labels: restore",
+            "INSERT INTO ws_task_labels (org_id, task_id, label_id) ",
+            &labels,
+            |values, (task, label)| {
+                values.push_bind(org).push_bind(task.as_uuid()).push_bind(label.as_uuid());
+            },
+            "",
         )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(row.project_id.map(|project| project.as_uuid()))
-        .bind(row.task_id.map(|task| task.as_uuid()))
-        .bind(row.actor_id.as_uuid())
-        .bind(row.action.as_str())
-        .bind(&row.field_name)
-        .bind(&row.old_value)
-        .bind(&row.new_value)
-        .bind(Ts(row.created_at));
-        self.execute("ws_activity: restore", insert).await.map(drop)
-    }
-
-    async fn restore_notification(&mut self, org: Uuid, row: &NotificationRow) -> Result<(), StoreError> {
-        // Its mail is the business of the server that made it.
-        let insert = query(
-            "INSERT INTO ws_notifications (org_id, id, user_id, type, title, body, entity_type, entity_id, actor_id, is_read,
-                                           mail, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'none', $11)",
-        )
-        .bind(org)
-        .bind(row.id.as_uuid())
-        .bind(row.user_id.as_uuid())
-        .bind(row.kind.as_str())
-        .bind(&row.title)
-        .bind(&row.body)
-        .bind(row.entity_type.as_str())
-        .bind(row.entity_id)
-        .bind(row.actor_id.map(|user| user.as_uuid()))
-        .bind(row.is_read)
-        .bind(Ts(row.created_at));
-        self.execute("ws_notifications: restore", insert).await.map(drop)
+        .await?;
+        let parents = rows.iter().filter_map(|row| Some((row.id, row.parent_id?)));
+        self.adopt(scope, &parents.collect::<Vec<_>>()).await
     }
 }
+
+/// So many rows are restored by one statement.
+const RESTORED_AT_ONCE: usize = 100;
 
 #[async_trait]
 impl TransferStore for Unit {
@@ -333,19 +271,215 @@ impl TransferStore for Unit {
 
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError> {
         let org = scope.org().as_uuid();
+        let Restored { members, projects, statuses, labels, tasks, comments, activity, notifications } =
+            Restored::of(rows);
+        self.flush().await?;
+        self.insert_rows(
+            "ws_members: restore",
+            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) ",
+            &members,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.user_id.as_uuid())
+                    .push_bind(row.role.as_str())
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.joined_at));
+            },
+            " ON CONFLICT (org_id, user_id)
+              DO UPDATE SET role = excluded.role, version = excluded.version, joined_at = excluded.joined_at",
+        )
+        .await?;
+        self.insert_rows(
+            "ws_projects: restore",
+            "INSERT INTO ws_projects (org_id, id, name, key, description, type, is_archived, last_number, last_position,
+                                      created_by, version, created_at, updated_at) ",
+            &projects,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.name)
+                    .push_bind(row.key.as_str().to_owned())
+                    .push_bind(row.description)
+                    .push_bind(row.kind.as_str())
+                    .push_bind(row.is_archived)
+                    .push_bind(row.last_number)
+                    .push_bind(row.last_position)
+                    .push_bind(row.created_by.as_uuid())
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.created_at))
+                    .push_bind(Ts(row.updated_at));
+            },
+            "",
+        )
+        .await?;
+        self.insert_rows(
+            "ws_statuses: restore",
+            "INSERT INTO ws_statuses (org_id, id, project_id, name, name_key, category, position, color, version, created_at,
+                                      updated_at) ",
+            &statuses,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.project_id.as_uuid())
+                    .push_bind(row.name.clone())
+                    .push_bind(name_key(&row.name))
+                    .push_bind(row.category.as_str())
+                    .push_bind(row.position)
+                    .push_bind(row.color.as_ref().map(|color| color.as_str().to_owned()))
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.created_at))
+                    .push_bind(Ts(row.updated_at));
+            },
+            "",
+        )
+        .await?;
+        self.insert_rows(
+            "ws_labels: restore",
+            "INSERT INTO ws_labels (org_id, id, project_id, name, name_key, color, version, created_at, updated_at) ",
+            &labels,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.project_id.as_uuid())
+                    .push_bind(row.name.clone())
+                    .push_bind(name_key(&row.name))
+                    .push_bind(row.color.as_str().to_owned())
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.created_at))
+                    .push_bind(Ts(row.updated_at));
+            },
+            "",
+        )
+        .await?;
+        self.restore_tasks(scope, &tasks).await?;
+        self.insert_rows(
+            "ws_comments: restore",
+            "INSERT INTO ws_comments (org_id, id, task_id, author_id, body, is_edited, version, created_at, updated_at) ",
+            &comments,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.task_id.as_uuid())
+                    .push_bind(row.author_id.as_uuid())
+                    .push_bind(row.body.to_stored())
+                    .push_bind(row.is_edited)
+                    .push_bind(row.version)
+                    .push_bind(Ts(row.created_at))
+                    .push_bind(Ts(row.updated_at));
+            },
+            "",
+        )
+        .await?;
+        self.insert_rows(
+            "ws_activity: restore",
+            "INSERT INTO ws_activity (org_id, id, project_id, task_id, actor_id, action, field_name, old_value, new_value,
+                                      created_at) ",
+            &activity,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.project_id.map(Uuid::from))
+                    .push_bind(row.task_id.map(Uuid::from))
+                    .push_bind(row.actor_id.as_uuid())
+                    .push_bind(row.action.as_str())
+                    .push_bind(row.field_name)
+                    .push_bind(row.old_value)
+                    .push_bind(row.new_value)
+                    .push_bind(Ts(row.created_at));
+            },
+            "",
+        )
+        .await?;
+        let mut unread = BTreeMap::<Uuid, i64>::new();
+        for row in notifications.iter().filter(|row| !row.is_read) {
+            *unread.entry(row.user_id.as_uuid()).or_default() += 1;
+        }
+        // Its mail is the business of the server that made it.
+        self.insert_rows(
+            "ws_notifications: restore",
+            "INSERT INTO ws_notifications (org_id, id, user_id, type, title, body, entity_type, entity_id, actor_id, is_read,
+                                           mail, created_at) ",
+            &notifications,
+            |values, row| {
+                values
+                    .push_bind(org)
+                    .push_bind(row.id.as_uuid())
+                    .push_bind(row.user_id.as_uuid())
+                    .push_bind(row.kind.as_str())
+                    .push_bind(row.title)
+                    .push_bind(row.body)
+                    .push_bind(row.entity_type.as_str())
+                    .push_bind(row.entity_id)
+                    .push_bind(row.actor_id.map(Uuid::from))
+                    .push_bind(row.is_read)
+                    .push_bind("none")
+                    .push_bind(Ts(row.created_at));
+            },
+            "",
+        )
+        .await?;
+        self.count_unread(org, unread).await?;
+        self.flush().await
+    }
+
+    async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError> {
+        if parents.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<TaskId> = parents.iter().map(|(task, _)| *task).collect();
+        // The ids alone too, which say by which index the tasks are found.
+        let update = query(concat!(
+            "UPDATE ws_tasks AS t SET parent_id = ",
+            uuid_of!("given.value ->> 1"),
+            " FROM ",
+            rows_of!("$2"),
+            " WHERE t.org_id = $1 AND t.id = ",
+            uuid_of!("given.value ->> 0"),
+            " AND t.id ",
+            in_ids!("$3")
+        ))
+        .bind(scope.org().as_uuid())
+        .bind(Json(parents.to_vec()))
+        .bind(Json(ids));
+        self.execute("ws_tasks: adopt", update).await.map(drop)
+    }
+}
+
+/// Rows by kind, each kind in the order in which it came.
+#[derive(Default)]
+struct Restored {
+    members: Vec<MemberRow>,
+    projects: Vec<ProjectRow>,
+    statuses: Vec<StatusRow>,
+    labels: Vec<LabelRow>,
+    tasks: Vec<TaskRow>,
+    comments: Vec<CommentRow>,
+    activity: Vec<ActivityRow>,
+    notifications: Vec<NotificationRow>,
+}
+
+impl Restored {
+    fn of(rows: &[Record]) -> Self {
+        let mut all = Self::default();
         for row in rows {
-            match row {
+            match row.clone() {
                 Record::Header(_) | Record::Organization(_) | Record::User(_) | Record::End(_) => {}
-                Record::Member(row) => self.restore_member(org, row).await?,
-                Record::Project(row) => self.restore_project(org, row).await?,
-                Record::Status(row) => self.restore_status(org, row).await?,
-                Record::Label(row) => self.restore_label(scope, row).await?,
-                Record::Task(row) => self.restore_task(scope, row).await?,
-                Record::Comment(row) => self.restore_comment(scope, row).await?,
-                Record::Activity(row) => self.restore_activity(org, row).await?,
-                Record::Notification(row) => self.restore_notification(org, row).await?,
+                Record::Member(row) => all.members.push(row),
+                Record::Project(row) => all.projects.push(row),
+                Record::Status(row) => all.statuses.push(row),
+                Record::Label(row) => all.labels.push(row),
+                Record::Task(row) => all.tasks.push(row),
+                Record::Comment(row) => all.comments.push(row),
+                Record::Activity(row) => all.activity.push(row),
+                Record::Notification(row) => all.notifications.push(row),
             }
         }
-        Ok(())
+        all
     }
 }

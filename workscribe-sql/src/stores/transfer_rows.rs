@@ -213,6 +213,8 @@ impl TryFrom<Task> for TaskRow {
             kind: named("ws_tasks", "type", &row.kind, TaskType::parse)?,
             parent_id: row.parent_id.map(TaskId::from),
             label_ids: Vec::new(),
+            subtask_count: 0,
+            comment_count: 0,
             due_date: row.due_date,
             version: row.version,
             created_at: row.created_at.0,

@@ -40,6 +40,8 @@ fn rows_of(user: UserId) -> Vec<Record> {
             version: 4,
             created_at,
             updated_at,
+            subtask_count: 0,
+            comment_count: 0,
         })
     };
     vec![

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
-use workscribe_core::id::{LabelId, OrgId, UserId};
+use workscribe_core::id::{LabelId, OrgId, TaskId, UserId};
 use workscribe_core::notifications::NewNotification;
 use workscribe_core::tenancy::{OrgScope, Role, Slug};
 use workscribe_core::transfer::{
@@ -55,6 +55,8 @@ impl Tables {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            subtask_count: 0,
+            comment_count: 0,
         })
     }
 
@@ -337,5 +339,18 @@ impl TransferStore for MemoryUnit {
 
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError> {
         self.change(|tables| rows.iter().try_for_each(|row| tables.restore(scope.org(), row))).await
+    }
+
+    async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError> {
+        self.change(|tables| {
+            for (task, parent) in parents {
+                if let Some(row) = tables.tasks.get_mut(&(scope.org(), *task)) {
+                    Arc::make_mut(row).fields.parent_id = Some(*parent);
+                    tables.deferred.push(Deferred::Task(scope.org(), *task));
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 }

@@ -1,0 +1,80 @@
+//! The rows of a bundle of which there may be any number: on disk, in the order in which they came.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+
+use crate::error::Error;
+
+use super::record::Record;
+
+/// Rows that were written one after another, as the lines of an export, into a temporary file that goes with this value.
+#[derive(Debug)]
+pub(super) struct Spool {
+    file: File,
+    rows: u64,
+}
+
+impl Spool {
+    /// The rows from the first on. One reading at a time: they share the file's place.
+    pub(super) fn rows(&self) -> Result<Rows, Error> {
+        let mut file = self.file.try_clone().map_err(Error::internal)?;
+        file.seek(SeekFrom::Start(0)).map_err(Error::internal)?;
+        Ok(Rows { lines: BufReader::new(file), line: Vec::new() })
+    }
+
+    pub(super) const fn len(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// Takes rows until it is made a [`Spool`].
+pub(super) struct SpoolWriter {
+    file: BufWriter<File>,
+    rows: u64,
+}
+
+impl SpoolWriter {
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self { file: BufWriter::new(tempfile::tempfile().map_err(Error::internal)?), rows: 0 })
+    }
+
+    /// Adds a row as the line that it is.
+    pub(super) fn add_line(&mut self, line: &[u8]) -> Result<(), Error> {
+        self.file.write_all(line).map_err(Error::internal)?;
+        if !line.ends_with(b"\n") {
+            self.file.write_all(b"\n").map_err(Error::internal)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, record: &Record) -> Result<(), Error> {
+        self.add_line(record.to_line().map_err(Error::internal)?.as_bytes())
+    }
+
+    pub(super) fn finish(self) -> Result<Spool, Error> {
+        let file = self.file.into_inner().map_err(|error| Error::internal(error.into_error()))?;
+        Ok(Spool { file, rows: self.rows })
+    }
+}
+
+/// The rows of a [`Spool`].
+pub(super) struct Rows {
+    lines: BufReader<File>,
+    line: Vec<u8>,
+}
+
+impl Rows {
+    /// The next rows, at most so many; none at the end.
+    pub(super) fn next(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+        let mut rows = Vec::with_capacity(most);
+        while rows.len() < most {
+            self.line.clear();
+            if self.lines.read_until(b'\n', &mut self.line).map_err(Error::internal)? == 0 {
+                break;
+            }
+            rows.push(serde_json::from_slice(&self.line).map_err(Error::internal)?);
+        }
+        Ok(rows)
+    }
+}
