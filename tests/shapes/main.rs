@@ -110,6 +110,7 @@ fn judge(costs: &Costs) -> Vec<String> {
 }
 
 /// Prints a table in Markdown.
+#[expect(clippy::print_stdout, reason = "the table is for who asks to see it")]
 fn print(costs: &Costs) {
     print!("\n| | round trips | allowed |");
     costs.keys().for_each(|shape| print!(" {shape} |"));

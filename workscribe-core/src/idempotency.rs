@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
+use crate::id::OrgId;
 use crate::storage::{StoreError, UnitOfWork};
 
 /// How long an answer is kept.
@@ -18,6 +19,8 @@ pub const CLAIM_FOR: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// Whose key it is, and of which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
+    /// The organization, where there is one.
+    pub org: Option<OrgId>,
     /// The caller and, where there is one, the organization.
     pub scope: String,
     /// The client's key: 1–255 characters.

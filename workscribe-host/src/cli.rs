@@ -57,7 +57,11 @@ pub(crate) enum Command {
     /// Print the OpenAPI document.
     Openapi,
     /// Say what is wrong with the configuration, the database, Redis and mail.
-    Doctor,
+    Doctor {
+        /// Compare stored counts with what they count, too. Reads whole tables.
+        #[arg(long)]
+        deep: bool,
+    },
     /// Ask a running server whether it lives: exit 0 if it does. For container health checks.
     Health {
         /// The server; the listen address of the settings unless given.

@@ -9,12 +9,17 @@ use crate::wiring;
 /// A part that says nothing for this long is wrong. Container health checks wait 10 s for the whole.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at every part and prints a line for each. Answers whether all is well.
-pub(crate) async fn examine(config: &Config) -> bool {
+/// Looks at every part and prints a line for each. Answers whether all is well. `deep` compares what is stored of other rows with them,
+/// for which it reads whole tables.
+pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     let configuration = Ok(environment(config));
     let (database, redis, mail) =
         tokio::join!(patiently(database(config)), patiently(redis(config)), patiently(mail(config)));
-    let parts = [("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
+    let mut parts =
+        vec![("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
+    if deep {
+        parts.push(("stored counts", counts(config).await));
+    }
     for (part, found) in &parts {
         say(part, found);
     }
@@ -66,6 +71,23 @@ async fn database(config: &Config) -> Result<String, String> {
         return Err(format!("migrations are pending ({}); run `workscribe migrate`", pending.join(", ")));
     }
     Ok("reached, and its schema is up to date".into())
+}
+
+/// It takes as long as the tables are large.
+async fn counts(config: &Config) -> Result<String, String> {
+    if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        return Ok("there are none yet".into());
+    }
+    let connecting = workscribe_sql::connect(config.database_url.expose(), &config.database);
+    let database = connecting.await.map_err(|error| format!("cannot be compared: {}", chain(&error)))?;
+    let found = database.differences().await;
+    match found.map_err(|error| format!("cannot be compared: {}", chain(&error)))?.as_slice() {
+        [] => Ok("all are what the rows say".into()),
+        found => Err(format!(
+            "{}: a fault of the program, which we would like to hear of; an export and an import put it right",
+            found.join(", ")
+        )),
+    }
 }
 
 async fn redis(config: &Config) -> Result<String, String> {

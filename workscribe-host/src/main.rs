@@ -71,13 +71,13 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
         return health(url.as_deref(), settings.listen.as_deref()).await;
     }
     let config = Config::read(settings);
-    if let (Command::Doctor, Err(error)) = (&command, &config) {
+    if let (Command::Doctor { .. }, Err(error)) = (&command, &config) {
         doctor::say("configuration", &Err(error.to_string()));
     }
     let config = config?;
     match command {
-        Command::Doctor => {
-            let well = doctor::examine(&config).await;
+        Command::Doctor { deep } => {
+            let well = doctor::examine(&config, deep).await;
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Migrate => {

@@ -112,7 +112,8 @@ impl Request<'_> {
         }
         let org = self.place.org.map_or_else(String::new, |org| org.to_string());
         let scope = format!("{}/{org}", self.user);
-        Ok(Some(IdempotencyKey { scope, key: key.to_owned(), fingerprint: fingerprint.finalize().into() }))
+        let fingerprint = fingerprint.finalize().into();
+        Ok(Some(IdempotencyKey { org: self.place.org, scope, key: key.to_owned(), fingerprint }))
     }
 }
 

@@ -8,6 +8,10 @@
 //! | `stores/` | every statement, written once: a file for each area, and `unit.rs`, the unit of work |
 //! | `stores/task_list.rs` | the one exception: lists of tasks, made of the conditions that are set |
 //! | `stores/lane.rs` | connections that reads pass on, past the pool |
+//! | `stores/batch.rs`, `stores/reads.rs` | reads of many requests that go together |
+//! | `stores/pending.rs` | writes that wait for the next one, or the commit |
+//! | `stores/slugs.rs` | which organization a slug names |
+//! | `stores/truth.rs` | whether stored counts are right |
 //! | `stores/columns.rs` | the columns of tables that are read in more than one place |
 //! | `stores/schema.rs` | which migrations are missing, and readiness |
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, how to migrate |
@@ -27,8 +31,10 @@
 //! 2. Bind times as `Ts(time)`, ids as `id.as_uuid()`, digests as `&hash.0[..]`, JSON as `Json(&value)`, lists as a JSON array
 //!    read by `texts_of!`, `in_ids!` or `rows_of!`.
 //! 3. If it cannot be said alike for both databases, name the difference in both dialects.
-//! 4. Write a conformance case in the testkit, and call the method in `tests/statements.rs`, which runs every statement on
-//!    both databases and looks at its plan.
+//! 4. Say its path, so that its plan depends on no statistics: `one_of!` and `rows_by_id!` of the dialects, an `org_id` for every
+//!    table of a tenant. What nobody reads before the commit goes to `self.write_later`.
+//! 5. Write a conformance case in the testkit, and call the method in `tests/statements`, which runs every statement on
+//!    both databases and looks at its plan, and at which parts of a distributed database it would touch.
 //!
 //! # How to add a store
 //!
@@ -124,6 +130,13 @@ pub trait Database: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer.
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError>;
+
+    /// What is stored of other rows and differs from them, in words; empty when all is right. Reads whole tables, without a limit
+    /// of time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    async fn differences(&self) -> Result<Vec<String>, StoreError>;
 
     /// Waits for the connections that are in use, and closes all.
     async fn close(&self);

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::id::JobId;
+use crate::id::{JobId, OrgId};
 
 /// A kind of job: its stable name, the shape of its payload, and how it is run unless a job says otherwise.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
@@ -24,6 +24,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
     const MAX_ATTEMPTS: u32 = 12;
     /// How long one attempt may take before it is stopped and counts as failed: 5 minutes. `None` is without end.
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(5 * 60));
+
+    /// Of which organization it is; `None` for what is no organization's.
+    fn org(&self) -> Option<OrgId> {
+        None
+    }
 }
 
 /// Who goes first among the jobs of a queue that are due, from 1 (first) to 4 (last). Within one priority the time counts.
@@ -167,6 +172,8 @@ pub enum OptionsError {
 pub struct NewJob {
     /// Its id; a mail provider gets it as the idempotency key.
     pub id: JobId,
+    /// Of which organization it is.
+    pub org: Option<OrgId>,
     /// The stable name of its kind.
     pub kind: Cow<'static, str>,
     /// What the handler gets.
@@ -209,6 +216,7 @@ impl NewJob {
         }
         Ok(Self {
             id,
+            org: job.org(),
             kind: Cow::Borrowed(J::KIND),
             payload,
             queue: Cow::Borrowed(J::QUEUE),

@@ -43,6 +43,10 @@ pub struct SendInvitationMail {
 
 impl Job for SendInvitationMail {
     const KIND: &'static str = "mail.invitation";
+
+    fn org(&self) -> Option<OrgId> {
+        self.org_id
+    }
 }
 
 impl SendInvitationMail {

@@ -29,6 +29,10 @@ impl Job for ClearOrganization {
     const KIND: &'static str = "organization.clear";
     const PRIORITY: JobPriority = JobPriority::IDLE;
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(60 * 60));
+
+    fn org(&self) -> Option<OrgId> {
+        Some(self.org_id)
+    }
 }
 
 /// Organizations, members and invitations. Had from [`WorkScribe::organizations`].

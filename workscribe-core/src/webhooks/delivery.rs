@@ -48,6 +48,10 @@ impl Job for DeliverWebhook {
     /// More than a delivery has, since a worker may die before it has noted what came of one.
     const MAX_ATTEMPTS: u32 = 30;
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(60));
+
+    fn org(&self) -> Option<OrgId> {
+        Some(self.org_id)
+    }
 }
 
 /// Tells an owner that an endpoint was turned off.

@@ -7,7 +7,7 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
-use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role};
+use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role, invitation_token};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
 
 use crate::support::{On, at_once, on_every_storage, texts, walk};
@@ -130,10 +130,10 @@ on_every_storage! {
         let bob = app.member(&ada, "engines", BOB, "member").await;
         try_invite(&app, &ada, "BOB@example.com", "admin").await.refused(409, "ALREADY_MEMBER");
         // An invitation that was written at the moment in which he joined by another.
-        let token = "a-token-of-this-test";
         let mut uow = app.app.begin().await.unwrap();
         let actor: UserId = ada.user_id.parse().unwrap();
         let (scope, _) = OrgScope::enter(&mut *uow, "engines", actor).await.unwrap();
+        let token = &invitation_token(scope.org(), "a-token-of-this-test");
         let now = app.app.now();
         let crossed = Invitation {
             id: app.app.new_id(),

@@ -306,6 +306,15 @@ pub(crate) const BOARD: [&str; 3] = [
     " ORDER BY i.position, i.id LIMIT 101) AS i",
 ];
 
+/// How many tasks note other labels than `ws_task_labels` has of them. A label that was removed may be noted still.
+pub(crate) const WRONG_LABELS: &str = "
+    SELECT count(*) FROM ws_tasks t
+      LEFT JOIN (SELECT org_id, task_id, jsonb_agg(label_id ORDER BY label_id) AS ids FROM ws_task_labels
+                  GROUP BY org_id, task_id) AS l ON l.org_id = t.org_id AND l.task_id = t.id
+     WHERE COALESCE(l.ids, '[]') <> (SELECT COALESCE(jsonb_agg(n.id ORDER BY n.id COLLATE \"C\"), '[]')
+                                       FROM jsonb_array_elements_text(t.label_ids) AS n (id)
+                                      WHERE EXISTS (SELECT 1 FROM ws_labels x WHERE x.org_id = t.org_id AND x.id = CAST(n.id AS uuid)))";
+
 /// A moment in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
     time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into()

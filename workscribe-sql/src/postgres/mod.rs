@@ -270,6 +270,18 @@ impl Database for PostgresStorage {
         Self::pending_migrations(self).await
     }
 
+    async fn differences(&self) -> Result<Vec<String>, StoreError> {
+        // Closed at the end, because its settings are the session's. These statements join whole tables.
+        let mut conn = self.pool.acquire().await.map_err(refused)?.detach();
+        query("SET statement_timeout = 0").execute(&mut conn).await.map_err(refused)?;
+        query("SET enable_hashjoin = on").execute(&mut conn).await.map_err(refused)?;
+        let found = stores::truth::differences(&mut conn).await;
+        if let Err(error) = conn.close().await {
+            tracing::debug!(%error, "the connection of the comparison was not closed in order");
+        }
+        found
+    }
+
     async fn close(&self) {
         self.lane.close();
         self.pool.close().await;

@@ -231,6 +231,14 @@ pub(crate) const BOARD: [&str; 3] = [
     " ORDER BY s.position, s.id, i.position, i.id",
 ];
 
+/// How many tasks note other labels than `ws_task_labels` has of them. A label that was removed may be noted still.
+pub(crate) const WRONG_LABELS: &str = "
+    SELECT count(*) FROM ws_tasks t
+     WHERE (SELECT json_group_array(hex(l.label_id) ORDER BY l.label_id) FROM ws_task_labels l
+             WHERE l.org_id = t.org_id AND l.task_id = t.id)
+        <> (SELECT json_group_array(hex(x.id) ORDER BY x.id) FROM json_each(t.label_ids) AS n
+              JOIN ws_labels x ON x.org_id = t.org_id AND x.id = unhex(replace(n.value, '-', '')))";
+
 /// A moment in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
     time.timestamp_micros().into()

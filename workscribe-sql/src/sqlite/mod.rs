@@ -235,6 +235,10 @@ impl Database for SqliteStorage {
         Self::pending_migrations(self).await
     }
 
+    async fn differences(&self) -> Result<Vec<String>, StoreError> {
+        stores::truth::differences(self.reader().connection().await?).await
+    }
+
     async fn close(&self) {
         // Readers first: the last connection to close, the writer's, clears the log away.
         self.lane.close();

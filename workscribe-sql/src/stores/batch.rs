@@ -42,8 +42,10 @@ struct State<K, R> {
 
 struct Waiting<K, R> {
     key: K,
-    caller: oneshot::Sender<Result<Option<R>, StoreError>>,
+    caller: Caller<R>,
 }
+
+type Caller<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
 
 impl<K: Send + Sync + 'static, R: Send + 'static> Batch<K, R> {
     pub(super) fn new(look_up: LookUp<K, R>) -> Arc<Self> {
@@ -61,7 +63,7 @@ impl<K: Send + Sync + 'static, R: Send + 'static> Batch<K, R> {
             is_first
         };
         if is_first {
-            tokio::spawn(Flight { batch: Arc::clone(self) }.fly(Arc::clone(reads)));
+            tokio::spawn(Flight { batch: Arc::clone(self), is_over: false }.fly(Arc::clone(reads)));
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the look-up was broken off".into())))
     }
@@ -70,11 +72,13 @@ impl<K: Send + Sync + 'static, R: Send + 'static> Batch<K, R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those who wait now, without those who left; `None` when there are none, and the flight is over.
-    fn board(&self) -> Option<(Vec<K>, Vec<oneshot::Sender<Result<Option<R>, StoreError>>>)> {
+    /// Those who wait now, without those who left; `None` when there are none, and the flight is over. It is over in
+    /// the same breath: whoever comes after it starts the next.
+    fn board(&self) -> Option<(Vec<K>, Vec<Caller<R>>)> {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.caller.is_closed());
         if state.waiting.is_empty() {
+            state.flights -= 1;
             return None;
         }
         let many = state.waiting.len().min(MOST);
@@ -82,13 +86,15 @@ impl<K: Send + Sync + 'static, R: Send + 'static> Batch<K, R> {
     }
 }
 
-/// Runs batches until nobody waits. One that ends in between, by a fault in a look-up, leaves its place to the next.
+/// Runs batches until nobody waits. One that is broken off, by a fault in a look-up or the end of its runtime, leaves its place to the
+/// next.
 struct Flight<K: Send + Sync + 'static, R: Send + 'static> {
     batch: Arc<Batch<K, R>>,
+    is_over: bool,
 }
 
 impl<K: Send + Sync + 'static, R: Send + 'static> Flight<K, R> {
-    async fn fly(self, reads: Arc<Reads>) {
+    async fn fly(mut self, reads: Arc<Reads>) {
         while let Some((keys, callers)) = self.batch.board() {
             let mut unit = reads.unit();
             let found = (self.batch.look_up)(&mut unit, &keys).await;
@@ -99,12 +105,21 @@ impl<K: Send + Sync + 'static, R: Send + 'static> Flight<K, R> {
                 Err(error) => refuse(callers, error),
             }
         }
+        self.is_over = true;
     }
 }
 
 impl<K: Send + Sync + 'static, R: Send + 'static> Drop for Flight<K, R> {
     fn drop(&mut self) {
-        self.batch.lock().flights -= 1;
+        if self.is_over {
+            return;
+        }
+        let mut state = self.batch.lock();
+        state.flights -= 1;
+        if state.flights == 0 {
+            // Nobody comes for those who wait: each is told that the look-up was broken off.
+            state.waiting.clear();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
@@ -58,8 +58,8 @@ impl IdempotencyStore for Unit {
         // The row may go between the two statements, when its claim is given back or it is swept: then it is free.
         for _ in 0..3 {
             let claim = query_as::<_, (i64,)>(
-                "INSERT INTO ws_idempotency_keys (scope, key, fingerprint, claimed_at, expires_at)
-                 VALUES ($1, $2, $3, $4, $6)
+                "INSERT INTO ws_idempotency_keys (scope, key, fingerprint, claimed_at, expires_at, org_id)
+                 VALUES ($1, $2, $3, $4, $6, $7)
                  ON CONFLICT (scope, key) DO UPDATE
                     SET fingerprint = $3, claimed_at = $4, expires_at = $6, status = NULL, body = NULL
                   WHERE ws_idempotency_keys.expires_at <= $4
@@ -71,7 +71,8 @@ impl IdempotencyStore for Unit {
             .bind(&key.fingerprint[..])
             .bind(Ts(now))
             .bind(Ts(stale_before))
-            .bind(Ts(expires_at));
+            .bind(Ts(expires_at))
+            .bind(key.org.map(Uuid::from));
             if self.optional("ws_idempotency_keys: claim", claim).await?.is_some() {
                 return Ok(Claim::Fresh);
             }

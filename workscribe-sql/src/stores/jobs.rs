@@ -64,6 +64,7 @@ fn row_of(job: &NewJob) -> Value {
         unique.and_then(|unique| unique.keep_until).map(time),
         time(job.run_at),
         time(job.created_at),
+        job.org,
     ])
 }
 
@@ -74,7 +75,7 @@ impl Unit {
         // SQLite needs the WHERE to tell ON CONFLICT from a join.
         let insert = query_as::<_, (Uuid,)>(concat!(
             "INSERT INTO ws_jobs (id, kind, payload, state, attempt, queue, priority, max_attempts, timeout_ms, unique_key,
-                                  unique_until, keep_until, run_at, created_at)
+                                  unique_until, keep_until, run_at, created_at, org_id)
              SELECT ",
             uuid_of!("(given.value ->> 0)"),
             ", given.value ->> 1, given.value -> 2, 'available', 0, given.value ->> 3, CAST(given.value ->> 4 AS bigint),
@@ -85,6 +86,8 @@ impl Unit {
             time_of!("(given.value ->> 10)"),
             ", ",
             time_of!("(given.value ->> 11)"),
+            ", ",
+            uuid_of!("(given.value ->> 12)"),
             " FROM ",
             rows_of!("$1"),
             " WHERE TRUE

@@ -34,6 +34,7 @@ mod tasks;
 mod tokens;
 mod transfer;
 mod transfer_rows;
+pub(super) mod truth;
 mod unit;
 mod users;
 mod webhook_deliveries;

@@ -53,7 +53,7 @@ impl TryFrom<MembershipRow> for (Organization, Role) {
 /// Does something to up to `$2` of some rows.
 macro_rules! portion_of {
     ($what:literal, $rows:literal) => {
-        concat!($what, " WHERE (org_id, id) IN (SELECT org_id, id FROM ", $rows, " LIMIT $2)")
+        concat!($what, " WHERE org_id = $1 AND id IN (SELECT id FROM ", $rows, " LIMIT $2)")
     };
 }
 

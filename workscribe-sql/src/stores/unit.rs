@@ -280,6 +280,7 @@ impl Unit {
     }
 
     fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        tracing::trace!(target: "workscribe_sql::statements", statement = name);
         match (&result, &mut self.state) {
             (Ok(_), State::Plain(reader)) if !self.failed && !self.lent => reader.ended_well(),
             _ => {}

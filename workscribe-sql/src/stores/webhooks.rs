@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
@@ -17,7 +16,7 @@ use workscribe_core::webhooks::{
     Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
 };
 
-use super::dialect::json_time;
+use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
 use super::webhook_deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::{Ts, Unit, after, before, named};
 
@@ -68,17 +67,6 @@ impl TryFrom<WebhookRow> for Webhook {
             updated_at: row.webhook_updated_at.0,
         })
     }
-}
-
-fn row_of(delivery: &WebhookDelivery) -> Value {
-    json!([
-        delivery.id,
-        delivery.webhook_id,
-        delivery.message_id,
-        delivery.event.as_str(),
-        delivery.payload.as_deref().unwrap_or_default(),
-        json_time(delivery.created_at),
-    ])
 }
 
 #[async_trait]
@@ -217,24 +205,29 @@ impl WebhookStore for Unit {
         if deliveries.is_empty() {
             return Ok(());
         }
-        let rows: Vec<Value> = deliveries.iter().map(row_of).collect();
-        let insert = query(concat!(
-            "INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, payload, status, attempts,
-                                                created_at)
-             SELECT $1, ",
-            uuid_of!("(given.value ->> 0)"),
-            ", ",
-            uuid_of!("(given.value ->> 1)"),
-            ", ",
-            uuid_of!("(given.value ->> 2)"),
-            ", given.value ->> 3, given.value ->> 4, 'pending', 0, ",
-            time_of!("(given.value ->> 5)"),
-            " FROM ",
-            rows_of!("$2")
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(rows));
-        self.execute("ws_webhook_deliveries: add", insert).await?;
+        let org = scope.org().as_uuid();
+        for deliveries in deliveries.chunks(ROWS_AT_ONCE) {
+            let (name, rows, deliveries) =
+                ("ws_webhook_deliveries: add", deliveries.len(), deliveries.to_vec());
+            let push = move |insert: &mut Statement| {
+                insert.push(
+                    "INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, payload, status, attempts,
+                                                        created_at) ",
+                );
+                push_rows(insert, deliveries, |row, delivery| {
+                    row.push_bind(org)
+                        .push_bind(delivery.id.as_uuid())
+                        .push_bind(delivery.webhook_id.as_uuid())
+                        .push_bind(delivery.message_id.as_uuid())
+                        .push_bind(delivery.event.as_str())
+                        .push_bind(delivery.payload.unwrap_or_default())
+                        .push_bind("pending")
+                        .push_bind(0_i64)
+                        .push_bind(Ts(delivery.created_at));
+                });
+            };
+            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
+        }
         Ok(())
     }
 

@@ -299,6 +299,7 @@ pub(super) async fn add_member(
 pub(super) fn new_job(kind: &'static str, run_at: Timestamp) -> NewJob {
     NewJob {
         id: id::<JobId>(),
+        org: None,
         kind: kind.into(),
         payload: serde_json::json!({ "name": UNICODE, "none": null, "numbers": [1, -2, 0.5] }),
         queue: "default".into(),

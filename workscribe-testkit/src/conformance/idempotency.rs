@@ -4,7 +4,7 @@ use super::fixtures::*;
 use super::prelude::*;
 
 fn new_key(scope: &str, key: &str) -> IdempotencyKey {
-    IdempotencyKey { scope: scope.into(), key: key.into(), fingerprint: [7; 32] }
+    IdempotencyKey { org: None, scope: scope.into(), key: key.into(), fingerprint: [7; 32] }
 }
 
 /// Claims at a time: claims without an answer are stale after 60 seconds, answers are kept for 1,000.

@@ -44,7 +44,7 @@ pub async fn one_transaction_spans_every_store(storage: Arc<dyn Storage>) {
     let (invitation, _) = add_invitation(&storage, &scope, "grace").await;
     let (user, account) = (new_user("edsger"), hash());
     let organization = new_organization("compilers");
-    let key = IdempotencyKey { scope: "s".into(), key: "k".into(), fingerprint: [1; 32] };
+    let key = IdempotencyKey { org: None, scope: "s".into(), key: "k".into(), fingerprint: [1; 32] };
     let mut uow = storage.begin().await.unwrap();
     uow.users().insert(&user).await.unwrap();
     uow.organizations().insert(&organization, user.id).await.unwrap();
@@ -121,7 +121,7 @@ pub async fn a_unit_that_did_nothing_commits(storage: Arc<dyn Storage>) {
 pub async fn a_sweep_of_the_application_removes_what_has_ended(storage: Arc<dyn Storage>) {
     let clock = FrozenClock::default();
     let app = app(&storage, &clock);
-    let key = IdempotencyKey { scope: "s".into(), key: "k".into(), fingerprint: [1; 32] };
+    let key = IdempotencyKey { org: None, scope: "s".into(), key: "k".into(), fingerprint: [1; 32] };
     let account = hash();
     commit!(storage, uow => uow.idempotency().claim(&key, at(0), at(-60), at(60)));
     commit!(storage, uow => uow.attempts().record_failure(&account, at(0), at(-60)));

@@ -1,0 +1,217 @@
+//! Whether an engine that distributes tables by organization can run every statement: each tenant table is partitioned by a hash of
+//! `org_id`, and a statement for one organization touches one part.
+//!
+//! The tables come from the database's catalogue: those that have an `org_id` which is not null. Jobs and kept answers have one that may
+//! be null; they are the server's own.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, Row as _, query, query_scalar};
+use workscribe_core::{Storage, UnitOfWork};
+use workscribe_sql::{PostgresStorage, postgres};
+use workscribe_testkit::databases::{self, Schema};
+
+use super::{exercise, task_lists};
+
+/// How many parts a table has.
+const PARTS: usize = 8;
+/// The organization for which statements are explained.
+const ORG: &str = "018f0000-0000-7000-8000-00000000000a";
+
+/// Statements that are for more than one organization, by a part of their text, and why.
+const MANY: [(&str, &str); 17] = [
+    // The door by a task's id alone: the organization is what it looks for. Knowing it first would cost a round trip.
+    (
+        "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id",
+        "the door by a task's id",
+    ),
+    // A person's own organizations, and what is theirs in all of them.
+    ("FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id", "a person's organizations"),
+    ("SELECT count(*) FROM ws_members WHERE user_id = $1", "a person's organizations"),
+    ("WITH mine AS MATERIALIZED (", "a person's notifications"),
+    ("FROM ws_members m JOIN ws_unread c", "a person's notifications"),
+    ("FROM ws_notifications n JOIN ws_members m", "a person's notifications"),
+    ("UPDATE ws_notifications SET is_read = $3", "a person's notifications"),
+    ("UPDATE ws_notifications AS n SET is_read = TRUE", "a person's notifications"),
+    ("UPDATE ws_notifications SET mail", "a person's digest, by a job"),
+    ("SELECT n.org_id, o.slug AS org_slug", "a person's notifications"),
+    // Background work.
+    ("DELETE FROM ws_notifications WHERE created_at", "sweeping"),
+    ("DELETE FROM ws_invitations WHERE (org_id, id) IN", "sweeping"),
+    ("DELETE FROM ws_webhook_deliveries", "sweeping"),
+    ("FROM ws_webhooks w WHERE", "sealing anew"),
+    ("secrets_key <>", "sealing anew"),
+    ("SELECT m.user_id FROM ws_organizations o", "an operator's export"),
+    // The words of a search bear their organization's mark, by which the index keeps tenants apart; see `dialect.rs`.
+    ("words @@ CAST(", "a search for rare words"),
+];
+
+/// Makes every tenant table anew, partitioned, with all of its rules and indexes.
+const PARTITION: &str = r"
+DO $$
+DECLARE
+    tenant text; rule record; made text[] := '{}'; after text[] := '{}'; line text;
+BEGIN
+    -- References go first, and come back last.
+    FOR rule IN SELECT c.conrelid::regclass::text AS of, c.conname, pg_get_constraintdef(c.oid) AS def
+                  FROM pg_constraint c WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace LOOP
+        after := after || format('ALTER TABLE %s ADD CONSTRAINT %I %s', rule.of, rule.conname, rule.def);
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.of, rule.conname);
+    END LOOP;
+    FOR tenant IN SELECT t.relname FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'org_id' AND a.attnotnull
+                   WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace LOOP
+        made := '{}';
+        FOR rule IN SELECT c.conname, pg_get_constraintdef(c.oid) AS def FROM pg_constraint c
+                     WHERE c.conrelid = tenant::regclass AND c.contype IN ('p', 'u', 'c') LOOP
+            made := made || format('ALTER TABLE %I ADD CONSTRAINT %I %s', tenant, rule.conname, rule.def);
+        END LOOP;
+        FOR rule IN SELECT pg_get_indexdef(i.indexrelid) AS def FROM pg_index i
+                     WHERE i.indrelid = tenant::regclass
+                       AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u')) LOOP
+            made := made || rule.def;
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I RENAME TO %I', tenant, tenant || '_whole');
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING GENERATED) PARTITION BY HASH (org_id)',
+                       tenant, tenant || '_whole');
+        FOR n IN 0..7 LOOP
+            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 8, REMAINDER %s)',
+                           tenant || '_part' || n, tenant, n);
+        END LOOP;
+        EXECUTE format('DROP TABLE %I', tenant || '_whole');
+        FOREACH line IN ARRAY made LOOP EXECUTE line; END LOOP;
+    END LOOP;
+    FOREACH line IN ARRAY after LOOP EXECUTE line; END LOOP;
+END $$";
+
+async fn partitioned() -> (Schema, PostgresStorage) {
+    let schema = Schema::new().await;
+    let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
+    storage.migrate().await.unwrap();
+    // A partition of an index on words has no such setting of its own.
+    query("ALTER INDEX ws_search_words_idx RESET (gin_pending_list_limit)")
+        .execute(storage.pool())
+        .await
+        .unwrap();
+    query(PARTITION).execute(storage.pool()).await.unwrap();
+    (schema, storage)
+}
+
+#[tokio::test]
+async fn a_statement_for_one_organization_touches_one_part_of_every_table() {
+    let (_schema, storage) = partitioned().await;
+    let tables: i64 = query_scalar(
+        "SELECT count(*) FROM pg_class WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace",
+    )
+    .fetch_one(storage.pool())
+    .await
+    .unwrap();
+    assert!(tables > 14, "the catalogue has the tables of tenants");
+    let mut uow = storage.begin().await.unwrap();
+    exercise(&mut *uow).await;
+    let mut faults = explained(&mut *uow).await;
+    task_lists(&mut *uow).await;
+    faults.extend(explained(&mut *uow).await);
+    let faults: Vec<&String> = faults.iter().collect();
+    assert!(
+        faults.is_empty(),
+        "{} statements:\n\n{}",
+        faults.len(),
+        faults.iter().map(|one| one.as_str()).collect::<Vec<_>>().join("\n\n")
+    );
+}
+
+/// The prepared statements that would touch more than one part.
+async fn explained(uow: &mut dyn UnitOfWork) -> BTreeSet<String> {
+    let unit = postgres::Unit::of(uow).unwrap();
+    let conn = unit.connection().await.unwrap();
+    for setting in ["SET LOCAL plan_cache_mode = force_custom_plan", "SET LOCAL constraint_exclusion = off"] {
+        query(setting).execute(&mut *conn).await.unwrap();
+    }
+    let rows = query(
+        "SELECT name, statement, parameter_types::text[] AS types FROM pg_prepared_statements
+          WHERE statement LIKE '%ws\\_%' AND statement NOT LIKE '%pg_prepared_statements%'",
+    )
+    .persistent(false)
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    let mut faults = BTreeSet::new();
+    for row in rows {
+        let (name, text, types): (String, String, Vec<String>) = (row.get(0), row.get(1), row.get(2));
+        let statement = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if MANY.iter().any(|(part, _)| statement.contains(part)) {
+            continue;
+        }
+        let arguments: Vec<String> =
+            (1..).zip(&types).map(|(number, kind)| argument(&statement, number, kind)).collect();
+        let arguments =
+            if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE {name}{arguments}");
+        let plan: Vec<String> =
+            query_scalar(AssertSqlSafe(explain)).persistent(false).fetch_all(&mut *conn).await.unwrap();
+        let plan = plan.join("\n");
+        let parts = (0..PARTS).filter(|part| plan.contains(&format!("_part{part}"))).count();
+        if parts > 1 {
+            faults.insert(format!("{parts} parts: {statement}"));
+        }
+        let inserts = statement.match_indices("INSERT INTO ws_").any(|(at, _)| {
+            let rest = &statement[at..];
+            // The server's own tables.
+            if ["INSERT INTO ws_jobs", "INSERT INTO ws_users"].iter().any(|own| rest.starts_with(own)) {
+                return false;
+            }
+            let values = rest.find("VALUES").unwrap_or(usize::MAX);
+            rest.find("SELECT").is_some_and(|select| select < values)
+        });
+        if inserts {
+            faults.insert(format!("INSERT … SELECT: {statement}"));
+        }
+    }
+    faults
+}
+
+/// A value for a parameter: the organization where the statement says that it is one.
+fn argument(statement: &str, number: usize, kind: &str) -> String {
+    let is_org = |pattern: &str| {
+        statement
+            .match_indices(pattern)
+            .any(|(at, _)| !statement[at + pattern.len()..].starts_with(|next: char| next.is_ascii_digit()))
+    };
+    match kind {
+        "uuid" if is_org(&format!("org_id = ${number}")) || number == 1 => format!("'{ORG}'"),
+        "uuid" => format!("'018f0000-0000-7000-8000-0000000001{number:02}'"),
+        "jsonb" | "json" => "'[]'".to_owned(),
+        "text" | "character varying" => "'x'".to_owned(),
+        "bytea" => "'\\x00'".to_owned(),
+        "boolean" => "true".to_owned(),
+        "date" => "'2031-01-01'".to_owned(),
+        kind if kind.starts_with("timestamp") => "now()".to_owned(),
+        _ => "1".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn references_between_tables_of_a_tenant_carry_the_organization_and_are_checked_at_once() {
+    let database = databases::postgres().await;
+    let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
+    let wrong: Vec<String> = query_scalar(
+        "SELECT c.conname::text FROM pg_constraint c
+           JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attname = 'org_id' AND a.attnotnull
+           JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attname = 'org_id' AND b.attnotnull
+          WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace
+            AND (c.condeferrable OR NOT a.attnum = ANY (c.conkey) OR NOT b.attnum = ANY (c.confkey))",
+    )
+    .fetch_all(storage.pool())
+    .await
+    .unwrap();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_broken_rule_of_a_part_is_told_by_its_name() {
+    use workscribe_testkit::conformance as suite;
+    let (_schema, storage) = partitioned().await;
+    suite::members::a_user_joins_an_organization_once(std::sync::Arc::new(storage)).await;
+    let (_schema, storage) = partitioned().await;
+    suite::tasks::an_archived_or_missing_project_takes_no_tasks(std::sync::Arc::new(storage)).await;
+}
