@@ -15,6 +15,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[expect(dead_code, reason = "the other benchmark asks more of its server process")]
 mod support;
 
 use std::process::ExitCode;

@@ -101,7 +101,7 @@ impl fmt::Display for ProjectKey {
 }
 
 /// What names a project in a path: its id or its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProjectRef {
     /// By id.
     Id(ProjectId),

@@ -151,6 +151,31 @@ macro_rules! users_by_id {
     };
 }
 
+/// Keys as rows `given`, with a number from [`FIRST_KEY`]: each column is an [`array`]. It comes out of a query of its own, so that the
+/// planner does not see how many there are, and does not plan anew for each number of them.
+macro_rules! given {
+    ($kind:ident $bound:literal $name:literal $(, $kinds:ident $bounds:literal $names:literal)*) => {
+        concat!(
+            "unnest((SELECT CAST(",
+            $bound,
+            " AS ",
+            stringify!($kind),
+            "[]))" $(, ", (SELECT CAST(", $bounds, " AS ", stringify!($kinds), "[]))")*,
+            ") WITH ORDINALITY AS given (",
+            $name $(, ", ", $names)*,
+            ", number_of_key) "
+        )
+    };
+}
+
+/// The number of the first key that is given.
+pub(crate) const FIRST_KEY: i64 = 1;
+
+/// Keys that are bound.
+pub(crate) fn array<T>(keys: impl Iterator<Item = T>) -> Vec<T> {
+    keys.collect()
+}
+
 /// Joins the one row of a table that a condition names. `LATERAL` with a limit leaves the planner one way to go, from the rows before
 /// it by an index of the condition's columns.
 macro_rules! one_of {

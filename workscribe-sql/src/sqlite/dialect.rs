@@ -128,10 +128,35 @@ macro_rules! users_by_id {
     };
 }
 
-/// Joins the one row of a table that a condition names, from the rows before it.
+/// Keys as rows `given`, with a number from [`FIRST_KEY`]: each column is an [`array`].
+macro_rules! given {
+    ($kind:ident $bound:literal $name:literal $(, $kinds:ident $bounds:literal $names:literal)*) => {
+        concat!(
+            "(SELECT one.key AS number_of_key, ",
+            given!(@$kind "one.value"),
+            " AS ",
+            $name $(, ", ", given!(@$kinds $bounds " ->> one.key"), " AS ", $names)*,
+            " FROM json_each(",
+            $bound,
+            ") AS one) AS given "
+        )
+    };
+    (@uuid $($value:literal)+) => { concat!("unhex(replace(" $(, $value)+, ", '-', ''))") };
+    (@text $($value:literal)+) => { concat!($($value),+) };
+}
+
+/// The number of the first key that is given.
+pub(crate) const FIRST_KEY: i64 = 0;
+
+/// Keys that are bound.
+pub(crate) fn array<T>(keys: impl Iterator<Item = T>) -> Json<Vec<T>> {
+    Json(keys.collect())
+}
+
+/// Joins the one row of a table that a condition names, from the rows before it: `CROSS JOIN` keeps their order.
 macro_rules! one_of {
     ($table:literal, $alias:literal, $condition:expr) => {
-        concat!("JOIN ", $table, " ", $alias, " ON ", $condition, " ")
+        concat!("CROSS JOIN ", $table, " ", $alias, " ON ", $condition, " ")
     };
 }
 

@@ -2,114 +2,142 @@
 //!
 //! At 32 connections a round trip costs more than a row. So while one look-up is under way, those that come meanwhile gather, and go
 //! together when it is back, as in DataLoader and Haxl (Marlow et al., "There is no fork", ICFP 2014). Nobody waits for others to come:
-//! the first goes at once, and alone it makes the statement that it would make anyway.
+//! the first goes at once.
 //!
 //! A batch belongs to no caller: it runs in a task of its own. Who leaves takes their key along; a batch that nobody waits for is not
-//! run. Each caller gets an error of their own.
+//! run. A row that cannot be read is an error of those alone who asked for it, and each caller has an error of their own.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::pin::Pin;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use workscribe_core::StoreError;
 
-use super::Unit;
-use super::reads::Reads;
-
-/// So many keys go together at the most.
+/// So many callers go together at the most.
 const MOST: usize = 64;
-/// So many statements of a kind are under way at once: one per processor that a small server has.
+/// So many statements of a kind are under way at once. A second one keeps the database busy while the answers of the first are read.
 const FLIGHTS: usize = 2;
 
 /// What a batch has found: which of its keys, counted from 0, and what for it.
 pub(super) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
-/// A look-up under way.
-pub(super) type Looking<'a, R> = Pin<Box<dyn Future<Output = Result<Found<R>, StoreError>> + Send + 'a>>;
-/// Looks keys up, in one statement.
-pub(super) type LookUp<K, R> = for<'a> fn(&'a mut Unit, &'a [K]) -> Looking<'a, R>;
 
-/// A kind of look-up, with those who wait for one.
-pub(super) struct Batch<K, R> {
-    look_up: LookUp<K, R>,
-    state: Mutex<State<K, R>>,
+/// How keys of a kind are looked up.
+pub(super) trait LookUp: Send + Sync + 'static {
+    /// What is asked for.
+    type Key: Clone + Eq + Hash + Send + Sync + 'static;
+    /// What is found.
+    type Row: Clone + Send + 'static;
+    /// What a statement is made on.
+    type Connection: Send;
+
+    /// Waits for a connection.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
+
+    /// Looks different keys up, in one statement.
+    fn look_up(
+        &self,
+        connection: Self::Connection,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
 }
 
-struct State<K, R> {
-    waiting: Vec<Waiting<K, R>>,
+type Answer<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
+
+/// Look-ups of a kind, with those who wait for one.
+pub(super) struct Batch<L: LookUp> {
+    look_up: L,
+    state: Mutex<State<L>>,
+}
+
+struct State<L: LookUp> {
+    /// In the order in which they came.
+    waiting: VecDeque<(L::Key, Answer<L::Row>)>,
+    /// How many have ever left the line.
+    left: usize,
     flights: usize,
 }
 
-struct Waiting<K, R> {
-    key: K,
-    caller: Caller<R>,
-}
-
-type Caller<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
-
-impl<K: Send + Sync + 'static, R: Send + 'static> Batch<K, R> {
-    pub(super) fn new(look_up: LookUp<K, R>) -> Arc<Self> {
-        Arc::new(Self { look_up, state: Mutex::new(State { waiting: Vec::new(), flights: 0 }) })
+impl<L: LookUp> Batch<L> {
+    pub(super) fn new(look_up: L) -> Arc<Self> {
+        let state = Mutex::new(State { waiting: VecDeque::new(), left: 0, flights: 0 });
+        Arc::new(Self { look_up, state })
     }
 
-    /// What there is for a key.
-    pub(super) async fn load(self: &Arc<Self>, reads: &Arc<Reads>, key: K) -> Result<Option<R>, StoreError> {
+    /// What there is for a key, as it is committed now or later.
+    pub(super) async fn load(self: &Arc<Self>, key: L::Key) -> Result<Option<L::Row>, StoreError> {
         let (caller, answer) = oneshot::channel();
-        let is_first = {
-            let mut state = self.lock();
-            state.waiting.push(Waiting { key, caller });
-            let is_first = state.flights < FLIGHTS;
-            state.flights += usize::from(is_first);
-            is_first
-        };
-        if is_first {
-            tokio::spawn(Flight { batch: Arc::clone(self), is_over: false }.fly(Arc::clone(reads)));
+        if self.joins_a_new_flight(key, caller) {
+            tokio::spawn(Flight { batch: Arc::clone(self), is_over: false }.fly());
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the look-up was broken off".into())))
+        answer.await.unwrap_or_else(|_| Err(broken_off()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<K, R>> {
+    /// Puts a caller into the line; `true` when there is a flight to be begun.
+    fn joins_a_new_flight(&self, key: L::Key, caller: Answer<L::Row>) -> bool {
+        let mut state = self.lock();
+        state.waiting.push_back((key, caller));
+        let is_new = state.flights < FLIGHTS;
+        state.flights += usize::from(is_new);
+        is_new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Those who wait now, without those who left; `None` when there are none, and the flight is over. It is over in
-    /// the same breath: whoever comes after it starts the next.
-    fn board(&self) -> Option<(Vec<K>, Vec<Caller<R>>)> {
-        let mut state = self.lock();
-        state.waiting.retain(|waiting| !waiting.caller.is_closed());
-        if state.waiting.is_empty() {
-            state.flights -= 1;
-            return None;
-        }
-        let many = state.waiting.len().min(MOST);
-        Some(state.waiting.drain(..many).map(|waiting| (waiting.key, waiting.caller)).unzip())
-    }
 }
 
-/// Runs batches until nobody waits. One that is broken off, by a fault in a look-up or the end of its runtime, leaves its place to the
-/// next.
-struct Flight<K: Send + Sync + 'static, R: Send + 'static> {
-    batch: Arc<Batch<K, R>>,
+/// Runs batches until nobody waits.
+struct Flight<L: LookUp> {
+    batch: Arc<Batch<L>>,
     is_over: bool,
 }
 
-impl<K: Send + Sync + 'static, R: Send + 'static> Flight<K, R> {
-    async fn fly(mut self, reads: Arc<Reads>) {
-        while let Some((keys, callers)) = self.batch.board() {
-            let mut unit = reads.unit();
-            let found = (self.batch.look_up)(&mut unit, &keys).await;
-            // The connection goes to the next before the callers go on.
-            drop(unit);
-            match found {
-                Ok(found) => answer(callers, found),
-                Err(error) => refuse(callers, error),
-            }
+impl<L: LookUp> Flight<L> {
+    async fn fly(mut self) {
+        while let Some(last) = self.last_in_line() {
+            // Those who come while it waits for a connection go along; when it gets none, those are told who waited as long.
+            let (boarded, found) = match self.batch.look_up.connect().await {
+                Ok(connection) => {
+                    let boarded = Boarded::take(&mut self.batch.lock(), MOST);
+                    if boarded.keys.is_empty() {
+                        continue;
+                    }
+                    let found = self.batch.look_up.look_up(connection, &boarded.keys).await;
+                    (boarded, found)
+                }
+                Err(error) => {
+                    let mut state = self.batch.lock();
+                    let many = last.saturating_sub(state.left);
+                    (Boarded::take(&mut state, many), Err(error))
+                }
+            };
+            boarded.answer(found);
         }
-        self.is_over = true;
+    }
+
+    /// The number of who came last, of all who ever came; `None` when nobody waits, and the flight is over.
+    fn last_in_line(&mut self) -> Option<usize> {
+        let mut state = self.batch.lock();
+        while state.waiting.front().is_some_and(|(_, caller)| caller.is_closed()) {
+            state.waiting.pop_front();
+            state.left += 1;
+        }
+        if state.waiting.is_empty() {
+            // Under the same lock, so that who comes next finds the place free.
+            state.flights -= 1;
+            drop(state);
+            self.is_over = true;
+            return None;
+        }
+        Some(state.left + state.waiting.len())
     }
 }
 
-impl<K: Send + Sync + 'static, R: Send + 'static> Drop for Flight<K, R> {
+/// Leaves the place to another when it was broken off, by a fault in a look-up or the end of its runtime.
+impl<L: LookUp> Drop for Flight<L> {
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -117,36 +145,330 @@ impl<K: Send + Sync + 'static, R: Send + 'static> Drop for Flight<K, R> {
         let mut state = self.batch.lock();
         state.flights -= 1;
         if state.flights == 0 {
-            // Nobody comes for those who wait: each is told that the look-up was broken off.
-            state.waiting.clear();
+            // Nobody comes for them.
+            let gone = std::mem::take(&mut state.waiting);
+            state.left += gone.len();
         }
     }
 }
 
-fn answer<R>(callers: Vec<oneshot::Sender<Result<Option<R>, StoreError>>>, found: Found<R>) {
-    let mut answers: Vec<Option<Result<R, StoreError>>> = callers.iter().map(|_| None).collect();
-    for (at, row) in found {
-        if let Some(answer) = answers.get_mut(at) {
-            *answer = Some(row);
+/// Different keys, with those who wait for them.
+struct Boarded<L: LookUp> {
+    keys: Vec<L::Key>,
+    /// One for each key.
+    callers: Vec<Answer<L::Row>>,
+    /// Those who asked for one of the keys too.
+    others: Vec<(usize, Answer<L::Row>)>,
+}
+
+impl<L: LookUp> Boarded<L> {
+    /// Takes those from the line who came first, but not those who have left it.
+    fn take(state: &mut State<L>, many: usize) -> Self {
+        let many = state.waiting.len().min(many);
+        state.left += many;
+        let mut boarded =
+            Self { keys: Vec::with_capacity(many), callers: Vec::with_capacity(many), others: Vec::new() };
+        let mut numbers = HashMap::with_capacity(many);
+        for (key, caller) in state.waiting.drain(..many).filter(|(_, caller)| !caller.is_closed()) {
+            match numbers.entry(key) {
+                Entry::Occupied(known) => boarded.others.push((*known.get(), caller)),
+                Entry::Vacant(new) => {
+                    boarded.keys.push(new.key().clone());
+                    boarded.callers.push(caller);
+                    new.insert(boarded.keys.len() - 1);
+                }
+            }
         }
+        boarded
     }
-    for (caller, answer) in callers.into_iter().zip(answers) {
-        // Who left in the meantime does not hear of it.
-        let _ = caller.send(answer.transpose());
+
+    /// Tells each what was found for their key. Who has left in the meantime does not hear of it.
+    fn answer(self, found: Result<Found<L::Row>, StoreError>) {
+        let mut answers: Vec<Result<Option<L::Row>, StoreError>> =
+            self.keys.iter().map(|_| Ok(None)).collect();
+        match found {
+            Ok(found) => {
+                for (number, row) in found {
+                    if let Some(answer) = answers.get_mut(number) {
+                        *answer = row.map(Some);
+                    }
+                }
+            }
+            Err(error) if answers.len() == 1 => answers = vec![Err(error)],
+            Err(error) => {
+                let cause = Arc::new(error);
+                answers.fill_with(|| Err(again(&cause)));
+            }
+        }
+        for (number, caller) in self.others {
+            let _ = caller.send(share(&mut answers[number]));
+        }
+        for (caller, answer) in self.callers.into_iter().zip(answers) {
+            let _ = caller.send(answer);
+        }
     }
 }
 
-fn refuse<R>(callers: Vec<oneshot::Sender<Result<Option<R>, StoreError>>>, error: StoreError) {
-    let is_unavailable = matches!(error, StoreError::Unavailable(_));
-    let cause = Arc::new(error);
-    for caller in callers {
-        let cause = Box::new(Shared(Arc::clone(&cause)));
-        let error = if is_unavailable { StoreError::Unavailable(cause) } else { StoreError::Backend(cause) };
-        let _ = caller.send(Err(error));
+fn share<R: Clone>(answer: &mut Result<Option<R>, StoreError>) -> Result<Option<R>, StoreError> {
+    match answer {
+        Ok(row) => Ok(row.clone()),
+        Err(error) => {
+            let cause = Arc::new(std::mem::replace(error, broken_off()));
+            *error = again(&cause);
+            Err(again(&cause))
+        }
     }
+}
+
+/// The same error for one more caller.
+fn again(cause: &Arc<StoreError>) -> StoreError {
+    let shared = || Box::new(Shared(Arc::clone(cause)));
+    match &**cause {
+        StoreError::Corrupt { table, problem } => StoreError::Corrupt { table, problem: problem.clone() },
+        StoreError::Unavailable(_) => StoreError::Unavailable(shared()),
+        _ => StoreError::Backend(shared()),
+    }
+}
+
+fn broken_off() -> StoreError {
+    StoreError::Unavailable("the look-up was broken off".into())
 }
 
 /// The cause of many errors.
 #[derive(Debug, thiserror::Error)]
 #[error("a look-up for many requests failed")]
 struct Shared(#[source] Arc<StoreError>);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use proptest::prelude::*;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Finds twice the key for even keys, nothing for odd ones, and something that cannot be read for multiples of 7.
+    #[derive(Default)]
+    struct Fake {
+        /// Batches, as they were asked for.
+        asked: Mutex<Vec<Vec<u32>>>,
+        /// How many fail from now on.
+        failing: AtomicUsize,
+        /// How often no connection is to be had from now on.
+        refusing: AtomicUsize,
+        /// Where a look-up waits, if it is to.
+        gate: Option<Semaphore>,
+    }
+
+    impl Fake {
+        fn gated() -> Arc<Self> {
+            Arc::new(Self { gate: Some(Semaphore::new(0)), ..Self::default() })
+        }
+
+        fn let_pass(&self, many: usize) {
+            self.gate.as_ref().unwrap().add_permits(many);
+        }
+
+        fn asked(&self) -> Vec<Vec<u32>> {
+            self.asked.lock().unwrap().clone()
+        }
+    }
+
+    fn counts_down(counter: &AtomicUsize) -> bool {
+        counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+
+    impl LookUp for Arc<Fake> {
+        type Key = u32;
+        type Row = u32;
+        type Connection = ();
+
+        async fn connect(&self) -> Result<(), StoreError> {
+            tokio::task::yield_now().await;
+            match counts_down(&self.refusing) {
+                true => Err(StoreError::Unavailable("no connection".into())),
+                false => Ok(()),
+            }
+        }
+
+        async fn look_up(&self, (): (), keys: &[u32]) -> Result<Found<u32>, StoreError> {
+            self.asked.lock().unwrap().push(keys.to_vec());
+            if let Some(gate) = &self.gate {
+                gate.acquire().await.unwrap().forget();
+            }
+            tokio::task::yield_now().await;
+            if counts_down(&self.failing) {
+                return Err(StoreError::Backend("the statement is refused".into()));
+            }
+            let found = |(number, key): (usize, &u32)| match key {
+                key if key % 7 == 0 => {
+                    Some((number, Err(StoreError::Corrupt { table: "numbers", problem: format!("{key}") })))
+                }
+                key if key % 2 == 0 => Some((number, Ok(key * 2))),
+                _ => None,
+            };
+            // In another order than they were asked for.
+            Ok(keys.iter().enumerate().rev().filter_map(found).collect())
+        }
+    }
+
+    /// Whether a caller heard what is so of their key.
+    fn is_right(key: u32, answer: &Result<Option<u32>, StoreError>) -> bool {
+        match answer {
+            Err(StoreError::Corrupt { problem, .. }) => key.is_multiple_of(7) && *problem == key.to_string(),
+            Ok(found) => !key.is_multiple_of(7) && *found == key.is_multiple_of(2).then_some(key * 2),
+            Err(_) => false,
+        }
+    }
+
+    /// Loads that wait, each in a task of its own, in this order.
+    async fn waiting(
+        batch: &Arc<Batch<Arc<Fake>>>,
+        keys: impl IntoIterator<Item = u32>,
+    ) -> Vec<tokio::task::JoinHandle<Result<Option<u32>, StoreError>>> {
+        let mut all = Vec::new();
+        for key in keys {
+            let batch = Arc::clone(batch);
+            all.push(tokio::spawn(async move { batch.load(key).await }));
+            for _ in 0..5 {
+                tokio::task::yield_now().await;
+            }
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_a_look_up_is_under_way_goes_with_the_next_and_a_key_is_asked_for_once() {
+        let fake = Fake::gated();
+        let batch = Batch::new(Arc::clone(&fake));
+        let mut callers = waiting(&batch, [2, 4]).await;
+        assert_eq!(fake.asked(), [vec![2], vec![4]], "the first ones wait for nobody");
+        callers.extend(waiting(&batch, [6, 8, 6, 7, 7, 9]).await);
+        assert_eq!(fake.asked().len(), FLIGHTS);
+        fake.let_pass(100);
+        for (caller, key) in callers.into_iter().zip([2, 4, 6, 8, 6, 7, 7, 9]) {
+            assert!(is_right(key, &caller.await.unwrap()), "{key}");
+        }
+        assert_eq!(fake.asked()[2..], [vec![6, 8, 7, 9]]);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_takes_their_key_along_and_a_batch_for_nobody_is_not_run() {
+        let fake = Fake::gated();
+        let batch = Batch::new(Arc::clone(&fake));
+        let under_way = waiting(&batch, [2, 4]).await;
+        let leaving = waiting(&batch, [6, 8]).await;
+        let staying = waiting(&batch, [10]).await;
+        leaving.iter().for_each(tokio::task::JoinHandle::abort);
+        fake.let_pass(FLIGHTS);
+        for caller in under_way {
+            caller.await.unwrap().unwrap();
+        }
+        let gone = waiting(&batch, [12, 14]).await;
+        gone.iter().for_each(tokio::task::JoinHandle::abort);
+        fake.let_pass(100);
+        for caller in staying {
+            assert_eq!(caller.await.unwrap().unwrap(), Some(20));
+        }
+        for caller in waiting(&batch, [16]).await {
+            assert_eq!(caller.await.unwrap().unwrap(), Some(32));
+        }
+        let asked: Vec<u32> = fake.asked().concat();
+        assert!([6, 8].iter().all(|key| !asked.contains(key)), "{asked:?}");
+        assert_eq!(batch.lock().flights, 0, "nothing is under way for nobody");
+    }
+
+    #[tokio::test]
+    async fn when_a_statement_fails_each_caller_has_an_error_and_the_next_ones_are_served() {
+        let fake = Fake::gated();
+        let batch = Batch::new(Arc::clone(&fake));
+        let first = waiting(&batch, [2, 4]).await;
+        let failing = waiting(&batch, [6, 8, 8]).await;
+        fake.let_pass(FLIGHTS);
+        for caller in first {
+            caller.await.unwrap().unwrap();
+        }
+        fake.failing.store(1, Ordering::SeqCst);
+        fake.let_pass(100);
+        for caller in failing {
+            let error = caller.await.unwrap().unwrap_err();
+            let mut chain =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            assert!(matches!(error, StoreError::Backend(_)), "{error:?}");
+            assert!(chain.any(|error| error.to_string() == "the statement is refused"), "{error:?}");
+        }
+        assert_eq!(batch.load(10).await.unwrap(), Some(20));
+    }
+
+    #[tokio::test]
+    async fn without_a_connection_those_are_told_who_waited_as_long_and_the_others_wait_on() {
+        let fake = Fake::gated();
+        fake.refusing.store(1, Ordering::SeqCst);
+        let batch = Batch::new(Arc::clone(&fake));
+        let refused = batch.load(2).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+        fake.let_pass(1);
+        assert_eq!(batch.load(2).await.unwrap(), Some(4));
+    }
+
+    #[test]
+    fn a_runtime_that_ends_takes_its_look_ups_along_and_another_goes_on() {
+        let fake = Fake::gated();
+        let batch = Batch::new(Arc::clone(&fake));
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        first.block_on(waiting(&batch, [2, 4]));
+        let left_behind = second.block_on(waiting(&batch, [6]));
+        drop(first);
+        for caller in left_behind {
+            let error = second.block_on(caller).unwrap().unwrap_err();
+            assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        }
+        fake.let_pass(1);
+        assert_eq!(second.block_on(batch.load(8)).unwrap(), Some(16));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        #[test]
+        fn every_load_of_many_tasks_hears_of_its_own_key(
+            loads in prop::collection::vec((0_u32..40, prop::bool::weighted(0.1)), 500..3_000),
+            tasks in 1_usize..80,
+        ) {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+            let fake = Arc::<Fake>::default();
+            let batch = Batch::new(Arc::clone(&fake));
+            runtime.block_on(async {
+                let mut all = tokio::task::JoinSet::new();
+                for part in loads.chunks(loads.len().div_ceil(tasks)) {
+                    let (batch, part) = (Arc::clone(&batch), part.to_vec());
+                    all.spawn(async move {
+                        for (key, leaves) in part {
+                            if leaves {
+                                // Polled once, and dropped.
+                                tokio::select! { biased; _ = batch.load(key) => {} () = std::future::ready(()) => {} }
+                            } else {
+                                let answer = batch.load(key).await;
+                                assert!(is_right(key, &answer), "{key}: {answer:?}");
+                            }
+                        }
+                    });
+                }
+                while let Some(ended) = all.join_next().await {
+                    ended.unwrap();
+                }
+            });
+            let asked = fake.asked();
+            let most = asked.iter().map(Vec::len).max().unwrap_or_default();
+            prop_assert!(most <= MOST);
+            for keys in asked {
+                let mut once = keys.clone();
+                once.sort_unstable();
+                once.dedup();
+                prop_assert_eq!(once.len(), keys.len(), "a key is asked for once");
+            }
+        }
+    }
+}

@@ -137,13 +137,6 @@ macro_rules! project_columns {
     };
 }
 
-/// An id of the rows `given` of keys, under its name.
-macro_rules! uuid_of_key {
-    ($name:literal) => {
-        concat!(uuid_of!(concat!("given.value ->> '", $name, "'")), " AS ", $name)
-    };
-}
-
 /// Who came through a door, in what role, and into which organization. Under names of their own, because what they asked for
 /// is read with it.
 macro_rules! entered_columns {

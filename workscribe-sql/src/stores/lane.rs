@@ -42,7 +42,7 @@ impl Lane {
             Some(connection) => connection,
             None => self.wait(pool.acquire()).await?,
         };
-        Ok(Reader { connection: Some(connection), lane: Arc::clone(self), ended_well: false })
+        Ok(Reader { connection: Some(connection), lane: Arc::clone(self), ended_well: true })
     }
 
     /// Waits for the pool, and lets it have what is given back meanwhile.
@@ -113,7 +113,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A connection that reads. It goes to the next reader if its last statement ended well, else to the pool.
+/// A connection that reads. It goes to the next reader if its last statement ended well or none was made, else to the pool.
 pub(crate) struct Reader {
     connection: Option<PoolConnection<Db>>,
     lane: Arc<Lane>,

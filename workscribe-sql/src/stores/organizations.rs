@@ -249,9 +249,9 @@ impl Unit {
         user: UserId,
     ) -> Result<Option<(Organization, Role)>, StoreError> {
         if let Some(reads) = self.together() {
-            return reads.memberships.load(&reads, (org, slug.clone(), user)).await;
+            return reads.memberships.load((org, slug.clone(), user)).await;
         }
-        self.membership_in(org, slug, user).await?.map(TryFrom::try_from).transpose()
+        self.membership_in(org, slug, user).await
     }
 
     pub(super) async fn membership_in(
@@ -259,7 +259,7 @@ impl Unit {
         org: Uuid,
         slug: &Slug,
         user: UserId,
-    ) -> Result<Option<MembershipRow>, StoreError> {
+    ) -> Result<Option<(Organization, Role)>, StoreError> {
         let find = query_as::<_, MembershipRow>(concat!(
             "SELECT ",
             organization_columns!("o."),
@@ -269,7 +269,7 @@ impl Unit {
         .bind(org)
         .bind(slug.as_str())
         .bind(user.as_uuid());
-        self.optional("ws_organizations: membership", find).await
+        self.optional("ws_organizations: membership", find).await?.map(TryFrom::try_from).transpose()
     }
 
     async fn refuse_stale_organization(

@@ -298,9 +298,9 @@ impl Unit {
         project: &ProjectRef,
     ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
         if let Some(reads) = self.together() {
-            return reads.projects.load(&reads, (org, slug.clone(), user, project.clone())).await;
+            return reads.projects.load((org, slug.clone(), user, project.clone())).await;
         }
-        self.enter_in(org, slug, user, project).await?.map(TryFrom::try_from).transpose()
+        self.enter_in(org, slug, user, project).await
     }
 
     pub(super) async fn enter_in(
@@ -309,7 +309,7 @@ impl Unit {
         slug: &Slug,
         user: UserId,
         project: &ProjectRef,
-    ) -> Result<Option<EnteredProjectRow>, StoreError> {
+    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
         let enter = match project {
             ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("p.id = $4")),
             ProjectRef::Key(_) => query_as(enter_project!("p.key = $4")),
@@ -321,6 +321,6 @@ impl Unit {
             ProjectRef::Id(id) => enter.bind(id.as_uuid()),
             ProjectRef::Key(key) => enter.bind(key.as_str()),
         };
-        self.optional("ws_projects: enter", enter).await
+        self.optional("ws_projects: enter", enter).await?.map(TryFrom::try_from).transpose()
     }
 }

@@ -5,19 +5,19 @@
 //! `BEGIN` as after it, and the transaction begins a round trip later. A unit that has begun reads on its own connection, where it
 //! sees its own writes.
 
+use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde_json::json;
-use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, Pool, SqlStr, query_as};
+use sqlx::types::Uuid;
+use sqlx::{FromRow, Pool, Row as _, SqlStr, query};
 use workscribe_core::StoreError;
-use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{SessionId, TaskId, UserId};
-use workscribe_core::identity::{Account, Session, TokenStore, User, UserStore};
+use workscribe_core::identity::{Account, Session, User, UserStore};
 use workscribe_core::tenancy::{Organization, Role, Slug};
 use workscribe_core::work::{Entered, Project, ProjectRef, Task, TaskStore};
 
-use super::batch::{Batch, Found, Looking};
+use super::batch::{Batch, Found, LookUp};
 use super::lane::Lane;
 use super::organizations::MembershipRow;
 use super::projects::EnteredProjectRow;
@@ -26,49 +26,49 @@ use super::tasks::EnteredTaskRow;
 use super::tokens::SessionWithUserRow;
 use super::unit::Row;
 use super::users::AccountRow;
-use super::{Db, Unit};
+use super::{Db, Unit, dialect, store_error};
 
-/// A membership that is asked for: of which organization, under which slug, and whose.
+/// What is asked for by keys of a kind, and how.
+pub(super) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+    /// What is found.
+    type Row: Clone + Send + 'static;
+
+    /// Looks different keys up.
+    fn find(
+        unit: &mut Unit,
+        keys: &[Self],
+    ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
+}
+
+/// A membership: of which organization, under which slug, and whose.
 type Membership = (Uuid, Slug, UserId);
 /// The same with a project.
 type ProjectDoor = (Uuid, Slug, UserId, ProjectRef);
 
+type Together<K> = Arc<Batch<Reading<K>>>;
+
 /// How to read, and who waits for what.
 pub(crate) struct Reads {
-    pool: Pool<Db>,
-    lane: Arc<Lane>,
-    begin: Option<SqlStr>,
-    prepares: bool,
     slugs: Arc<Slugs>,
-    pub(super) sessions: Arc<Batch<(SessionId, Timestamp), (Session, User)>>,
-    pub(super) accounts: Arc<Batch<UserId, Account>>,
-    pub(super) memberships: Arc<Batch<Membership, (Organization, Role)>>,
-    pub(super) projects: Arc<Batch<ProjectDoor, Entered<Option<Project>>>>,
-    pub(super) tasks: Arc<Batch<(UserId, TaskId), Entered<Task>>>,
+    pub(super) sessions: Together<SessionId>,
+    pub(super) accounts: Together<UserId>,
+    pub(super) memberships: Together<Membership>,
+    pub(super) projects: Together<ProjectDoor>,
+    pub(super) tasks: Together<(UserId, TaskId)>,
 }
 
 impl Reads {
     /// Reads by the connections of a pool, each statement alone or in what `begin` opens.
     pub(crate) fn new(pool: &Pool<Db>, lane: &Arc<Lane>, begin: Option<SqlStr>, prepares: bool) -> Arc<Self> {
+        let readers = Arc::new(Readers { pool: pool.clone(), lane: Arc::clone(lane), begin, prepares });
         Arc::new(Self {
-            pool: pool.clone(),
-            lane: Arc::clone(lane),
-            begin,
-            prepares,
             slugs: Arc::default(),
-            sessions: Batch::new(sessions),
-            accounts: Batch::new(accounts),
-            memberships: Batch::new(memberships),
-            projects: Batch::new(projects),
-            tasks: Batch::new(tasks),
+            sessions: Reading::by(&readers),
+            accounts: Reading::by(&readers),
+            memberships: Reading::by(&readers),
+            projects: Reading::by(&readers),
+            tasks: Reading::by(&readers),
         })
-    }
-
-    /// A unit that reads alone.
-    pub(super) fn unit(&self) -> Unit {
-        let mut unit = Unit::waiting(&self.pool, &self.lane, None, self.begin.clone());
-        unit.slugs = Arc::clone(&self.slugs);
-        if self.prepares { unit } else { unit.unprepared() }
     }
 
     pub(super) fn slugs(&self) -> &Arc<Slugs> {
@@ -76,25 +76,57 @@ impl Reads {
     }
 }
 
-/// A row with the number of the key that it was found for.
-struct Numbered<T> {
-    number: usize,
-    row: T,
+/// What makes the units that read.
+struct Readers {
+    pool: Pool<Db>,
+    lane: Arc<Lane>,
+    begin: Option<SqlStr>,
+    prepares: bool,
 }
 
-impl<'r, T: FromRow<'r, Row>> FromRow<'r, Row> for Numbered<T> {
-    fn from_row(row: &'r Row) -> Result<Self, sqlx::Error> {
-        use sqlx::Row as _;
-        let number = usize::try_from(row.try_get::<i64, _>("number_of_key")?).unwrap_or(usize::MAX);
-        Ok(Self { number, row: T::from_row(row)? })
+/// Look-ups of a kind, each by a unit of its own.
+pub(super) struct Reading<K> {
+    readers: Arc<Readers>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Key> Reading<K> {
+    fn by(readers: &Arc<Readers>) -> Arc<Batch<Self>> {
+        Batch::new(Self { readers: Arc::clone(readers), kind: PhantomData })
     }
 }
 
-fn found<T, R>(
-    rows: Vec<Numbered<T>>,
-    read: impl Fn(T) -> Result<R, StoreError>,
-) -> Result<Found<R>, StoreError> {
-    Ok(rows.into_iter().map(|Numbered { number, row }| (number, read(row))).collect())
+impl<K: Key> LookUp for Reading<K> {
+    type Key = K;
+    type Row = K::Row;
+    type Connection = Unit;
+
+    async fn connect(&self) -> Result<Unit, StoreError> {
+        let Readers { pool, lane, begin, prepares } = &*self.readers;
+        let unit = Unit::waiting(pool, lane, None, begin.clone());
+        let mut unit = if *prepares { unit } else { unit.unprepared() };
+        unit.begin().await?;
+        Ok(unit)
+    }
+
+    /// The connection goes to the next before the callers go on.
+    async fn look_up(&self, mut unit: Unit, keys: &[K]) -> Result<Found<K::Row>, StoreError> {
+        K::find(&mut unit, keys).await
+    }
+}
+
+/// What was found, each row with the number of its key. A row that cannot be read is an error of its own.
+fn found<T, R>(name: &'static str, rows: Vec<Row>, read: impl Fn(T) -> Result<R, StoreError>) -> Found<R>
+where
+    T: for<'r> FromRow<'r, Row>,
+{
+    let number =
+        |row: &Row| usize::try_from(row.try_get::<i64, _>("number_of_key").ok()? - dialect::FIRST_KEY).ok();
+    let row = |row: &Row| {
+        let read_row = T::from_row(row).map_err(|error| store_error(name, error, dialect::classify));
+        Some((number(row)?, read_row.and_then(&read)))
+    };
+    rows.iter().filter_map(row).collect()
 }
 
 /// What one unit finds for one key.
@@ -102,162 +134,149 @@ fn alone<R>(found: Option<R>) -> Found<R> {
     found.map(|row| (0, Ok(row))).into_iter().collect()
 }
 
-/// The keys, as rows `given` with a number.
-macro_rules! given {
-    ($($column:expr),+) => {
-        concat!("(SELECT CAST(given.value ->> 'number' AS bigint) AS number_of_key" $(, ", ", $column)+, " FROM ", rows_of!("$1"), ") AS given ")
-    };
-}
+impl Key for SessionId {
+    type Row = (Session, User);
 
-fn sessions<'a>(unit: &'a mut Unit, keys: &'a [(SessionId, Timestamp)]) -> Looking<'a, (Session, User)> {
-    Box::pin(async move {
-        if let [(id, now)] = keys {
-            return Ok(alone(unit.session_with_user(*id, *now).await?));
+    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<(Session, User)>, StoreError> {
+        if let [id] = keys {
+            return Ok(alone(unit.session_and_user(*id).await?));
         }
-        let given: Vec<_> =
-            (0..).zip(keys).map(|(number, (id, _)): (i64, _)| json!({"number": number, "id": id})).collect();
-        let find = query_as::<_, Numbered<SessionWithUserRow>>(concat!(
+        let name = "ws_sessions: with users";
+        let find = query(concat!(
             "SELECT given.number_of_key, ",
             session_columns!("s."),
             ", ",
             user_columns!("u."),
             " FROM ",
-            given!(uuid_of_key!("id")),
+            given!(uuid "$1" "id"),
             one_of!("ws_sessions", "s", "s.id = given.id"),
             one_of!("ws_users", "u", "u.id = s.user_id")
         ))
-        .bind(Json(given));
-        let rows = unit.all("ws_sessions: with users", find).await?;
-        let rows: Vec<_> = rows
-            .into_iter()
-            .filter(|found| keys.get(found.number).is_some_and(|(_, now)| found.row.is_good_at(*now)))
-            .collect();
-        found(rows, TryInto::try_into)
-    })
+        .bind(dialect::array(keys.iter().map(|id| id.as_uuid())));
+        Ok(found(name, unit.rows(name, find).await?, |row: SessionWithUserRow| row.try_into()))
+    }
 }
 
-fn accounts<'a>(unit: &'a mut Unit, keys: &'a [UserId]) -> Looking<'a, Account> {
-    Box::pin(async move {
+impl Key for UserId {
+    type Row = Account;
+
+    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Account>, StoreError> {
         if let [id] = keys {
             return Ok(alone(UserStore::account(unit, *id).await?));
         }
-        let given: Vec<_> =
-            (0..).zip(keys).map(|(number, id): (i64, _)| json!({"number": number, "id": id})).collect();
-        let find = query_as::<_, Numbered<AccountRow>>(concat!(
+        let name = "ws_users: accounts";
+        let find = query(concat!(
             "SELECT given.number_of_key, ",
             user_columns!("u."),
             ", ",
             is_bouncing!("u.email"),
             " AS email_bouncing FROM ",
-            given!(uuid_of_key!("id")),
+            given!(uuid "$1" "id"),
             one_of!("ws_users", "u", "u.id = given.id")
         ))
-        .bind(Json(given));
-        found(unit.all("ws_users: accounts", find).await?, |row| Ok(row.into()))
-    })
+        .bind(dialect::array(keys.iter().map(|id| id.as_uuid())));
+        Ok(found(name, unit.rows(name, find).await?, |row: AccountRow| Ok(row.into())))
+    }
 }
 
-fn memberships<'a>(unit: &'a mut Unit, keys: &'a [Membership]) -> Looking<'a, (Organization, Role)> {
-    Box::pin(async move {
+impl Key for Membership {
+    type Row = (Organization, Role);
+
+    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<(Organization, Role)>, StoreError> {
         if let [(org, slug, user)] = keys {
-            let row = unit.membership_in(*org, slug, *user).await?;
-            return Ok(alone(row.map(TryInto::try_into).transpose()?));
+            return Ok(alone(unit.membership_in(*org, slug, *user).await?));
         }
-        let given = |(number, (org, slug, user)): (i64, &Membership)| json!({"number": number, "org_id": org, "slug": slug.as_str(), "user_id": user});
-        let given: Vec<_> = (0..).zip(keys).map(given).collect();
-        let find = query_as::<_, Numbered<MembershipRow>>(concat!(
+        let name = "ws_organizations: memberships";
+        let find = query(concat!(
             "SELECT given.number_of_key, ",
             organization_columns!("o."),
             ", m.role FROM ",
-            given!(uuid_of_key!("org_id"), "given.value ->> 'slug' AS slug", uuid_of_key!("user_id")),
+            given!(uuid "$1" "org_id", text "$2" "slug", uuid "$3" "user_id"),
             one_of!("ws_organizations", "o", "o.id = given.org_id AND o.slug = given.slug"),
             one_of!("ws_members", "m", "m.org_id = given.org_id AND m.user_id = given.user_id")
         ))
-        .bind(Json(given));
-        found(unit.all("ws_organizations: memberships", find).await?, TryInto::try_into)
-    })
+        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
+        .bind(dialect::array(keys.iter().map(|(_, slug, _)| slug.as_str().to_owned())))
+        .bind(dialect::array(keys.iter().map(|(.., user)| user.as_uuid())));
+        Ok(found(name, unit.rows(name, find).await?, |row: MembershipRow| row.try_into()))
+    }
 }
 
-/// The rows of both kinds of keys for projects, which have an index each.
-macro_rules! enter_projects {
-    ($key:expr, $condition:literal) => {
-        concat!(
+impl Key for ProjectDoor {
+    type Row = Entered<Option<Project>>;
+
+    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Entered<Option<Project>>>, StoreError> {
+        if let [(org, slug, user, project)] = keys {
+            return Ok(alone(unit.enter_in(*org, slug, *user, project).await?));
+        }
+        let name = "ws_projects: enter many";
+        // Each is named by its id or by its key.
+        let find = query(concat!(
             "SELECT given.number_of_key, ",
             entered_columns!(),
             ", ",
             project_columns!("p."),
             " FROM ",
-            given!(uuid_of_key!("org_id"), "given.value ->> 'slug' AS slug", uuid_of_key!("user_id"), $key),
+            given!(uuid "$1" "org_id", text "$2" "slug", uuid "$3" "user_id", uuid "$4" "project_id", text "$5" "key"),
             one_of!("ws_organizations", "o", "o.id = given.org_id AND o.slug = given.slug"),
             one_of!("ws_members", "m", "m.org_id = given.org_id AND m.user_id = given.user_id"),
             one_of!("ws_users", "u", "u.id = m.user_id"),
-            one_or_none_of!("ws_projects", "p", $condition)
-        )
-    };
+            one_or_none_of!(
+                "ws_projects",
+                "p",
+                "p.org_id = given.org_id AND p.id = COALESCE(given.project_id, (
+                     SELECT k.id FROM ws_projects k WHERE k.org_id = given.org_id AND k.key = given.key))"
+            )
+        ))
+        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
+        .bind(dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())))
+        .bind(dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())))
+        .bind(dialect::array(keys.iter().map(|(.., project)| id_of(project))))
+        .bind(dialect::array(keys.iter().map(|(.., project)| key_of(project))));
+        Ok(found(name, unit.rows(name, find).await?, |row: EnteredProjectRow| row.try_into()))
+    }
 }
 
-fn projects<'a>(unit: &'a mut Unit, keys: &'a [ProjectDoor]) -> Looking<'a, Entered<Option<Project>>> {
-    Box::pin(async move {
-        if let [(org, slug, user, project)] = keys {
-            let row = unit.enter_in(*org, slug, *user, project).await?;
-            return Ok(alone(row.map(TryInto::try_into).transpose()?));
-        }
-        let (mut by_id, mut by_key) = (Vec::new(), Vec::new());
-        for (number, (org, slug, user, project)) in (0_i64..).zip(keys) {
-            let mut given = json!({"number": number, "org_id": org, "slug": slug.as_str(), "user_id": user});
-            match project {
-                ProjectRef::Id(id) => {
-                    given["project_id"] = json!(id);
-                    by_id.push(given);
-                }
-                ProjectRef::Key(key) => {
-                    given["key"] = json!(key.as_str());
-                    by_key.push(given);
-                }
-            }
-        }
-        let mut rows = Vec::new();
-        if !by_id.is_empty() {
-            let find = query_as::<_, Numbered<EnteredProjectRow>>(enter_projects!(
-                uuid_of_key!("project_id"),
-                "p.org_id = given.org_id AND p.id = given.project_id"
-            ));
-            rows.extend(unit.all("ws_projects: enter many", find.bind(Json(by_id))).await?);
-        }
-        if !by_key.is_empty() {
-            let find = query_as::<_, Numbered<EnteredProjectRow>>(enter_projects!(
-                "given.value ->> 'key' AS key",
-                "p.org_id = given.org_id AND p.key = given.key"
-            ));
-            rows.extend(unit.all("ws_projects: enter many", find.bind(Json(by_key))).await?);
-        }
-        found(rows, TryInto::try_into)
-    })
+fn id_of(project: &ProjectRef) -> Option<Uuid> {
+    match project {
+        ProjectRef::Id(id) => Some(id.as_uuid()),
+        ProjectRef::Key(_) => None,
+    }
 }
 
-fn tasks<'a>(unit: &'a mut Unit, keys: &'a [(UserId, TaskId)]) -> Looking<'a, Entered<Task>> {
-    Box::pin(async move {
+fn key_of(project: &ProjectRef) -> Option<String> {
+    match project {
+        ProjectRef::Id(_) => None,
+        ProjectRef::Key(key) => Some(key.as_str().to_owned()),
+    }
+}
+
+impl Key for (UserId, TaskId) {
+    type Row = Entered<Task>;
+
+    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Entered<Task>>, StoreError> {
         if let [(user, id)] = keys {
             return Ok(alone(TaskStore::enter(unit, *user, *id).await?));
         }
-        let given = |(number, (user, task)): (i64, &(UserId, TaskId))| json!({"number": number, "user_id": user, "task_id": task});
-        let given: Vec<_> = (0..).zip(keys).map(given).collect();
-        let find = query_as::<_, Numbered<EnteredTaskRow>>(concat!(
+        let name = "ws_tasks: enter many";
+        let find = query(concat!(
             "SELECT given.number_of_key, ",
             entered_columns!(),
             ", ",
             task_columns_with!("t.description", labels_of_one_task!()),
             " FROM ",
-            given!(uuid_of_key!("user_id"), uuid_of_key!("task_id")),
-            "JOIN ws_members m ON m.user_id = given.user_id ",
+            given!(uuid "$1" "user_id", uuid "$2" "task_id"),
+            "CROSS JOIN ws_members m ",
             one_of!("ws_tasks", "t", "t.org_id = m.org_id AND t.id = given.task_id"),
             one_of!("ws_users", "u", "u.id = m.user_id"),
             one_of!("ws_projects", "p", "p.org_id = t.org_id AND p.id = t.project_id"),
             one_of!("ws_statuses", "s", "s.org_id = t.org_id AND s.id = t.status_id"),
             one_or_none_of!("ws_users", "a", "a.id = t.assignee_id"),
-            one_of!("ws_users", "r", "r.id = t.reporter_id")
+            one_of!("ws_users", "r", "r.id = t.reporter_id"),
+            "WHERE m.user_id = given.user_id"
         ))
-        .bind(Json(given));
-        found(unit.all("ws_tasks: enter many", find).await?, TryInto::try_into)
-    })
+        .bind(dialect::array(keys.iter().map(|(user, _)| user.as_uuid())))
+        .bind(dialect::array(keys.iter().map(|(_, task)| task.as_uuid())));
+        Ok(found(name, unit.rows(name, find).await?, |row: EnteredTaskRow| row.try_into()))
+    }
 }

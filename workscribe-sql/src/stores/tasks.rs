@@ -70,7 +70,7 @@ fn id_or_first(after: Option<TaskId>) -> Uuid {
 impl TaskStore for Unit {
     async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError> {
         if let Some(reads) = self.together() {
-            return reads.tasks.load(&reads, (user, id)).await;
+            return reads.tasks.load((user, id)).await;
         }
         // First the organizations of the user, then the task under the key of each: it is in one of them.
         let enter = query_as::<_, EnteredTaskRow>(concat!(

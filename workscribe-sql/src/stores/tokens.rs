@@ -91,12 +91,6 @@ impl TryFrom<OneTimeRow> for OneTimeToken {
     }
 }
 
-impl SessionWithUserRow {
-    pub(super) fn is_good_at(&self, now: Timestamp) -> bool {
-        self.session.expires_at.0 > now
-    }
-}
-
 impl TryFrom<SessionWithUserRow> for (Session, User) {
     type Error = StoreError;
 
@@ -131,22 +125,11 @@ impl TokenStore for Unit {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<(Session, User)>, StoreError> {
-        if let Some(reads) = self.together() {
-            return reads.sessions.load(&reads, (id, now)).await;
-        }
-        let find = query_as::<_, SessionWithUserRow>(concat!(
-            "SELECT ",
-            session_columns!("s."),
-            ", ",
-            user_columns!("u."),
-            " FROM (SELECT * FROM ws_sessions WHERE id = $1 LIMIT 1) AS s ",
-            one_of!("ws_users", "u", "u.id = s.user_id"),
-            "WHERE s.expires_at > $2"
-        ))
-        .bind(id.as_uuid())
-        .bind(Ts(now));
-        let found = self.optional("ws_sessions: with user", find).await?;
-        found.map(TryFrom::try_from).transpose()
+        let found = match self.together() {
+            Some(reads) => reads.sessions.load(id).await?,
+            None => self.session_and_user(id).await?,
+        };
+        Ok(found.filter(|(session, _)| session.expires_at > now))
     }
 
     async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
@@ -283,5 +266,25 @@ impl TokenStore for Unit {
         let tokens = query("DELETE FROM ws_one_time_tokens WHERE expires_at <= $1").bind(Ts(now));
         let swept = self.execute("ws_sessions: sweep", sessions).await?;
         Ok(swept + self.execute("ws_one_time_tokens: sweep", tokens).await?)
+    }
+}
+
+impl Unit {
+    /// A session, also one that has expired.
+    pub(super) async fn session_and_user(
+        &mut self,
+        id: SessionId,
+    ) -> Result<Option<(Session, User)>, StoreError> {
+        let find = query_as::<_, SessionWithUserRow>(concat!(
+            "SELECT ",
+            session_columns!("s."),
+            ", ",
+            user_columns!("u."),
+            " FROM (SELECT * FROM ws_sessions WHERE id = $1 LIMIT 1) AS s ",
+            one_of!("ws_users", "u", "u.id = s.user_id")
+        ))
+        .bind(id.as_uuid());
+        let found = self.optional("ws_sessions: with user", find).await?;
+        found.map(TryFrom::try_from).transpose()
     }
 }

@@ -266,6 +266,17 @@ impl Unit {
         self.note(name, rows)
     }
 
+    /// The same, for rows that are read one by one.
+    pub(super) async fn rows(
+        &mut self,
+        name: &'static str,
+        query: Query<'_, Db, Arguments>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.flush().await?;
+        let rows = query.persistent(self.prepares).fetch_all(self.conn().await?).await;
+        self.note(name, rows)
+    }
+
     /// For a write that found no row: an error if one was expected in a version, and the row is there in another.
     pub(super) async fn refuse_stale(
         &mut self,

@@ -93,7 +93,7 @@ impl UserStore for Unit {
 
     async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
         if let Some(reads) = self.together() {
-            return reads.accounts.load(&reads, id).await;
+            return reads.accounts.load(id).await;
         }
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",

@@ -1,0 +1,229 @@
+//! How much of the database's speed is left through the API: `cargo bench --features postgres --bench http`.
+//!
+//! A server process serves the API on loopback, and a client asks it over 32 kept-alive connections: `wrk`, a process of its own, where it
+//! is on the PATH, else this one. Beside each figure stands its ratio to what pgbench reaches on the same cluster in the same round, with
+//! as many connections and prepared statements: for reads `pgbench -S` (one row by its key), for writes `pgbench -N` (one `UPDATE`, one
+//! `SELECT` and one `INSERT` in a transaction), each on a scratch database of scale 10. Read the ratios, of which the middle of the rounds
+//! is printed; the rates are those of this machine. Login is left out, limits are off.
+//!
+//! `--quick` takes 1 s a case and round instead of 3, for CI; `--full` takes 10 s. `--shape NAME` fills Postgres first (see `world.rs`).
+//! The beginning of a case's name measures it alone. Postgres is the server that `WORKSCRIBE_TEST_POSTGRES_URL` names, in a schema of its
+//! own; `--sqlite-only` leaves it out.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod load;
+mod operations;
+mod pgbench;
+mod round_trips;
+mod server;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the other benchmark gives its server tasks too")]
+mod support;
+mod world;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use load::{Client, Load};
+use operations::{Beside, Operation};
+use pgbench::PgBench;
+use support::{CONNECTIONS, Outcome, ServerProcess, percent};
+use workscribe_testkit::databases::{POSTGRES_URL, Schema};
+use world::{Shape, World};
+
+/// The cases are measured in turn, this many times.
+const ROUNDS: usize = 3;
+/// For how long a session that was found valid is not looked up again: as the server has it, and not at all.
+const KEPT: [u32; 2] = [500, 0];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut runtime = match arguments.first().map(String::as_str) {
+        // As the host's: a thread for each core.
+        Some("--server") => tokio::runtime::Builder::new_multi_thread(),
+        // One thread leaves the rest to the server and the database.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let outcome = runtime.enable_all().build().map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.as_slice() {
+                [first, url, cache] if first == "--server" => server::serve(url, cache.parse()?).await,
+                _ => bench(&Plan::parse(&arguments)?).await,
+            }
+        })
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How long, and on what.
+struct Plan {
+    case: Duration,
+    sqlite_only: bool,
+    shape: Shape,
+    /// What the name of a case begins with.
+    only: String,
+}
+
+impl Plan {
+    fn parse(arguments: &[String]) -> Outcome<Self> {
+        let mut plan = Self {
+            case: Duration::from_secs(3),
+            sqlite_only: false,
+            shape: Shape::Small,
+            only: String::new(),
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--quick" => plan.case = Duration::from_secs(1),
+                "--full" => plan.case = Duration::from_secs(10),
+                "--sqlite-only" => plan.sqlite_only = true,
+                "--shape" => {
+                    let name = arguments.next().map(String::as_str).unwrap_or_default();
+                    plan.shape = Shape::parse(name)
+                        .ok_or_else(|| format!("there is no shape {name:?}: see {}", Shape::NAMES))?;
+                }
+                "--bench" => {}
+                name if !name.starts_with('-') => name.clone_into(&mut plan.only),
+                other => {
+                    return Err(
+                        format!("{other} is none of --quick, --full, --sqlite-only, --shape NAME").into()
+                    );
+                }
+            }
+        }
+        Ok(plan)
+    }
+}
+
+async fn bench(plan: &Plan) -> Outcome<()> {
+    let postgres = std::env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty() && !plan.sqlite_only);
+    let left_out =
+        format!("Postgres is left out: {POSTGRES_URL} is not set (--sqlite-only makes that no fault).");
+    let client = Client::find()?;
+    println!("The client is {client}.\n");
+    if plan.shape == Shape::Small {
+        let folder = tempfile::tempdir()?;
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        bench_one("SQLite", &url, None, &client, plan).await?;
+    }
+    let Some(server) = postgres else {
+        return if plan.sqlite_only { Ok(()) } else { Err(left_out.into()) };
+    };
+    let schema = Schema::new().await;
+    let pgbench = PgBench::on(&server).await?;
+    if pgbench.is_none() {
+        println!("There are no ratios to pgbench: it is not on the PATH.\n");
+    }
+    let world = bench_one("Postgres", &schema.url, pgbench.as_ref(), &client, plan).await;
+    if let Some(pgbench) = pgbench {
+        pgbench.drop().await?;
+    }
+    round_trips::count(&schema.url, &world?).await
+}
+
+/// What is measured, and what came out in each round.
+struct Case {
+    operation: Operation,
+    /// For how long the server keeps a session.
+    kept: u32,
+    loads: Vec<Load>,
+    ratios: Vec<f64>,
+    cpu: Duration,
+}
+
+async fn bench_one(
+    name: &str,
+    url: &str,
+    pgbench: Option<&PgBench>,
+    client: &Client,
+    plan: &Plan,
+) -> Outcome<World> {
+    let world = World::make(url, plan.shape).await?;
+    println!("{name}, {CONNECTIONS} connections, {}", plan.shape);
+    let mut cases = Vec::new();
+    for operation in operations::all(&world) {
+        for kept in KEPT {
+            if operation.name.starts_with(&plan.only) && (kept > 0 || operation.is_measured_without_sessions)
+            {
+                let (loads, ratios) = (Vec::new(), Vec::new());
+                cases.push(Case { operation: operation.clone(), kept, loads, ratios, cpu: Duration::ZERO });
+            }
+        }
+    }
+    // Each has connections of its own, which are idle while the other is asked.
+    let servers = [start(url, KEPT[0]).await?, start(url, KEPT[1]).await?];
+    for round in 0..ROUNDS {
+        let (mut reads, mut writes) = (None, None);
+        for case in &mut cases {
+            let bare = match (&case.operation.beside, pgbench) {
+                (_, None) | (Beside::Nothing, _) => None,
+                (Beside::Reads, Some(pgbench)) => Some(once(&mut reads, pgbench, "-S", plan.case).await?),
+                (Beside::Writes, Some(pgbench)) => Some(once(&mut writes, pgbench, "-N", plan.case).await?),
+            };
+            let server = &servers[usize::from(case.kept == 0)];
+            if round == 0 {
+                client.ask(server.port, &case.operation, Duration::from_secs(1)).await?;
+            }
+            let before = server.cpu();
+            let load = client.ask(server.port, &case.operation, plan.case).await?;
+            case.cpu += server.cpu().saturating_sub(before);
+            case.ratios.extend(bare.map(|bare| load.rate() / bare));
+            case.loads.push(load);
+        }
+        for (script, rate) in [("-S", reads), ("-N", writes)] {
+            if let Some(rate) = rate {
+                println!(
+                    "round {}: pgbench {script} -M prepared -c {CONNECTIONS}: {rate:.0} a second",
+                    round + 1
+                );
+            }
+        }
+    }
+    println!("{:42}{:>10}{:>9}{:>9}{:>12}{:>11}", "", "per s", "p50 µs", "p99 µs", "of pgbench", "server µs");
+    for Case { operation, kept, loads, ratios, cpu } in &cases {
+        let beside = match (operation.beside, ratios.is_empty()) {
+            (_, true) => String::new(),
+            (Beside::Writes, _) => format!("{} -N", percent(middle(ratios.iter().copied()))),
+            _ => format!("{} -S", percent(middle(ratios.iter().copied()))),
+        };
+        let label =
+            if *kept == 0 { format!("{}, no session kept", operation.name) } else { operation.name.into() };
+        let requests: f64 = loads.iter().map(|load| load.requests).sum();
+        println!(
+            "{label:42}{:>10.0}{:>9.0}{:>9.0}{beside:>12}{:>11.0}",
+            middle(loads.iter().map(Load::rate)),
+            middle(loads.iter().map(|load| load.p50)),
+            middle(loads.iter().map(|load| load.p99)),
+            cpu.as_secs_f64() * 1e6 / requests.max(1.0),
+        );
+    }
+    println!("resident memory of the server: {}\n", servers[0].memory());
+    Ok(world)
+}
+
+async fn start(url: &str, kept: u32) -> Outcome<ServerProcess> {
+    ServerProcess::start(&["--server", url, &kept.to_string()]).await
+}
+
+/// What pgbench reaches in this round.
+async fn once(measured: &mut Option<f64>, pgbench: &PgBench, script: &str, time: Duration) -> Outcome<f64> {
+    if measured.is_none() {
+        *measured = Some(pgbench.rate(script, time).await?);
+    }
+    Ok(measured.unwrap_or_default())
+}
+
+/// The middle one.
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,53 @@
+//! What one request makes of Postgres.
+
+use super::KEPT;
+use super::load::{askers, keep_tokens};
+use super::operations::{self, Beside};
+use super::support::{Outcome, ServerProcess, traffic_of};
+use super::world::World;
+use workscribe_testkit::wire::{Proxy, Traffic};
+
+/// Counts between the two, and insists on what is promised of reads: at most two statements, and no transaction.
+#[expect(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints its figures; counts are far below 2^52"
+)]
+pub(super) async fn count(url: &str, world: &World) -> Outcome<()> {
+    const REQUESTS: u64 = 500;
+    println!(
+        "Postgres, on the wire, for one request (a ping is sqlx's test of a connection that is given back)"
+    );
+    println!("{:42}{:>12}{:>14}{:>13}{:>8}", "", "statements", "transactions", "round trips", "pings");
+    let mut broken = Vec::new();
+    for kept in KEPT {
+        let proxy = Proxy::before(url).await?;
+        let server = ServerProcess::start(&["--server", &proxy.url, &kept.to_string()]).await?;
+        for operation in operations::all(world) {
+            if operation.beside == Beside::Nothing || (kept == 0 && !operation.is_measured_without_sessions) {
+                continue;
+            }
+            let mut asker = askers(server.port, &operation, 1).await?;
+            let Traffic { round_trips, statements, transactions, pings } =
+                traffic_of(&proxy, &mut asker[0], REQUESTS).await?;
+            keep_tokens(&asker);
+            let label = format!("{}, session kept {kept} ms", operation.name);
+            let each = |count: u64| format!("{:.2}", count as f64 / REQUESTS as f64);
+            println!(
+                "{label:42}{:>12}{:>14}{:>13}{:>8}",
+                each(statements),
+                each(transactions),
+                each(round_trips),
+                each(pings)
+            );
+            if operation.beside == Beside::Reads && (transactions > 0 || statements > 2 * REQUESTS) {
+                broken.push(label);
+            }
+        }
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("more than is promised: {}", broken.join("; ")).into())
+    }
+}

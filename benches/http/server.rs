@@ -1,0 +1,72 @@
+//! The server, seen from inside.
+
+use std::sync::Arc;
+
+use poem::listener::{Acceptor as _, Listener as _};
+use poem::{Route, Server, get, handler};
+use tokio::io::AsyncReadExt as _;
+use workscribe::http::{HttpOptions, IdentityApi, OrganizationsApi, ProjectsApi, TasksApi, mount};
+use workscribe::identity::{SecretKey, SecretRing};
+use workscribe::local::Unlimited;
+use workscribe::ports::Secret;
+use workscribe::sql::{Database, Options, PostgresStorage, SqliteStorage};
+use workscribe::{Settings, WorkScribe};
+
+use super::support::Outcome;
+
+pub(super) enum Store {
+    Sqlite(SqliteStorage),
+    Postgres(PostgresStorage),
+}
+
+impl Store {
+    pub(super) async fn connect(url: &str) -> Outcome<Self> {
+        let options = Options::default();
+        Ok(if url.starts_with("sqlite:") {
+            Self::Sqlite(SqliteStorage::connect(url, &options).await?)
+        } else {
+            Self::Postgres(PostgresStorage::connect(url, &options).await?)
+        })
+    }
+
+    pub(super) fn database(&self) -> &dyn Database {
+        match self {
+            Self::Sqlite(storage) => storage,
+            Self::Postgres(storage) => storage,
+        }
+    }
+
+    /// `kept` is for how many milliseconds a session is.
+    pub(super) fn app(&self, kept: u32) -> Outcome<WorkScribe> {
+        let key =
+            SecretKey::new(&Secret::new("a key for benchmarks, which opens nothing")).ok_or("too short")?;
+        let session_cache_ttl = chrono::TimeDelta::milliseconds(kept.into());
+        Ok(WorkScribe::builder(self.database().storage(), SecretRing::new(key, vec![]))
+            .limiter(Arc::new(Unlimited))
+            .settings(Settings { session_cache_ttl, ..Settings::default() })
+            .build())
+    }
+}
+
+#[handler]
+fn bare() -> &'static str {
+    "{\"hello\":\"world\"}"
+}
+
+/// Serves until the standard input ends. It prints its port first.
+#[expect(clippy::print_stdout, reason = "that is where the port is awaited")]
+pub(super) async fn serve(url: &str, kept: u32) -> Outcome<()> {
+    let store = Store::connect(url).await?;
+    let app = store.app(kept)?;
+    let apis =
+        (IdentityApi::new(&app), OrganizationsApi::new(&app), ProjectsApi::new(&app), TasksApi::new(&app));
+    let routes =
+        Route::new().at("/bare", get(bare)).nest_no_strip("/", mount(&app, apis, &HttpOptions::default()));
+    let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
+    let address = acceptor.local_addr().remove(0);
+    println!("{}", address.as_socket_addr().ok_or("no TCP address")?.port());
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(routes));
+    tokio::io::stdin().read_to_end(&mut Vec::new()).await?;
+    store.database().close().await;
+    Ok(())
+}
