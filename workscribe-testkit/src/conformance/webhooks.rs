@@ -340,8 +340,7 @@ pub async fn an_organization_takes_its_webhooks_with_it(storage: Arc<dyn Storage
     assert_eq!(enter(&storage, &scope, delivery.id).await, None);
     assert_eq!(find(&storage, &other, theirs.id).await, Some(theirs));
     let late = new_delivery(webhook.id, 2);
-    let refused =
-        attempt!(storage, uow => uow.webhooks().add_deliveries(&scope, std::slice::from_ref(&late)));
+    let refused = settle!(storage, uow => uow.webhooks().add_deliveries(&scope, std::slice::from_ref(&late)));
     assert_conflict!(refused, Reference);
 }
 
