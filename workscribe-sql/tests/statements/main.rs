@@ -1010,33 +1010,51 @@ fn names_in_sources() -> BTreeSet<String> {
     names
 }
 
-/// Reads of many at once, so that some go together.
+/// Reads of many at once, so that some go together: of a member, and of strangers, who find nothing.
 async fn come_together(storage: &Arc<dyn Storage>) {
     let mut uow = storage.begin().await.unwrap();
-    let user = uow.users().insert(&new_user("barbara@example.com")).await.unwrap().id;
-    let (_, project, task) = organization_with_a_task(&mut *uow, user).await;
-    let slug = uow.organizations().list_of(user, &PageRequest::first()).await.unwrap()[0].0.slug.clone();
+    let member = uow.users().insert(&new_user("barbara@example.com")).await.unwrap().id;
+    let (_, project, task) = organization_with_a_task(&mut *uow, member).await;
+    let slug = uow.organizations().list_of(member, &PageRequest::first()).await.unwrap()[0].0.slug.clone();
     uow.commit().await.unwrap();
     let mut reading = tokio::task::JoinSet::new();
     for turn in 0..320 {
         let (storage, slug, key) = (Arc::clone(storage), slug.clone(), project.key.clone());
         let (project, task) = (project.id, task.id);
+        let is_member = turn / 5 % 4 == 0;
+        let user = if is_member { member } else { new_id() };
         reading.spawn(async move {
             let mut uow = storage.read().await.unwrap();
-            match turn % 5 {
-                0 => assert!(uow.tokens().session_with_user(new_id(), now()).await.unwrap().is_none()),
-                1 => assert_eq!(uow.users().account(user).await.unwrap().unwrap().user.id, user),
-                2 => assert_eq!(
-                    uow.organizations().membership(&slug, user).await.unwrap().unwrap().1,
-                    Role::Owner
-                ),
+            let (expected, found) = match turn % 5 {
+                0 => {
+                    (None, uow.tokens().session_with_user(new_id(), now()).await.unwrap().map(|_| "session"))
+                }
+                1 => {
+                    let account = uow.users().account(user).await.unwrap();
+                    (
+                        is_member.then_some("account"),
+                        account.filter(|it| it.user.id == user).map(|_| "account"),
+                    )
+                }
+                2 => {
+                    let membership = uow.organizations().membership(&slug, user).await.unwrap();
+                    (
+                        is_member.then_some("owner"),
+                        membership.filter(|it| it.1 == Role::Owner).map(|_| "owner"),
+                    )
+                }
                 3 => {
                     let by = if turn % 2 == 0 { ProjectRef::Id(project) } else { ProjectRef::Key(key) };
-                    let entered = uow.projects().enter(&slug, user, &by).await.unwrap().unwrap();
-                    assert_eq!(entered.found.unwrap().id, project);
+                    let entered = uow.projects().enter(&slug, user, &by).await.unwrap();
+                    let found = entered.and_then(|it| it.found).filter(|found| found.id == project);
+                    (is_member.then_some("project"), found.map(|_| "project"))
                 }
-                _ => assert_eq!(uow.tasks().enter(user, task).await.unwrap().unwrap().found.id, task),
-            }
+                _ => {
+                    let entered = uow.tasks().enter(user, task).await.unwrap();
+                    (is_member.then_some("task"), entered.filter(|it| it.found.id == task).map(|_| "task"))
+                }
+            };
+            assert_eq!(found, expected, "turn {turn}");
         });
     }
     while let Some(done) = reading.join_next().await {
