@@ -32,7 +32,7 @@ pub trait WebhookStore: Send {
     /// The endpoints that are on, by id.
     async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError>;
 
-    /// Adds pending deliveries, in one statement. That the endpoints are there still is not checked: a delivery to one that
+    /// Adds pending deliveries; a rule that they break is told here or at the commit. That the endpoints are there still is not checked: a delivery to one that
     /// went at the same moment is never sent, and goes with [`WebhookStore::sweep`].
     async fn add_deliveries(
         &mut self,

@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_connection_those_are_told_who_waited_as_long_and_the_others_wait_on() {
+    async fn without_a_connection_who_waits_is_told_so_and_the_next_is_served() {
         let fake = Fake::gated();
         fake.refusing.store(1, Ordering::SeqCst);
         let batch = Batch::new(Arc::clone(&fake));
