@@ -51,20 +51,37 @@ pub fn mount<T: OpenApi + 'static>(
     let page: Arc<str> = service.swagger_ui_html().replace(&derived, &document.to_string()).into();
     let mut allowed = openapi::methods(&document);
     let json: Arc<str> = document.to_string().into();
-    let mut route = Route::new()
+    let mut beside = Route::new()
         .at(
             "/openapi.json",
             get(make_sync(move |_| {
                 Response::builder().content_type("application/json").body(json.to_string())
             })),
         )
-        .at("/docs", get(make_sync(move |_| Html(page.to_string()))))
-        .nest("/", service.into_endpoint());
+        .at("/docs", get(make_sync(move |_| Html(page.to_string()))));
     if let Some(secret) = options.resend_webhook.clone() {
-        route = route.at(resend::PATH, post(ResendEvents { app: app.clone(), secret }));
+        beside = beside.at(resend::PATH, post(ResendEvents { app: app.clone(), secret }));
         allowed.push((resend::PATH.split('/').map(str::to_owned).collect(), "POST".to_owned()));
     }
-    around(app, route.map_to_response().boxed(), allowed, options)
+    let routes = Routes { beside, api: service.into_endpoint() };
+    around(app, routes.boxed(), allowed, options)
+}
+
+/// The APIs, and what stands beside them. A router around routers would write every request's URI anew.
+struct Routes {
+    beside: Route,
+    api: BoxEndpoint<'static, Response>,
+}
+
+impl Endpoint for Routes {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if ["/openapi.json", "/docs", resend::PATH].contains(&request.uri().path()) {
+            return self.beside.call(request).await;
+        }
+        self.api.call(request).await
+    }
 }
 
 /// What every request needs, around routes. `allowed` has the methods of each path that takes more than GET.
