@@ -32,6 +32,10 @@ use support::{CONNECTIONS, Outcome, ServerProcess, percent};
 use workscribe_testkit::databases::{POSTGRES_URL, Schema};
 use world::{Shape, World};
 
+/// As the host's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The cases are measured in turn, this many times.
 const ROUNDS: usize = 3;
 /// For how long a session that was found valid is not looked up again: as the server has it, and not at all.
