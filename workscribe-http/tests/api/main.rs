@@ -25,6 +25,7 @@ mod support;
 mod task_lists;
 mod tasks;
 mod throttling;
+mod together;
 mod tokens;
 mod webhooks;
 mod workshop;

@@ -2,7 +2,7 @@
 //!
 //! At 32 connections a round trip costs more than a row. So while one look-up is under way, those that come meanwhile gather, and go
 //! together when it is back, as in DataLoader and Haxl (Marlow et al., "There is no fork", ICFP 2014). Nobody waits for others to come:
-//! the first goes at once.
+//! the first goes at once, and who comes while a statement takes long goes with another one.
 //!
 //! A batch belongs to no caller: it runs in a task of its own. Who leaves takes their key along; a batch that nobody waits for is not
 //! run. A row that cannot be read is an error of those alone who asked for it, and each caller has an error of their own.
@@ -12,14 +12,17 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use workscribe_core::StoreError;
 
 /// So many callers go together at the most.
 const MOST: usize = 64;
-/// So many statements of a kind are under way at once. A second one keeps the database busy while the answers of the first are read.
-const FLIGHTS: usize = 2;
+/// So many statements of a kind are under way at once. One is the rule, since fewer and larger ones cost less; see [`State::needs_a_flight`].
+const FLIGHTS: usize = 4;
+/// Who would wait longer than this behind a statement goes with another one: the database is far away, or a connection hangs.
+const LATE: Duration = Duration::from_millis(10);
 
 /// What a batch has found: which of its keys, counted from 0, and what for it.
 pub(super) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
@@ -58,12 +61,32 @@ struct State<L: LookUp> {
     /// How many have ever left the line.
     left: usize,
     flights: usize,
+    /// When a flight last went for keys.
+    last_start: Instant,
+    patience: Duration,
+}
+
+impl<L: LookUp> State<L> {
+    /// Whether who has just joined the line has another flight begin: when there is none, when the line is longer than one takes, and
+    /// when the last one has been away for too long.
+    fn needs_a_flight(&self) -> bool {
+        match self.flights {
+            0 => true,
+            FLIGHTS.. => false,
+            _ => self.waiting.len() > MOST || self.last_start.elapsed() >= self.patience,
+        }
+    }
 }
 
 impl<L: LookUp> Batch<L> {
     pub(super) fn new(look_up: L) -> Arc<Self> {
-        let state = Mutex::new(State { waiting: VecDeque::new(), left: 0, flights: 0 });
-        Arc::new(Self { look_up, state })
+        Self::with_patience(look_up, LATE)
+    }
+
+    fn with_patience(look_up: L, patience: Duration) -> Arc<Self> {
+        let (waiting, last_start) = (VecDeque::new(), Instant::now());
+        let state = State { waiting, left: 0, flights: 0, last_start, patience };
+        Arc::new(Self { look_up, state: Mutex::new(state) })
     }
 
     /// What there is for a key, as it is committed now or later.
@@ -79,9 +102,19 @@ impl<L: LookUp> Batch<L> {
     fn joins_a_new_flight(&self, key: L::Key, caller: Answer<L::Row>) -> bool {
         let mut state = self.lock();
         state.waiting.push_back((key, caller));
-        let is_new = state.flights < FLIGHTS;
-        state.flights += usize::from(is_new);
+        let is_new = state.needs_a_flight();
+        if is_new {
+            state.flights += 1;
+            state.last_start = Instant::now();
+        }
         is_new
+    }
+
+    /// Takes as many from the line as go together.
+    fn board(&self) -> Boarded<L> {
+        let mut state = self.lock();
+        state.last_start = Instant::now();
+        Boarded::take(&mut state, MOST)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<L>> {
@@ -99,13 +132,13 @@ impl<L: LookUp> Flight<L> {
     async fn fly(mut self) {
         while let Some(last) = self.last_in_line() {
             // Those who come while it waits for a connection go along; when it gets none, those are told who waited as long.
-            let (boarded, found) = match self.batch.look_up.connect().await {
+            let (boarded, found) = match Box::pin(self.batch.look_up.connect()).await {
                 Ok(connection) => {
-                    let boarded = Boarded::take(&mut self.batch.lock(), MOST);
+                    let boarded = self.batch.board();
                     if boarded.keys.is_empty() {
                         continue;
                     }
-                    let found = self.batch.look_up.look_up(connection, &boarded.keys).await;
+                    let found = Box::pin(self.batch.look_up.look_up(connection, &boarded.keys)).await;
                     (boarded, found)
                 }
                 Err(error) => {
@@ -275,6 +308,11 @@ mod tests {
         }
     }
 
+    /// For which no look-up takes too long.
+    fn patient(fake: &Arc<Fake>) -> Arc<Batch<Arc<Fake>>> {
+        Batch::with_patience(Arc::clone(fake), Duration::MAX)
+    }
+
     fn counts_down(counter: &AtomicUsize) -> bool {
         counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
     }
@@ -341,27 +379,55 @@ mod tests {
     #[tokio::test]
     async fn who_comes_while_a_look_up_is_under_way_goes_with_the_next_and_a_key_is_asked_for_once() {
         let fake = Fake::gated();
-        let batch = Batch::new(Arc::clone(&fake));
-        let mut callers = waiting(&batch, [2, 4]).await;
-        assert_eq!(fake.asked(), [vec![2], vec![4]], "the first ones wait for nobody");
-        callers.extend(waiting(&batch, [6, 8, 6, 7, 7, 9]).await);
-        assert_eq!(fake.asked().len(), FLIGHTS);
+        let batch = patient(&fake);
+        let mut callers = waiting(&batch, [2]).await;
+        assert_eq!(fake.asked(), [vec![2]], "the first one waits for nobody");
+        callers.extend(waiting(&batch, [4, 6, 8, 6, 7, 7, 9]).await);
+        assert_eq!(fake.asked().len(), 1);
         fake.let_pass(100);
         for (caller, key) in callers.into_iter().zip([2, 4, 6, 8, 6, 7, 7, 9]) {
             assert!(is_right(key, &caller.await.unwrap()), "{key}");
         }
-        assert_eq!(fake.asked()[2..], [vec![6, 8, 7, 9]]);
+        assert_eq!(fake.asked()[1..], [vec![4, 6, 8, 7, 9]]);
+    }
+
+    #[tokio::test]
+    async fn behind_a_look_up_that_takes_long_another_goes_and_no_more_than_a_few() {
+        let fake = Fake::gated();
+        let batch = Batch::with_patience(Arc::clone(&fake), Duration::ZERO);
+        let callers = waiting(&batch, [2, 4, 6, 8, 10, 12]).await;
+        assert_eq!(fake.asked(), [[2], [4], [6], [8]]);
+        fake.let_pass(100);
+        for caller in callers {
+            assert!(caller.await.unwrap().unwrap().is_some());
+        }
+        assert_eq!(fake.asked()[FLIGHTS..], [[10, 12]]);
+        assert_eq!(batch.lock().flights, 0);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_longer_than_a_look_up_takes_has_another_go() {
+        let fake = Fake::gated();
+        let batch = patient(&fake);
+        let keys = 1..=u32::try_from(MOST).unwrap() + 1;
+        let mut callers = waiting(&batch, [0]).await;
+        callers.extend(waiting(&batch, keys.map(|number| number * 14 + 2)).await);
+        assert_eq!(fake.asked().iter().map(Vec::len).collect::<Vec<_>>(), [1, MOST]);
+        fake.let_pass(100);
+        for caller in callers.into_iter().skip(1) {
+            assert!(caller.await.unwrap().unwrap().is_some());
+        }
     }
 
     #[tokio::test]
     async fn who_leaves_takes_their_key_along_and_a_batch_for_nobody_is_not_run() {
         let fake = Fake::gated();
-        let batch = Batch::new(Arc::clone(&fake));
-        let under_way = waiting(&batch, [2, 4]).await;
+        let batch = patient(&fake);
+        let under_way = waiting(&batch, [2]).await;
         let leaving = waiting(&batch, [6, 8]).await;
         let staying = waiting(&batch, [10]).await;
         leaving.iter().for_each(tokio::task::JoinHandle::abort);
-        fake.let_pass(FLIGHTS);
+        fake.let_pass(1);
         for caller in under_way {
             caller.await.unwrap().unwrap();
         }
@@ -382,10 +448,10 @@ mod tests {
     #[tokio::test]
     async fn when_a_statement_fails_each_caller_has_an_error_and_the_next_ones_are_served() {
         let fake = Fake::gated();
-        let batch = Batch::new(Arc::clone(&fake));
-        let first = waiting(&batch, [2, 4]).await;
+        let batch = patient(&fake);
+        let first = waiting(&batch, [2]).await;
         let failing = waiting(&batch, [6, 8, 8]).await;
-        fake.let_pass(FLIGHTS);
+        fake.let_pass(1);
         for caller in first {
             caller.await.unwrap().unwrap();
         }
@@ -405,7 +471,7 @@ mod tests {
     async fn without_a_connection_who_waits_is_told_so_and_the_next_is_served() {
         let fake = Fake::gated();
         fake.refusing.store(1, Ordering::SeqCst);
-        let batch = Batch::new(Arc::clone(&fake));
+        let batch = patient(&fake);
         let refused = batch.load(2).await.unwrap_err();
         assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
         fake.let_pass(1);
@@ -415,7 +481,7 @@ mod tests {
     #[test]
     fn a_runtime_that_ends_takes_its_look_ups_along_and_another_goes_on() {
         let fake = Fake::gated();
-        let batch = Batch::new(Arc::clone(&fake));
+        let batch = patient(&fake);
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (first, second) = (runtime(), runtime());
         first.block_on(waiting(&batch, [2, 4]));
@@ -439,7 +505,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
             let fake = Arc::<Fake>::default();
-            let batch = Batch::new(Arc::clone(&fake));
+            let batch = patient(&fake);
             runtime.block_on(async {
                 let mut all = tokio::task::JoinSet::new();
                 for part in loads.chunks(loads.len().div_ceil(tasks)) {

@@ -251,7 +251,7 @@ impl Unit {
         if let Some(reads) = self.together() {
             return reads.memberships.load((org, slug.clone(), user)).await;
         }
-        self.membership_in(org, slug, user).await
+        Box::pin(self.membership_in(org, slug, user)).await
     }
 
     pub(super) async fn membership_in(

@@ -300,7 +300,7 @@ impl Unit {
         if let Some(reads) = self.together() {
             return reads.projects.load((org, slug.clone(), user, project.clone())).await;
         }
-        self.enter_in(org, slug, user, project).await
+        Box::pin(self.enter_in(org, slug, user, project)).await
     }
 
     pub(super) async fn enter_in(

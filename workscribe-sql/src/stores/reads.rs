@@ -13,9 +13,9 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, Pool, Row as _, SqlStr, query};
 use workscribe_core::StoreError;
 use workscribe_core::id::{SessionId, TaskId, UserId};
-use workscribe_core::identity::{Account, Session, User, UserStore};
+use workscribe_core::identity::{Account, Session, User};
 use workscribe_core::tenancy::{Organization, Role, Slug};
-use workscribe_core::work::{Entered, Project, ProjectRef, Task, TaskStore};
+use workscribe_core::work::{Entered, Project, ProjectRef, Task};
 
 use super::batch::{Batch, Found, LookUp};
 use super::lane::Lane;
@@ -162,7 +162,7 @@ impl Key for UserId {
 
     async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Account>, StoreError> {
         if let [id] = keys {
-            return Ok(alone(UserStore::account(unit, *id).await?));
+            return Ok(alone(unit.account_in(*id).await?));
         }
         let name = "ws_users: accounts";
         let find = query(concat!(
@@ -256,7 +256,7 @@ impl Key for (UserId, TaskId) {
 
     async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Entered<Task>>, StoreError> {
         if let [(user, id)] = keys {
-            return Ok(alone(TaskStore::enter(unit, *user, *id).await?));
+            return Ok(alone(unit.enter_task_in(*user, *id).await?));
         }
         let name = "ws_tasks: enter many";
         let find = query(concat!(

@@ -47,7 +47,7 @@ impl Unit {
     pub(super) async fn named(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
         match self.slugs.get(slug) {
             Some(org) => Ok(Some(Named { org, is_fresh: false })),
-            None => self.named_now(slug).await,
+            None => Box::pin(self.named_now(slug)).await,
         }
     }
 

@@ -72,27 +72,7 @@ impl TaskStore for Unit {
         if let Some(reads) = self.together() {
             return reads.tasks.load((user, id)).await;
         }
-        // First the organizations of the user, then the task under the key of each: it is in one of them.
-        let enter = query_as::<_, EnteredTaskRow>(concat!(
-            "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
-             t AS MATERIALIZED (
-                 SELECT i.description, ",
-            listed_columns!(),
-            " FROM m ",
-            one_of!("ws_tasks", "i", "i.org_id = m.org_id AND i.id = $1"),
-            ")",
-            shown_with!("(SELECT org_id FROM t)"),
-            "SELECT ",
-            entered_columns!(),
-            ", ",
-            task_columns!("t.description"),
-            " FROM t JOIN m ON m.org_id = t.org_id ",
-            one_of!("ws_users", "u", "u.id = m.user_id"),
-            task_joins!()
-        ))
-        .bind(id.as_uuid())
-        .bind(user.as_uuid());
-        self.optional("ws_tasks: enter", enter).await?.map(TryFrom::try_from).transpose()
+        Box::pin(self.enter_task_in(user, id)).await
     }
 
     async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError> {
@@ -320,6 +300,35 @@ fn ids(rows: Vec<(Uuid,)>) -> Vec<TaskId> {
 }
 
 impl Unit {
+    /// By this unit's own connection.
+    pub(super) async fn enter_task_in(
+        &mut self,
+        user: UserId,
+        id: TaskId,
+    ) -> Result<Option<Entered<Task>>, StoreError> {
+        // First the organizations of the user, then the task under the key of each: it is in one of them.
+        let enter = query_as::<_, EnteredTaskRow>(concat!(
+            "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
+             t AS MATERIALIZED (
+                 SELECT i.description, ",
+            listed_columns!(),
+            " FROM m ",
+            one_of!("ws_tasks", "i", "i.org_id = m.org_id AND i.id = $1"),
+            ")",
+            shown_with!("(SELECT org_id FROM t)"),
+            "SELECT ",
+            entered_columns!(),
+            ", ",
+            task_columns!("t.description"),
+            " FROM t JOIN m ON m.org_id = t.org_id ",
+            one_of!("ws_users", "u", "u.id = m.user_id"),
+            task_joins!()
+        ))
+        .bind(id.as_uuid())
+        .bind(user.as_uuid());
+        self.optional("ws_tasks: enter", enter).await?.map(TryFrom::try_from).transpose()
+    }
+
     /// Whether a task was written; an error if it was not because it has another version.
     async fn written(
         &mut self,

@@ -127,7 +127,7 @@ impl TokenStore for Unit {
     ) -> Result<Option<(Session, User)>, StoreError> {
         let found = match self.together() {
             Some(reads) => reads.sessions.load(id).await?,
-            None => self.session_and_user(id).await?,
+            None => Box::pin(self.session_and_user(id)).await?,
         };
         Ok(found.filter(|(session, _)| session.expires_at > now))
     }

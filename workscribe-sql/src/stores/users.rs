@@ -95,15 +95,7 @@ impl UserStore for Unit {
         if let Some(reads) = self.together() {
             return reads.accounts.load(id).await;
         }
-        let find = query_as::<_, AccountRow>(concat!(
-            "SELECT ",
-            user_columns!("u."),
-            ", ",
-            is_bouncing!("u.email"),
-            " AS email_bouncing FROM ws_users u WHERE u.id = $1"
-        ))
-        .bind(id.as_uuid());
-        Ok(self.optional("ws_users: account", find).await?.map(Account::from))
+        Box::pin(self.account_in(id)).await
     }
 
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {
@@ -220,5 +212,20 @@ impl UserStore for Unit {
         .bind(disabled)
         .bind(Ts(now));
         Ok(self.optional("ws_users: set disabled", update).await?.map(User::from))
+    }
+}
+
+impl Unit {
+    /// By this unit's own connection. It stands apart, so that whoever reads together with others does not carry its state about.
+    pub(super) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+        let find = query_as::<_, AccountRow>(concat!(
+            "SELECT ",
+            user_columns!("u."),
+            ", ",
+            is_bouncing!("u.email"),
+            " AS email_bouncing FROM ws_users u WHERE u.id = $1"
+        ))
+        .bind(id.as_uuid());
+        Ok(self.optional("ws_users: account", find).await?.map(Account::from))
     }
 }
