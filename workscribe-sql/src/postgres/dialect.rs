@@ -317,6 +317,14 @@ pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
     ")",
 ];
 
+/// How many tasks have a label, and how many a person: so many at the most, because those who have more are met soon on a walk through
+/// all tasks, and fewer are gathered sooner.
+pub(crate) const FEW: Option<i64> = Some(200);
+
+/// Whether the task `i` has a label, by its own note alone: it is asked on a walk, where a look-up would cost blocks for each task. The
+/// label is bound in the middle. No index knows this condition, so none leads away from the walk.
+pub(crate) const NOTES_LABEL: [&str; 2] = [" AND jsonb_exists(i.label_ids, CAST(", " AS text))"];
+
 /// What a choice of a page of tasks ends with, before its order and size once more: the planner takes a limit that it does not know
 /// for a tenth of everything, so it is told first what there can be at the most.
 pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101");

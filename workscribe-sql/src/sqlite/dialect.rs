@@ -245,6 +245,13 @@ pub(crate) const TASKS_FOUND: [&str; 3] = [
 /// The same, whatever the words.
 pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
 
+/// SQLite is not asked how many tasks have a label: it reads by the condition that its planner takes.
+pub(crate) const FEW: Option<i64> = None;
+
+/// Whether the task `i` has a label, by its own note alone.
+pub(crate) const NOTES_LABEL: [&str; 2] =
+    [" AND EXISTS (SELECT 1 FROM json_each(i.label_ids) AS ids WHERE ids.value = ", ")"];
+
 /// Nothing ends a choice of a page of tasks: there is nothing to tell the planner about its size.
 pub(crate) const CHOICE_END: Option<&str> = None;
 

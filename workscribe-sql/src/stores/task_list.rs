@@ -32,9 +32,9 @@ impl Unit {
         scope: &OrgScope,
         query: &TaskQuery,
     ) -> Result<Vec<Task>, StoreError> {
-        let common = self.searches_common_words(scope, query.filter()).await?;
+        let way = self.way(scope, query.filter()).await?;
         let mut list = Statement::new("WITH t AS MATERIALIZED (");
-        choose(&mut list, scope.org(), query, common);
+        choose(&mut list, scope.org(), query, way);
         // The organization is the first value that is bound.
         list.push(concat!(
             ")",
@@ -55,24 +55,112 @@ impl Unit {
         scope: &OrgScope,
         filter: &TaskFilter,
     ) -> Result<i64, StoreError> {
-        let common = self.searches_common_words(scope, filter).await?;
-        let mut count = Statement::new("SELECT count(*) FROM ws_tasks i WHERE ");
+        let way = self.way(scope, filter).await?;
+        let mut count = Statement::new("SELECT count(*) FROM ");
+        push_tasks(&mut count, scope.org(), filter, way);
+        count.push(" WHERE ");
         push_tenant(&mut count, scope.org(), filter);
         push_status(&mut count, scope.org(), filter);
-        push_filters(&mut count, scope.org(), filter, common);
+        push_filters(&mut count, scope.org(), filter, way);
         Ok(self.one("ws_tasks: count", count.build_query_as::<(i64,)>()).await?.0)
     }
 }
 
+/// How the tasks of a list are found.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    /// Whether the words that are searched for are common.
+    words: bool,
+    /// Which condition picks few tasks of a project, which are gathered by it and sorted.
+    few: Option<Few>,
+    /// Whether labels and people are asked for on a walk in the order of the list, since they have many tasks.
+    walks: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Few {
+    Parent,
+    Label,
+    Assignee,
+}
+
 impl Unit {
-    async fn searches_common_words(
+    async fn way(&mut self, scope: &OrgScope, filter: &TaskFilter) -> Result<Way, StoreError> {
+        let words = match &filter.search {
+            Some(words) if !words.is_empty() => self.are_common(scope, words).await?,
+            _ => false,
+        };
+        let few = match (dialect::FEW, filter.project, filter.parent) {
+            (None, ..) | (_, None, _) => return Ok(Way { words, ..Way::default() }),
+            (_, _, Some(ParentFilter::Of(_))) => Some(Few::Parent),
+            (Some(most), ..) => self.few(scope, filter, most).await?,
+        };
+        Ok(Way { words, few, walks: few.is_none() })
+    }
+
+    /// Which condition on labels and people picks at most so many.
+    async fn few(
         &mut self,
         scope: &OrgScope,
         filter: &TaskFilter,
-    ) -> Result<bool, StoreError> {
-        match &filter.search {
-            Some(words) if !words.is_empty() => self.are_common(scope, words).await,
-            _ => Ok(false),
+        most: i64,
+    ) -> Result<Option<Few>, StoreError> {
+        let org = scope.org().as_uuid();
+        let assignee = match filter.assignee {
+            Some(AssigneeFilter::User(user)) => Some(user),
+            _ => None,
+        };
+        let mut conditions = Vec::new();
+        let mut count = Statement::new("SELECT ");
+        let mut counts = count.separated(", ");
+        if let Some(label) = filter.label {
+            conditions.push(Few::Label);
+            counts.push("(SELECT count(*) FROM (SELECT 1 FROM ws_task_labels WHERE org_id = ");
+            counts.push_bind_unseparated(org).push_unseparated(" AND label_id = ");
+            counts.push_bind_unseparated(label.as_uuid()).push_unseparated(" LIMIT ");
+            counts.push_bind_unseparated(most + 1).push_unseparated(") AS l)");
+        }
+        if let Some(user) = assignee {
+            conditions.push(Few::Assignee);
+            counts.push("(SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = ");
+            counts.push_bind_unseparated(org).push_unseparated(" AND assignee_id = ");
+            counts.push_bind_unseparated(user.as_uuid()).push_unseparated(" LIMIT ");
+            counts.push_bind_unseparated(most + 1).push_unseparated(") AS a)");
+        }
+        let counted = match conditions.len() {
+            0 => return Ok(None),
+            1 => vec![self.one("ws_tasks: how many", count.build_query_as::<(i64,)>()).await?.0],
+            _ => {
+                let (labels, people) =
+                    self.one("ws_tasks: how many", count.build_query_as::<(i64, i64)>()).await?;
+                vec![labels, people]
+            }
+        };
+        let found = conditions.into_iter().zip(counted).filter(|(_, number)| *number <= most);
+        Ok(found.min_by_key(|(_, number)| *number).map(|(few, _)| few))
+    }
+}
+
+/// Where the tasks `i` of a list are read from. The fence keeps other conditions, which other indexes suit, from those that pick few.
+fn push_tasks(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
+    let org = org.as_uuid();
+    match (way.few, filter.parent, filter.label, filter.assignee) {
+        (Some(Few::Parent), Some(ParentFilter::Of(parent)), ..) => {
+            list.push("(SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
+            list.push(" AND parent_id = ").push_bind(parent.as_uuid()).push(" OFFSET 0) AS i");
+        }
+        (Some(Few::Label), _, Some(label), _) => {
+            list.push("(SELECT task_id FROM ws_task_labels WHERE org_id = ").push_bind(org);
+            list.push(" AND label_id = ").push_bind(label.as_uuid()).push(" OFFSET 0) AS l ");
+            list.push("CROSS JOIN LATERAL (SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
+            list.push(" AND id = l.task_id LIMIT 1) AS i");
+        }
+        (Some(Few::Assignee), _, _, Some(AssigneeFilter::User(user))) => {
+            list.push("(SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
+            list.push(" AND assignee_id = ").push_bind(user.as_uuid()).push(" OFFSET 0) AS i");
+        }
+        _ => {
+            list.push("ws_tasks i");
         }
     }
 }
@@ -96,26 +184,27 @@ fn order(sort: TaskSort, key: &str, table: &str) -> String {
     }
 }
 
-fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
+fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, way: Way) {
     let (filter, sort) = (query.filter(), query.sort());
     let key = sort_key(sort.by);
-    if let (TaskOrder::Board, Some(project)) = (sort.by, filter.project) {
+    if let (TaskOrder::Board, Some(project), None) = (sort.by, filter.project, way.few) {
         list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key");
-        push_board(list, org, project, query, common);
+        push_board(list, org, project, query, way);
         list.push(" LIMIT ").push_bind(query.fetch());
         return;
     }
     if dialect::CHOICE_END.is_some() {
         list.push("SELECT i.* FROM (");
     }
-    list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key FROM ws_tasks i");
+    list.push(concat!("SELECT ", listed_columns!(), ", ")).push(key).push(" AS sort_key FROM ");
+    push_tasks(list, org, filter, way);
     if sort.by == TaskOrder::Board {
         list.push(" JOIN ws_statuses s ON s.id = i.status_id AND s.org_id = i.org_id");
     }
     list.push(" WHERE ");
     push_tenant(list, org, filter);
     push_status(list, org, filter);
-    push_filters(list, org, filter, common);
+    push_filters(list, org, filter, way);
     if let Some(cursor) = query.after() {
         push_cursor(list, &cursor);
     }
@@ -127,7 +216,7 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, common: bool) {
 }
 
 /// A project's tasks in board order, from the place of a cursor on.
-fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &TaskQuery, common: bool) {
+fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &TaskQuery, way: Way) {
     let (filter, [statuses, tasks, end]) = (query.filter(), dialect::BOARD);
     let start = query.after().unwrap_or(TaskCursor {
         sort: query.sort(),
@@ -145,7 +234,7 @@ fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &Task
     list.push(tasks).push("i.org_id = ").push_bind(org.as_uuid());
     list.push(" AND i.project_id = ").push_bind(project.as_uuid()).push(" AND i.status_id = s.id");
     push_place_in_column(list, &start);
-    push_filters(list, org, filter, common);
+    push_filters(list, org, filter, way);
     list.push(end);
 }
 
@@ -222,9 +311,13 @@ fn push_categories(list: &mut Statement, begin: &str, categories: &[StatusCatego
     list.push(")");
 }
 
-/// All conditions but those on the project and the status. `common` says that what is searched for is.
-fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, common: bool) {
+/// All conditions but those on the project and the status.
+fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     match filter.assignee {
+        // As the truth of a comparison it is none for an index.
+        Some(AssigneeFilter::User(user)) if way.walks => {
+            list.push(" AND (i.assignee_id = ").push_bind(user.as_uuid()).push(") IS TRUE")
+        }
         Some(AssigneeFilter::User(user)) => list.push(" AND i.assignee_id = ").push_bind(user.as_uuid()),
         Some(AssigneeFilter::Nobody) => list.push(" AND i.assignee_id IS NULL"),
         None => list,
@@ -235,7 +328,10 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, common: b
     if let Some(kind) = filter.kind {
         list.push(" AND i.type = ").push_bind(kind.as_str());
     }
-    if let Some(label) = filter.label {
+    if let Some(label) = filter.label.filter(|_| way.walks) {
+        let [begin, end] = dialect::NOTES_LABEL;
+        list.push(begin).push_bind(label.to_string()).push(end);
+    } else if let Some(label) = filter.label.filter(|_| way.few != Some(Few::Label)) {
         list.push(" AND i.id IN (SELECT l.task_id FROM ws_task_labels l WHERE l.org_id = ");
         list.push_bind(org.as_uuid()).push(" AND l.label_id = ").push_bind(label.as_uuid()).push(")");
     }
@@ -250,7 +346,8 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, common: b
             list.push(" AND FALSE");
         }
         Some(words) => {
-            let [begin, then, end] = if common { dialect::TASKS_FOUND_COMMON } else { dialect::TASKS_FOUND };
+            let [begin, then, end] =
+                if way.words { dialect::TASKS_FOUND_COMMON } else { dialect::TASKS_FOUND };
             list.push(begin).push_bind(dialect::search_query(org, words));
             list.push(then).push_bind(org.as_uuid()).push(end);
         }

@@ -168,8 +168,8 @@ impl WebhookStore for Unit {
         loop {
             let portion = query(
                 "DELETE FROM ws_webhook_deliveries
-                  WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries
-                                          WHERE org_id = $1 AND webhook_id = $2 LIMIT $3)",
+                  WHERE org_id = $1 AND id IN (SELECT id FROM ws_webhook_deliveries
+                                                WHERE org_id = $1 AND webhook_id = $2 LIMIT $3)",
             )
             .bind(scope.org().as_uuid())
             .bind(id.as_uuid())

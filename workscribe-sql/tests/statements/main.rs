@@ -1,11 +1,12 @@
 //! Every statement, prepared and run on each database, and the plan that it gets.
 //!
 //! [`exercise`] calls every method of every store. A statement that it misses fails the count below. Lists of tasks are made of
-//! the conditions that are set: [`task_lists`] asks for each sort and each condition.
+//! the conditions that are set: `lists.rs` asks for each sort and each condition.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
 mod distribution;
+mod lists;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,14 +40,15 @@ use workscribe_core::webhooks::{
     WebhookDelivery, WebhookEvent,
 };
 use workscribe_core::work::{
-    ActivityAction, Archived, AssigneeFilter, Color, Comment, Document, Label, LabelChange, Landmark,
-    NewActivity, NewTask, ParentFilter, Priority, Project, ProjectChange, ProjectKey, ProjectRef,
-    ProjectType, Slot, Status, StatusCategory, StatusChange, Task, TaskFields, TaskFilter, TaskLabel,
-    TaskQuery, TaskSort, TaskType, order,
+    ActivityAction, Archived, Color, Comment, Document, Label, LabelChange, Landmark, NewActivity, NewTask,
+    Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Slot, Status, StatusCategory,
+    StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType, order,
 };
 use workscribe_core::{Storage, UnitOfWork};
 use workscribe_sql::{postgres, sqlite};
 use workscribe_testkit::databases;
+
+use lists::task_lists;
 
 /// Statements that read a whole table, since they ask about all of it; and one that would, did it follow rows that refer to a user
 /// before there is one, which no foreign key lets be.
@@ -377,6 +379,9 @@ async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, st
     store.insert(scope, &below).await.unwrap();
     let task = store.find(scope, new.id).await.unwrap().unwrap();
     assert_eq!((TaskFields::of(&task), task.subtask_count), (new.fields.clone(), 1));
+    let nowhere = TaskFilter { project: Some(project.id), label: Some(new_id()), ..TaskFilter::default() };
+    let by_label = TaskQuery::new(nowhere, TaskSort::parse("position").unwrap(), None, None, false).unwrap();
+    assert_eq!(store.list(scope, &by_label).await.unwrap(), []);
     let entered = store.enter(scope.actor(), new.id).await.unwrap().unwrap();
     assert_eq!((entered.org, entered.actor.id, &entered.found), (scope.org(), scope.actor(), &task));
     assert_eq!(store.find_by_key(scope, &project.key, 1).await.unwrap().as_ref(), Some(&task));
@@ -393,56 +398,6 @@ async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, st
     let found = store.find(scope, new.id).await.unwrap().unwrap();
     assert_eq!((found.version, found.position, found.subtask_count), (2, 7, 0));
     found
-}
-
-/// Sets one condition of a filter.
-type Condition = fn(&mut TaskFilter, &Task);
-
-/// Every sort with a first and a further page, and every condition in each of the kinds of list.
-async fn task_lists(uow: &mut dyn UnitOfWork) {
-    let user = uow.users().insert(&new_user("grace@example.com")).await.unwrap();
-    let (scope, project, task) = &organization_with_a_task(uow, user.id).await;
-    let of_project = TaskFilter { project: Some(project.id), ..TaskFilter::default() };
-    let of_person =
-        TaskFilter { assignee: Some(AssigneeFilter::User(scope.actor())), ..TaskFilter::default() };
-    for name in TaskSort::NAMES {
-        let sort = TaskSort::parse(name).unwrap();
-        for filter in [&of_project, &of_person] {
-            let first = TaskQuery::new(filter.clone(), sort, None, None, true).unwrap();
-            let found = uow.tasks().list(scope, &first).await.unwrap();
-            assert_eq!(found, [Task { description: None, ..task.clone() }], "{name}");
-            let cursor = sort.key(task).encode();
-            let next = TaskQuery::new(filter.clone(), sort, None, Some(&cursor), false).unwrap();
-            assert_eq!(uow.tasks().list(scope, &next).await.unwrap(), [], "{name}");
-        }
-    }
-    let conditions: [(Condition, usize); 14] = [
-        (|filter, task| filter.status = Some(task.status.id), 1),
-        (|filter, _| filter.categories = vec![StatusCategory::Todo, StatusCategory::Done], 1),
-        (|filter, _| filter.categories = vec![StatusCategory::Done], 0),
-        (|filter, task| filter.assignee = Some(AssigneeFilter::User(task.reporter.id)), 1),
-        (|filter, _| filter.assignee = Some(AssigneeFilter::Nobody), 0),
-        (|filter, _| filter.priority = Some(Priority::High), 1),
-        (|filter, _| filter.kind = Some(TaskType::Bug), 1),
-        (|filter, _| filter.label = Some(new_id()), 0),
-        (|filter, task| filter.parent = Some(ParentFilter::Of(task.id)), 0),
-        (|filter, _| filter.parent = Some(ParentFilter::None), 1),
-        (|filter, _| filter.search = Some(Words::of("fix login")), 0),
-        (|filter, _| filter.search = Some(Words::default()), 0),
-        (|filter, _| filter.due_before = chrono::NaiveDate::from_ymd_opt(2031, 2, 4), 1),
-        (|filter, task| filter.updated_after = Some(task.updated_at), 0),
-    ];
-    for (at, (condition, number)) in conditions.into_iter().enumerate() {
-        for name in ["position", "-due_date"] {
-            for mut filter in [of_project.clone(), of_person.clone()] {
-                condition(&mut filter, task);
-                let query = TaskQuery::new(filter, TaskSort::parse(name).unwrap(), None, None, true).unwrap();
-                let found = uow.tasks().list(scope, &query).await.unwrap();
-                assert_eq!(found.len(), number, "{at} {name}");
-                assert_eq!(uow.tasks().count(scope, &query).await.unwrap(), number as i64, "{at} {name}");
-            }
-        }
-    }
 }
 
 async fn board(uow: &mut dyn UnitOfWork, scope: &OrgScope, task: &Task) {
