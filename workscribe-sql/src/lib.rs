@@ -31,7 +31,7 @@
 //! 2. Bind times as `Ts(time)`, ids as `id.as_uuid()`, digests as `&hash.0[..]`, JSON as `Json(&value)`, lists as a JSON array
 //!    read by `texts_of!`, `in_ids!` or `rows_of!`.
 //! 3. If it cannot be said alike for both databases, name the difference in both dialects.
-//! 4. Say its path, so that its plan depends on no statistics: `one_of!` and `rows_by_id!` of the dialects, an `org_id` for every
+//! 4. Say its path, so that its plan depends on no statistics: `one_of!` and `users_by_id!` of the dialects, an `org_id` for every
 //!    table of a tenant. What nobody reads before the commit goes to `self.write_later`.
 //! 5. Write a conformance case in the testkit, and call the method in `tests/statements`, which runs every statement on
 //!    both databases and looks at its plan, and at which parts of a distributed database it would touch.

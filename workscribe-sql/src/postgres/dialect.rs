@@ -227,6 +227,42 @@ macro_rules! label_ids_of_tasks {
     };
 }
 
+/// What tasks `t`, which were chosen before, are shown with, read once for all of them by their keys. `$org` is their organization.
+/// Begins with a comma, as further parts of a `WITH`.
+macro_rules! shown_with {
+    ($org:literal) => {
+        concat!(
+            ", projects AS MATERIALIZED (",
+            rows_by_id!("id, key, is_archived", "ws_projects", $org, "(SELECT project_id FROM t)"),
+            "), statuses AS MATERIALIZED (",
+            rows_by_id!(
+                "id, name, category, position, color, version, created_at, updated_at",
+                "ws_statuses",
+                $org,
+                "(SELECT status_id FROM t)"
+            ),
+            "), people AS MATERIALIZED (",
+            users_by_id!(
+                "id, display_name, avatar_url",
+                "(SELECT assignee_id FROM t WHERE assignee_id IS NOT NULL UNION SELECT reporter_id FROM t)"
+            ),
+            "), labels AS MATERIALIZED (",
+            rows_by_id!("id, name, name_key, color", "ws_labels", $org, label_ids_of_tasks!()),
+            ") "
+        )
+    };
+}
+
+/// What a task `t` is read with.
+macro_rules! task_joins {
+    () => {
+        " JOIN projects p ON p.id = t.project_id
+          JOIN statuses s ON s.id = t.status_id
+          LEFT JOIN people a ON a.id = t.assignee_id
+          JOIN people r ON r.id = t.reporter_id "
+    };
+}
+
 /// The labels of the task `t` that are among `labels`, as one JSON array.
 macro_rules! labels_of_task {
     () => {

@@ -114,17 +114,17 @@ macro_rules! time_of {
     };
 }
 
-/// The rows of a tenant's table with the ids that a query in parentheses answers, once each.
-macro_rules! rows_by_id {
-    ($columns:literal, $table:literal, $org:literal, $ids:expr) => {
-        concat!("SELECT ", $columns, " FROM ", $table, " WHERE org_id = ", $org, " AND id IN ", $ids)
-    };
-}
-
-/// The same of users, who are of no tenant.
+/// The users with the ids that a query in parentheses answers, once each. `CROSS JOIN` has them looked up by their key, however few
+/// users there are.
 macro_rules! users_by_id {
     ($columns:literal, $ids:expr) => {
-        concat!("SELECT ", $columns, " FROM ws_users WHERE id IN ", $ids)
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (WITH wanted (wanted_id) AS (SELECT DISTINCT * FROM ",
+            $ids,
+            ") SELECT wanted_id FROM wanted) CROSS JOIN ws_users ON id = wanted_id"
+        )
     };
 }
 
@@ -172,23 +172,34 @@ macro_rules! labels_of_one_task {
     () => {
         "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
             FROM json_each(t.label_ids) AS ids
-            JOIN ws_labels l ON l.org_id = t.org_id AND l.id = unhex(replace(ids.value, '-', '')))"
+           CROSS JOIN ws_labels l ON l.org_id = t.org_id AND l.id = unhex(replace(ids.value, '-', '')))"
     };
 }
 
-/// The ids in the array of ids `label_ids` of every task of `t`, as rows.
-macro_rules! label_ids_of_tasks {
+/// Nothing: [`task_joins`] looks up what each task is shown with by its keys, which costs no round trip here.
+macro_rules! shown_with {
+    ($org:literal) => {
+        " "
+    };
+}
+
+/// What a task `t`, which was chosen before, is read with.
+macro_rules! task_joins {
     () => {
-        "(SELECT unhex(replace(ids.value, '-', '')) FROM t, json_each(t.label_ids) AS ids)"
+        concat!(
+            " ",
+            one_of!("ws_projects", "p", "p.org_id = t.org_id AND p.id = t.project_id"),
+            one_of!("ws_statuses", "s", "s.org_id = t.org_id AND s.id = t.status_id"),
+            one_or_none_of!("ws_users", "a", "a.id = t.assignee_id"),
+            one_of!("ws_users", "r", "r.id = t.reporter_id")
+        )
     };
 }
 
-/// The labels of the task `t` that are among `labels`, as one JSON array.
+/// The labels of the task `t`, as one JSON array.
 macro_rules! labels_of_task {
     () => {
-        "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM labels l
-           WHERE l.id IN (SELECT unhex(replace(ids.value, '-', '')) FROM json_each(t.label_ids) AS ids))"
+        labels_of_one_task!()
     };
 }
 

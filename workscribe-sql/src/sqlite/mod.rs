@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlStr, query};
+use sqlx::{AssertSqlSafe, SqlStr, query};
 use workscribe_core::ports::Wakeup;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_migrations::SQLITE as MIGRATIONS;
@@ -65,8 +65,7 @@ impl SqliteStorage {
             // log at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
             .synchronous(SqliteSynchronous::Full)
             // After a burst of writes the log shrinks to this.
-            .pragma("journal_size_limit", "16777216")
-            .optimize_on_close(true, 400);
+            .pragma("journal_size_limit", "16777216");
         let pool = || {
             SqlitePoolOptions::new()
                 .acquire_timeout(options.acquire_timeout)
@@ -137,9 +136,13 @@ impl SqliteStorage {
             .await
             .map_err(|error| migrate_error(error, dialect::classify))?;
         transaction.commit().await.map_err(refused)?;
-        // Statistics for the planner. They only make it faster, so that a lock elsewhere is no matter.
-        if let Err(error) = query("PRAGMA optimize = 0x10002").execute(&self.writer).await {
-            tracing::debug!(%error, "the statistics were not brought up to date");
+        // No statistics: with those of small tables SQLite reads a whole table instead of looking rows up, and goes on to when it
+        // has grown. An earlier version made some; they only make it slower, so that a lock elsewhere is no matter.
+        for table in ["sqlite_stat1", "sqlite_stat4"] {
+            let drop = AssertSqlSafe(format!("DROP TABLE IF EXISTS {table}"));
+            if let Err(error) = query(drop).execute(&self.writer).await {
+                tracing::debug!(%error, "the planner's statistics were not removed");
+            }
         }
         Ok(())
     }

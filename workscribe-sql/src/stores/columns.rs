@@ -166,34 +166,8 @@ macro_rules! listed_columns {
     };
 }
 
-/// What tasks `t`, which were chosen before, are shown with, read once for all of them by their keys. `$org` is their organization.
-/// Begins with a comma, as further parts of a `WITH`.
-macro_rules! shown_with {
-    ($org:literal) => {
-        concat!(
-            ", projects AS MATERIALIZED (",
-            rows_by_id!("id, key, is_archived", "ws_projects", $org, "(SELECT project_id FROM t)"),
-            "), statuses AS MATERIALIZED (",
-            rows_by_id!(
-                "id, name, category, position, color, version, created_at, updated_at",
-                "ws_statuses",
-                $org,
-                "(SELECT status_id FROM t)"
-            ),
-            "), people AS MATERIALIZED (",
-            users_by_id!(
-                "id, display_name, avatar_url",
-                "(SELECT assignee_id FROM t WHERE assignee_id IS NOT NULL UNION SELECT reporter_id FROM t)"
-            ),
-            "), labels AS MATERIALIZED (",
-            rows_by_id!("id, name, name_key, color", "ws_labels", $org, label_ids_of_tasks!()),
-            ") "
-        )
-    };
-}
-
-/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. [`shown_with`] brings the rest, and
-/// [`task_joins`] puts it together.
+/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. The dialect's `shown_with!` brings the
+/// rest, and its `task_joins!` puts it together.
 macro_rules! task_columns {
     ($description:literal) => {
         task_columns_with!($description, labels_of_task!())
@@ -215,16 +189,6 @@ macro_rules! task_columns_with {
             $labels,
             " AS labels, t.position, t.due_date, t.subtask_count, t.comment_count, t.version, t.created_at, t.updated_at"
         )
-    };
-}
-
-/// What a task `t` is read with.
-macro_rules! task_joins {
-    () => {
-        " JOIN projects p ON p.id = t.project_id
-          JOIN statuses s ON s.id = t.status_id
-          LEFT JOIN people a ON a.id = t.assignee_id
-          JOIN people r ON r.id = t.reporter_id "
     };
 }
 
