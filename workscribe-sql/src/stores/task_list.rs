@@ -93,15 +93,16 @@ impl Unit {
         let few = match (dialect::FEW, filter.project, filter.parent) {
             (None, ..) | (_, None, _) => return Ok(Way { words, ..Way::default() }),
             (_, _, Some(ParentFilter::Of(_))) => Some(Few::Parent),
-            (Some(most), ..) => self.few(scope, filter, most).await?,
+            (Some(most), Some(project), _) => self.few(scope, project, filter, most).await?,
         };
         Ok(Way { words, few, walks: few.is_none() })
     }
 
-    /// Which condition on labels and people picks at most so many.
+    /// Which condition on labels and people picks at most so many of a project.
     async fn few(
         &mut self,
         scope: &OrgScope,
+        project: ProjectId,
         filter: &TaskFilter,
         most: i64,
     ) -> Result<Option<Few>, StoreError> {
@@ -122,7 +123,14 @@ impl Unit {
         }
         if let Some(user) = assignee {
             conditions.push(Few::Assignee);
-            counts.push("(SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = ");
+            // Of a person who has many elsewhere and hardly any here, a walk would meet none: those are gathered, whatever their number.
+            counts.push("(SELECT CASE WHEN count(*) FILTER (WHERE a.project_id = ");
+            counts
+                .push_bind_unseparated(project.as_uuid())
+                .push_unseparated(") * 10 >= count(*) THEN count(*) ELSE LEAST(count(*), ");
+            counts
+                .push_bind_unseparated(most)
+                .push_unseparated(") END FROM (SELECT project_id FROM ws_tasks WHERE org_id = ");
             counts.push_bind_unseparated(org).push_unseparated(" AND assignee_id = ");
             counts.push_bind_unseparated(user.as_uuid()).push_unseparated(" LIMIT ");
             counts.push_bind_unseparated(most + 1).push_unseparated(") AS a)");

@@ -5,8 +5,8 @@ use workscribe_core::id::TaskId;
 use workscribe_core::search::Words;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
-    AssigneeFilter, Color, Label, ParentFilter, Priority, Project, StatusCategory, Task, TaskFilter,
-    TaskQuery, TaskSort, TaskType,
+    AssigneeFilter, Color, Label, ParentFilter, Priority, Project, ProjectKey, Status, StatusCategory, Task,
+    TaskFilter, TaskQuery, TaskSort, TaskType,
 };
 
 use super::{new_id, new_task, new_user, now, organization_with_a_task};
@@ -103,6 +103,21 @@ async fn lists_of_many(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Pro
             let filter = TaskFilter { label: Some(rare), assignee, ..of_project.clone() };
             assert_eq!(every_page(uow, scope, &filter, name).await, [all[71]], "{name}");
         }
+    }
+    // Whose tasks are nearly all elsewhere.
+    let other = Project {
+        id: new_id(),
+        name: "Another".into(),
+        key: ProjectKey::parse("OTHER").unwrap(),
+        ..project.clone()
+    };
+    let status = Status { id: new_id(), project_id: other.id, ..task.status.clone() };
+    uow.projects().insert(scope, &other, std::slice::from_ref(&status)).await.unwrap();
+    let one = new_task(&other, &status, scope.actor());
+    uow.tasks().insert(scope, &one).await.unwrap();
+    let filter = TaskFilter { project: Some(other.id), assignee: actor, ..TaskFilter::default() };
+    for name in ["position", "-due_date"] {
+        assert_eq!(every_page(uow, scope, &filter, name).await, [one.id], "{name}");
     }
     // Notes of a label that is gone may stay.
     assert!(uow.labels().delete(scope, project.id, common, Some(1)).await.unwrap());
