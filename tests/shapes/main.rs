@@ -15,7 +15,7 @@ use workscribe_testkit::servers::PostgresServer;
 use workscribe_testkit::shapes::{Shape, add_organizations, fill};
 
 use meter::{Cost, Place};
-use operations::{OPERATIONS, Operation};
+use operations::OPERATIONS;
 
 /// An installation as large as they get to be.
 const LARGE: Shape = Shape { projects: 1, tasks: 100_000 };
