@@ -1,15 +1,18 @@
 //! An application before a database of its own, and the meter: `pg_stat_statements` for blocks, a proxy for round trips.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use poem::http::StatusCode;
+use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, query, query_as, query_scalar};
 use tokio::sync::Mutex;
 use workscribe::Settings;
-use workscribe::sql::PostgresStorage;
+use workscribe::sql::{Database as _, PostgresStorage};
 use workscribe_testkit::app::{Login, TestApp};
 use workscribe_testkit::databases::options;
 use workscribe_testkit::servers::PostgresServer;
@@ -17,17 +20,27 @@ use workscribe_testkit::wire::Proxy;
 
 use super::operations::{OPERATIONS, Operation, World};
 
-/// After these a prepared statement has the plan that it keeps.
-const WARM_UP: usize = 8;
+/// After these the connections have their statements, and the server knows which slug names which organization.
+const WARM_UP: usize = 3;
 /// So many requests are measured, and the one in the middle counts: now and then one pays for many, when it empties the list of
 /// words that are new to the index.
 const MEASURED: usize = 15;
+
+/// Who has made the organization `acme`.
+const OWNER: &str = "owner@example.com";
 
 /// What one request costs.
 #[derive(Debug, Clone)]
 pub(crate) struct Cost {
     pub(crate) round_trips: u64,
+    /// `BEGIN` and `COMMIT` among them.
+    pub(crate) statements: u64,
+    /// Without those of the session's look-up.
     pub(crate) blocks: u64,
+    /// The blocks of that.
+    pub(crate) session: u64,
+    /// The blocks of the same request where it is the first of its connection.
+    pub(crate) first: u64,
     /// Its statements, the dearest first.
     pub(crate) detail: String,
 }
@@ -35,10 +48,8 @@ pub(crate) struct Cost {
 /// A database with an application before it.
 pub(crate) struct Place {
     pub(crate) url: String,
+    /// It keeps no session, so that each request looks its own up.
     app: TestApp,
-    /// The same with no session kept.
-    forgetful: TestApp,
-    owner: Login,
     proxy: Proxy,
     meter: Mutex<PgConnection>,
     turns: AtomicUsize,
@@ -52,55 +63,93 @@ impl Place {
         let mut meter = PgConnection::connect(&url).await.unwrap();
         query("CREATE EXTENSION pg_stat_statements").execute(&mut meter).await.unwrap();
         let proxy = Proxy::before(&url).await.unwrap();
-        let storage = PostgresStorage::connect(&proxy.url, &options()).await.unwrap();
-        storage.migrate().await.unwrap();
-        let app = TestApp::new(std::sync::Arc::new(storage), ());
-        let settings = Settings { session_cache_ttl: chrono::TimeDelta::zero(), ..Settings::default() };
-        let forgetful = app.another_node(|builder| builder.settings(settings));
-        let owner = app.register("owner@example.com").await;
+        let app = application(&proxy).await;
+        let owner = app.register(OWNER).await;
         app.organization(&owner, "acme").await;
-        Self { url, app, forgetful, owner, proxy, meter: Mutex::new(meter), turns: AtomicUsize::new(0) }
+        Self { url, app, proxy, meter: Mutex::new(meter), turns: AtomicUsize::new(0) }
     }
 
     pub(crate) async fn analyze(&self) {
         query("ANALYZE").execute(&mut *self.meter.lock().await).await.unwrap();
     }
 
-    /// Makes tasks through the API until there are so many.
-    pub(crate) async fn create_tasks(&self, until: i64) {
-        let have: i64 = query_scalar("SELECT count(*) FROM ws_tasks")
-            .fetch_one(&mut *self.meter.lock().await)
-            .await
-            .unwrap();
-        for number in have..until {
-            let title = format!("Mend part {} of word{number}", number % 97);
+    /// What is stored of other rows and is not what they say.
+    pub(crate) async fn differences(&self) -> Vec<String> {
+        PostgresStorage::connect(&self.url, &options()).await.unwrap().differences().await.unwrap()
+    }
+
+    /// Makes tasks through the API until there are so many, as people do: half of them by somebody else than the owner, with all that
+    /// tasks have, and remarks on some.
+    pub(crate) async fn create_tasks(&self, until: usize) {
+        let colleague = self.login("person1@example.com").await;
+        let people = [self.login(OWNER).await, colleague];
+        let mut meter = self.meter.lock().await;
+        let have: i64 = query_scalar("SELECT count(*) FROM ws_tasks").fetch_one(&mut *meter).await.unwrap();
+        let ids = |table: &str, order: &str| format!("SELECT id::text FROM {table} ORDER BY {order}");
+        let statuses = ids("ws_statuses", "position");
+        let statuses: Vec<String> =
+            query_scalar(AssertSqlSafe(statuses)).fetch_all(&mut *meter).await.unwrap();
+        let labels: Vec<String> =
+            query_scalar(AssertSqlSafe(ids("ws_labels", "name"))).fetch_all(&mut *meter).await.unwrap();
+        let assignees: Vec<String> =
+            query_scalar(AssertSqlSafe(ids("ws_users", "email"))).fetch_all(&mut *meter).await.unwrap();
+        drop(meter);
+        let mut whole: Option<String> = None;
+        for number in usize::try_from(have).unwrap()..until {
+            // Drawn by a hash, so that one thing does not tell another.
+            let picked = |many: usize, what: u32| {
+                let mut hasher = DefaultHasher::new();
+                (number, what).hash(&mut hasher);
+                usize::try_from(hasher.finish() % many as u64).unwrap()
+            };
+            let text = document("It is broken in a way that takes a few words.");
+            let mut new = json!({ "title": format!("Mend part {} of word{number}", number % 97), "description_json": text });
+            new["status_id"] = statuses[picked(statuses.len(), 3)].as_str().into();
+            if picked(3, 5) > 0 {
+                new["assignee_id"] = assignees[picked(assignees.len(), 11)].as_str().into();
+            }
+            if picked(2, 7) > 0 {
+                new["label_ids"] =
+                    json!([labels[picked(labels.len(), 13)], labels[picked(labels.len(), 17)]]);
+            }
+            if picked(4, 19) == 0 {
+                new["due_date"] = format!("2031-{:02}-{:02}", 1 + picked(12, 23), 1 + picked(28, 29)).into();
+            }
+            new["parent_task_id"] = if picked(10, 31) == 0 { json!(whole) } else { Value::Null };
             let path = "/organizations/acme/projects/P1/tasks";
-            let new = serde_json::json!({ "title": title });
-            self.app.post(path).bearer(&self.owner).json(&new).send().await.expect(StatusCode::CREATED);
+            let by = &people[picked(2, 37)];
+            let made = self.app.post(path).bearer(by).json(&new).send().await.expect(StatusCode::CREATED);
+            let id = made.json["id"].as_str().unwrap().to_owned();
+            if picked(3, 41) == 0 {
+                let comment = json!({ "body_json": document("Seen it on the ground floor.") });
+                let path = format!("/tasks/{id}/comments");
+                self.app.post(&path).bearer(by).json(&comment).send().await.expect(StatusCode::CREATED);
+            }
+            if new["parent_task_id"].is_null() {
+                whole = Some(id);
+            }
         }
     }
 
     /// What every operation costs in an organization.
     pub(crate) async fn measure(&self, slug: &str) -> BTreeMap<&'static str, Cost> {
-        let login = self.login(slug).await;
+        let email = if slug == "acme" { OWNER.to_owned() } else { format!("{slug}@example.com") };
+        let login = self.login(&email).await;
         let world = self.world(slug).await;
         let mut costs = BTreeMap::new();
         for operation in OPERATIONS {
             costs.insert(operation.name, self.cost(operation, &login, &world).await);
         }
+        // The same few tasks were changed again and again, which autovacuum would have cleaned.
+        query("VACUUM").execute(&mut *self.meter.lock().await).await.unwrap();
         costs
     }
 
-    /// The organization's owner, logged in.
-    async fn login(&self, slug: &str) -> Login {
-        if slug == "acme" {
-            return self.app.login("owner@example.com").await;
-        }
-        let email = format!("{slug}@example.com");
-        let same_password = "UPDATE ws_users SET password_hash = (SELECT password_hash FROM ws_users WHERE email = 'owner@example.com')
-                              WHERE email = $1";
-        query(same_password).bind(&email).execute(&mut *self.meter.lock().await).await.unwrap();
-        self.app.login(&email).await
+    /// Somebody, logged in.
+    async fn login(&self, email: &str) -> Login {
+        let same_password = "UPDATE ws_users SET password_hash = (SELECT password_hash FROM ws_users WHERE email = $2) WHERE email = $1";
+        query(same_password).bind(email).bind(OWNER).execute(&mut *self.meter.lock().await).await.unwrap();
+        self.app.login(email).await
     }
 
     async fn world(&self, slug: &str) -> World {
@@ -126,8 +175,9 @@ impl Place {
                FROM (SELECT t.* FROM ws_tasks t JOIN ws_organizations o ON o.id = t.org_id
                       WHERE o.slug = $1 ORDER BY md5(t.id::text) LIMIT 200) AS a
               CROSS JOIN LATERAL (SELECT * FROM ws_tasks b WHERE b.org_id = a.org_id AND b.project_id = a.project_id
-                                     AND b.number = a.number + 35 LIMIT 1) AS b
-              WHERE b.status_id = a.status_id LIMIT 60",
+                                     AND b.status_id = a.status_id AND b.position > a.position
+                                   ORDER BY b.position OFFSET 6 LIMIT 1) AS b
+              LIMIT 60",
         )
         .bind(slug)
         .fetch_all(&mut *meter)
@@ -136,47 +186,80 @@ impl Place {
         let board: Vec<String> = query_scalar(
             "SELECT t.id::text FROM ws_tasks t JOIN ws_organizations o ON o.id = t.org_id
                JOIN ws_projects p ON p.org_id = t.org_id AND p.id = t.project_id
-              WHERE o.slug = $1 AND p.key = $2 ORDER BY t.number LIMIT 50",
+              WHERE o.slug = $1 AND p.key = $2 ORDER BY t.number LIMIT 100",
         )
         .bind(slug)
         .bind(&project)
         .fetch_all(&mut *meter)
         .await
         .unwrap();
-        World { slug: slug.to_owned(), project, tasks, board, neighbours }
+        let (status, label, assignee) = query_as(
+            "SELECT (SELECT s.id::text FROM ws_statuses s WHERE s.org_id = p.org_id AND s.project_id = p.id ORDER BY s.position OFFSET 2 LIMIT 1),
+                    (SELECT l.id::text FROM ws_labels l WHERE l.org_id = p.org_id AND l.project_id = p.id ORDER BY l.name OFFSET 2 LIMIT 1),
+                    (SELECT u.id::text FROM ws_users u WHERE u.email = 'person3@example.com')
+               FROM ws_projects p JOIN ws_organizations o ON o.id = p.org_id WHERE o.slug = $1 AND p.key = $2",
+        )
+        .bind(slug)
+        .bind(&project)
+        .fetch_one(&mut *meter)
+        .await
+        .unwrap();
+        World { slug: slug.to_owned(), project, tasks, board, neighbours, status, label, assignee }
     }
 
     async fn cost(&self, operation: &Operation, login: &Login, world: &World) -> Cost {
-        let app = if operation.with_session { &self.forgetful } else { &self.app };
         let mut costs = Vec::new();
         for round in 0..WARM_UP + MEASURED {
-            // Another one each time, so that what is written differs from what is there.
-            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-            // What the request before has left to its connection is over by then.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            let mut meter = self.meter.lock().await;
-            query("SELECT pg_stat_statements_reset()").execute(&mut *meter).await.unwrap();
-            let before = self.proxy.traffic();
-            let answer = operation.ask(app, login, world, turn).await;
-            let traffic = self.proxy.traffic() - before;
-            assert!(answer.status.is_success(), "{}: {:?}", operation.name, answer.json);
+            let cost = self.once(&self.app, operation, login, world).await;
             if round >= WARM_UP {
-                let (blocks, detail) = touched(&mut meter).await;
-                costs.push(Cost {
-                    round_trips: traffic.round_trips - traffic.pings,
-                    blocks: blocks / operation.tasks,
-                    detail,
-                });
+                costs.push(cost);
             }
         }
         costs.sort_by_key(|cost| cost.blocks);
         let round_trips = costs.iter().map(|cost| cost.round_trips).min().unwrap();
-        Cost { round_trips, ..costs.swap_remove(MEASURED / 2) }
+        let statements = costs.iter().map(|cost| cost.statements).min().unwrap();
+        let first = self.once(&application(&self.proxy).await, operation, login, world).await.blocks;
+        Cost { round_trips, statements, first, ..costs.swap_remove(MEASURED / 2) }
+    }
+
+    /// What one request costs, on another task than the one before, so that what is written differs from what is there.
+    async fn once(&self, app: &TestApp, operation: &Operation, login: &Login, world: &World) -> Cost {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        // What the request before has left to its connection is over by then.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let mut meter = self.meter.lock().await;
+        query("SELECT pg_stat_statements_reset()").execute(&mut *meter).await.unwrap();
+        let before = self.proxy.traffic();
+        let answer = operation.ask(app, login, world, turn).await;
+        let traffic = self.proxy.traffic() - before;
+        assert!(answer.status.is_success(), "{}: {:?}", operation.name, answer.json);
+        let (session, blocks, detail) = touched(&mut meter).await;
+        Cost {
+            round_trips: traffic.round_trips - traffic.pings,
+            statements: traffic.statements,
+            blocks: if operation.with_session { session + blocks } else { blocks / operation.tasks },
+            session,
+            first: 0,
+            detail,
+        }
     }
 }
 
-/// The blocks that statements have touched since the last reset, and which statements those were.
-async fn touched(meter: &mut PgConnection) -> (u64, String) {
+/// An application with connections of its own, which keeps no session.
+async fn application(proxy: &Proxy) -> TestApp {
+    let storage = PostgresStorage::connect(&proxy.url, &options()).await.unwrap();
+    storage.migrate().await.unwrap();
+    let settings = Settings { session_cache_ttl: chrono::TimeDelta::zero(), ..Settings::default() };
+    TestApp::with_settings(Arc::new(storage), (), settings)
+}
+
+/// A text as the editor makes it.
+fn document(text: &str) -> Value {
+    json!({ "type": "doc", "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": text }] }] })
+}
+
+/// The blocks that statements have touched since the last reset: the look-up of the session, the others, and which those were.
+async fn touched(meter: &mut PgConnection) -> (u64, u64, String) {
     let rows: Vec<(i64, i64, String)> = query_as(
         "SELECT shared_blks_hit + shared_blks_read, calls, left(regexp_replace(query, '\\s+', ' ', 'g'), 400)
            FROM pg_stat_statements
@@ -187,10 +270,14 @@ async fn touched(meter: &mut PgConnection) -> (u64, String) {
     .fetch_all(&mut *meter)
     .await
     .unwrap();
-    let blocks = rows.iter().map(|(blocks, ..)| *blocks).sum::<i64>();
+    let is_session = |text: &str| text.contains("FROM ws_sessions") || text.contains("AS session_id");
+    let blocks_of = |session: bool| {
+        let rows = rows.iter().filter(|(.., text)| is_session(text) == session);
+        rows.map(|(blocks, ..)| blocks.unsigned_abs()).sum()
+    };
     let detail = rows
         .iter()
         .map(|(blocks, calls, text)| format!("    {blocks} blocks, {calls} calls: {text}\n"))
         .collect();
-    (blocks.unsigned_abs(), detail)
+    (blocks_of(true), blocks_of(false), detail)
 }
