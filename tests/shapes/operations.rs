@@ -100,7 +100,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
     reads("one project", 12, (2, 2), |world, _| project(world, "")),
     reads("one task", 26, (2, 2), |world, turn| (task(world, turn, ""), Value::Null)),
-    Operation { more: 78, ..reads("25 tasks of the board", 170, (3, 3), |world, _| list(world, "")) },
+    Operation { more: 78, ..reads("25 tasks of the board", 135, (3, 3), |world, _| list(world, "")) },
     Operation {
         more: 78,
         ..reads("100 tasks of the board", 400, (3, 3), |world, _| list(world, "limit=100"))
@@ -132,8 +132,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         })
     },
     Operation {
-        more: 6_000,
-        ..reads("25 tasks of a person with a label", 6_000, (4, 4), |world, _| {
+        more: 3_500,
+        ..reads("25 tasks of a person with a label", 3_500, (4, 4), |world, _| {
             list(world, &format!("assignee_id={}&label_id={}", world.assignee, world.label))
         })
     },

@@ -66,6 +66,9 @@ impl Unit {
     }
 }
 
+/// A project that never had more tasks is walked through, whoever is asked for.
+const SHORT_WALK: i64 = 1_000;
+
 /// How the tasks of a list are found.
 #[derive(Debug, Clone, Copy, Default)]
 struct Way {
@@ -123,11 +126,16 @@ impl Unit {
         }
         if let Some(user) = assignee {
             conditions.push(Few::Assignee);
-            // Of a person who has many elsewhere and hardly any here, a walk would meet none: those are gathered, whatever their number.
+            // Of a person who has many elsewhere and hardly any here, a walk through a large project would meet none for long: those
+            // are gathered, whatever their number.
             counts.push("(SELECT CASE WHEN count(*) FILTER (WHERE a.project_id = ");
-            counts
-                .push_bind_unseparated(project.as_uuid())
-                .push_unseparated(") * 10 >= count(*) THEN count(*) ELSE LEAST(count(*), ");
+            counts.push_bind_unseparated(project.as_uuid());
+            counts.push_unseparated(
+                ") * 10 >= count(*) OR (SELECT last_number FROM ws_projects WHERE org_id = ",
+            );
+            counts.push_bind_unseparated(org).push_unseparated(" AND id = ");
+            counts.push_bind_unseparated(project.as_uuid()).push_unseparated(") <= ");
+            counts.push_bind_unseparated(SHORT_WALK).push_unseparated(" THEN count(*) ELSE LEAST(count(*), ");
             counts
                 .push_bind_unseparated(most)
                 .push_unseparated(") END FROM (SELECT project_id FROM ws_tasks WHERE org_id = ");
@@ -336,7 +344,7 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way)
     if let Some(kind) = filter.kind {
         list.push(" AND i.type = ").push_bind(kind.as_str());
     }
-    if let Some(label) = filter.label.filter(|_| way.walks) {
+    if let Some(label) = filter.label.filter(|_| way.walks || way.few == Some(Few::Assignee)) {
         let [begin, end] = dialect::NOTES_LABEL;
         list.push(begin).push_bind(label.to_string()).push(end);
     } else if let Some(label) = filter.label.filter(|_| way.few != Some(Few::Label)) {
