@@ -1,6 +1,7 @@
 //! The command line: every setting is a flag and a variable, read here as text and checked in `config.rs`.
 
 use clap::{Args, Parser, Subcommand};
+use workscribe_core::transfer::DEMO_TASKS;
 
 use crate::jobs::JobsCommand;
 use crate::transfer::ImportArgs;
@@ -42,8 +43,12 @@ pub(crate) enum Command {
     },
     /// Bring an organization in: an export of another server, Jira's CSV or GitHub's issues.
     Import(ImportArgs),
-    /// Fill the database with an organization to look at: five people, three projects, four hundred tasks.
+    /// Fill the database with an organization to look at: five people, three projects, four hundred tasks or as many as you want.
     Demo {
+        /// How many tasks. What is above 400 is all of one project, so that 100000 makes one large board, with up to five years of
+        /// history, beside two of ordinary size.
+        #[arg(long, default_value_t = DEMO_TASKS, value_name = "NUMBER")]
+        tasks: u32,
         /// The organization's slug.
         #[arg(long, default_value = "demo")]
         slug: String,

@@ -109,7 +109,7 @@ async fn carry(system: &System, command: Command) -> Result<(), AnyError> {
     match command {
         Command::Export { slug, file } => transfer::export(&system.app, &slug, file.as_deref()).await,
         Command::Import(args) => transfer::import(&system.app, &args).await,
-        Command::Demo { slug, password } => transfer::demo(&system.app, slug, password).await,
+        Command::Demo { tasks, slug, password } => transfer::demo(&system.app, tasks, slug, password).await,
         Command::Jobs(command) => jobs::run(&system.app, command).await,
         _ => Ok(()),
     }

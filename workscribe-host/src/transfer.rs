@@ -1,7 +1,7 @@
 //! Organizations out of the database and into it: `export`, `import` and `demo`.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, IsTerminal as _, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -159,7 +159,9 @@ fn tell(imported: &Imported, report: &Report) {
 pub(crate) async fn export(app: &WorkScribe, slug: &str, file: Option<&Path>) -> Result<(), AnyError> {
     let export = app.transfer().export_as_operator(slug).await?;
     let Some(file) = file.filter(|file| *file != Path::new("-")) else {
-        return write(export, &mut std::io::stdout()).await;
+        // A bar among the lines would spoil both.
+        let shown = (!std::io::stdout().is_terminal()).then(|| Shown::new("Exporting"));
+        return write(export, &mut std::io::stdout(), shown).await;
     };
     // A file of this name is the whole export, and for nobody else to read.
     let mut part = file.as_os_str().to_owned();
@@ -168,30 +170,43 @@ pub(crate) async fn export(app: &WorkScribe, slug: &str, file: Option<&Path>) ->
     options.write(true).create(true).truncate(true).mode(0o600);
     let fault = |error: std::io::Error| format!("{}: {error}", file.display());
     let mut out = options.open(&part).map_err(fault)?;
-    write(export, &mut out).await?;
+    write(export, &mut out, Some(Shown::new("Exporting"))).await?;
     out.sync_all()?;
     Ok(std::fs::rename(&part, file).map_err(fault)?)
 }
 
-async fn write(mut export: Export, out: &mut impl std::io::Write) -> Result<(), AnyError> {
-    let mut shown = Shown::new("Exporting");
+async fn write(
+    mut export: Export,
+    out: &mut impl std::io::Write,
+    mut shown: Option<Shown>,
+) -> Result<(), AnyError> {
     while let Some(lines) = export.next().await? {
         out.write_all(lines.as_bytes())?;
-        shown.at(export.records(), None);
+        if let Some(shown) = &mut shown {
+            shown.at(export.records(), None);
+        }
     }
     Ok(out.flush()?)
 }
 
 /// Fills the database with an organization to look at.
 #[expect(clippy::print_stdout, reason = "how to log in is what the command is for")]
-pub(crate) async fn demo(app: &WorkScribe, slug: String, password: Option<String>) -> Result<(), AnyError> {
+pub(crate) async fn demo(
+    app: &WorkScribe,
+    tasks: u32,
+    slug: String,
+    password: Option<String>,
+) -> Result<(), AnyError> {
     let password = password.unwrap_or_else(|| {
         let mut random = [0; 12];
         app.entropy().fill(&mut random);
         random.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     });
-    let options = DemoOptions { slug, password: Secret::new(password.clone()), seed: 1 };
-    let demo = app.transfer().demo(&options).await.map_err(explain)?;
+    let options = DemoOptions { slug, tasks, password: Secret::new(password.clone()), seed: 1 };
+    let mut shown = Shown::new("Making the demo");
+    let mut progress = |so_far: Progress| shown.at(so_far.done, Some(so_far.all));
+    let demo = app.transfer().demo_with(&options, &mut progress).await.map_err(explain)?;
+    drop(shown);
     tell(&demo.imported, &Report::default());
     let owner = &demo.imported.owner.email;
     if demo.has_password {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, query};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::ports::Secret;
-use workscribe_core::transfer::DemoOptions;
+use workscribe_core::transfer::{DEMO_TASKS, DemoOptions};
 use workscribe_core::{Storage, WorkScribe};
 use workscribe_sql::{PostgresStorage, SqliteStorage};
 use workscribe_testkit::databases::{self, TestDatabase, options};
@@ -19,7 +19,10 @@ async fn with_a_demo(database: &TestDatabase) {
         .hasher(Arc::new(workscribe_core::local::BcryptHasher::new(4)))
         .build();
     let password = Secret::new("correct horse battery staple".to_owned());
-    app.transfer().demo(&DemoOptions { slug: "demo".into(), password, seed: 1 }).await.unwrap();
+    app.transfer()
+        .demo(&DemoOptions { slug: "demo".into(), tasks: DEMO_TASKS, password, seed: 1 })
+        .await
+        .unwrap();
 }
 
 /// Each breaks one count, and what is said of it then.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, query_scalar};
+use workscribe_core::id::ProjectId;
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::BcryptHasher;
 use workscribe_core::outbox::{Job as _, JobFilter};
@@ -13,8 +14,8 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::{ClearOrganization, OrgScope};
 use workscribe_core::transfer::{
-    Bundle, DEMO_OWNER, DemoOptions, Foreign, Ids, ImportOptions, Imported, Kind, Record, Settings, github,
-    jira,
+    Bundle, DEMO_OWNER, DEMO_TASKS, DemoOptions, Foreign, Ids, ImportOptions, Imported, Kind, Progress,
+    Record, Settings, github, jira,
 };
 use workscribe_core::work::{Archived, ProjectKey};
 use workscribe_core::{Code, Error, Storage, WorkScribe};
@@ -33,7 +34,7 @@ fn app(storage: &Arc<dyn Storage>) -> WorkScribe {
 
 async fn demo(app: &WorkScribe) -> Imported {
     let password = Secret::new("correct horse battery staple");
-    let options = DemoOptions { slug: "demo".into(), password, seed: 1 };
+    let options = DemoOptions { slug: "demo".into(), tasks: DEMO_TASKS, password, seed: 1 };
     let demo = app.transfer().demo(&options).await.unwrap();
     assert!(demo.has_password);
     demo.imported
@@ -164,6 +165,32 @@ async fn an_organization_comes_from_sqlite_to_postgres_with_every_row() {
     }
     let people = "SELECT email || '|' || display_name FROM ws_users".to_owned();
     assert_eq!(on_sqlite(&lite, people.clone()).await, on_postgres(&pg, people).await);
+}
+
+/// The ordinary demo is written in few portions; this one in some twenty.
+#[tokio::test]
+async fn a_larger_demo_tells_how_far_it_is_and_has_its_tasks_in_order() {
+    let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
+    for database in [&sqlite, &postgres] {
+        let app = app(&database.storage);
+        let password = Secret::new("correct horse battery staple");
+        let options = DemoOptions { slug: "demo".into(), tasks: 2_000, password, seed: 1 };
+        let mut told: Vec<Progress> = Vec::new();
+        let demo = app.transfer().demo_with(&options, &mut |at| told.push(at)).await.unwrap();
+        assert_eq!(demo.imported.counts["tasks"], 2_000);
+        assert!(told.len() > 10 && told.is_sorted_by_key(|at| at.done), "{told:?}");
+        assert!(told.last().is_some_and(|at| at.done == at.all), "{told:?}");
+
+        let file = exported(&app, "demo").await;
+        let tasks = file.lines().filter_map(|line| match serde_json::from_str(line).unwrap() {
+            Record::Task(row) => Some(((row.project_id, row.number), row.position)),
+            _ => None,
+        });
+        let tasks: BTreeMap<_, i64> = tasks.collect();
+        assert_eq!(tasks.len(), 2_000);
+        let in_order = |[one, next]: &[(&(ProjectId, i64), &i64); 2]| one.0.0 != next.0.0 || one.1 < next.1;
+        assert!(tasks.iter().collect::<Vec<_>>().array_windows().all(in_order));
+    }
 }
 
 /// Two databases and memory, each from its own export.

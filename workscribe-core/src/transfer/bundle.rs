@@ -116,11 +116,12 @@ impl Bundle {
     /// Takes rows that were made elsewhere, each with the line it was made from.
     ///
     /// # Errors
-    /// As [`Bundle::read`] for rows that do not fit together.
-    pub fn of(lines: impl IntoIterator<Item = (u64, Record)>) -> Result<Self, Error> {
+    /// As [`Bundle::read`] for rows that do not fit together, and what the rows give in place of one.
+    pub fn of(lines: impl IntoIterator<Item = Result<(u64, Record), Error>>) -> Result<Self, Error> {
         let mut check = Check::default();
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
-        for (number, record) in lines {
+        for line in lines {
+            let (number, record) = line?;
             check.record(number, &record);
             if is_of_many(&record) {
                 rest.add(&record)?;

@@ -1,4 +1,9 @@
-//! An organization to look at: four months of five people's work on three projects, the same for the same seed and day.
+//! An organization to look at: five people's work on three projects, the same for the same seed and day.
+//!
+//! Four hundred tasks are four months' work. More are more years', up to five, and all of the first project: so there is one large
+//! board, beside two of ordinary size.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{Datelike as _, NaiveTime, TimeDelta, Weekday};
 use serde_json::json;
@@ -12,15 +17,17 @@ use crate::ports::Secret;
 use crate::work::{ActivityAction, Document, Priority, ProjectKey, StatusCategory, TaskType};
 
 use super::bundle::Bundle;
-use super::demo_texts::{COMMENTS, DESCRIPTIONS, PEOPLE, THEMES, Theme, VERBS};
+use super::demo_texts::{COMMENTS, CUSTOMERS, DESCRIPTIONS, PEOPLE, PLACES, THEMES, Theme, VERBS};
 use super::draft::{Draft, Settings, TaskDraft};
-use super::import::{Ids, ImportOptions, Imported, Transfer};
+use super::import::{Ids, ImportOptions, Imported, Progress, Transfer};
 use super::record::{ActivityRow, CommentRow, NotificationRow, Record};
 
 /// The address of the demo's owner.
 pub const DEMO_OWNER: &str = PEOPLE[0].1;
-/// How long the people of the demo have worked.
-const SPAN: TimeDelta = TimeDelta::days(120);
+/// How many tasks the demo has unless it is told otherwise.
+pub const DEMO_TASKS: u32 = 400;
+/// For how many days the people of the demo have worked on that many tasks, and for how many at most.
+const DAYS: (i64, i64) = (120, 5 * 365);
 /// Notifications are not older than this.
 const TOLD_SINCE: TimeDelta = TimeDelta::days(21);
 /// The columns of a board in the demo.
@@ -36,6 +43,8 @@ const STATUSES: [(&str, StatusCategory); 4] = [
 pub struct DemoOptions {
     /// The organization's slug.
     pub slug: String,
+    /// How many tasks there are to be, such as [`DEMO_TASKS`].
+    pub tasks: u32,
     /// The owner's password, if the account is made.
     pub password: Secret,
     /// Another seed gives other work.
@@ -57,14 +66,26 @@ impl Transfer<'_> {
     /// # Errors
     /// `VALIDATION_FAILED` for a slug or a password that cannot be, `SLUG_TAKEN`.
     pub async fn demo(&self, options: &DemoOptions) -> Result<Demonstrated, Error> {
+        self.demo_with(options, &mut |_| {}).await
+    }
+
+    /// The same, and tells how far it is after each few hundred rows.
+    ///
+    /// # Errors
+    /// As [`Transfer::demo`].
+    pub async fn demo_with(
+        &self,
+        options: &DemoOptions,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Demonstrated, Error> {
         let mut violations = Violations::default();
         violations.keep("/password", self.app.settings().password.check(&options.password));
         violations.into_result()?;
-        let bundle = demo(&options.slug, options.seed, self.app.now())?;
+        let bundle = demo(&options.slug, options.tasks, options.seed, self.app.now())?;
         let hash = self.app.hasher().hash(&options.password).await?;
         let mut uow = self.app.begin().await?;
         let fresh = ImportOptions { ids: Ids::Remap, ..ImportOptions::default() };
-        let imported = self.import(&mut *uow, &bundle, &fresh).await?;
+        let imported = self.import_with(&mut *uow, &bundle, &fresh, progress).await?;
         let has_password = imported.made.contains(&imported.owner.email);
         if has_password {
             let (owner, now) = (&imported.owner, self.app.now());
@@ -80,26 +101,39 @@ impl Transfer<'_> {
 ///
 /// # Errors
 /// `VALIDATION_FAILED` for a slug that no organization can have.
-pub fn demo(slug: &str, seed: u64, end: Timestamp) -> Result<Bundle, Error> {
+pub fn demo(slug: &str, tasks: u32, seed: u64, end: Timestamp) -> Result<Bundle, Error> {
     let (name, email) = PEOPLE[0];
     let draft = Draft::new(&Settings {
         name: "Analytical Engines".to_owned(),
         slug: slug.to_owned(),
         owner: email.to_owned(),
         owner_name: Some(name.to_owned()),
-        people: std::collections::BTreeMap::new(),
+        people: BTreeMap::new(),
         project_key: None,
         now: end,
     })?;
-    let mut story = Story { draft, dice: Dice(seed), people: Vec::new(), end };
+    let days = (i64::from(tasks) * DAYS.0 / i64::from(DEMO_TASKS)).clamp(DAYS.0, DAYS.1);
+    let span = TimeDelta::days(days);
+    let mut story = Story { draft, dice: Dice(seed), people: Vec::new(), span, end };
     for (name, email) in PEOPLE {
         let id = story.draft.user(&Email::from_stored(email.to_owned()), name);
         story.people.push(Colleague { id, name });
     }
-    for theme in &THEMES {
-        story.project(theme);
+    for (theme, tasks) in THEMES.iter().zip(shares(tasks)) {
+        story.project(theme, tasks);
     }
     Ok(story.draft.finish()?.bundle)
+}
+
+/// How many tasks each project has: as in the ordinary demo, and what is more is of the first.
+fn shares(tasks: u32) -> [u32; THEMES.len()] {
+    let ordinary = tasks.min(DEMO_TASKS);
+    let mut shares = [0; THEMES.len()];
+    for (share, theme) in shares.iter_mut().zip(&THEMES).skip(1) {
+        *share = theme.tasks * ordinary / DEMO_TASKS;
+    }
+    shares[0] = tasks - shares.iter().sum::<u32>();
+    shares
 }
 
 /// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -141,6 +175,8 @@ struct Story {
     draft: Draft,
     dice: Dice,
     people: Vec<Colleague>,
+    /// For how long they have worked.
+    span: TimeDelta,
     end: Timestamp,
 }
 
@@ -157,8 +193,8 @@ struct Told {
 }
 
 impl Story {
-    fn project(&mut self, theme: &Theme) {
-        let begin = self.end - SPAN;
+    fn project(&mut self, theme: &Theme, tasks: u32) {
+        let begin = self.end - self.span;
         let key = ProjectKey::from_stored(theme.key.to_owned());
         let at = self.draft.project(1, &key, theme.name);
         let row = &mut self.draft.projects[at].row;
@@ -174,20 +210,19 @@ impl Story {
         for last in (1..titles.len()).rev() {
             titles.swap(last, self.dice.roll(last + 1));
         }
-        let mut times: Vec<Timestamp> = (0..theme.tasks).map(|_| self.working_time(begin)).collect();
+        let mut times: Vec<Timestamp> = (0..tasks).map(|_| self.working_time(begin)).collect();
         times.sort_unstable();
-        let mut parents: Vec<(TaskId, usize)> = Vec::new();
-        for ((number, created), (kind, title)) in (1_i64..).zip(times).zip(titles) {
-            let below = (number > 10 && self.dice.chance(8)).then(|| {
-                let latest = parents.len().saturating_sub(12);
-                latest + self.dice.roll(parents.len() - latest)
-            });
-            let parent = below.and_then(|below| parents.get(below)).map(|(task, _)| *task);
+        let mut parents: VecDeque<TaskId> = VecDeque::new();
+        for (done, (number, created)) in (1_i64..).zip(times).enumerate() {
+            let (kind, title) = titles[done % titles.len()].clone();
+            let title = if done < titles.len() { title } else { self.elsewhere(&title) };
+            let below = (number > 10 && self.dice.chance(8)).then(|| self.dice.roll(parents.len()));
+            let parent = below.and_then(|below| parents.get(below)).copied();
             let kind = if parent.is_some() { TaskType::Subtask } else { kind };
             let reporter = self.dice.pick(&self.people);
             let assignee = self.dice.chance(85).then(|| self.dice.pick(&self.people));
             let text = if self.dice.chance(60) { self.dice.pick(&DESCRIPTIONS) } else { "" };
-            let mut labels = std::collections::BTreeSet::new();
+            let mut labels = BTreeSet::new();
             for _ in 0..self.dice.roll(3) {
                 let (name, color) = self.dice.pick(&theme.labels);
                 labels.extend(self.draft.label(at, name, Some(color)));
@@ -217,14 +252,21 @@ impl Story {
                 self.notify(told, NotificationType::TaskAssigned, reporter, person, about, created);
             }
             self.comments(theme, told);
-            self.progress(at, told, &statuses);
-            if let Some((_, row)) = self.draft.projects[at].tasks.last_mut() {
-                row.parent_id = parent;
+            self.progress(theme, told, &statuses);
+            match parent {
+                Some(parent) => self.draft.put_below(task, parent),
+                None => parents.push_back(task),
             }
-            if parent.is_none() {
-                parents.push((task, at));
+            // What is begun now is a part of something that was begun lately.
+            if parents.len() > 12 {
+                parents.pop_front();
             }
         }
+    }
+
+    /// The same thing to be done somewhere else.
+    fn elsewhere(&mut self, title: &str) -> String {
+        format!("{title} {} for {}", self.dice.pick(&PLACES), self.dice.pick(&CUSTOMERS))
     }
 
     fn priority(&mut self) -> Priority {
@@ -239,7 +281,7 @@ impl Story {
 
     /// A moment of a working day between eight and five.
     fn working_time(&mut self, begin: Timestamp) -> Timestamp {
-        let spread = self.dice.roll(usize::try_from(SPAN.num_hours()).unwrap_or(1));
+        let spread = self.dice.roll(usize::try_from(self.span.num_hours()).unwrap_or(1));
         let some = begin + TimeDelta::hours(i64::try_from(spread).unwrap_or(0));
         let day = match some.weekday() {
             Weekday::Sat => some - TimeDelta::days(1),
@@ -251,7 +293,7 @@ impl Story {
     }
 
     /// Moves a task through the columns, the further the older it is.
-    fn progress(&mut self, project: usize, told: Told, statuses: &[StatusId; 4]) {
+    fn progress(&mut self, theme: &Theme, told: Told, statuses: &[StatusId; 4]) {
         let days = (self.end - told.created).num_days();
         let weights = match days {
             30.. => [6, 4, 4],
@@ -286,25 +328,17 @@ impl Story {
                 new_value: Some(STATUSES[next].0.to_owned()),
                 created_at: at,
             };
-            self.draft.rest.push((told.line, Record::Activity(activity)));
-            let ProjectTask { row, key } = self.task(project);
+            self.draft.hang(told.line, Record::Activity(activity));
+            let Some(row) = self.draft.last_task() else { return };
             (row.status_id, row.updated_at) = (statuses[next], at);
             row.version += 1;
             let (title, number) = (row.title.clone(), told.number);
             if next == 3 {
-                let about = format!("{} finished {key}-{number}", who.name);
+                let about = format!("{} finished {}-{number}", who.name, theme.key);
                 let about = (EntityType::Task, told.task.into(), about, title);
                 self.notify(told, NotificationType::TaskDone, who, told.reporter, about, at);
             }
         }
-    }
-
-    /// The task that was made last.
-    #[expect(clippy::expect_used, reason = "it is asked for after a task was made")]
-    fn task(&mut self, project: usize) -> ProjectTask<'_> {
-        let project = &mut self.draft.projects[project];
-        let (_, row) = project.tasks.last_mut().expect("a task was made");
-        ProjectTask { row, key: project.row.key.clone() }
     }
 
     fn comments(&mut self, theme: &Theme, told: Told) {
@@ -335,7 +369,7 @@ impl Story {
                 created_at: at,
                 updated_at: at,
             };
-            self.draft.rest.push((told.line, Record::Comment(comment)));
+            self.draft.hang(told.line, Record::Comment(comment));
             let activity = ActivityRow {
                 id: self.draft.id(at).into(),
                 project_id: Some(told.project),
@@ -347,7 +381,7 @@ impl Story {
                 new_value: Some(plain.clone()),
                 created_at: at,
             };
-            self.draft.rest.push((told.line, Record::Activity(activity)));
+            self.draft.hang(told.line, Record::Activity(activity));
             if let Some(person) = mentioned {
                 let title = format!("{} mentioned you on {}-{}", author.name, theme.key, told.number);
                 let about = (EntityType::Comment, id, title, plain);
@@ -382,13 +416,8 @@ impl Story {
             is_read: age > TimeDelta::days(4) || self.dice.chance(30),
             created_at: at,
         };
-        self.draft.rest.push((told.line, Record::Notification(row)));
+        self.draft.hang(told.line, Record::Notification(row));
     }
-}
-
-struct ProjectTask<'a> {
-    row: &'a mut super::record::TaskRow,
-    key: ProjectKey,
 }
 
 fn mention(person: Colleague, text: &str) -> Document {
@@ -409,7 +438,7 @@ mod tests {
 
     #[test]
     fn five_people_have_worked_on_four_hundred_tasks_for_four_months() {
-        let bundle = demo("demo", 1, end()).unwrap();
+        let bundle = demo("demo", DEMO_TASKS, 1, end()).unwrap();
         let [users, projects, statuses, labels, tasks, comments] = counts(&bundle);
         assert_eq!((users, projects, statuses, labels, tasks), (5, 3, 12, 12, 400));
         assert!((300..700).contains(&comments), "{comments}");
@@ -427,7 +456,10 @@ mod tests {
         for record in bundle.records().unwrap() {
             match record {
                 Record::Task(row) => {
-                    assert!(row.created_at >= end() - SPAN && row.updated_at <= end(), "{row:?}");
+                    assert!(
+                        row.created_at >= end() - TimeDelta::days(DAYS.0) && row.updated_at <= end(),
+                        "{row:?}"
+                    );
                     done += usize::from(categories[&row.status_id] == StatusCategory::Done);
                 }
                 Record::Comment(row) => {
@@ -442,10 +474,31 @@ mod tests {
     }
 
     #[test]
+    fn more_tasks_are_of_the_first_project_and_seldom_say_the_same() {
+        assert_eq!(shares(400), [150, 140, 110]);
+        assert_eq!(shares(100_000), [99_750, 140, 110]);
+        assert_eq!(shares(10), [5, 3, 2]);
+        assert_eq!(shares(0), [0, 0, 0]);
+        let bundle = demo("demo", 2_000, 1, end()).unwrap();
+        let [users, projects, statuses, labels, tasks, _] = counts(&bundle);
+        assert_eq!((users, projects, statuses, labels, tasks), (5, 3, 12, 12, 2_000));
+        let (mut titles, mut positions) = (BTreeSet::new(), BTreeSet::new());
+        for record in bundle.records().unwrap() {
+            if let Record::Task(row) = record {
+                titles.insert(row.title);
+                positions.insert((row.project_id, row.position));
+            }
+        }
+        assert!(titles.len() > 1_900, "{}", titles.len());
+        assert_eq!(positions.len(), 2_000);
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_and_another_does_not() {
-        let one = demo("demo", 1, end()).unwrap().records().unwrap();
-        assert_eq!(one, demo("demo", 1, end()).unwrap().records().unwrap());
-        assert_ne!(one, demo("demo", 2, end()).unwrap().records().unwrap());
-        assert_eq!(demo("x", 1, end()).unwrap_err().fields()[0].code, "INVALID_SLUG");
+        let made = |seed| demo("demo", 50, seed, end()).unwrap().records().unwrap();
+        let one = made(1);
+        assert_eq!(one, made(1));
+        assert_ne!(one, made(2));
+        assert_eq!(demo("x", 50, 1, end()).unwrap_err().fields()[0].code, "INVALID_SLUG");
     }
 }

@@ -16,7 +16,8 @@ pub(super) struct Theme {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) description: &'static str,
-    pub(super) tasks: usize,
+    /// How many tasks it has in the ordinary demo.
+    pub(super) tasks: u32,
     pub(super) things: [&'static str; 15],
     pub(super) labels: [(&'static str, &'static str); 4],
 }
@@ -115,6 +116,58 @@ pub(super) const VERBS: [(TaskType, &str); 12] = [
     (TaskType::Bug, "Find out why {} fails on Mondays"),
     (TaskType::Story, "Translate {}"),
     (TaskType::Task, "Simplify {}"),
+];
+
+/// Where else a thing is done, when all was done once.
+pub(super) const PLACES: [&str; 20] = [
+    "on tablets",
+    "on old phones",
+    "on slow lines",
+    "in Spanish",
+    "in Japanese",
+    "in Arabic, from right to left",
+    "in the dark theme",
+    "in large print",
+    "at the end of a month",
+    "on leap days",
+    "behind a proxy",
+    "in the free plan",
+    "in the team plan",
+    "in the trial",
+    "after an upgrade",
+    "before the release",
+    "for new accounts",
+    "for guests",
+    "without a network",
+    "with many rows",
+];
+
+/// For whom, then.
+pub(super) const CUSTOMERS: [&str; 24] = [
+    "Aldgate Mills",
+    "Brightwater",
+    "Calder & Sons",
+    "Dovecote Press",
+    "Elmfield",
+    "Fennimore",
+    "Greyfriars",
+    "Hollin Bakery",
+    "Inkwell",
+    "Juniper Rail",
+    "Kestrel Air",
+    "Larkspur",
+    "Marlowe Books",
+    "Northgate Bank",
+    "Orchard Row",
+    "Pemberton",
+    "Quarry Lane",
+    "Rosewood",
+    "Saltmarsh",
+    "Thistledown",
+    "Underhill",
+    "Viola Cycles",
+    "Westbourne",
+    "Yarrow Clinic",
 ];
 
 pub(super) const DESCRIPTIONS: [&str; 8] = [

@@ -1,6 +1,9 @@
 //! Makes a bundle from what is no export: other programs' files, and the demo.
+//!
+//! Tasks and what hangs on them go to a temporary file as they are made. What is only known at the end, the place of a task on its
+//! board and the task that it is a part of, is put in when they are read again. So a draft of any size takes some ten bytes a row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -20,6 +23,7 @@ use super::record::{
     ActivityRow, CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, Record, StatusRow, TaskRow,
     UserRow,
 };
+use super::spool::SpoolWriter;
 
 /// So many faults are told at once.
 const FAULTS: usize = 20;
@@ -90,7 +94,8 @@ pub(super) struct ProjectDraft {
     pub(super) row: ProjectRow,
     pub(super) statuses: Vec<StatusRow>,
     labels: BTreeMap<String, LabelRow>,
-    pub(super) tasks: Vec<(u64, TaskRow)>,
+    /// The numbers of its tasks.
+    numbers: Vec<i64>,
 }
 
 /// An organization that is being made.
@@ -102,8 +107,16 @@ pub(super) struct Draft {
     people: BTreeMap<String, String>,
     users: BTreeMap<Email, UserRow>,
     pub(super) projects: Vec<ProjectDraft>,
-    /// Comments, history and notifications.
-    pub(super) rest: Vec<(u64, Record)>,
+    /// Tasks, comments, history and notifications.
+    rest: SpoolWriter,
+    /// The lines that they were made from.
+    lines: Vec<u64>,
+    /// The task that was made last and what hangs on it, which may still change.
+    open: Vec<(u64, Record)>,
+    /// Tasks with the tasks that they are parts of.
+    parents: HashMap<TaskId, TaskId>,
+    /// What hindered the temporary file.
+    hindered: Option<Error>,
     pub(super) report: Report,
     faults: Vec<FieldError>,
 }
@@ -137,7 +150,11 @@ impl Draft {
             people,
             users: BTreeMap::new(),
             projects: Vec::new(),
-            rest: Vec::new(),
+            rest: SpoolWriter::new()?,
+            lines: Vec::new(),
+            open: Vec::new(),
+            parents: HashMap::new(),
+            hindered: None,
             report: Report::default(),
             faults: Vec::new(),
         };
@@ -213,8 +230,8 @@ impl Draft {
             created_at: self.now,
             updated_at: self.now,
         };
-        let (statuses, labels, tasks) = (Vec::new(), BTreeMap::new(), Vec::new());
-        self.projects.push(ProjectDraft { line, row, statuses, labels, tasks });
+        let (statuses, labels, numbers) = (Vec::new(), BTreeMap::new(), Vec::new());
+        self.projects.push(ProjectDraft { line, row, statuses, labels, numbers });
         self.projects.len() - 1
     }
 
@@ -277,8 +294,8 @@ impl Draft {
             new_value: Some(title.clone()),
             created_at: task.created,
         };
-        self.rest.push((line, Record::Activity(activity)));
-        let ProjectDraft { row, tasks, .. } = &mut self.projects[project];
+        let ProjectDraft { row, numbers, .. } = &mut self.projects[project];
+        numbers.push(task.number);
         row.last_number = row.last_number.max(task.number);
         row.created_at = row.created_at.min(task.created);
         let new = TaskRow {
@@ -302,8 +319,39 @@ impl Draft {
             subtask_count: 0,
             comment_count: 0,
         };
-        tasks.push((line, new));
+        self.close();
+        self.hang(line, Record::Task(new));
+        self.hang(line, Record::Activity(activity));
         Some(id)
+    }
+
+    /// Adds a comment, a line of the history or a notification of the task that was made last.
+    pub(super) fn hang(&mut self, line: u64, record: Record) {
+        self.open.push((line, record));
+    }
+
+    /// The task that was made last.
+    pub(super) fn last_task(&mut self) -> Option<&mut TaskRow> {
+        self.open.iter_mut().find_map(|(_, record)| match record {
+            Record::Task(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// Puts a task below another of its project.
+    pub(super) fn put_below(&mut self, task: TaskId, parent: TaskId) {
+        self.parents.insert(task, parent);
+    }
+
+    /// Lets the task that was made last change no more.
+    fn close(&mut self) {
+        for (line, record) in self.open.drain(..) {
+            match self.rest.add(&record) {
+                Ok(()) => self.lines.push(line),
+                // Told at the end, when what is missing would be missed.
+                Err(error) => self.hindered = Some(error),
+            }
+        }
     }
 
     /// Adds a comment. One of nobody is the owner's, and says whose it was.
@@ -331,7 +379,7 @@ impl Draft {
             created_at: at,
             updated_at: at,
         };
-        self.rest.push((line, Record::Comment(row)));
+        self.hang(line, Record::Comment(row));
     }
 
     /// A plain text as a document; `None` for a blank one. One that is too long is cut.
@@ -352,6 +400,10 @@ impl Draft {
         if !self.faults.is_empty() {
             return Err(refused(self.faults));
         }
+        self.close();
+        if let Some(error) = self.hindered {
+            return Err(error);
+        }
         for at in 0..self.projects.len() {
             // New tasks begin in the first status, so that one is not to be done already.
             if self.projects[at].statuses.iter().all(|status| status.category != StatusCategory::Todo) {
@@ -369,15 +421,14 @@ impl Draft {
             lines.push((1, Record::User(user)));
             lines.push((1, Record::Member(member)));
         }
+        let mut numbers = HashMap::new();
         for mut project in self.projects {
             // Columns from left to right, and within each by number.
             project.statuses.sort_by_key(|status| status.category);
-            project.tasks.sort_by_key(|(_, task)| task.number);
+            project.numbers.sort_unstable();
             project.row.updated_at = project.row.updated_at.max(project.row.created_at);
-            for (position, (_, task)) in (1..).zip(&mut project.tasks) {
-                task.position = position * GAP;
-                project.row.last_position = task.position;
-            }
+            project.row.last_position = place(project.numbers.len());
+            numbers.insert(project.row.id, project.numbers);
             let line = project.line;
             let (created_at, updated_at) = (project.row.created_at, project.row.created_at);
             lines.push((line, Record::Project(project.row)));
@@ -388,11 +439,27 @@ impl Draft {
             for label in project.labels.into_values() {
                 lines.push((line, Record::Label(LabelRow { created_at, updated_at, ..label })));
             }
-            lines.extend(project.tasks.into_iter().map(|(line, task)| (line, Record::Task(task))));
         }
-        lines.extend(self.rest);
-        Ok(Foreign { bundle: Bundle::of(lines)?, report: self.report })
+        let rest = self.rest.finish()?;
+        let (mut rows, parents) = (rest.rows()?, self.parents);
+        let placed = self.lines.into_iter().map(|line| {
+            let mut record = rows.one()?.ok_or_else(|| Error::internal("a row of the draft is gone"))?;
+            if let Record::Task(task) = &mut record {
+                let before =
+                    numbers.get(&task.project_id).map(|all| all.partition_point(|n| *n < task.number));
+                task.position = place(before.unwrap_or(0) + 1);
+                task.parent_id = parents.get(&task.id).copied();
+            }
+            Ok((line, record))
+        });
+        let bundle = Bundle::of(lines.into_iter().map(Ok).chain(placed))?;
+        Ok(Foreign { bundle, report: self.report })
     }
+}
+
+/// The position of the task that is at a place of its board, counted from 1.
+fn place(at: usize) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX / GAP) * GAP
 }
 
 /// A text in one line, cut where it is too long; `None` for a blank one.

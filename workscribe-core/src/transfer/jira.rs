@@ -203,10 +203,7 @@ impl Issues {
                 draft.report.note("a parent that is not in the same project of the file");
                 continue;
             };
-            let mut tasks = draft.projects[*project].tasks.iter_mut();
-            if let Some((_, row)) = tasks.find(|(_, row)| row.id == *task) {
-                row.parent_id = Some(*parent);
-            }
+            draft.put_below(*task, *parent);
         }
     }
 }

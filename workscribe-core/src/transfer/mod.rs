@@ -26,7 +26,7 @@ mod spool;
 mod store;
 
 pub use bundle::Bundle;
-pub use demo::{DEMO_OWNER, DemoOptions, Demonstrated, demo};
+pub use demo::{DEMO_OWNER, DEMO_TASKS, DemoOptions, Demonstrated, demo};
 pub use draft::{Foreign, Report, Settings};
 pub use export::Export;
 pub use github::github;

@@ -69,12 +69,18 @@ impl Rows {
     pub(super) fn next(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         let mut rows = Vec::with_capacity(most);
         while rows.len() < most {
-            self.line.clear();
-            if self.lines.read_until(b'\n', &mut self.line).map_err(Error::internal)? == 0 {
-                break;
-            }
-            rows.push(serde_json::from_slice(&self.line).map_err(Error::internal)?);
+            let Some(row) = self.one()? else { break };
+            rows.push(row);
         }
         Ok(rows)
+    }
+
+    /// The next row; none at the end.
+    pub(super) fn one(&mut self) -> Result<Option<Record>, Error> {
+        self.line.clear();
+        if self.lines.read_until(b'\n', &mut self.line).map_err(Error::internal)? == 0 {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.line).map(Some).map_err(Error::internal)
     }
 }

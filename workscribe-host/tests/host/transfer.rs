@@ -40,6 +40,16 @@ async fn the_demo_can_be_logged_into_and_taken_elsewhere() {
 }
 
 #[tokio::test]
+async fn the_demo_is_as_large_as_it_is_asked_to_be() {
+    let setup = Setup::new();
+    let demo = setup.run(&["demo", "--tasks", "1000", "--slug", "large"]).await;
+    assert_eq!(demo.code, Some(0), "{demo:?}");
+    assert!(demo.stdout.contains(" 1000 tasks"), "{demo:?}");
+    let refused = setup.run(&["demo", "--tasks", "many"]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+#[tokio::test]
 async fn issues_come_in_and_a_broken_file_is_refused_with_its_lines() {
     let setup = Setup::new();
     let file = setup.path().join("jira.csv");
