@@ -9,7 +9,7 @@ use workscribe_testkit::app::{Login, TestApp};
 use workscribe_testkit::databases;
 use workscribe_testkit::wire::Proxy;
 
-use crate::support::{On, at_once, on_every_storage};
+use crate::support::{at_once, on_every_storage};
 
 const ORG: &str = "/organizations/engines";
 

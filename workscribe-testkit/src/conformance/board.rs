@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::work::{NewTask, Slot, Task, order};
+use workscribe_core::work::{Landmark, Lifted, NewTask, Slot, Task, order};
 
 /// Six tasks of a column, of which the third to the fifth share a position; in order.
 async fn column(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) -> Vec<Slot> {
@@ -80,6 +80,48 @@ pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: A
     assert_eq!(from(id(), nowhere, 1).await, [slots[2]]);
     assert_eq!(from(id(), Slot { position: 71, id: id() }, 10).await, []);
     assert_eq!(before(id(), Some(Slot { position: 9, id: id() }), 10).await, []);
+}
+
+pub async fn a_lifted_task_comes_with_the_places_around_a_landmark(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let slots = column(&storage, &scope, &board).await;
+    neighbours(&storage, &scope, &board).await;
+    let (project, doing) = (board.project.id, board.doing.id);
+    let there = read(&storage, &scope, project, doing).await;
+    let lift = async |task, status, landmark| {
+        attempt!(storage, uow => uow.tasks().lift(&scope, project, task, status, landmark)).unwrap()
+    };
+    let lifted = task(&storage, &scope, slots[2].id).await.unwrap();
+    // The column as it is without the task that is lifted.
+    let others = [slots[0], slots[1], slots[3], slots[4], slots[5]];
+    for (index, slot) in others.into_iter().enumerate() {
+        let expected = Lifted {
+            task: lifted.clone(),
+            landmark: Some(slot),
+            above: index.checked_sub(1).map(|above| others[above]),
+            below: others.get(index + 1).copied(),
+        };
+        let by_index = Landmark::Index(i64::try_from(index).unwrap());
+        for landmark in [by_index, Landmark::Task(slot.id)] {
+            assert_eq!(lift(lifted.id, None, landmark).await.as_ref(), Some(&expected));
+            assert_eq!(lift(lifted.id, Some(board.todo.id), landmark).await.as_ref(), Some(&expected));
+        }
+    }
+    let nowhere = Lifted { task: lifted.clone(), landmark: None, above: None, below: None };
+    for landmark in
+        [Landmark::Index(5), Landmark::Task(id()), Landmark::Task(lifted.id), Landmark::Task(there[0].id)]
+    {
+        assert_eq!(lift(lifted.id, None, landmark).await.as_ref(), Some(&nowhere), "{landmark:?}");
+    }
+    let elsewhere = Lifted { landmark: Some(there[0]), ..nowhere };
+    for landmark in [Landmark::Index(0), Landmark::Task(there[0].id)] {
+        assert_eq!(lift(lifted.id, Some(doing), landmark).await.as_ref(), Some(&elsewhere), "{landmark:?}");
+    }
+    assert_eq!(lift(id(), None, Landmark::Index(0)).await, None, "there is no such task");
+    let (stranger, _) = project_of(&storage, "looms").await;
+    let theirs =
+        attempt!(storage, uow => uow.tasks().lift(&stranger, project, lifted.id, None, Landmark::Index(0)));
+    assert_eq!(theirs.unwrap(), None, "it is another organization's");
 }
 
 pub async fn tasks_are_given_new_positions_and_nothing_else(storage: Arc<dyn Storage>) {

@@ -222,6 +222,7 @@ macro_rules! __storage_cases {
                 rows_come_back_page_by_page_as_they_were_restored
                 a_page_has_the_rows_of_one_organization_alone
                 a_restored_row_has_an_id_of_its_own_and_what_it_refers_to
+                a_task_that_is_adopted_is_a_part_and_is_not_counted_again
                 a_restored_membership_takes_the_place_of_the_persons
                 a_snapshot_sees_nothing_that_is_committed_after_its_first_statement
             ;
@@ -297,6 +298,7 @@ macro_rules! __storage_cases {
             board, board:
                 a_place_in_a_column_is_found_by_its_index
                 the_places_before_and_from_a_place_are_the_nearest_first
+                a_lifted_task_comes_with_the_places_around_a_landmark
                 tasks_are_given_new_positions_and_nothing_else
                 many_tasks_are_placed_at_once
                 a_column_moves_behind_another_in_its_order
@@ -348,6 +350,7 @@ macro_rules! __storage_cases {
                 chinese_and_japanese_are_found_by_their_characters
                 words_in_the_title_weigh_more_and_then_the_newest_comes_first
                 a_document_put_again_takes_the_place_of_the_earlier
+                many_documents_are_put_at_once_each_in_place_of_an_earlier
                 a_document_that_is_removed_is_not_found
                 a_document_may_be_put_before_its_task_and_not_without_it
                 an_organization_finds_its_own_alone

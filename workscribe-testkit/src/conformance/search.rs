@@ -234,6 +234,28 @@ pub async fn a_document_put_again_takes_the_place_of_the_earlier(storage: Arc<dy
     assert_eq!((&*hit.body, hit.updated_at), ("copper and water", at(9)));
 }
 
+pub async fn many_documents_are_put_at_once_each_in_place_of_an_earlier(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let (other, _) = project_of(&storage, "looms").await;
+    let mut tasks = Vec::new();
+    for title in ["First", "Second", "Third"] {
+        tasks.push(add_task(&storage, &scope, &board, title).await.id);
+    }
+    put(&storage, &scope, &task_document(tasks[0], "before", "")).await;
+    let documents = [
+        task_document(tasks[0], "loom", UNICODE),
+        task_document(tasks[1], "loom", ""),
+        task_document(tasks[2], "gear", "of a loom"),
+    ];
+    commit!(storage, uow => uow.search().put_all(&scope, &documents));
+    commit!(storage, uow => uow.search().put_all(&scope, &[]));
+    let found: BTreeSet<String> = titles(&storage, &scope, "loom").await.into_iter().collect();
+    assert_eq!(found, ["First", "Second", "Third"].map(str::to_owned).into());
+    assert_eq!(titles(&storage, &scope, "gear").await, ["Third"]);
+    assert!(titles(&storage, &scope, "before").await.is_empty(), "the earlier one is gone");
+    assert!(titles(&storage, &other, "loom").await.is_empty(), "they are one organization's");
+}
+
 pub async fn a_document_that_is_removed_is_not_found(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let (gone, kept) = (

@@ -175,6 +175,34 @@ pub async fn a_restored_row_has_an_id_of_its_own_and_what_it_refers_to(storage: 
     assert_eq!(stored(&storage, &scope).await, rows);
 }
 
+pub async fn a_task_that_is_adopted_is_a_part_and_is_not_counted_again(storage: Arc<dyn Storage>) {
+    let (scope, stranger) = (tenant(&storage, "engines").await, tenant(&storage, "looms").await);
+    let mut rows = rows_of(scope.actor());
+    let Record::Task(template) = rows[3].clone() else { panic!("a task") };
+    rows.truncate(3);
+    let ids: [TaskId; 4] = [id(), id(), id(), id()];
+    let [whole, first, second, apart] = ids;
+    for (number, id) in (1..).zip(ids) {
+        let subtask_count = if id == whole { 2 } else { 0 };
+        rows.push(Record::Task(TaskRow { id, number, parent_id: None, subtask_count, ..template.clone() }));
+    }
+    commit!(storage, uow => uow.transfer().restore(&scope, &rows));
+    let parents = [(first, whole), (second, whole)];
+    commit!(storage, uow => uow.transfer().adopt(&stranger, &parents));
+    let before = task(&storage, &scope, first).await.unwrap();
+    assert_eq!(before.parent_id, None, "it is another organization's");
+    commit!(storage, uow => uow.transfer().adopt(&scope, &parents));
+    commit!(storage, uow => uow.transfer().adopt(&scope, &[]));
+    for (number, id) in (1..).zip(ids) {
+        let found = task(&storage, &scope, id).await.unwrap();
+        let parent = (id == first || id == second).then_some(whole);
+        let subtasks = if id == whole { 2 } else { 0 };
+        assert_eq!((found.number, found.parent_id, found.subtask_count), (number, parent, subtasks));
+        assert_eq!((found.version, found.updated_at), (template.version, template.updated_at));
+    }
+    assert_eq!(task(&storage, &scope, apart).await.unwrap().labels.len(), 1, "it stays as it is");
+}
+
 pub async fn a_restored_membership_takes_the_place_of_the_persons(storage: Arc<dyn Storage>) {
     let scope = tenant(&storage, "engines").await;
     let guest = add_user(&storage, "guest").await;
