@@ -100,7 +100,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
     reads("one project", 12, (2, 2), |world, _| project(world, "")),
     reads("one task", 26, (2, 2), |world, turn| (task(world, turn, ""), Value::Null)),
-    Operation { more: 78, ..reads("25 tasks of the board", 135, (3, 3), |world, _| list(world, "")) },
+    Operation { more: 78, ..reads("25 tasks of the board", 130, (3, 3), |world, _| list(world, "")) },
     Operation {
         more: 78,
         ..reads("100 tasks of the board", 400, (3, 3), |world, _| list(world, "limit=100"))
@@ -126,8 +126,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         })
     },
     Operation {
-        more: 900,
-        ..reads("25 tasks with a label", 1_000, (4, 4), |world, _| {
+        more: 1_100,
+        ..reads("25 tasks with a label", 1_200, (4, 4), |world, _| {
             list(world, &format!("label_id={}", world.label))
         })
     },
@@ -155,7 +155,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..reads("notifications", 120, (3, 3), |_, _| ("/api/v1/notifications".to_owned(), Value::Null))
     },
     Operation {
-        more: 12,
+        more: 24,
         ..writes("create a task", "POST", 130, (6, 6), |world, turn| {
             (project(world, "/tasks").0, json!({ "title": format!("A new one, the {turn}th") }))
         })
@@ -167,14 +167,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         })
     },
     Operation {
-        more: 12,
+        more: 24,
         ..writes("move by after_id", "PATCH", 120, (6, 7), |world, turn| {
             let (moved, after) = &world.neighbours[turn % world.neighbours.len()];
             (format!("/api/v1/tasks/{moved}/move"), json!({ "after_id": after }))
         })
     },
     Operation {
-        more: 12,
+        more: 24,
         ..writes("comment", "POST", 118, (5, 5), |world, turn| {
             let text = json!({ "type": "text", "text": "Seen it too" });
             let body = json!({ "type": "doc", "content": [{ "type": "paragraph", "content": [text] }] });
