@@ -40,7 +40,7 @@ use cli::{Cli, Command};
 use config::{Config, ConfigError};
 use wiring::System;
 
-/// A request makes many small pieces of memory and a few large ones, which the system's allocator spends a sixth of its time on.
+/// A request allocates many small pieces of memory, which took a sixth of its time with the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,3 +1,5 @@
+//! Access tokens as JSON Web Tokens (RFC 7519): made, and checked on every request.
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::TimeDelta;

@@ -19,9 +19,11 @@ use workscribe_core::StoreError;
 
 /// So many callers go together at the most.
 const MOST: usize = 64;
-/// So many statements of a kind are under way at once. One is the rule, since fewer and larger ones cost less; see [`State::needs_a_flight`].
+/// So many statements of a kind are under way at once, at the most. One is the rule, since fewer and larger ones cost less; see
+/// [`State::needs_a_flight`].
 const FLIGHTS: usize = 4;
-/// Who would wait longer than this behind a statement goes with another one: the database is far away, or a connection hangs.
+/// Who comes when a statement has been under way for longer than this goes with another one: the database is far away, or a connection
+/// hangs.
 const LATE: Duration = Duration::from_millis(10);
 
 /// What a batch has found: which of its keys, counted from 0, and what for it.
