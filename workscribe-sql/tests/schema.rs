@@ -50,23 +50,15 @@ async fn a_database_without_its_schema_is_not_ready_and_says_what_is_missing() {
     let schema = Schema::new().await;
     let directory = tempfile::tempdir().unwrap();
     let file = format!("sqlite://{}", directory.path().join("new.db").display());
+    let files =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite")).unwrap().count();
     for url in [&schema.url, &file] {
         let database = workscribe_sql::connect(url, &databases::options()).await.unwrap();
         let storage = database.storage();
         assert!(migrations_missing(&storage.readiness().await), "{:?}", storage.readiness().await);
-        assert_eq!(
-            database.pending_migrations().await.unwrap(),
-            [
-                "0001 foundation",
-                "0002 work",
-                "0003 large tenants",
-                "0004 jobs",
-                "0005 mail bounces",
-                "0006 webhooks",
-                "0007 ended invitations",
-                "0008 stored counts"
-            ]
-        );
+        let pending = database.pending_migrations().await.unwrap();
+        assert_eq!(pending[..2], ["0001 foundation", "0002 work"]);
+        assert_eq!(pending.len(), files);
         database.migrate().await.unwrap();
         assert_eq!(storage.readiness().await, []);
         database.close().await;

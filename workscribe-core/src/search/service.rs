@@ -1,3 +1,5 @@
+//! Finding things, and showing where they were found.
+
 use uuid::Uuid;
 
 use crate::app::WorkScribe;
@@ -44,6 +46,9 @@ pub struct SearchResult {
 const QUERY_CHARS: usize = 200;
 /// How much of a text is shown, in characters.
 const SNIPPET_CHARS: usize = 160;
+/// How many comparisons of a part of a text with a word one search makes to show each text from where it was found. What is left then is
+/// shown from its beginning: a hundred long texts and a query of a hundred words would take seconds.
+const COMPARISONS: usize = 100_000;
 
 impl<'a> Search<'a> {
     pub(crate) const fn new(app: &'a WorkScribe) -> Self {
@@ -80,7 +85,8 @@ impl<'a> Search<'a> {
         let hits = uow.search().find(scope, &SearchQuery { words: words.clone(), kind, limit }).await?;
         let named = results.first().map(|result| result.id);
         let others = hits.into_iter().filter(|hit| Some(hit.id) != named);
-        results.extend(others.map(|hit| of_hit(hit, &words)));
+        let mut finder = Finder::new(&words);
+        results.extend(others.map(|hit| of_hit(hit, &mut finder)));
         results.truncate(limit as usize);
         Ok(results)
     }
@@ -91,7 +97,7 @@ fn of_task(task: Task) -> SearchResult {
         kind: SearchKind::Task,
         id: task.id.into(),
         subtitle: task.key().to_string(),
-        snippet: task.description.as_ref().and_then(|text| snippet(&text.plain_text(), &Words::default())),
+        snippet: task.description.as_ref().and_then(|text| Finder::default().snippet(&text.plain_text())),
         project_id: task.project_id,
         task: Some((task.id, task.key())),
         project_key: task.project_key,
@@ -100,7 +106,7 @@ fn of_task(task: Task) -> SearchResult {
     }
 }
 
-fn of_hit(hit: SearchHit, words: &Words) -> SearchResult {
+fn of_hit(hit: SearchHit, finder: &mut Finder<'_>) -> SearchResult {
     let project_key = hit.project_key;
     let task = hit.task.map(|(id, number)| (id, TaskKey { project: project_key.clone(), number }));
     let subtitle = task.as_ref().map_or_else(|| project_key.to_string(), |(_, key)| key.to_string());
@@ -109,7 +115,7 @@ fn of_hit(hit: SearchHit, words: &Words) -> SearchResult {
         id: hit.id,
         title: hit.title,
         subtitle,
-        snippet: snippet(&hit.body, words),
+        snippet: finder.snippet(&hit.body),
         project_id: hit.project_id,
         project_key,
         task,
@@ -117,32 +123,81 @@ fn of_hit(hit: SearchHit, words: &Words) -> SearchResult {
     }
 }
 
-/// The part of a text around the first of the words, in one line; its beginning when none is in it.
-fn snippet(text: &str, words: &Words) -> Option<String> {
-    let parts: Vec<&str> = text.split_whitespace().collect();
-    let has_one = |part: &&str| {
+/// Finds words in the texts of one search.
+#[derive(Default)]
+struct Finder<'a> {
+    words: Vec<&'a str>,
+    comparisons: usize,
+}
+
+impl<'a> Finder<'a> {
+    fn new(words: &'a Words) -> Self {
+        let mut words: Vec<&str> = words.as_slice().iter().map(String::as_str).collect();
+        words.sort_unstable();
+        words.dedup();
+        Self { words, comparisons: COMPARISONS }
+    }
+
+    /// The part of a text around the first of the words, in one line; its beginning when none is found in it.
+    fn snippet(&mut self, text: &str) -> Option<String> {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        let many = self.comparisons / self.words.len().max(1);
+        let found = parts.iter().take(many).position(|part| self.is_in(part));
+        let looked_at = found.map_or(parts.len().min(many), |found| found + 1);
+        self.comparisons = self.comparisons.saturating_sub(looked_at * self.words.len());
+        // Some words of what comes before, so that it reads as a part of a sentence.
+        let found = found.unwrap_or(0).saturating_sub(5);
+        let line = parts.get(found..)?.join(" ");
+        let cut: String = line.chars().take(SNIPPET_CHARS).collect();
+        let (before, after) =
+            (if found > 0 { "…" } else { "" }, if cut.len() < line.len() { "…" } else { "" });
+        (!cut.is_empty()).then(|| format!("{before}{cut}{after}"))
+    }
+
+    /// Whether a word of a part begins with one of the words.
+    fn is_in(&self, part: &str) -> bool {
+        if part.is_ascii() {
+            // As below, without making a text of each.
+            let own = part.split(|c: char| !c.is_ascii_alphanumeric());
+            return own.into_iter().any(|own| {
+                let begins =
+                    |word: &&str| own.get(..word.len()).is_some_and(|own| own.eq_ignore_ascii_case(word));
+                self.words.iter().any(begins)
+            });
+        }
         let own = Words::of(part);
-        own.as_slice().iter().any(|word| words.as_slice().iter().any(|wanted| word.starts_with(wanted)))
-    };
-    // Some words of what comes before, so that it reads as a part of a sentence.
-    let found = parts.iter().position(has_one).unwrap_or(0).saturating_sub(5);
-    let line = parts.get(found..)?.join(" ");
-    let cut: String = line.chars().take(SNIPPET_CHARS).collect();
-    let (before, after) = (if found > 0 { "…" } else { "" }, if cut.len() < line.len() { "…" } else { "" });
-    (!cut.is_empty()).then(|| format!("{before}{cut}{after}"))
+        own.as_slice().iter().any(|own| self.words.iter().any(|word| own.starts_with(word)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn snippet(text: &str, words: &str) -> Option<String> {
+        Finder::new(&Words::of(words)).snippet(text)
+    }
+
     #[test]
     fn a_snippet_is_the_part_around_the_first_word_found() {
-        let words = Words::of("caf");
-        assert_eq!(snippet("one two\nthree", &words).unwrap(), "one two three");
+        assert_eq!(snippet("one two\nthree", "caf").unwrap(), "one two three");
         let long = format!("{} the Café is open {}", "lorem ".repeat(50), "ipsum ".repeat(50));
-        let shown = snippet(&long, &words).unwrap();
-        assert!(shown.starts_with("…lorem") && shown.contains("Café") && shown.ends_with('…'), "{shown}");
-        assert_eq!(snippet("", &words), None);
+        for word in ["caf", "OPEN", "cafe open"] {
+            let shown = snippet(&long, word).unwrap();
+            assert!(shown.starts_with("…lorem") && shown.contains("Café") && shown.ends_with('…'), "{shown}");
+        }
+        assert_eq!(snippet("", "caf"), None);
+    }
+
+    #[test]
+    fn a_search_compares_so_often_and_then_shows_texts_from_their_beginning() {
+        let words = Words::of("needle");
+        let mut finder = Finder::new(&words);
+        let text = format!("{}needle", "hay ".repeat(COMPARISONS / 4));
+        for _ in 0..3 {
+            assert!(finder.snippet(&text).unwrap().ends_with("needle"));
+        }
+        assert!(finder.snippet(&text).unwrap().starts_with("hay"));
+        assert_eq!(finder.comparisons, 0);
     }
 }

@@ -1,3 +1,5 @@
+//! What a storage keeps of what can be found.
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ pub trait SearchStore: Send {
     }
     /// Forgets a document. Those of a task and its comments go with the task.
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError>;
-    /// Finds the documents with all of the words, best match first: words in the title weigh more than those in the text.
-    /// Nothing for no words.
+    /// Finds the documents with all of the words, the last of which may go on: those first whose title has them all, and of either
+    /// the newest first. Nothing for no words. Of a word that very many documents have, a storage may look at the newest alone.
     async fn find(&mut self, scope: &OrgScope, query: &SearchQuery) -> Result<Vec<SearchHit>, StoreError>;
 }

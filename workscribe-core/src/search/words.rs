@@ -1,3 +1,6 @@
+//! How texts are cut into words, and queries made of them.
+
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -58,12 +61,16 @@ impl Words {
     }
 
     /// A query of Postgres' full text search (`to_tsquery`) or SQLite's FTS5 that finds texts with all of these words, the
-    /// last of which may go on. `wrap` writes one word, and whether it may.
+    /// last of which may go on. `wrap` writes one word, and whether it may. A word that comes again is written once, so that a query
+    /// costs no more than the different words in it.
     #[must_use]
     pub fn query(&self, and: &str, wrap: impl Fn(&str, bool) -> String) -> String {
-        let mut query = String::new();
+        let (mut query, mut written) = (String::new(), HashSet::new());
         for (index, word) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { and };
+            if !written.insert(word) {
+                continue;
+            }
+            let separator = if query.is_empty() { "" } else { and };
             let may_go_on = index + 1 == self.0.len() && !word.chars().all(stands_alone);
             // Writing to a text does not fail.
             let _ = write!(query, "{separator}{}", wrap(word, may_go_on));
@@ -109,6 +116,12 @@ mod tests {
         let wrap = |word: &str, on: bool| if on { format!("{word}:*") } else { word.to_owned() };
         assert_eq!(Words::of("fix log").query(" & ", wrap), "fix & log:*");
         assert_eq!(Words::of("登录").query(" & ", wrap), "登 & 录");
+        assert_eq!(Words::of("a b a c").query(" & ", wrap), "a & b & c:*");
+        assert_eq!(
+            Words::of("fix fix").query(" & ", wrap),
+            "fix",
+            "the beginning of a word that is asked for whole says nothing"
+        );
         assert_eq!(Words::default().query(" & ", wrap), "");
     }
 }

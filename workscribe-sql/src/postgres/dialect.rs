@@ -279,7 +279,7 @@ macro_rules! unread {
 }
 
 /// The documents of the organization `$1` that fit the query `$2`, of the kind `$4` if it is not null, with their rank: the
-/// least is the best. `$3` is the query by which they are ranked. Of more than 500, any 500 are ranked. The organization is
+/// least is the best. Those whose title has all of the words, which `$3` asks for, come before the others. Of more than 500, any 500 are ranked. The organization is
 /// asked for after that, since the words have its mark; before, the planner would read all that it has.
 macro_rules! matches_of_search {
     () => {
@@ -312,7 +312,7 @@ macro_rules! matches_of_common_search {
 
 macro_rules! rank_of_search {
     () => {
-        "-ts_rank('{0.1, 0.2, 0.4, 1.0}', words, CAST($3 AS tsquery))"
+        "CASE WHEN ts_match_vq(words, CAST($3 AS tsquery)) THEN 0 ELSE 1 END"
     };
 }
 
@@ -322,21 +322,24 @@ pub(crate) const SEARCH_SAMPLE: Option<&str> = Some(
                             WHERE org_id = $1 ORDER BY updated_at DESC LIMIT 200) AS newest WHERE fits",
 );
 
-/// Which documents of an organization have all of the words.
-pub(crate) fn search_query(org: OrgId, words: &Words) -> String {
-    words.query(" & ", |word, may_go_on| lexeme(org, word, may_go_on))
+/// Whether whole words alone are asked for first: it would save nothing.
+pub(crate) const WHOLE_WORDS_FIRST: bool = false;
+
+/// Which documents of an organization have all of the words, the last of which may go on if `open`.
+pub(crate) fn search_query(org: OrgId, words: &Words, open: bool) -> String {
+    words.query(" & ", |word, may_go_on| lexeme(org, word, if may_go_on && open { ":*" } else { "" }))
 }
 
-/// How well they fit: any of the words counts, because all have the same place in the document.
-pub(crate) fn search_rank(org: OrgId, words: &Words) -> String {
-    words.query(" | ", |word, may_go_on| lexeme(org, word, may_go_on))
+/// Which of them have all of the words in their title: those bear the weight A.
+pub(crate) fn title_query(org: OrgId, words: &Words, open: bool) -> String {
+    words.query(" & ", |word, may_go_on| lexeme(org, word, if may_go_on && open { ":*A" } else { ":A" }))
 }
 
 /// A word with the mark of its organization, as the column has it.
-fn lexeme(org: OrgId, word: &str, may_go_on: bool) -> String {
+fn lexeme(org: OrgId, word: &str, which: &str) -> String {
     let org = org.to_string();
     let mark = &org[org.len().saturating_sub(12)..];
-    format!("'{mark}{word}'{}", if may_go_on { ":*" } else { "" })
+    format!("'{mark}{word}'{which}")
 }
 
 /// Conditions on the tasks `i`: that they fit a [`search_query`]. The query is bound after the first part, the organization
@@ -355,7 +358,17 @@ pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
 
 /// How many tasks have a label, and how many a person: so many at the most, because those who have more are met soon on a walk through
 /// all tasks, and fewer are gathered sooner.
-pub(crate) const FEW: Option<i64> = Some(200);
+pub(crate) const FEW: i64 = 200;
+
+/// Ends a query in parentheses whose conditions are to stay apart from those around it.
+macro_rules! fence {
+    () => {
+        " OFFSET 0"
+    };
+}
+
+/// Whether the task `i` is a person's, asked on a walk: the truth of a comparison is none for an index.
+pub(crate) const IS_OF: [&str; 2] = [" AND (i.assignee_id = ", ") IS TRUE"];
 
 /// Whether the task `i` has a label, by its own note alone: it is asked on a walk, where a look-up would cost blocks for each task. The
 /// label is bound in the middle. No index knows this condition, so none leads away from the walk.

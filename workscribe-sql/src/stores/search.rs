@@ -1,3 +1,5 @@
+//! What can be found in an organization.
+
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
@@ -70,9 +72,11 @@ impl Unit {
     /// Whether so many of the newest documents have the words that one in ten may.
     pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
         let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
-        let sample = query_as::<_, (i64,)>(sample)
-            .bind(scope.org().as_uuid())
-            .bind(dialect::search_query(scope.org(), words));
+        let sample = query_as::<_, (i64,)>(sample).bind(scope.org().as_uuid()).bind(dialect::search_query(
+            scope.org(),
+            words,
+            true,
+        ));
         Ok(self.one("ws_search: sample", sample).await?.0 >= COMMON)
     }
 }
@@ -129,12 +133,22 @@ impl SearchStore for Unit {
             return Ok(Vec::new());
         }
         let is_common = self.are_common(scope, &search.words).await?;
-        let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND })
-            .bind(scope.org().as_uuid())
-            .bind(dialect::search_query(scope.org(), &search.words))
-            .bind(dialect::search_rank(scope.org(), &search.words))
-            .bind(search.kind.map(SearchKind::as_str))
-            .bind(i64::from(search.limit));
-        self.all("ws_search: find", find).await?.into_iter().map(SearchHit::try_from).collect()
+        let (org, words) = (scope.org(), &search.words);
+        let (mut found, mut asked) = (Vec::new(), String::new());
+        for open in if dialect::WHOLE_WORDS_FIRST { &[false, true][..] } else { &[true] } {
+            let query = dialect::search_query(org, words, *open);
+            if found.len() >= search.limit as usize || query == asked {
+                break;
+            }
+            let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND })
+                .bind(org.as_uuid())
+                .bind(query.clone())
+                .bind(dialect::title_query(org, words, *open))
+                .bind(search.kind.map(SearchKind::as_str))
+                .bind(i64::from(search.limit));
+            found = self.all("ws_search: find", find).await?;
+            asked = query;
+        }
+        found.into_iter().map(SearchHit::try_from).collect()
     }
 }

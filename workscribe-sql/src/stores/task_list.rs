@@ -93,10 +93,10 @@ impl Unit {
             Some(words) if !words.is_empty() => self.are_common(scope, words).await?,
             _ => false,
         };
-        let few = match (dialect::FEW, filter.project, filter.parent) {
-            (None, ..) | (_, None, _) => return Ok(Way { words, ..Way::default() }),
-            (_, _, Some(ParentFilter::Of(_))) => Some(Few::Parent),
-            (Some(most), Some(project), _) => self.few(scope, project, filter, most).await?,
+        let few = match (filter.project, filter.parent) {
+            (None, _) => return Ok(Way { words, ..Way::default() }),
+            (_, Some(ParentFilter::Of(_))) => Some(Few::Parent),
+            (Some(project), _) => self.few(scope, project, filter).await?,
         };
         Ok(Way { words, few, walks: few.is_none() })
     }
@@ -107,8 +107,8 @@ impl Unit {
         scope: &OrgScope,
         project: ProjectId,
         filter: &TaskFilter,
-        most: i64,
     ) -> Result<Option<Few>, StoreError> {
+        let most = dialect::FEW;
         let org = scope.org().as_uuid();
         let assignee = match filter.assignee {
             Some(AssigneeFilter::User(user)) => Some(user),
@@ -135,10 +135,11 @@ impl Unit {
             );
             counts.push_bind_unseparated(org).push_unseparated(" AND id = ");
             counts.push_bind_unseparated(project.as_uuid()).push_unseparated(") <= ");
-            counts.push_bind_unseparated(SHORT_WALK).push_unseparated(" THEN count(*) ELSE LEAST(count(*), ");
+            counts.push_bind_unseparated(SHORT_WALK).push_unseparated(" OR count(*) <= ");
+            counts.push_bind_unseparated(most).push_unseparated(" THEN count(*) ELSE ");
             counts
                 .push_bind_unseparated(most)
-                .push_unseparated(") END FROM (SELECT project_id FROM ws_tasks WHERE org_id = ");
+                .push_unseparated(" END FROM (SELECT project_id FROM ws_tasks WHERE org_id = ");
             counts.push_bind_unseparated(org).push_unseparated(" AND assignee_id = ");
             counts.push_bind_unseparated(user.as_uuid()).push_unseparated(" LIMIT ");
             counts.push_bind_unseparated(most + 1).push_unseparated(") AS a)");
@@ -163,17 +164,17 @@ fn push_tasks(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     match (way.few, filter.parent, filter.label, filter.assignee) {
         (Some(Few::Parent), Some(ParentFilter::Of(parent)), ..) => {
             list.push("(SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
-            list.push(" AND parent_id = ").push_bind(parent.as_uuid()).push(" OFFSET 0) AS i");
+            list.push(" AND parent_id = ").push_bind(parent.as_uuid()).push(concat!(fence!(), ") AS i"));
         }
         (Some(Few::Label), _, Some(label), _) => {
             list.push("(SELECT task_id FROM ws_task_labels WHERE org_id = ").push_bind(org);
-            list.push(" AND label_id = ").push_bind(label.as_uuid()).push(" OFFSET 0) AS l ");
-            list.push("CROSS JOIN LATERAL (SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
-            list.push(" AND id = l.task_id LIMIT 1) AS i");
+            list.push(" AND label_id = ").push_bind(label.as_uuid()).push(concat!(fence!(), ") AS l "));
+            // The organization was bound first.
+            list.push(one_of!("ws_tasks", "i", "i.org_id = $1 AND i.id = l.task_id"));
         }
         (Some(Few::Assignee), _, _, Some(AssigneeFilter::User(user))) => {
             list.push("(SELECT * FROM ws_tasks WHERE org_id = ").push_bind(org);
-            list.push(" AND assignee_id = ").push_bind(user.as_uuid()).push(" OFFSET 0) AS i");
+            list.push(" AND assignee_id = ").push_bind(user.as_uuid()).push(concat!(fence!(), ") AS i"));
         }
         _ => {
             list.push("ws_tasks i");
@@ -330,9 +331,9 @@ fn push_categories(list: &mut Statement, begin: &str, categories: &[StatusCatego
 /// All conditions but those on the project and the status.
 fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     match filter.assignee {
-        // As the truth of a comparison it is none for an index.
         Some(AssigneeFilter::User(user)) if way.walks => {
-            list.push(" AND (i.assignee_id = ").push_bind(user.as_uuid()).push(") IS TRUE")
+            let [begin, end] = dialect::IS_OF;
+            list.push(begin).push_bind(user.as_uuid()).push(end)
         }
         Some(AssigneeFilter::User(user)) => list.push(" AND i.assignee_id = ").push_bind(user.as_uuid()),
         Some(AssigneeFilter::Nobody) => list.push(" AND i.assignee_id IS NULL"),
@@ -364,7 +365,7 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way)
         Some(words) => {
             let [begin, then, end] =
                 if way.words { dialect::TASKS_FOUND_COMMON } else { dialect::TASKS_FOUND };
-            list.push(begin).push_bind(dialect::search_query(org, words));
+            list.push(begin).push_bind(dialect::search_query(org, words, true));
             list.push(then).push_bind(org.as_uuid()).push(end);
         }
         None => {}

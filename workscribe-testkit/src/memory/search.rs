@@ -12,8 +12,8 @@ use workscribe_core::{Constraint, StoreError};
 
 use super::{Deferred, MemoryUnit, Tables, conflict};
 
-/// How many of the words each of two texts has: those in the title, and those in either; the last may go on.
-fn matches(document: &SearchDocument, words: &Words) -> (usize, usize) {
+/// Whether the title has all of the words, and whether the document has; the last may go on. None has no words.
+fn matches(document: &SearchDocument, words: &Words) -> (bool, bool) {
     let body = Words::of(&document.body);
     let has = |text: &Words, wanted: &str| match wanted.strip_suffix('*') {
         Some(beginning) => text.as_slice().iter().any(|word| word.starts_with(beginning)),
@@ -21,15 +21,15 @@ fn matches(document: &SearchDocument, words: &Words) -> (usize, usize) {
     };
     // Words hold letters and digits alone, so that a space and an asterisk can tell them apart.
     let query = words.query(" ", |word, may_go_on| format!("{word}{}", if may_go_on { "*" } else { "" }));
-    query.split_whitespace().fold((0, 0), |(title, either), word| {
+    query.split_whitespace().fold((!words.is_empty(), !words.is_empty()), |(title, either), word| {
         let in_title = has(&document.title, word);
-        (title + usize::from(in_title), either + usize::from(in_title || has(&body, word)))
+        (title && in_title, either && (in_title || has(&body, word)))
     })
 }
 
 /// Whether a document has all of the words. None has no words.
 pub(super) fn has_all(document: &SearchDocument, words: &Words) -> bool {
-    !words.is_empty() && matches(document, words).1 == words.as_slice().len()
+    matches(document, words).1
 }
 
 impl Tables {

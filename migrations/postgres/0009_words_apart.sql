@@ -1,0 +1,1 @@
+-- Nothing to change: migration 0003 keeps words apart by tenant here. SQLite's file of this number does it there.
