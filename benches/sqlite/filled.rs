@@ -171,9 +171,11 @@ impl Rows {
     fn task(&self, number: u32) -> Vec<Record> {
         let (at, id): (_, TaskId) = (self.at(number), self.id(Of::Task, number));
         let project: ProjectId = self.few(Of::Project, 0);
-        let person = |number: u32| self.few::<UserId>(Of::User, number % PEOPLE);
-        let status: StatusId = self.few(Of::Status, if number % 10 < 5 { 3 } else { number % 3 });
-        let labels: Vec<LabelId> = (0..number % 4).map(|label| self.few(Of::Label, label)).collect();
+        let person = |of: u32| self.few::<UserId>(Of::User, of % PEOPLE);
+        let status = drawn(number, 1);
+        let status: StatusId = self.few(Of::Status, if status % 2 == 0 { 3 } else { status / 2 % 3 });
+        let labels: Vec<LabelId> =
+            (0..drawn(number, 2) % 4).map(|label| self.few(Of::Label, label)).collect();
         let title = format!("Mend part {} of word{number}", number % 97);
         let mut rows = vec![Record::Task(TaskRow {
             id,
@@ -184,7 +186,7 @@ impl Rows {
                 .then(|| Document::of_text("It worked until the last release.")),
             status_id: status,
             position: position(number),
-            assignee_id: Some(person(number)),
+            assignee_id: Some(person(drawn(number, 3))),
             reporter_id: person(number / 2),
             priority: Priority::Medium,
             kind: TaskType::Task,
@@ -255,6 +257,15 @@ impl Rows {
             assignee: self.few::<UserId>(Of::User, 3).to_string(),
         }
     }
+}
+
+/// What a task has, drawn for each by itself, so that one thing does not tell the other: a mixing of bits (Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators", OOPSLA 2014).
+fn drawn(number: u32, what: u32) -> u32 {
+    let mut bits = (u64::from(what) << 32 | u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits >> 33) as u32
 }
 
 /// With room between, as tasks are made.

@@ -96,9 +96,11 @@ fn judge(costs: &Costs) -> Vec<String> {
                 }
             };
             // A page of an index splits now and then.
-            let ceiling = operation.blocks + operation.blocks / 20;
+            let with_splits = |blocks: u64| blocks + blocks / 20;
+            let ceiling = with_splits(operation.blocks);
+            let beside_best = with_splits(best + best / 2 + LEVELS + operation.more);
             judge("blocks", cost.blocks, ceiling);
-            judge("blocks beside the best shape", cost.blocks, best + best / 2 + LEVELS + operation.more);
+            judge("blocks beside the best shape", cost.blocks, beside_best);
             judge("round trips", cost.round_trips, operation.round_trips);
             judge("statements", cost.statements, operation.statements);
             if operation.method == "GET" {

@@ -360,6 +360,11 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Crowded => Self::new(
+                Code::Overloaded,
+                "More requests of your organization, or of yours, are waiting than can be served. Send fewer at a time.",
+            )
+            .with_retry_after(Duration::from_secs(1)),
             StoreError::StaleVersion => Self::new(
                 Code::StaleVersion,
                 "This was changed since you read it. Read it again and repeat your change.",

@@ -14,6 +14,7 @@ use std::error::Error as StdError;
 
 use async_trait::async_trait;
 
+use crate::id::{OrgId, UserId};
 use crate::idempotency::IdempotencyStore;
 use crate::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use crate::notifications::NotificationStore;
@@ -60,9 +61,22 @@ pub struct NotReady {
     pub reason: String,
 }
 
+/// For whom a unit works. Storages share what they have few of, such as connections, fairly among parties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// An organization, whoever acts in it.
+    Organization(OrgId),
+    /// A person, for what belongs to no organization.
+    User(UserId),
+}
+
 /// One piece of work on the database; see the module's notes.
 #[async_trait]
 pub trait UnitOfWork: Send {
+    /// Says for whom the unit works from now on: every door into an organization does. Without it, it works for the server itself
+    /// and waits for nobody's share. What it has already taken stays with whom it was taken for.
+    fn on_behalf_of(&mut self, party: Party);
+
     /// Users and their credentials.
     fn users(&mut self) -> &mut dyn UserStore;
     /// Failed logins, by account.
@@ -156,6 +170,9 @@ pub enum StoreError {
     /// The database cannot be reached, is too busy, or gave up on the statement's time.
     #[error("the storage does not answer")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// Too many wait already for whom this unit works, or they have waited for too long. Nobody else is held up by it.
+    #[error("too many wait for the same organization or person")]
+    Crowded,
     /// A stored value cannot be read back.
     #[error("a value in {table} cannot be read: {problem}")]
     Corrupt {

@@ -4,10 +4,11 @@ use poem::http::header;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
-use workscribe_core::WorkScribe;
 use workscribe_core::identity::Actor;
+use workscribe_core::storage::Party;
+use workscribe_core::{UnitOfWork, WorkScribe};
 
-use crate::problem::ApiError;
+use crate::problem::{ApiError, ApiResult};
 
 /// A valid access token. Taking one as an argument makes an operation refuse everybody else with 401.
 #[derive(SecurityScheme)]
@@ -19,6 +20,20 @@ impl BearerAuth {
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.0
+    }
+
+    /// A unit for reading, on behalf of the bearer until it enters an organization.
+    pub(crate) async fn read(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
+        let mut uow = app.read().await?;
+        uow.on_behalf_of(Party::User(self.0.user));
+        Ok(uow)
+    }
+
+    /// A transaction, on behalf of the bearer until it enters an organization.
+    pub(crate) async fn begin(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
+        let mut uow = app.begin().await?;
+        uow.on_behalf_of(Party::User(self.0.user));
+        Ok(uow)
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use workscribe_core::error::FieldError;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer, claim};
+use workscribe_core::storage::Party;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
@@ -140,13 +141,16 @@ where
     let key = request.key()?;
     if let Some(key) = &key {
         let mut claiming = app.begin().await?;
+        claiming.on_behalf_of(Party::User(request.user));
         let earlier = claim(&mut *claiming, key, app.now()).await?;
         app.commit(claiming).await?;
         if let Some(answer) = earlier {
             return Ok(Begun::Repeated(replay(answer)?));
         }
     }
-    Ok(Begun::Fresh(Once { app, key, uow: app.begin().await? }))
+    let mut uow = app.begin().await?;
+    uow.on_behalf_of(Party::User(request.user));
+    Ok(Begun::Fresh(Once { app, key, uow }))
 }
 
 impl Once<'_> {

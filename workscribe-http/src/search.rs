@@ -110,7 +110,7 @@ impl SearchApi {
         let names = SearchKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
         let kind = choice("type", kind, &names, SearchKind::parse)?;
         let limit = page(limit, Query(None), Query(None))?.limit();
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.search().find(&mut *uow, &scope, &q, kind, limit).await?;
         Ok(Reply::new(SearchResults { results: found.into_iter().map(SearchResult::from).collect(), q }))

@@ -35,6 +35,7 @@ use workscribe_core::identity::{
 use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::search::SearchStore;
+use workscribe_core::storage::Party;
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
 use workscribe_core::webhooks::WebhookStore;
@@ -117,6 +118,10 @@ impl Unit {
 
 #[async_trait]
 impl UnitOfWork for Unit {
+    fn on_behalf_of(&mut self, party: Party) {
+        self.inner.on_behalf_of(party);
+    }
+
     fn users(&mut self) -> &mut dyn UserStore {
         self.inner.users()
     }

@@ -102,6 +102,34 @@ impl PostgresServer {
         insist(self.stopped("fast")).await;
     }
 
+    /// Has all of its processes stand still, as on a machine that hangs: connections stay open, and nothing answers.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn freeze(&self) {
+        assert!(self.signal("STOP"), "Postgres is not running");
+    }
+
+    /// Has them go on.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn thaw(&self) {
+        assert!(self.signal("CONT"), "Postgres is not running");
+    }
+
+    /// Whether a signal was sent to all of its processes: the first one, and its children.
+    fn signal(&self, name: &str) -> bool {
+        let noted = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid"));
+        let Some(first) = noted.ok().and_then(|text| text.lines().next().map(str::to_owned)) else {
+            return false;
+        };
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
+        let children = children.unwrap_or_default();
+        let all = std::iter::once(&*first).chain(children.split_whitespace());
+        Command::new("kill").arg(format!("-{name}")).args(all).status().is_ok_and(|status| status.success())
+    }
+
     fn stopped(&self, mode: &str) -> Command {
         let mut stop = self.program("pg_ctl");
         stop.args(["-m", mode, "-w", "stop"]);
@@ -117,7 +145,8 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // It may be down already.
+        // It may be down already, or frozen.
+        self.signal("CONT");
         let _ = self.stopped("immediate").status();
     }
 }

@@ -3,7 +3,7 @@ use crate::error::{Code, Error};
 use crate::id::{OrgId, TaskId, UserId};
 use crate::identity::TokenHash;
 use crate::ports::Authorizer;
-use crate::storage::UnitOfWork;
+use crate::storage::{Party, UnitOfWork};
 use crate::work::{Entered, Project, ProjectRef, Task};
 
 use super::invitations::org_of_token;
@@ -45,6 +45,7 @@ impl OrgScope {
             None => None,
         };
         let (organization, role) = found.ok_or_else(no_such_organization)?;
+        uow.on_behalf_of(Party::Organization(organization.id));
         Ok((Self { org: organization.id, actor, role }, organization))
     }
 
@@ -69,6 +70,7 @@ impl OrgScope {
             None => None,
         };
         let Entered { org, role, actor: person, found } = entered.ok_or_else(no_such_organization)?;
+        uow.on_behalf_of(Party::Organization(org));
         let found = found.ok_or_else(no_such_project)?;
         Ok((Self { org, actor, role }, Entered { org, role, actor: person, found }))
     }
@@ -89,6 +91,7 @@ impl OrgScope {
         let entered = entered.ok_or_else(|| {
             Error::new(Code::TaskNotFound, "There is no task with this id in your organizations.")
         })?;
+        uow.on_behalf_of(Party::Organization(entered.org));
         Ok((Self { org: entered.org, actor, role: entered.role }, entered))
     }
 
@@ -200,6 +203,7 @@ impl VacatedOrg {
     /// # Errors
     /// When the storage does not answer.
     pub async fn enter(uow: &mut dyn UnitOfWork, org: OrgId) -> Result<Option<Self>, Error> {
+        uow.on_behalf_of(Party::Organization(org));
         Ok(uow.organizations().is_vacated(org, &Self::slug(org)).await?.then_some(Self { org }))
     }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use crate::identity::User;
 use crate::outbox::Job;
-use crate::storage::UnitOfWork;
+use crate::storage::{Party, UnitOfWork};
 use crate::tenancy::Slug;
 
 use super::model::{DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Webhook, WebhookDelivery};
@@ -118,6 +118,7 @@ impl DeliveryPass {
         org: OrgId,
         delivery: WebhookDeliveryId,
     ) -> Result<Option<Self>, Error> {
+        uow.on_behalf_of(Party::Organization(org));
         Ok(uow.webhooks().enter_delivery(org, delivery).await?.map(|entered| Self { org, entered }))
     }
 

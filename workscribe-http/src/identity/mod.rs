@@ -105,7 +105,7 @@ impl IdentityApi {
     /// Ends the session of the access token, its refresh tokens included.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, auth: BearerAuth) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         self.app.identity().logout(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -144,7 +144,7 @@ impl IdentityApi {
     /// Get one's account
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
     async fn me(&self, auth: BearerAuth) -> ApiResult<Versioned<User>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
         let version = account.user.version;
         Ok(Versioned::new(account.into(), version))
@@ -165,7 +165,7 @@ impl IdentityApi {
             display_name: not_null("/display_name", display_name)?,
             avatar_url: avatar_url.into(),
         };
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let expected = if_match(condition.0.as_deref());
         self.app.identity().update_profile(&mut *uow, auth.actor(), &change, expected).await?;
         let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
@@ -192,7 +192,7 @@ impl IdentityApi {
     /// List one's sessions
     #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
     async fn sessions(&self, auth: BearerAuth) -> ApiResult<Reply<SessionList>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let sessions = self.app.identity().sessions(&mut *uow, auth.actor()).await?;
         let current = auth.actor().session;
         let sessions = sessions.into_iter().map(|session| {
@@ -214,7 +214,7 @@ impl IdentityApi {
             .0
             .parse()
             .map_err(|_| Error::new(Code::SessionNotFound, "You have no session with this id."))?;
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         self.app.identity().end_session(&mut *uow, auth.actor(), id).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -223,7 +223,7 @@ impl IdentityApi {
     /// End all of one's sessions but the present one
     #[oai(path = "/sessions", method = "delete", operation_id = "endOtherSessions")]
     async fn end_other_sessions(&self, auth: BearerAuth) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         self.app.identity().end_other_sessions(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -246,7 +246,7 @@ impl IdentityApi {
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(&self, auth: BearerAuth, caller: Caller) -> ApiResult<NoContent> {
         caller.limit_by(&self.app, &self.limits.resend, &auth.actor().user.to_string()).await?;
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         self.app.identity().resend_verification(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)

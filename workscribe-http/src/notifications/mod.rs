@@ -59,7 +59,7 @@ impl NotificationsApi {
         let unread = flag("unread", unread)?.unwrap_or(false);
         let filter = NotificationFilter { organization: self::organization(organization)?, unread };
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let found = self.app.notifications().list(&mut *uow, auth.actor(), &filter, &page).await?;
         let (page, unread_count) = (found.page, found.unread);
         Ok(Reply::new(NotificationList {
@@ -88,7 +88,7 @@ impl NotificationsApi {
             .parse()
             .map_err(|_| Error::new(Code::NotificationNotFound, "You have no notification with this id."))?;
         let is_read = not_null("/is_read", body.0.is_read)?.unwrap_or(true);
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let marked = self.app.notifications().set_read(&mut *uow, auth.actor(), id, is_read).await?;
         self.app.commit(uow).await?;
         Ok(Reply::new(marked.into()))
@@ -103,7 +103,7 @@ impl NotificationsApi {
         organization: Query<Option<String>>,
     ) -> ApiResult<Reply<ReadNotifications>> {
         let filter = NotificationFilter { organization: self::organization(organization)?, unread: false };
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let updated = self.app.notifications().read_all(&mut *uow, auth.actor(), &filter).await?;
         self.app.commit(uow).await?;
         Ok(Reply::new(ReadNotifications { updated }))
@@ -112,7 +112,7 @@ impl NotificationsApi {
     /// Get how notifications come
     #[oai(path = "/notifications/preferences", method = "get", operation_id = "getNotificationPreferences")]
     async fn preferences(&self, auth: BearerAuth) -> ApiResult<Reply<NotificationPreferences>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let preferences = self.app.notifications().preferences(&mut *uow, auth.actor()).await?;
         Ok(Reply::new(preferences.into()))
     }
@@ -131,7 +131,7 @@ impl NotificationsApi {
         body: Body<UpdatePreferencesRequest>,
     ) -> ApiResult<Reply<NotificationPreferences>> {
         let change = body.0.into_change()?;
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let notifications = self.app.notifications();
         let preferences = notifications.set_preferences(&mut *uow, auth.actor(), &change).await?;
         self.app.commit(uow).await?;

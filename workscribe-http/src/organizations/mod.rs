@@ -101,7 +101,7 @@ impl OrganizationsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<OrganizationList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let found = self.app.organizations().list(&mut *uow, auth.actor(), &page).await?;
         let organizations = found.items.into_iter().map(OwnOrganization::from).collect();
         Ok(Reply::new(OrganizationList { organizations, next_cursor: found.next_cursor, total: found.total }))
@@ -112,7 +112,7 @@ impl OrganizationsApi {
     /// For clients of the first server: the first 100, as a bare array. Use `GET /organizations`.
     #[oai(path = "/auth/orgs", method = "get", operation_id = "listOrganizationNames", deprecated)]
     async fn names(&self, auth: BearerAuth) -> ApiResult<Reply<Vec<OrganizationName>>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let found = self.app.organizations().list(&mut *uow, auth.actor(), &PageRequest::largest()).await?;
         let names = found.items.into_iter().map(|(org, _)| OrganizationName {
             id: org.id.into(),
@@ -130,7 +130,7 @@ impl OrganizationsApi {
         /// The organization's slug.
         slug: Path<String>,
     ) -> ApiResult<Versioned<Organization>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (_, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let version = organization.version;
         Ok(Versioned::new(organization.into(), version))
@@ -150,7 +150,7 @@ impl OrganizationsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateOrganizationRequest>,
     ) -> ApiResult<Versioned<Organization>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let UpdateOrganizationRequest { name, slug: new_slug } = body.0;
         let (name, new_slug) = (not_null("/name", name)?, not_null("/slug", new_slug)?);
@@ -178,7 +178,7 @@ impl OrganizationsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         self.app.organizations().delete(&mut *uow, &scope, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
@@ -200,7 +200,7 @@ impl OrganizationsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<MemberList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.organizations().members(&mut *uow, &scope, &page).await?;
         let members = found.items.into_iter().map(Member::from).collect();
@@ -262,7 +262,7 @@ impl OrganizationsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<InvitationList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.organizations().invitations(&mut *uow, &scope, &page).await?;
         let now = self.app.now();
@@ -288,7 +288,7 @@ impl OrganizationsApi {
         invitation_id: Path<String>,
     ) -> ApiResult<NoContent> {
         caller.limit_by(&self.app, &self.limits.invite, &auth.actor().user.to_string()).await?;
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::invitation_id(&invitation_id.0)?;
         self.app.organizations().resend_invitation(&mut *uow, &scope, &organization, id).await?;
@@ -315,7 +315,7 @@ impl OrganizationsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::invitation_id(&invitation_id.0)?;
         let expected = if_match(condition.0.as_deref());
@@ -340,7 +340,7 @@ impl OrganizationsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateMemberRequest>,
     ) -> ApiResult<Versioned<Member>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let user = member_id(&user_id.0)?;
         let role = not_null("/role", body.0.role)?.map(tenancy::Role::from);
@@ -366,7 +366,7 @@ impl OrganizationsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let user = member_id(&user_id.0)?;
         let expected = if_match(condition.0.as_deref());

@@ -69,7 +69,7 @@ impl ProjectsApi {
             _ => Some(Archived::No),
         });
         let (archived, page) = (archived?.unwrap_or_default(), page(limit, cursor, count)?);
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.projects().list(&mut *uow, &scope, archived, &page).await?;
         let projects = found.items.into_iter().map(Project::from).collect();
@@ -120,7 +120,7 @@ impl ProjectsApi {
         /// The project's id or key.
         project_id: Path<String>,
     ) -> ApiResult<Versioned<Project>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         self.app.projects().view(&scope)?;
@@ -148,7 +148,7 @@ impl ProjectsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateProjectRequest>,
     ) -> ApiResult<Versioned<Project>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let UpdateProjectRequest { name, description, is_archived } = body.0;
@@ -183,7 +183,7 @@ impl ProjectsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
@@ -208,7 +208,7 @@ impl ProjectsApi {
         /// The project's id or key.
         project_id: Path<String>,
     ) -> ApiResult<Reply<Vec<Status>>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let statuses = self.app.projects().statuses(&mut *uow, &scope, entered.found.id).await?;
@@ -279,7 +279,7 @@ impl ProjectsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateStatusRequest>,
     ) -> ApiResult<Versioned<Status>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
@@ -324,7 +324,7 @@ impl ProjectsApi {
     ) -> ApiResult<NoContent> {
         let message = "Name another status of this project.";
         let move_to = read("move_to", move_to, "NOT_AN_ID", message, |text| text.parse().ok())?;
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
@@ -355,7 +355,7 @@ impl ProjectsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<LabelList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let found = self.app.projects().labels(&mut *uow, &scope, entered.found.id, &page).await?;
@@ -425,7 +425,7 @@ impl ProjectsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateLabelRequest>,
     ) -> ApiResult<Versioned<Label>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);
@@ -460,7 +460,7 @@ impl ProjectsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);

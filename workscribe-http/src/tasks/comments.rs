@@ -53,7 +53,7 @@ impl CommentsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<CommentList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let found = self.app.tasks().comments(&mut *uow, &scope, &entered.found, &page).await?;
         let comments = found.items.into_iter().map(Comment::from).collect();
@@ -109,7 +109,7 @@ impl CommentsApi {
         condition: Header<Option<String>>,
         body: Body<UpdateCommentRequest>,
     ) -> ApiResult<Versioned<Comment>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let id = self::comment_id(&comment_id.0)?;
         let text = not_null("/body_json", body.0.body_json)?.map(|text| text.0);
@@ -136,7 +136,7 @@ impl CommentsApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let id = self::comment_id(&comment_id.0)?;
         let expected = if_match(condition.0.as_deref());
@@ -162,7 +162,7 @@ impl CommentsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<ActivityList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let task = Some(entered.found.id);
         Ok(activity(self.app.tasks().activity(&mut *uow, &scope, task, &page).await?))
@@ -185,7 +185,7 @@ impl CommentsApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<ActivityList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         Ok(activity(self.app.tasks().activity(&mut *uow, &scope, None, &page).await?))
     }

@@ -121,7 +121,7 @@ impl TasksApi {
         };
         let sorts = (&TaskSort::NAMES[..], TaskSort::default());
         let asked = Asked::new(filters.read()?, sort, sorts, (limit, cursor, count))?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
@@ -202,7 +202,7 @@ impl TasksApi {
             TaskFilter { categories, priority: filter::priority(priority)?, ..TaskFilter::default() };
         let sorts = (&TaskSort::NAMES[..], TaskSort::default());
         let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) =
             OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
         self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
@@ -240,7 +240,7 @@ impl TasksApi {
         };
         let sorts = (SORTS_ACROSS, TaskSort { by: TaskOrder::DueDate, descending: false });
         let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, user).await?;
         self.page(&mut *uow, &scope, &asked.of(None)?).await
     }
@@ -256,7 +256,7 @@ impl TasksApi {
         slug: Path<String>,
         body: Body<UpdateTasksRequest>,
     ) -> ApiResult<Reply<ChangedTasks>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let change = body.0.into_change()?;
         let actor = person(&mut *uow, &scope).await?;
@@ -275,7 +275,7 @@ impl TasksApi {
         /// The project's key, a hyphen and the task's number, in any case.
         task_key: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let task = self.app.tasks().find_by_key(&mut *uow, &scope, &task_key.0).await?;
         let version = task.version;
@@ -293,7 +293,7 @@ impl TasksApi {
             return Err(fault("/updates", "OUT_OF_RANGE", "Give 1 to 100 tasks.").into());
         };
         let first = first.task_id.to_string();
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let entered = OrgScope::enter_task(&mut *uow, &first, auth.actor().user).await;
         // It is named in the body, so there it is a fault of a field.
         let (scope, entered) = entered.map_err(|error| match error.code() {
@@ -313,7 +313,7 @@ impl TasksApi {
         /// The task's id.
         task_id: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         self.app.tasks().view(&scope)?;
         let version = entered.found.version;
@@ -334,7 +334,7 @@ impl TasksApi {
         condition: Header<Option<String>>,
         body: Body<UpdateTaskRequest>,
     ) -> ApiResult<Versioned<Task>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let (change, expected) = (body.0.into_change()?, if_match(condition.0.as_deref()));
         let tasks = self.app.tasks();
@@ -359,7 +359,7 @@ impl TasksApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let expected = if_match(condition.0.as_deref());
         self.app.tasks().delete(&mut *uow, &scope, &entered.found, expected).await?;
@@ -381,7 +381,7 @@ impl TasksApi {
         condition: Header<Option<String>>,
         body: Body<MoveTaskRequest>,
     ) -> ApiResult<Versioned<Task>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let (status, to) = body.0.into_destination()?;
         let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
@@ -404,7 +404,7 @@ impl TasksApi {
         /// The label's id.
         label_id: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let label = self::label_id(&label_id.0)?;
         let (actor, task) = (&entered.actor, &entered.found);
@@ -426,7 +426,7 @@ impl TasksApi {
         /// The label's id.
         label_id: Path<String>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
         let label = self::label_id(&label_id.0)?;
         let (actor, task) = (&entered.actor, &entered.found);

@@ -59,7 +59,7 @@ impl WebhooksApi {
         count: Query<Option<String>>,
     ) -> ApiResult<Reply<WebhookList>> {
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let found = self.app.webhooks().list(&mut *uow, &scope, &page).await?;
         let webhooks = found.items.into_iter().map(Webhook::from).collect();
@@ -83,7 +83,7 @@ impl WebhooksApi {
         slug: Path<String>,
         body: Body<CreateWebhookRequest>,
     ) -> ApiResult<Created<WebhookWithSecret>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let CreateWebhookRequest { url, description, events, is_enabled } = body.0;
         let new = WebhookChange {
@@ -111,7 +111,7 @@ impl WebhooksApi {
         /// The webhook's id.
         webhook_id: Path<String>,
     ) -> ApiResult<Versioned<Webhook>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let webhook = self.app.webhooks().find(&mut *uow, &scope, id).await?;
@@ -140,7 +140,7 @@ impl WebhooksApi {
         condition: Header<Option<String>>,
         body: Body<UpdateWebhookRequest>,
     ) -> ApiResult<Versioned<Webhook>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let UpdateWebhookRequest { url, description, events, is_enabled } = body.0;
@@ -176,7 +176,7 @@ impl WebhooksApi {
         #[oai(name = "If-Match")]
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         self.app.webhooks().delete(&mut *uow, &scope, id, if_match(condition.0.as_deref())).await?;
@@ -201,7 +201,7 @@ impl WebhooksApi {
         /// The webhook's id.
         webhook_id: Path<String>,
     ) -> ApiResult<Versioned<WebhookWithSecret>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let (webhook, secret) = self.app.webhooks().rotate_secret(&mut *uow, &scope, id).await?;
@@ -226,7 +226,7 @@ impl WebhooksApi {
         /// The webhook's id.
         webhook_id: Path<String>,
     ) -> ApiResult<Accepted<WebhookDelivery>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let delivery = self.app.webhooks().ping(&mut *uow, &scope, id).await?;
@@ -261,7 +261,7 @@ impl WebhooksApi {
         let names: Vec<_> = DeliveryStatus::ALL.iter().map(|status| status.as_str()).collect();
         let status = choice("status", status, &names, DeliveryStatus::parse)?;
         let page = page(limit, cursor, count)?;
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let found = self.app.webhooks().deliveries(&mut *uow, &scope, id, status, &page).await?;
@@ -287,7 +287,7 @@ impl WebhooksApi {
         /// The delivery's id.
         delivery_id: Path<String>,
     ) -> ApiResult<Reply<WebhookDeliveryDetail>> {
-        let mut uow = self.app.read().await?;
+        let mut uow = auth.read(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
         let (found, attempts) = self.app.webhooks().delivery(&mut *uow, &scope, id, delivery).await?;
@@ -312,7 +312,7 @@ impl WebhooksApi {
         /// The delivery's id.
         delivery_id: Path<String>,
     ) -> ApiResult<Accepted<WebhookDelivery>> {
-        let mut uow = self.app.begin().await?;
+        let mut uow = auth.begin(&self.app).await?;
         let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
         let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
         let again = self.app.webhooks().redeliver(&mut *uow, &scope, id, delivery).await?;

@@ -1,5 +1,7 @@
 //! All that differs between the databases, for Postgres. `sqlite/dialect.rs` has the same names.
 
+use std::time::Duration;
+
 use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{PgArgumentBuffer, PgDatabaseError, PgTypeInfo, PgValueRef};
@@ -425,6 +427,30 @@ impl<'r> Decode<'r, Postgres> for Ts {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         <Timestamp as Decode<Postgres>>::decode(value).map(Self)
     }
+}
+
+/// What breaks a statement off: the end of its connection, which the server notices within `client_connection_check_interval`.
+pub(crate) struct Interrupt;
+
+impl Interrupt {
+    pub(crate) async fn of(_: &mut Conn) -> Result<Self, sqlx::Error> {
+        Ok(Self)
+    }
+
+    /// The server has the limit.
+    pub(crate) fn begins(&mut self, _: Option<Duration>) {}
+
+    pub(crate) fn ended(&mut self) {}
+
+    /// Whether the connection can be used on: it is what has to end.
+    pub(crate) fn break_off(&self) -> bool {
+        false
+    }
+}
+
+/// Opens a transaction in place of one that cannot be rolled back: none can be, on a connection that broke.
+pub(crate) async fn begin_anew(_: &mut Conn) -> Result<(), sqlx::Error> {
+    Err(sqlx::Error::BeginFailed)
 }
 
 /// Reads an error by its SQLSTATE and the constraint's name.

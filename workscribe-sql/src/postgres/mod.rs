@@ -26,7 +26,7 @@ use crate::error::{migrate_error, misuse, store_error};
 use crate::{Database, Options, Pooler};
 
 use opening::{Opening, PLANS, limits};
-use stores::Lane;
+use stores::Source;
 pub use stores::Unit;
 use stores::gate::Gates;
 use stores::reads::Reads;
@@ -39,8 +39,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// A pool of connections to Postgres. Cheap to clone.
 #[derive(Clone)]
 pub struct PostgresStorage {
-    pool: PgPool,
-    lane: Arc<Lane>,
+    source: Source,
     gates: Arc<Gates>,
     reads: Arc<Reads>,
     opening: Arc<Opening>,
@@ -68,11 +67,14 @@ impl PostgresStorage {
             })
             .connect_with(connect.clone())
             .await;
+        let limit = Some(options.statement_timeout);
         match pool {
             Ok(pool) if options.pooler == Pooler::Transaction => {
-                Ok(Self::on(pool, 0, Opening::pooled(Some(options))))
+                Ok(Self::on(Source::new(pool, 0, limit), Opening::pooled(Some(options))))
             }
-            Ok(pool) => Ok(Self::on(pool, options.max_connections / 2, Opening::direct())),
+            Ok(pool) => {
+                Ok(Self::on(Source::new(pool, options.max_connections / 2, limit), Opening::direct()))
+            }
             // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
             Err(sqlx::Error::PoolTimedOut) => {
                 let trying = PgConnection::connect_with(&connect);
@@ -88,33 +90,25 @@ impl PostgresStorage {
     /// the same for a pool whose database begins empty.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self::on(pool, 0, Opening::direct())
+        Self::on(Source::new(pool, 0, None), Opening::direct())
     }
 
-    fn on(pool: PgPool, kept: u32, opening: Opening) -> Self {
-        let lane = Lane::new(kept);
-        let reads = Reads::new(&pool, &lane, opening.read.clone(), opening.prepares);
-        Self {
-            pool,
-            lane,
-            gates: Arc::default(),
-            reads,
-            opening: Arc::new(opening),
-            migrated: Arc::default(),
-        }
+    fn on(source: Source, opening: Opening) -> Self {
+        let reads = Reads::new(&source, opening.read.clone(), opening.prepares);
+        Self { source, gates: Arc::default(), reads, opening: Arc::new(opening), migrated: Arc::default() }
     }
 
     /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. Limits of time are those of
     /// the role then, and the pool needs `extra_float_digits(None)`, which PgBouncer does not take.
     #[must_use]
     pub fn behind_pooler(self) -> Self {
-        Self { migrated: self.migrated, gates: self.gates, ..Self::on(self.pool, 0, Opening::pooled(None)) }
+        Self { migrated: self.migrated, gates: self.gates, ..Self::on(self.source, Opening::pooled(None)) }
     }
 
     /// The pool.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
-        &self.pool
+        &self.source.pool
     }
 
     /// Applies the migrations that are missing. Many nodes may call it at once: one works, the others wait.
@@ -123,7 +117,7 @@ impl PostgresStorage {
     /// When the database refuses, or an applied migration was edited since.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // Taken out of the pool and closed at the end, because its settings and locks are the session's.
-        let mut conn = self.pool.acquire().await.map_err(refused)?.detach();
+        let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         let outcome = match self.opening.prepares {
             true => migrate(&mut conn).await,
             false => migrate_in_one(&mut conn).await,
@@ -147,7 +141,7 @@ impl PostgresStorage {
     }
 
     fn unit(&self, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
-        let unit = Unit::waiting(&self.pool, &self.lane, gates, begin);
+        let unit = Unit::waiting(&self.source, gates, begin);
         if self.opening.prepares { unit } else { unit.unprepared() }
     }
 }
@@ -259,7 +253,7 @@ impl Database for PostgresStorage {
 
     fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
         // A pooler keeps no session in which news could arrive.
-        self.opening.prepares.then(|| Arc::new(PostgresWakeup::new(&self.pool)) as Arc<dyn Wakeup>)
+        self.opening.prepares.then(|| Arc::new(PostgresWakeup::new(&self.source.pool)) as Arc<dyn Wakeup>)
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -272,7 +266,7 @@ impl Database for PostgresStorage {
 
     async fn differences(&self) -> Result<Vec<String>, StoreError> {
         // Closed at the end, because its settings are the session's. These statements join whole tables.
-        let mut conn = self.pool.acquire().await.map_err(refused)?.detach();
+        let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         query("SET statement_timeout = 0").execute(&mut conn).await.map_err(refused)?;
         query("SET enable_hashjoin = on").execute(&mut conn).await.map_err(refused)?;
         let found = stores::truth::differences(&mut conn).await;
@@ -283,7 +277,7 @@ impl Database for PostgresStorage {
     }
 
     async fn close(&self) {
-        self.lane.close();
-        self.pool.close().await;
+        self.source.lane.close();
+        self.source.pool.close().await;
     }
 }

@@ -1,10 +1,14 @@
 //! All that differs between the databases, for SQLite. `postgres/dialect.rs` has the same names.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
 use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError, ErrorKind};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::types::{Json, Uuid};
-use sqlx::{Decode, Encode, QueryBuilder, Sqlite, SqliteConnection, Type};
+use sqlx::{Decode, Encode, QueryBuilder, Sqlite, SqliteConnection, Type, raw_sql};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId};
@@ -343,6 +347,64 @@ impl<'r> Decode<'r, Sqlite> for Ts {
         let moment = Timestamp::from_timestamp_micros(micros);
         moment.map(Self).ok_or_else(|| format!("{micros} microseconds is no moment").into())
     }
+}
+
+/// What breaks a statement off: SQLite asks it after every so many steps of its machine.
+#[derive(Clone)]
+pub(crate) struct Interrupt {
+    /// When the statement is to end, in µs since [`Interrupt::epoch`].
+    end: Arc<AtomicU64>,
+}
+
+/// Some tenths of a millisecond.
+const STEPS: i32 = 10_000;
+const NEVER: u64 = u64::MAX;
+
+impl Interrupt {
+    /// Has a connection ask. One that an earlier unit was asked by is replaced.
+    pub(crate) async fn of(connection: &mut Conn) -> Result<Self, sqlx::Error> {
+        let end = Arc::new(AtomicU64::new(NEVER));
+        let asked = Arc::clone(&end);
+        connection.lock_handle().await?.set_progress_handler(STEPS, move || {
+            let end = asked.load(Ordering::Relaxed);
+            let goes_on = end == NEVER || micros() < end;
+            if !goes_on {
+                // Once: what comes next on this connection is another's.
+                asked.store(NEVER, Ordering::Relaxed);
+            }
+            goes_on
+        });
+        Ok(Self { end })
+    }
+
+    /// A statement begins that may take so long.
+    pub(crate) fn begins(&mut self, limit: Option<Duration>) {
+        let end = limit.map_or(NEVER, |limit| {
+            micros().saturating_add(u64::try_from(limit.as_micros()).unwrap_or(NEVER))
+        });
+        self.end.store(end, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ended(&mut self) {
+        self.end.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Whether the connection can be used on: what comes next waits until the statement has ended.
+    pub(crate) fn break_off(&self) -> bool {
+        self.end.store(0, Ordering::Relaxed);
+        true
+    }
+}
+
+fn micros() -> u64 {
+    static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(EPOCH.elapsed().as_micros()).unwrap_or(NEVER)
+}
+
+/// Opens a transaction in place of one that cannot be rolled back. SQLite ends a transaction by itself when the disk is full, and sqlx
+/// goes on to take it for open: so there is something to roll back again.
+pub(crate) async fn begin_anew(connection: &mut Conn) -> Result<(), sqlx::Error> {
+    raw_sql("BEGIN").execute(connection).await.map(drop)
 }
 
 /// Reads an error by its code, and a unique rule by the columns that the message names: SQLite does not give its name.

@@ -25,16 +25,15 @@ use workscribe_migrations::SQLITE as MIGRATIONS;
 use crate::error::{migrate_error, store_error};
 use crate::{Database, Options};
 
-use stores::Lane;
+use stores::Source;
 pub use stores::Unit;
 use stores::reads::Reads;
 
 /// A SQLite file. Cheap to clone.
 #[derive(Clone)]
 pub struct SqliteStorage {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    lane: Arc<Lane>,
+    writer: Source,
+    readers: Source,
     reads: Arc<Reads>,
     migrated: Arc<AtomicBool>,
 }
@@ -75,6 +74,7 @@ impl SqliteStorage {
         // One writer: statements that wait for it queue in the pool, in order, instead of polling the file's lock. Kept
         // open, because a database in memory ends with its last connection.
         let one = pool().max_connections(1).min_connections(1).idle_timeout(None);
+        let limit = Some(options.statement_timeout);
         let mut patience = Patience::new();
         let writer = loop {
             let outcome = one.clone().connect_with(write.clone()).await;
@@ -83,39 +83,42 @@ impl SqliteStorage {
             }
         };
         if is_in_memory(url) {
-            return Ok(Self::from_pool(writer));
+            let writer = Source::new(writer, 0, limit);
+            return Ok(Self::on(writer.clone(), writer));
         }
         // After the writer, which has made the file.
         let readers = pool().max_connections(options.readers.max(1)).connect_lazy_with(
             // A write that goes the wrong way is refused.
             connect.pragma("query_only", "ON"),
         );
-        Ok(Self::on(writer, readers, options.readers / 2))
+        let (writer, readers) =
+            (Source::new(writer, 0, limit), Source::new(readers, options.readers / 2, limit));
+        Ok(Self::on(writer, readers))
     }
 
     /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
     /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self::on(pool.clone(), pool, 0)
+        let source = Source::new(pool, 0, None);
+        Self::on(source.clone(), source)
     }
 
-    fn on(writer: SqlitePool, readers: SqlitePool, kept: u32) -> Self {
-        let lane = Lane::new(kept);
-        let reads = Reads::new(&readers, &lane, None, true);
-        Self { writer, readers, lane, reads, migrated: Arc::default() }
+    fn on(writer: Source, readers: Source) -> Self {
+        let reads = Reads::new(&readers, None, true);
+        Self { writer, readers, reads, migrated: Arc::default() }
     }
 
     /// The connections that read.
     #[must_use]
     pub const fn pool(&self) -> &SqlitePool {
-        &self.readers
+        &self.readers.pool
     }
 
     /// The connection that writes.
     #[must_use]
     pub const fn writer(&self) -> &SqlitePool {
-        &self.writer
+        &self.writer.pool
     }
 
     /// Applies the migrations that are missing, all in one transaction that holds the write lock. Many processes may call it
@@ -126,7 +129,7 @@ impl SqliteStorage {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut patience = Patience::new();
         let mut transaction = loop {
-            let outcome = self.writer.begin_with(dialect::BEGIN).await;
+            let outcome = self.writer.pool.begin_with(dialect::BEGIN).await;
             if let Some(outcome) = patience.judge(outcome).await {
                 break outcome?;
             }
@@ -140,7 +143,7 @@ impl SqliteStorage {
         // has grown. An earlier version made some; they only make it slower, so that a lock elsewhere is no matter.
         for table in ["sqlite_stat1", "sqlite_stat4"] {
             let drop = AssertSqlSafe(format!("DROP TABLE IF EXISTS {table}"));
-            if let Err(error) = query(drop).execute(&self.writer).await {
+            if let Err(error) = query(drop).execute(&self.writer.pool).await {
                 tracing::debug!(%error, "the planner's statistics were not removed");
             }
         }
@@ -156,7 +159,7 @@ impl SqliteStorage {
     }
 
     fn reader(&self) -> Unit {
-        Unit::waiting(&self.readers, &self.lane, None, None).reading_by(&self.reads)
+        Unit::waiting(&self.readers, None, None).reading_by(&self.reads)
     }
 }
 
@@ -202,7 +205,7 @@ fn refused(error: sqlx::Error) -> StoreError {
 impl Storage for SqliteStorage {
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let begin = Some(SqlStr::from_static(dialect::BEGIN));
-        Ok(Box::new(Unit::waiting(&self.writer, &Lane::new(0), None, begin).reading_by(&self.reads)))
+        Ok(Box::new(Unit::waiting(&self.writer, None, begin).reading_by(&self.reads)))
     }
 
     async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
@@ -211,7 +214,7 @@ impl Storage for SqliteStorage {
 
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
         let begin = Some(SqlStr::from_static(dialect::SNAPSHOT));
-        Ok(Box::new(Unit::waiting(&self.readers, &self.lane, None, begin)))
+        Ok(Box::new(Unit::waiting(&self.readers, None, begin)))
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
@@ -244,8 +247,8 @@ impl Database for SqliteStorage {
 
     async fn close(&self) {
         // Readers first: the last connection to close, the writer's, clears the log away.
-        self.lane.close();
-        self.readers.close().await;
-        self.writer.close().await;
+        self.readers.lane.close();
+        self.readers.pool.close().await;
+        self.writer.pool.close().await;
     }
 }

@@ -1,11 +1,13 @@
+//! Connections that reads pass on to the reads that follow.
+
 use std::mem::take;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::Pool;
-use sqlx::pool::PoolConnection;
 
+use super::held::Held;
 use super::{Conn, Db};
 
 /// A connection is trusted for this long after its last use, as in the pool.
@@ -18,7 +20,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// read here, past the pool, unless somebody waits at the pool. Only half of a pool can be kept here, so that nobody else who
 /// uses it goes short, and none of an embedder's own pool.
 pub(crate) struct Lane {
-    kept: Mutex<Vec<(PoolConnection<Db>, Instant)>>,
+    kept: Mutex<Vec<(Held, Instant)>>,
     capacity: usize,
     waiting: AtomicUsize,
 }
@@ -40,9 +42,9 @@ impl Lane {
     pub(crate) async fn reader(self: &Arc<Self>, pool: &Pool<Db>) -> Result<Reader, sqlx::Error> {
         let connection = match self.next() {
             Some(connection) => connection,
-            None => self.wait(pool.acquire()).await?,
+            None => self.wait(Held::acquire(pool)).await?,
         };
-        Ok(Reader { connection: Some(connection), lane: Arc::clone(self), ended_well: true })
+        Ok(Reader { held: Some(connection), lane: Arc::clone(self), ended_well: true })
     }
 
     /// Waits for the pool, and lets it have what is given back meanwhile.
@@ -54,7 +56,7 @@ impl Lane {
     }
 
     /// The connection used last, if it is fresh; those that are not go back to the pool, which tests them.
-    fn next(&self) -> Option<PoolConnection<Db>> {
+    fn next(&self) -> Option<Held> {
         if self.capacity == 0 {
             return None;
         }
@@ -72,7 +74,7 @@ impl Lane {
         }
     }
 
-    fn keep(&self, connection: PoolConnection<Db>) {
+    fn keep(&self, connection: Held) {
         if self.capacity > 0 && self.waiting.load(Ordering::Relaxed) == 0 {
             let mut kept = self.lock();
             if kept.len() < self.capacity {
@@ -83,7 +85,7 @@ impl Lane {
         drop(connection);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(PoolConnection<Db>, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Held, Instant)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,7 +94,7 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         for (connection, _) in take(&mut *self.lock()) {
-            drop(connection.detach());
+            connection.close();
         }
     }
 }
@@ -115,27 +117,39 @@ impl Drop for Waiting<'_> {
 
 /// A connection that reads. It goes to the next reader if its last statement ended well or none was made, else to the pool.
 pub(crate) struct Reader {
-    connection: Option<PoolConnection<Db>>,
+    held: Option<Held>,
     lane: Arc<Lane>,
     ended_well: bool,
 }
 
 impl Reader {
-    /// The connection, for a statement that is to be reported with [`Reader::ended_well`]: broken off, it is not.
-    pub(crate) fn connection(&mut self) -> Option<&mut Conn> {
+    /// The connection, for a statement whose end is told by [`Reader::ended`].
+    pub(super) const fn held(&mut self) -> Option<&mut Held> {
         self.ended_well = false;
-        self.connection.as_deref_mut()
+        self.held.as_mut()
     }
 
-    pub(crate) const fn ended_well(&mut self) {
-        self.ended_well = true;
+    /// The connection, for statements of which nothing will be heard.
+    pub(super) fn lend(&mut self) -> Option<&mut Conn> {
+        self.held().map(Held::lend)
+    }
+
+    /// The statement has ended.
+    pub(super) fn ended(&mut self, well: bool) {
+        self.ended_well = well;
+        if let Some(held) = &mut self.held {
+            held.ended();
+        }
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(|_| self.ended_well) {
-            self.lane.keep(connection);
+        match self.held.take() {
+            Some(held) if held.runs() => drop(held.break_off()),
+            Some(held) if self.ended_well => self.lane.keep(held),
+            // To the pool.
+            _ => {}
         }
     }
 }

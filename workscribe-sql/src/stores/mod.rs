@@ -11,6 +11,7 @@ mod board;
 mod bounces;
 mod comments;
 pub(super) mod gate;
+mod held;
 mod idempotency;
 mod invitations;
 mod job_records;
@@ -25,6 +26,7 @@ mod projects;
 pub(super) mod reads;
 pub(super) mod schema;
 mod search;
+mod shares;
 mod slugs;
 mod statuses;
 mod task_list;
@@ -50,7 +52,7 @@ use workscribe_core::work::{Document, Person};
 use super::dialect::{self, Conn, Db, Ts};
 use crate::error::{corrupt, misuse, store_error};
 
-pub(super) use lane::Lane;
+pub(super) use unit::Source;
 pub use unit::Unit;
 
 /// Reads a 32-byte digest back.

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use sqlx::types::Uuid;
-use sqlx::{FromRow, Pool, Row as _, SqlStr, query};
+use sqlx::{FromRow, Row as _, SqlStr, query};
 use workscribe_core::StoreError;
 use workscribe_core::id::{SessionId, TaskId, UserId};
 use workscribe_core::identity::{Account, Session, User};
@@ -18,15 +18,14 @@ use workscribe_core::tenancy::{Organization, Role, Slug};
 use workscribe_core::work::{Entered, Project, ProjectRef, Task};
 
 use super::batch::{Batch, Found, LookUp};
-use super::lane::Lane;
 use super::organizations::MembershipRow;
 use super::projects::EnteredProjectRow;
 use super::slugs::Slugs;
 use super::tasks::EnteredTaskRow;
 use super::tokens::SessionWithUserRow;
-use super::unit::Row;
+use super::unit::{Row, Source};
 use super::users::AccountRow;
-use super::{Db, Unit, dialect, store_error};
+use super::{Unit, dialect, store_error};
 
 /// What is asked for by keys of a kind, and how.
 pub(super) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
@@ -58,9 +57,9 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Reads by the connections of a pool, each statement alone or in what `begin` opens.
-    pub(crate) fn new(pool: &Pool<Db>, lane: &Arc<Lane>, begin: Option<SqlStr>, prepares: bool) -> Arc<Self> {
-        let readers = Arc::new(Readers { pool: pool.clone(), lane: Arc::clone(lane), begin, prepares });
+    /// Reads by the connections of a source, each statement alone or in what `begin` opens.
+    pub(crate) fn new(source: &Source, begin: Option<SqlStr>, prepares: bool) -> Arc<Self> {
+        let readers = Arc::new(Readers { source: source.clone(), begin, prepares });
         Arc::new(Self {
             slugs: Arc::default(),
             sessions: Reading::by(&readers),
@@ -78,8 +77,7 @@ impl Reads {
 
 /// What makes the units that read.
 struct Readers {
-    pool: Pool<Db>,
-    lane: Arc<Lane>,
+    source: Source,
     begin: Option<SqlStr>,
     prepares: bool,
 }
@@ -102,8 +100,8 @@ impl<K: Key> LookUp for Reading<K> {
     type Connection = Unit;
 
     async fn connect(&self) -> Result<Unit, StoreError> {
-        let Readers { pool, lane, begin, prepares } = &*self.readers;
-        let unit = Unit::waiting(pool, lane, None, begin.clone());
+        let Readers { source, begin, prepares } = &*self.readers;
+        let unit = Unit::waiting(source, None, begin.clone());
         let mut unit = if *prepares { unit } else { unit.unprepared() };
         unit.begin().await?;
         Ok(unit)

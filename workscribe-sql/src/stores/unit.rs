@@ -1,7 +1,10 @@
+//! One piece of work on a database: its connection, its transaction, and how statements run on it.
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::query::{Query, QueryAs};
@@ -12,6 +15,7 @@ use workscribe_core::identity::{AttemptStore, BounceStore, TokenStore, UserStore
 use workscribe_core::notifications::NotificationStore;
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::search::SearchStore;
+use workscribe_core::storage::Party;
 use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
 use workscribe_core::webhooks::WebhookStore;
@@ -19,12 +23,13 @@ use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStor
 use workscribe_core::{StoreError, UnitOfWork};
 
 use super::gate::{Gates, Pass};
+use super::held::{Held, Own, within};
 use super::lane::{Lane, Reader};
 use super::pending::Pending;
 use super::reads::Reads;
+use super::shares::{Place, Shares};
 use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
-use crate::error::Meaning;
 
 pub(super) type Row = <Db as Database>::Row;
 pub(super) type Arguments = <Db as Database>::Arguments;
@@ -49,27 +54,50 @@ pub struct Unit {
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
     passed: Vec<(Uuid, Pass)>,
+    /// For whom it works, and the place among the connections that it has for them. Given back after the connection.
+    party: Option<Party>,
+    place: Option<Place>,
+    /// How long a statement may take.
+    limit: Option<Duration>,
+}
+
+/// Where units get their connections.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) pool: Pool<Db>,
+    pub(crate) lane: Arc<Lane>,
+    /// The queue before the pool.
+    pub(crate) shares: Arc<Shares>,
+    /// How long a statement may take; nothing for an embedder's own pool, which has its own limits.
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Source {
+    /// A pool of so many connections, of which the lane may keep some.
+    pub(crate) fn new(pool: Pool<Db>, kept: u32, limit: Option<Duration>) -> Self {
+        let options = pool.options();
+        let shares = Shares::new(options.get_max_connections(), options.get_acquire_timeout());
+        Self { pool, lane: Lane::new(kept), shares, limit }
+    }
 }
 
 enum State {
     /// No statement was made yet. A transaction is opened by the statement that is given, if one is.
-    Waiting { pool: Pool<Db>, lane: Arc<Lane>, begin: Option<SqlStr> },
+    Waiting { source: Source, begin: Option<SqlStr> },
     /// Statements that each stand alone.
     Plain(Reader),
     /// A transaction.
-    Transaction(Transaction<'static, Db>),
+    Own(Own),
+    /// A transaction that somebody else has begun.
+    Joined(Transaction<'static, Db>),
 }
 
 impl Unit {
     /// `gates` is where to queue before rows that many write.
-    pub(crate) fn waiting(
-        pool: &Pool<Db>,
-        lane: &Arc<Lane>,
-        gates: Option<&Arc<Gates>>,
-        begin: Option<SqlStr>,
-    ) -> Self {
-        let (pool, lane) = (pool.clone(), Arc::clone(lane));
-        Self::new(State::Waiting { pool, lane, begin }, gates.cloned())
+    pub(crate) fn waiting(source: &Source, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Self {
+        let limit = source.limit;
+        let unit = Self::new(State::Waiting { source: source.clone(), begin }, gates.cloned());
+        Self { limit, ..unit }
     }
 
     fn new(state: State, gates: Option<Arc<Gates>>) -> Self {
@@ -85,6 +113,9 @@ impl Unit {
             reads: None,
             gates,
             passed: Vec::new(),
+            party: None,
+            place: None,
+            limit: None,
         }
     }
 
@@ -111,13 +142,13 @@ impl Unit {
 
     /// Begins, if it has not yet.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.conn().await.map(drop)
+        self.open().await
     }
 
     /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
-        Self::new(State::Transaction(transaction), None)
+        Self::new(State::Joined(transaction), None)
     }
 
     /// Has its first reads made together with those of others, and shares what is known of slugs.
@@ -140,17 +171,16 @@ impl Unit {
         self
     }
 
-    /// The transaction, begun if it was not, for the caller to go on with and to commit.
+    /// Gives a transaction that [`Unit::from_transaction`] was given back, for the caller to go on with and to commit.
     ///
     /// # Errors
-    /// When a statement failed before, when the unit was made by `Storage::read`, or when no connection is to be had.
+    /// When a statement failed before, or when the unit was made otherwise.
     pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
         self.flush().await?;
-        self.conn().await?;
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
-            State::Transaction(transaction) => Ok(transaction),
-            State::Plain(_) | State::Waiting { .. } => Err(misuse("unit", "this unit reads only")),
+            State::Joined(transaction) => Ok(transaction),
+            _ => Err(misuse("unit", "this unit was made from no transaction")),
         }
     }
 
@@ -162,29 +192,54 @@ impl Unit {
     /// [`StoreError::Unavailable`] when no connection is to be had.
     pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
         self.flush().await?;
+        self.open().await?;
         self.lent = true;
-        self.conn().await
-    }
-
-    async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
-        if let State::Waiting { pool, lane, begin } = &self.state {
-            let opened = match begin {
-                Some(begin) if self.prepares => lane.wait(open(pool, begin)).await.map(State::Transaction),
-                // The pooler has the connections for which there may be a wait.
-                Some(begin) => tokio::time::timeout(pool.options().get_acquire_timeout(), open(pool, begin))
-                    .await
-                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                    .map(State::Transaction),
-                None => lane.reader(pool).await.map(State::Plain),
-            };
-            self.state = self.note("begin", opened)?;
-        }
         match &mut self.state {
-            State::Plain(reader) => reader.connection(),
-            State::Transaction(transaction) => Some(&mut **transaction),
+            State::Plain(reader) => reader.lend(),
+            // A statement of which nothing is heard may have ended the transaction.
+            State::Own(own) => {
+                own.failed();
+                own.held().map(Held::lend)
+            }
+            State::Joined(transaction) => Some(&mut **transaction),
             State::Waiting { .. } => None,
         }
-        .ok_or_else(|| misuse("unit", "the unit was not opened"))
+        .ok_or_else(unopened)
+    }
+
+    /// Takes a connection, if there is none yet.
+    async fn open(&mut self) -> Result<(), StoreError> {
+        let State::Waiting { source, begin } = &self.state else { return Ok(()) };
+        if let Some(party) = self.party {
+            self.place = Some(source.shares.enter(party).await?);
+        }
+        let Source { pool, lane, limit, .. } = source;
+        let opened = match begin {
+            Some(begin) if self.prepares => lane.wait(Own::begin(pool, begin, *limit)).await.map(State::Own),
+            // The pooler has the connections for which there may be a wait.
+            Some(begin) => {
+                tokio::time::timeout(pool.options().get_acquire_timeout(), Own::begin(pool, begin, *limit))
+                    .await
+                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                    .map(State::Own)
+            }
+            None => lane.reader(pool).await.map(State::Plain),
+        };
+        self.state = opened.map_err(|error| self.broken("begin", error))?;
+        Ok(())
+    }
+
+    /// The connection, for a statement whose end is told by [`Unit::note`].
+    async fn begins(&mut self) -> Result<&mut Conn, StoreError> {
+        self.open().await?;
+        let limit = self.limit;
+        match &mut self.state {
+            State::Plain(reader) => reader.held().map(|held| held.begins(limit)),
+            State::Own(own) => own.held().map(|held| held.begins(limit)),
+            State::Joined(transaction) => Some(&mut **transaction),
+            State::Waiting { .. } => None,
+        }
+        .ok_or_else(unopened)
     }
 
     /// The unit of this database behind a `dyn UnitOfWork`, if it is one: what a hook asks for to write its own rows in the
@@ -210,7 +265,8 @@ impl Unit {
         query: Query<'_, Db, Arguments>,
         keep: bool,
     ) -> Result<u64, StoreError> {
-        let done = query.persistent(keep && self.prepares).execute(self.conn().await?).await;
+        let limit = self.limit;
+        let done = within(limit, query.persistent(keep && self.prepares).execute(self.begins().await?)).await;
         self.note(name, done).map(|done| done.rows_affected())
     }
 
@@ -223,7 +279,8 @@ impl Unit {
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
         self.flush().await?;
-        let row = query.persistent(self.prepares).fetch_one(self.conn().await?).await;
+        let limit = self.limit;
+        let row = within(limit, query.persistent(self.prepares).fetch_one(self.begins().await?)).await;
         self.note(name, row)
     }
 
@@ -249,7 +306,9 @@ impl Unit {
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
-        let row = query.persistent(keep && self.prepares).fetch_optional(self.conn().await?).await;
+        let limit = self.limit;
+        let row =
+            within(limit, query.persistent(keep && self.prepares).fetch_optional(self.begins().await?)).await;
         self.note(name, row)
     }
 
@@ -262,7 +321,8 @@ impl Unit {
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
         self.flush().await?;
-        let rows = query.persistent(self.prepares).fetch_all(self.conn().await?).await;
+        let limit = self.limit;
+        let rows = within(limit, query.persistent(self.prepares).fetch_all(self.begins().await?)).await;
         self.note(name, rows)
     }
 
@@ -273,7 +333,8 @@ impl Unit {
         query: Query<'_, Db, Arguments>,
     ) -> Result<Vec<Row>, StoreError> {
         self.flush().await?;
-        let rows = query.persistent(self.prepares).fetch_all(self.conn().await?).await;
+        let limit = self.limit;
+        let rows = within(limit, query.persistent(self.prepares).fetch_all(self.begins().await?)).await;
         self.note(name, rows)
     }
 
@@ -290,32 +351,42 @@ impl Unit {
         }
     }
 
+    /// Notes how a statement has ended.
     fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         tracing::trace!(target: "workscribe_sql::statements", statement = name);
-        match (&result, &mut self.state) {
-            (Ok(_), State::Plain(reader)) if !self.failed && !self.lent => reader.ended_well(),
+        // Of one that took too long nothing was heard: it is broken off with its connection.
+        let is_over = !matches!(result, Err(sqlx::Error::Io(_)));
+        match &mut self.state {
+            State::Plain(reader) if is_over => reader.ended(result.is_ok() && !self.failed && !self.lent),
+            State::Own(own) if is_over => {
+                if let Some(held) = own.held() {
+                    held.ended();
+                }
+            }
             _ => {}
         }
-        result.map_err(|error| {
-            self.failed = true;
-            store_error(name, error, dialect::classify)
-        })
+        result.map_err(|error| self.broken(name, error))
+    }
+
+    fn broken(&mut self, name: &'static str, error: sqlx::Error) -> StoreError {
+        self.failed = true;
+        if let State::Own(own) = &mut self.state {
+            own.failed();
+        }
+        store_error(name, error, dialect::classify)
     }
 }
 
-/// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
-async fn open(pool: &Pool<Db>, begin: &SqlStr) -> Result<Transaction<'static, Db>, sqlx::Error> {
-    let begun = pool.begin_with(begin.clone()).await;
-    match &begun {
-        Err(sqlx::Error::Io(_)) => {}
-        Err(sqlx::Error::Database(error)) if dialect::classify(error.as_ref()) == Meaning::Unavailable => {}
-        _ => return begun,
-    }
-    pool.begin_with(begin.clone()).await
+fn unopened() -> StoreError {
+    misuse("unit", "the unit was not opened")
 }
 
 #[async_trait]
 impl UnitOfWork for Unit {
+    fn on_behalf_of(&mut self, party: Party) {
+        self.party = Some(party);
+    }
+
     fn users(&mut self) -> &mut dyn UserStore {
         self
     }
@@ -411,12 +482,12 @@ impl UnitOfWork for Unit {
         if self.failed {
             return Err(misuse("commit", "an earlier statement of this transaction failed"));
         }
-        match self.state {
+        let committed = match self.state {
             State::Waiting { .. } | State::Plain(_) => Ok(()),
-            State::Transaction(transaction) => {
-                transaction.commit().await.map_err(|error| store_error("commit", error, dialect::classify))
-            }
-        }
+            State::Own(own) => own.commit(self.limit).await,
+            State::Joined(transaction) => transaction.commit().await,
+        };
+        committed.map_err(|error| store_error("commit", error, dialect::classify))
     }
 }
 
@@ -425,7 +496,7 @@ impl fmt::Debug for Unit {
         let state = match self.state {
             State::Waiting { .. } => "waiting",
             State::Plain(_) => "plain",
-            State::Transaction(_) => "transaction",
+            State::Own(_) | State::Joined(_) => "transaction",
         };
         f.debug_struct("Unit").field("state", &state).field("failed", &self.failed).finish_non_exhaustive()
     }

@@ -50,6 +50,7 @@ use workscribe_core::notifications::{NotificationStore, NotificationType};
 use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::page::Cursor;
 use workscribe_core::search::{SearchDocument, SearchStore};
+use workscribe_core::storage::Party;
 use workscribe_core::tenancy::{Invitation, InvitationStore, MemberStore, Organization, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
 use workscribe_core::webhooks::{Webhook, WebhookStore};
@@ -262,6 +263,9 @@ impl MemoryUnit {
 
 #[async_trait]
 impl UnitOfWork for MemoryUnit {
+    /// Nothing is scarce here.
+    fn on_behalf_of(&mut self, _: Party) {}
+
     fn users(&mut self) -> &mut dyn UserStore {
         self
     }

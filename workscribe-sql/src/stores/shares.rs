@@ -1,0 +1,242 @@
+//! A fair queue before a pool of connections.
+//!
+//! Each organization, and each person where there is none, has a line of its own; the lines take turns (round robin, as in Nagle,
+//! "On packet switches with infinite storage", RFC 970). Who waits holds nothing, and a line has an end. While others wait, no party
+//! gets more than half of the places; alone it gets all but a quarter, so that who comes next finds one free at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use workscribe_core::StoreError;
+use workscribe_core::storage::Party;
+
+/// So many wait in one line. Who comes then is refused, alone.
+const LONGEST_LINE: usize = 128;
+
+/// The places before one pool, and who waits for them.
+pub(crate) struct Shares {
+    /// What one party may hold while others wait, and while none does.
+    half: usize,
+    most: usize,
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    free: usize,
+    lines: HashMap<Party, Line>,
+    /// Those with somebody waiting, in the order of their turns; each once.
+    turns: VecDeque<Party>,
+}
+
+#[derive(Default)]
+struct Line {
+    held: usize,
+    waiting: VecDeque<oneshot::Sender<Place>>,
+}
+
+impl Shares {
+    /// Before a pool of so many connections. `patience` is how long somebody waits at the most.
+    pub(crate) fn new(connections: u32, patience: Duration) -> Arc<Self> {
+        let places = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
+        let (half, most) = (places.div_ceil(2), places - places / 4);
+        let state = State { free: places, lines: HashMap::new(), turns: VecDeque::new() };
+        Arc::new(Self { half, most, patience, state: Mutex::new(state) })
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`StoreError::Crowded`] when the party's line is too long, or none was to be had in time.
+    pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> Result<Place, StoreError> {
+        let turn = {
+            let mut state = self.lock();
+            let line = state.lines.entry(party).or_default();
+            if line.waiting.len() >= LONGEST_LINE {
+                line.waiting.retain(|waiting| !waiting.is_closed());
+            }
+            if line.waiting.len() >= LONGEST_LINE {
+                return Err(StoreError::Crowded);
+            }
+            let (sender, turn) = oneshot::channel();
+            line.waiting.push_back(sender);
+            if line.waiting.len() == 1 {
+                state.turns.push_back(party);
+            }
+            self.serve(state);
+            turn
+        };
+        match tokio::time::timeout(self.patience, turn).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(StoreError::Crowded),
+        }
+    }
+
+    /// Gives free places to those whose turn it is.
+    fn serve(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut refused = Vec::new();
+        let mut passed_over = 0;
+        while state.free > 0 && passed_over < state.turns.len() {
+            let Some(party) = state.turns.pop_front() else { break };
+            let limit = if state.turns.is_empty() { self.most } else { self.half };
+            let Some(line) = state.lines.get_mut(&party) else { continue };
+            // Who has given up in the meantime is told nothing.
+            while line.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+                line.waiting.pop_front();
+            }
+            if line.waiting.is_empty() {
+                state.forget_if_empty(party);
+                continue;
+            }
+            if line.held >= limit {
+                state.turns.push_back(party);
+                passed_over += 1;
+                continue;
+            }
+            let Some(waiting) = line.waiting.pop_front() else { continue };
+            line.held += 1;
+            let goes_on = !line.waiting.is_empty();
+            state.free -= 1;
+            if goes_on {
+                state.turns.push_back(party);
+            }
+            passed_over = 0;
+            let place = Place { shares: Arc::clone(self), party };
+            if let Err(place) = waiting.send(place) {
+                // Gave up this moment. Its end gives the place back, which takes the lock.
+                refused.push(place);
+            }
+        }
+        drop(state);
+        drop(refused);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget_if_empty(&mut self, party: Party) {
+        if self.lines.get(&party).is_some_and(|line| line.held == 0 && line.waiting.is_empty()) {
+            self.lines.remove(&party);
+        }
+    }
+}
+
+/// A place, until it is dropped.
+pub(crate) struct Place {
+    shares: Arc<Shares>,
+    party: Party,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.shares.lock();
+        state.free += 1;
+        if let Some(line) = state.lines.get_mut(&self.party) {
+            line.held -= 1;
+        }
+        state.forget_if_empty(self.party);
+        self.shares.serve(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+
+    use workscribe_core::id::OrgId;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(3_600);
+
+    fn org(number: u128) -> Party {
+        Party::Organization(OrgId::from(sqlx::types::Uuid::from_u128(number)))
+    }
+
+    type Entering = Pin<Box<dyn Future<Output = Result<Place, StoreError>>>>;
+
+    fn enters(shares: &Arc<Shares>, party: Party) -> Entering {
+        let shares = Arc::clone(shares);
+        Box::pin(async move { shares.enter(party).await })
+    }
+
+    /// The place, if it is this one's turn.
+    fn poll(entering: &mut Entering) -> Option<Result<Place, StoreError>> {
+        match pin!(entering).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(entered) => Some(entered),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    /// Lets so many of a party come; those who got in, and those who wait.
+    fn come(shares: &Arc<Shares>, party: Party, many: usize) -> (Vec<Place>, Vec<Entering>) {
+        let (mut places, mut waiting) = (Vec::new(), Vec::new());
+        for _ in 0..many {
+            let mut entering = enters(shares, party);
+            match poll(&mut entering) {
+                Some(entered) => places.push(entered.unwrap()),
+                None => waiting.push(entering),
+            }
+        }
+        (places, waiting)
+    }
+
+    #[tokio::test]
+    async fn alone_a_party_leaves_a_quarter_free_and_who_comes_next_is_served_at_once() {
+        let shares = Shares::new(16, PATIENCE);
+        let (flood, waiting) = come(&shares, org(1), 100);
+        assert_eq!((flood.len(), waiting.len()), (12, 88));
+        let (others, none) = come(&shares, org(2), 3);
+        assert_eq!((others.len(), none.len()), (3, 0));
+    }
+
+    #[tokio::test]
+    async fn while_others_wait_nobody_gets_more_than_half_and_the_lines_take_turns() {
+        let shares = Shares::new(4, PATIENCE);
+        let (mut flood, mut flooding) = come(&shares, org(1), 20);
+        assert_eq!(flood.len(), 3);
+        let (mut others, mut waiting) = come(&shares, org(2), 10);
+        assert_eq!(others.len(), 1);
+        // Of what comes free the others get all until the shares are even, and half from then on.
+        flood.pop();
+        assert!(poll(&mut flooding[0]).is_none(), "it has half of the places");
+        others.push(poll(&mut waiting.remove(0)).expect("it is their turn").unwrap());
+        for _ in 0..3 {
+            others.pop();
+            assert!(poll(&mut flooding[0]).is_none());
+            others.push(poll(&mut waiting.remove(0)).expect("they have no more than half").unwrap());
+            flood.pop();
+            flood.push(poll(&mut flooding.remove(0)).expect("nor have these").unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_has_an_end_for_its_own_party_alone() {
+        let shares = Shares::new(1, PATIENCE);
+        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_LINE);
+        assert_eq!(waiting.len(), LONGEST_LINE);
+        assert!(matches!(shares.enter(org(1)).await, Err(StoreError::Crowded)));
+        assert!(poll(&mut enters(&shares, org(2))).is_none(), "others wait in a line of their own");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_too_long_is_told_and_who_gives_up_leaves_nothing() {
+        let shares = Shares::new(1, Duration::ZERO);
+        let (places, waiting) = come(&shares, org(1), 5);
+        assert!(matches!(shares.enter(org(2)).await, Err(StoreError::Crowded)));
+        drop(waiting);
+        drop(places);
+        let place = shares.enter(org(3)).await.unwrap();
+        drop(place);
+        let state = shares.lock();
+        assert_eq!((state.free, state.turns.len()), (1, 0));
+        assert!(state.lines.is_empty(), "what nobody holds or waits for is forgotten");
+    }
+}
