@@ -29,9 +29,12 @@ async fn main() {
     let accounts = if std::env::args().any(|argument| argument == "--bench") { ACCOUNTS } else { 2 };
     let database = databases::sqlite().await;
     let hasher = Arc::new(BcryptHasher::new(8));
-    let app = TestApp::with(database.storage.clone(), database, HttpOptions::default(), |builder| {
-        builder.hasher(hasher)
-    });
+    let app = TestApp::with(
+        database.storage.clone(),
+        database,
+        HttpOptions { requests: None, ..HttpOptions::default() },
+        |builder| builder.hasher(hasher),
+    );
     for account in 0..accounts {
         app.register(&format!("known-{account}@example.com")).await;
     }

@@ -338,7 +338,11 @@ fn application(storage: &PostgresStorage) -> Outcome<WorkScribe> {
 async fn serve(url: &str) -> Outcome<()> {
     let storage = PostgresStorage::connect(url, &Options::default()).await?;
     let app = application(&storage)?;
-    let api = mount(&app, (TasksApi::new(&app), SearchApi::new(&app)), &HttpOptions::default());
+    let api = mount(
+        &app,
+        (TasksApi::new(&app), SearchApi::new(&app)),
+        &HttpOptions { requests: None, ..HttpOptions::default() },
+    );
     let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
     let address = acceptor.local_addr().remove(0);
     println!("{}", address.as_socket_addr().ok_or("no TCP address")?.port());

@@ -78,7 +78,10 @@ pub(super) async fn serve(url: &str, kept: u32) -> Outcome<()> {
     let app = store.app(kept)?;
     let apis =
         (IdentityApi::new(&app), OrganizationsApi::new(&app), ProjectsApi::new(&app), TasksApi::new(&app));
-    let routes = Routes { bare: get(bare), api: mount(&app, apis, &HttpOptions::default()) };
+    let routes = Routes {
+        bare: get(bare),
+        api: mount(&app, apis, &HttpOptions { requests: None, ..HttpOptions::default() }),
+    };
     let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
     let address = acceptor.local_addr().remove(0);
     println!("{}", address.as_socket_addr().ok_or("no TCP address")?.port());

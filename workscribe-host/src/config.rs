@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -11,6 +12,7 @@ use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{BcryptHasher, SigningKey};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
+use workscribe_http::RequestLimits;
 use workscribe_jobs::QueueOptions;
 use workscribe_sql::Pooler;
 
@@ -74,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) registration: RegistrationPolicy,
     pub(crate) refresh_rotation: bool,
     pub(crate) rate_limits: bool,
+    pub(crate) requests: RequestLimits,
     pub(crate) bcrypt_cost: u32,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) webhook_networks: Vec<IpNet>,
@@ -166,6 +169,23 @@ impl Config {
                 "use 4 to 31, and in production 10 or more",
             ));
         }
+        let mut requests = RequestLimits::default();
+        for (variable, text, rule) in [
+            ("WORKSCRIBE_REQUESTS_PER_USER", settings.requests_per_user, &mut requests.user),
+            (
+                "WORKSCRIBE_REQUESTS_PER_ORGANIZATION",
+                settings.requests_per_organization,
+                &mut requests.organization,
+            ),
+        ] {
+            let limit: NonZeroU32 = parse(
+                variable,
+                text,
+                "a number above 0",
+                NonZeroU32::new(rule.limit).unwrap_or(NonZeroU32::MIN),
+            )?;
+            rule.limit = limit.get();
+        }
         let policies =
             [("open", RegistrationPolicy::Open), ("verify_first", RegistrationPolicy::VerifyFirst)];
         Ok(Self {
@@ -190,6 +210,7 @@ impl Config {
             )?,
             refresh_rotation: switch("WORKSCRIBE_REFRESH_ROTATION", settings.refresh_rotation)?,
             rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
+            requests,
             bcrypt_cost,
             trusted_proxies: networks("WORKSCRIBE_TRUSTED_PROXIES", settings.trusted_proxies.as_deref())?,
             queues: queues(settings.queues.as_deref())?,

@@ -154,6 +154,7 @@ async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         resend_webhook: config.resend_webhook.clone(),
+        requests: config.rate_limits.then_some(config.requests),
     };
     let api =
         workscribe_http::mount(&system.app, workscribe_http::all(&system.app, Limits::default()), &options);

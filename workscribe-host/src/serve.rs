@@ -8,10 +8,10 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,19 +19,25 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::io::InspectReader;
+use tokio_util::io::{InspectReader, InspectWriter};
 
 use crate::{DRAIN, Stop};
 
 /// A request's header must have come whole within this time of its first byte, and the first byte of a connection within
 /// this time of its start. The body has its own limit in `workscribe_http`.
 const HEADER: Duration = Duration::from_secs(10);
-/// A connection is closed this long after an answer, unless the next request has begun. The answer must have been taken by
-/// then too. Longer than the 60 s for which proxies usually keep a connection, so that the proxy is the one to close it.
+/// A connection is closed this long after an answer, unless the next request has begun. Longer than the 60 s for which proxies usually
+/// keep a connection, so that the proxy is the one to close it.
 const IDLE: Duration = Duration::from_secs(75);
+/// A client that takes nothing of an answer for this long is cut off, since what it does not take is kept for it. One that takes some
+/// now and then may take as long as it likes.
+const UNREAD: Duration = Duration::from_secs(30);
+/// Handlers, and what makes a long answer, have limits of their own; this only has to be later than all of them.
+const BUSY: Duration = Duration::from_secs(3_600);
 
 type Api = Arc<BoxEndpoint<'static, Response>>;
 
@@ -74,7 +80,14 @@ async fn connection(stream: TcpStream, peer: SocketAddr, api: Api, stop: Stop) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set");
     }
-    let pace = Pace::default();
+    converse(stream, local, peer, api, stop, Pace::new(UNREAD)).await;
+}
+
+/// Answers what comes on a connection until it ends.
+async fn converse<S>(stream: S, local: LocalAddr, peer: SocketAddr, api: Api, stop: Stop, pace: Pace)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(|request: hyper::Request<Incoming>| {
         pace.set(Phase::Busy);
         let request: Request =
@@ -82,8 +95,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, api: Api, stop: Stop) {
         let (api, pace) = (Arc::clone(&api), pace.clone());
         async move {
             let response = api.get_response(request).await;
-            pace.set(Phase::Idle);
-            Ok::<_, Infallible>(hyper::Response::from(response))
+            let response = hyper::Response::from(response);
+            Ok::<_, Infallible>(response.map(|body| Paced { body, pace }))
         }
     });
     let read = |bytes: &[u8]| {
@@ -91,7 +104,12 @@ async fn connection(stream: TcpStream, peer: SocketAddr, api: Api, stop: Stop) {
             pace.set(Phase::Header);
         }
     };
-    let io = TokioIo::new(InspectReader::new(stream, read));
+    let written = |bytes: &[u8]| {
+        if !bytes.is_empty() && pace.get().0 == Phase::Answer {
+            pace.set(Phase::Answer);
+        }
+    };
+    let io = TokioIo::new(InspectWriter::new(InspectReader::new(stream, read), written));
     let mut served = pin!(http1::Builder::new().serve_connection(io, service));
     tokio::select! {
         () = within(&pace, served.as_mut()) => return,
@@ -126,36 +144,142 @@ enum Phase {
     Idle,
     /// A header has begun.
     Header,
-    /// A request is worked on.
+    /// A request is worked on, or the next part of an answer is made.
     Busy,
+    /// A part of an answer is there to be taken.
+    Answer,
 }
 
 /// What a connection does, and until when it may.
 #[derive(Clone)]
-struct Pace(Arc<Mutex<(Phase, Instant)>>);
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new((Phase::Header, Instant::now() + HEADER))))
-    }
+struct Pace {
+    now: Arc<Mutex<(Phase, Instant)>>,
+    /// How long a client may take nothing of an answer.
+    unread: Duration,
 }
 
 impl Pace {
+    fn new(unread: Duration) -> Self {
+        Self { now: Arc::new(Mutex::new((Phase::Header, Instant::now() + HEADER))), unread }
+    }
+
     fn set(&self, phase: Phase) {
         let limit = match phase {
             Phase::Idle => IDLE,
             Phase::Header => HEADER,
-            // Handlers have limits of their own; this only has to be later than all of them.
-            Phase::Busy => Duration::from_secs(3_600),
+            Phase::Busy => BUSY,
+            Phase::Answer => self.unread,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now() + limit);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now() + limit);
     }
 
     fn get(&self) -> (Phase, Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deadline(&self) -> Instant {
         self.get().1
+    }
+}
+
+/// The body of an answer, which tells the connection's pace whether there is something to be taken.
+struct Paced<B> {
+    body: B,
+    pace: Pace,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.pace.set(if frame.is_ready() { Phase::Answer } else { Phase::Busy });
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Paced<B> {
+    /// Nothing more comes. What was not taken yet is small, and the time of an idle connection is enough for it.
+    fn drop(&mut self) {
+        self.pace.set(Phase::Idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures_util::stream;
+    use poem::{EndpointExt as _, endpoint::make_sync};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    /// Long enough that a busy machine does not look like a client that reads nothing.
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    /// A connection to a server whose answers have so many parts of 64 kB, and its end.
+    async fn asked(parts: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
+        let api = make_sync(move |_| {
+            let part = || Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]));
+            let parts = stream::iter((0..parts).map(move |_| part()));
+            Response::builder().body(poem::Body::from_bytes_stream(parts))
+        });
+        let (mut client, server) = duplex(1 << 10);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (sender, stop) = tokio::sync::watch::channel(false);
+        let served = tokio::spawn(async move {
+            converse(
+                server,
+                LocalAddr::default(),
+                peer,
+                Arc::new(api.boxed()),
+                Stop(stop),
+                Pace::new(PATIENCE),
+            )
+            .await;
+            drop(sender);
+        });
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        (client, served)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_of_an_answer_is_cut_off() {
+        let (mut client, served) = asked(100).await;
+        served.await.unwrap();
+        let mut taken = Vec::new();
+        client.read_to_end(&mut taken).await.unwrap();
+        assert!(taken.len() <= 1 << 10, "it was given {} bytes", taken.len());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_some_now_and_then_gets_all_however_long_it_takes() {
+        let (mut client, served) = asked(100).await;
+        let begun = Instant::now();
+        let (mut taken, mut part) = (0, vec![0; 1 << 10]);
+        while taken < 100 * (64 << 10) {
+            // Little for so long that one who took nothing would be cut off twice, and then the rest.
+            if begun.elapsed() < 2 * PATIENCE {
+                sleep(Duration::from_millis(100)).await;
+            }
+            let some = client.read(&mut part).await.unwrap();
+            assert!(some > 0, "it was cut off after {taken} bytes");
+            taken += some;
+        }
+        drop(client);
+        served.await.unwrap();
     }
 }

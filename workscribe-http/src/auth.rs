@@ -6,40 +6,92 @@ use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use workscribe_core::identity::Actor;
 use workscribe_core::storage::Party;
-use workscribe_core::{UnitOfWork, WorkScribe};
+use workscribe_core::tenancy::{OrgScope, Organization};
+use workscribe_core::work::{Entered, Project, Task};
+use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
+use crate::meter::Metering;
 use crate::problem::{ApiError, ApiResult};
 
 /// A valid access token. Taking one as an argument makes an operation refuse everybody else with 401.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check")]
-pub struct BearerAuth(Actor);
+pub struct BearerAuth(Bearing);
+
+/// A bearer, and what counts their request.
+pub(crate) struct Bearing {
+    actor: Actor,
+    app: WorkScribe,
+    metering: Metering,
+}
 
 impl BearerAuth {
     /// Who it is.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
-        &self.0
+        &self.0.actor
     }
 
     /// A unit for reading, on behalf of the bearer until it enters an organization.
     pub(crate) async fn read(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
         let mut uow = app.read().await?;
-        uow.on_behalf_of(Party::User(self.0.user));
+        uow.on_behalf_of(Party::User(self.0.actor.user));
         Ok(uow)
+    }
+
+    /// The door to an organization, for the bearer: [`OrgScope::enter`].
+    pub(crate) async fn enter(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        slug: &str,
+    ) -> Result<(OrgScope, Organization), Error> {
+        let entered = OrgScope::enter(uow, slug, self.0.actor.user).await?;
+        self.count_in(&entered.0).await?;
+        Ok(entered)
+    }
+
+    /// The door to a project: [`OrgScope::enter_project`].
+    pub(crate) async fn enter_project(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        slug: &str,
+        project: &str,
+    ) -> Result<(OrgScope, Entered<Project>), Error> {
+        let entered = OrgScope::enter_project(uow, slug, project, self.0.actor.user).await?;
+        self.count_in(&entered.0).await?;
+        Ok(entered)
+    }
+
+    /// The door to a task: [`OrgScope::enter_task`].
+    pub(crate) async fn enter_task(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        task: &str,
+    ) -> Result<(OrgScope, Entered<Task>), Error> {
+        let entered = OrgScope::enter_task(uow, task, self.0.actor.user).await?;
+        self.count_in(&entered.0).await?;
+        Ok(entered)
+    }
+
+    /// Counts the request for an organization: after the door, so that no stranger uses its limit up.
+    async fn count_in(&self, scope: &OrgScope) -> Result<(), Error> {
+        self.0.metering.organization(&self.0.app, scope.org()).await
     }
 
     /// A transaction, on behalf of the bearer until it enters an organization.
     pub(crate) async fn begin(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
         let mut uow = app.begin().await?;
-        uow.on_behalf_of(Party::User(self.0.user));
+        uow.on_behalf_of(Party::User(self.0.actor.user));
         Ok(uow)
     }
 }
 
-async fn check(request: &Request, bearer: Bearer) -> Result<Actor> {
+async fn check(request: &Request, bearer: Bearer) -> Result<Bearing> {
     let app = request.data::<WorkScribe>().ok_or(poem::error::GetDataError("WorkScribe"))?;
-    Ok(app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?)
+    let actor = app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?;
+    let metering = Metering::of(request);
+    metering.user(app, actor.user).await.map_err(ApiError::from)?;
+    Ok(Bearing { actor, app: app.clone(), metering })
 }
 
 /// The bearer of a valid access token, or nobody. A token that is not valid is refused with 401.
@@ -53,6 +105,8 @@ impl<'a> FromRequest<'a> for OptionalActor {
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         });
         // Something else than a bearer is checked like an invalid one.
-        check(request, Bearer { token: token.unwrap_or_default() }).await.map(|actor| Self(Some(actor)))
+        check(request, Bearer { token: token.unwrap_or_default() })
+            .await
+            .map(|bearing| Self(Some(bearing.actor)))
     }
 }

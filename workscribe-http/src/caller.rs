@@ -1,5 +1,6 @@
 //! Where a request comes from, and how often it may.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -89,19 +90,44 @@ impl Default for Limits {
     }
 }
 
-/// The limit a request was counted under, for the headers of its answer.
+/// The limits a request was counted under, for the headers of its answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counted(Arc<Mutex<Option<(RateRule, RateDecision)>>>);
+pub(crate) struct Counted(Arc<Mutex<Vec<(RateRule, RateDecision)>>>);
 
 impl Counted {
+    /// Notes one, and refuses what is above it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED`.
+    pub(crate) fn note(&self, rule: &RateRule, decision: RateDecision) -> Result<(), Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((*rule, decision));
+        if decision.allowed {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::RateLimited,
+            "Too many requests of this kind. Wait until the time in Retry-After has passed.",
+        )
+        .with_param("limit", rule.limit)
+        .with_param("policy", rule.name)
+        .with_retry_after(decision.retry_after))
+    }
+
     /// Adds the `RateLimit` and `RateLimit-Policy` headers (draft-ietf-httpapi-ratelimit-headers-10).
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let counted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((rule, decision)) = counted else { return };
-        let policy = format!("\"{}\";q={};w={}", rule.name, rule.limit, rule.window.as_secs());
-        let reset = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
-        let now = format!("\"{}\";r={};t={reset}", rule.name, decision.remaining);
-        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.is_empty() {
+            return;
+        }
+        let (mut policies, mut limits) = (String::new(), String::new());
+        for (number, (rule, decision)) in counted.iter().enumerate() {
+            let comma = if number == 0 { "" } else { ", " };
+            let reset = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
+            // Writing to a text does not fail.
+            let _ = write!(policies, "{comma}\"{}\";q={};w={}", rule.name, rule.limit, rule.window.as_secs());
+            let _ = write!(limits, "{comma}\"{}\";r={};t={reset}", rule.name, decision.remaining);
+        }
+        for (name, value) in [("ratelimit-policy", policies), ("ratelimit", limits)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
@@ -136,17 +162,7 @@ impl Caller {
     /// `RATE_LIMITED`.
     pub async fn limit_by(&self, app: &WorkScribe, rule: &RateRule, key: &str) -> Result<(), ApiError> {
         let decision = app.limiter().hit(rule, key, app.now()).await;
-        *self.counted.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((*rule, decision));
-        if decision.allowed {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::RateLimited,
-            "Too many requests of this kind. Wait until the time in Retry-After has passed.",
-        )
-        .with_param("limit", rule.limit)
-        .with_retry_after(decision.retry_after)
-        .into())
+        Ok(self.counted.note(rule, decision)?)
     }
 }
 

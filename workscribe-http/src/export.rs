@@ -1,7 +1,11 @@
 //! A whole organization over HTTP, as JSON lines.
+//!
+//! The rows go from the database into a temporary file as fast as the database gives them, and from there to the client as fast as it
+//! takes them: a slow client holds a file and no connection.
 
-use std::io;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io::{self, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +14,11 @@ use poem::Body;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Binary;
 use poem_openapi::{ApiResponse, OpenApi};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use workscribe_core::storage::Party;
 use workscribe_core::transfer::Export;
 use workscribe_core::{Code, Error, WorkScribe};
 
@@ -19,17 +26,24 @@ use crate::auth::BearerAuth;
 use crate::problem::ApiResult;
 use crate::tags::Tags;
 
-/// So many exports at once, since each holds a connection to the database.
-const AT_ONCE: usize = 2;
-/// How long a client may take for the next lines before its connection to the database is taken from it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// So many exports read the database at once, since each holds a connection meanwhile. Others wait for their turn.
+const READING: usize = 2;
+/// How long an export waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// So many files wait to be taken at once: by all, of one organization, and by one person.
+const FILES: usize = 16;
+const FILES_OF_ORGANIZATION: usize = 1;
+const FILES_OF_USER: usize = 2;
 /// How long an export may take in all. One that takes longer is a matter for `workscribe export`.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How much of a file is read at once.
+const PART: usize = 64 << 10;
 
 /// Taking organizations out.
 pub struct ExportApi {
     app: WorkScribe,
-    running: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    files: Arc<Files>,
 }
 
 /// 200 with a file.
@@ -49,7 +63,7 @@ impl ExportApi {
     /// The API of an application.
     #[must_use]
     pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone(), running: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { app: app.clone(), reading: Arc::new(Semaphore::new(READING)), files: Arc::default() }
     }
 }
 
@@ -65,51 +79,153 @@ impl ExportApi {
         /// The organization's slug.
         slug: Path<String>,
     ) -> ApiResult<Exported> {
-        let permit = Arc::clone(&self.running).try_acquire_owned().map_err(|_| {
-            Error::new(Code::Overloaded, "Other organizations are being exported. Try again in a minute.")
-                .with_retry_after(Duration::from_secs(60))
-        })?;
+        let mut uow = auth.read(&self.app).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        drop(uow);
+        let place = self.files.take(&[
+            (Party::Organization(scope.org()), FILES_OF_ORGANIZATION),
+            (Party::User(scope.actor()), FILES_OF_USER),
+        ])?;
+        let turn = timeout(PATIENCE, Arc::clone(&self.reading).acquire_owned()).await;
+        let turn =
+            turn.ok().and_then(Result::ok).ok_or_else(|| busy("Other organizations are being exported."))?;
         let export = self.app.transfer().export(&slug.0, auth.actor().user).await?;
         let name = format!("attachment; filename=\"{}.jsonl\"", export.organization().slug);
-        Ok(Exported::Ok(Binary(body(export, permit)), name))
+        Ok(Exported::Ok(Binary(body(export, turn, place)?), name))
     }
 }
 
-/// The lines, read by a task of its own, so that a client that stops reading does not keep the connection to the database.
-fn body(export: Export, permit: OwnedSemaphorePermit) -> Body {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let _permit = permit;
-        if timeout(LONGEST, send(export, sender)).await.is_err() {
-            tracing::warn!("an export took too long and was broken off");
-        }
-    });
-    let lines = stream::unfold(Some(receiver), |receiver| async {
-        let mut receiver = receiver?;
-        match receiver.recv().await {
-            Some(Some(lines)) => Some((Ok(lines), Some(receiver))),
-            Some(None) => None,
-            // Breaks the answer off, so that nobody takes it for the whole.
-            None => Some((Err(io::Error::other("the export was broken off")), None)),
-        }
-    });
-    Body::from_bytes_stream(lines)
+fn busy(why: &str) -> Error {
+    Error::new(Code::Overloaded, format!("{why} Try again in a minute."))
+        .with_retry_after(Duration::from_secs(60))
 }
 
-/// Sends the lines, and `None` after the last.
-async fn send(mut export: Export, sender: mpsc::Sender<Option<Bytes>>) {
-    loop {
-        let next = match export.next().await {
-            Ok(next) => next.map(Bytes::from),
-            Err(error) => {
-                tracing::error!(?error, "an export was broken off");
-                return;
+/// How many files there are, of whom.
+#[derive(Debug, Default)]
+struct Files(Mutex<HashMap<Party, usize>>);
+
+impl Files {
+    /// Takes a place for one, of parties that may each have so many.
+    fn take(self: &Arc<Self>, parties: &[(Party, usize)]) -> Result<FilePlace, Error> {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has = |party: &Party| files.get(party).copied().unwrap_or_default();
+        if parties.iter().any(|(party, most)| has(party) >= *most) {
+            return Err(busy("An export of yours is still being taken."));
+        }
+        // Each counts for its organization once.
+        if files.iter().filter(|(party, _)| matches!(party, Party::Organization(_))).count() >= FILES {
+            return Err(busy("Other organizations are being exported."));
+        }
+        for (party, _) in parties {
+            *files.entry(*party).or_default() += 1;
+        }
+        drop(files);
+        Ok(FilePlace { files: Arc::clone(self), parties: parties.iter().map(|(party, _)| *party).collect() })
+    }
+}
+
+/// The place of one file, until it is dropped.
+struct FilePlace {
+    files: Arc<Files>,
+    parties: Vec<Party>,
+}
+
+impl Drop for FilePlace {
+    fn drop(&mut self) {
+        let mut files = self.files.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for party in &self.parties {
+            if let Some(number) = files.get_mut(party) {
+                *number -= 1;
+                if *number == 0 {
+                    files.remove(party);
+                }
             }
-        };
-        let is_last = next.is_none();
-        match timeout(PATIENCE, sender.send(next)).await {
-            Ok(Ok(())) if !is_last => {}
-            _ => return,
+        }
+    }
+}
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    bytes: u64,
+    is_whole: bool,
+}
+
+/// The lines, by way of a file that has no name any more and goes with the answer.
+fn body(export: Export, turn: OwnedSemaphorePermit, place: FilePlace) -> Result<Body, Error> {
+    let named = tempfile::NamedTempFile::new().map_err(Error::internal)?;
+    let reader = File::from_std(named.reopen().map_err(Error::internal)?);
+    let writer = File::from_std(named.into_file());
+    let deadline = Instant::now() + LONGEST;
+    let (told, progress) = watch::channel(Progress::default());
+    tokio::spawn(async move {
+        let _turn = turn;
+        match timeout_at(deadline, write(export, writer, &told)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an export was broken off");
+            }
+            Err(_) => tracing::warn!("an export took too long and was broken off"),
+        }
+    });
+    let taking = Taking { reader, taken: 0, progress, deadline, _place: place };
+    Ok(Body::from_bytes_stream(stream::unfold(Some(taking), |taking| async {
+        let mut taking = taking?;
+        match taking.next().await {
+            Ok(Some(part)) => Some((Ok(part), Some(taking))),
+            Ok(None) => None,
+            // Breaks the answer off, so that nobody takes it for the whole.
+            Err(error) => Some((Err(error), None)),
+        }
+    })))
+}
+
+/// Writes the lines into a file, until the last or until nobody wants them.
+async fn write(mut export: Export, mut file: File, told: &watch::Sender<Progress>) -> Result<(), Error> {
+    while let Some(lines) = export.next().await? {
+        file.write_all(lines.as_bytes()).await.map_err(Error::internal)?;
+        file.flush().await.map_err(Error::internal)?;
+        if told.is_closed() {
+            return Ok(());
+        }
+        told.send_modify(|progress| progress.bytes += lines.len() as u64);
+    }
+    told.send_modify(|progress| progress.is_whole = true);
+    Ok(())
+}
+
+/// A client's way through the file.
+struct Taking {
+    reader: File,
+    taken: u64,
+    progress: watch::Receiver<Progress>,
+    deadline: Instant,
+    _place: FilePlace,
+}
+
+impl Taking {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let broken_off = || io::Error::other("the export was broken off");
+        loop {
+            if Instant::now() >= self.deadline {
+                return Err(broken_off());
+            }
+            let Progress { bytes, is_whole } = *self.progress.borrow_and_update();
+            let there = usize::try_from(bytes - self.taken).unwrap_or(PART).min(PART);
+            if there > 0 {
+                let mut part = vec![0; there];
+                self.reader.seek(SeekFrom::Start(self.taken)).await?;
+                self.reader.read_exact(&mut part).await?;
+                self.taken += there as u64;
+                return Ok(Some(part.into()));
+            }
+            if is_whole {
+                return Ok(None);
+            }
+            timeout_at(self.deadline, self.progress.changed())
+                .await
+                .map_err(|_| broken_off())?
+                .map_err(|_| broken_off())?;
         }
     }
 }

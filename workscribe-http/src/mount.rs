@@ -20,11 +20,12 @@ use workscribe_core::{VERSION, WorkScribe};
 
 use crate::caller::{ClientIp, Counted, client_ip};
 use crate::cors::CorsGate;
+use crate::meter::{Meter, RequestLimits};
 use crate::resend::{self, ResendEvents};
 use crate::{openapi, problem};
 
 /// How the API is served.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HttpOptions {
     /// Origins whose pages may call the API from a browser, such as `https://app.example.com`.
     pub cors_origins: Vec<String>,
@@ -33,6 +34,19 @@ pub struct HttpOptions {
     /// The secret of Resend's webhook. Where it is given, `POST /hooks/resend` takes the events that tell of addresses which
     /// refuse mail: `email.bounced`, `email.suppressed`, `suppression.added` and `suppression.removed`.
     pub resend_webhook: Option<VerifyingSecret>,
+    /// How many requests a user and an organization may make; `None` for no limit.
+    pub requests: Option<RequestLimits>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            resend_webhook: None,
+            requests: Some(RequestLimits::default()),
+        }
+    }
 }
 
 /// Makes one endpoint of an API, or of several as a tuple: any subset of WorkScribe's, an embedder's own among them.
@@ -91,7 +105,8 @@ pub(crate) fn around(
     allowed: Vec<(Vec<String>, String)>,
     options: &HttpOptions,
 ) -> BoxEndpoint<'static, Response> {
-    let inner = Arc::new(Inner { app: app.clone(), route, allowed });
+    let meter = options.requests.map(|limits| Arc::new(Meter::new(limits)));
+    let inner = Arc::new(Inner { app: app.clone(), meter, route, allowed });
     let front = Front {
         app: app.clone(),
         trusted_proxies: options.trusted_proxies.clone(),
@@ -156,6 +171,7 @@ fn log(method: &Method, path: &str, response: &Response, started: Instant) {
 /// Between CORS and the routes: panics and refusals become answers here, so that CORS headers are on them too.
 struct Inner {
     app: WorkScribe,
+    meter: Option<Arc<Meter>>,
     route: BoxEndpoint<'static, Response>,
     allowed: Vec<(Vec<String>, String)>,
 }
@@ -198,6 +214,9 @@ impl Endpoint for Inner {
         let id = request.data::<Id>().map(|id| id.0.clone()).unwrap_or_default();
         let path = request.uri().path().to_owned();
         request.set_data(self.app.clone());
+        if let Some(meter) = &self.meter {
+            request.set_data(Arc::clone(meter));
+        }
         keep_conditions(request.headers_mut());
         let answer = match AssertUnwindSafe(self.route.call(request)).catch_unwind().await {
             Ok(answer) => answer.map(IntoResponse::into_response),

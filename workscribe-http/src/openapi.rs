@@ -394,8 +394,13 @@ fn finish_operation(operation: &mut Value) {
     for code in own {
         add(status_of(code.kind()).as_u16(), code.as_str());
     }
-    if is_secured && !own.contains(&Code::Unauthenticated) {
-        add(401, Code::Unauthenticated.as_str());
+    if is_secured {
+        // What everybody with a token may meet: it is not valid, too many requests, too many at a time.
+        for code in [Code::Unauthenticated, Code::RateLimited, Code::Overloaded] {
+            if !own.contains(&code) {
+                add(status_of(code.kind()).as_u16(), code.as_str());
+            }
+        }
     }
     if has_body {
         add(400, Code::MalformedBody.as_str());

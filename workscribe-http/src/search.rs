@@ -5,7 +5,6 @@ use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 use workscribe_core::WorkScribe;
 use workscribe_core::search::{self, SearchKind};
-use workscribe_core::tenancy::OrgScope;
 
 use crate::auth::BearerAuth;
 use crate::problem::ApiResult;
@@ -111,7 +110,7 @@ impl SearchApi {
         let kind = choice("type", kind, &names, SearchKind::parse)?;
         let limit = page(limit, Query(None), Query(None))?.limit();
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let found = self.app.search().find(&mut *uow, &scope, &q, kind, limit).await?;
         Ok(Reply::new(SearchResults { results: found.into_iter().map(SearchResult::from).collect(), q }))
     }

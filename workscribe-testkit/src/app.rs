@@ -45,7 +45,7 @@ pub struct TestApp {
 impl TestApp {
     /// An application on a storage, with the usual settings. `guard` is dropped with it.
     pub fn new(storage: Arc<dyn Storage>, guard: impl Send + Sync + 'static) -> Self {
-        Self::with(storage, guard, HttpOptions::default(), |builder| builder)
+        Self::with(storage, guard, Self::unlimited(), |builder| builder)
     }
 
     /// With other settings.
@@ -54,7 +54,7 @@ impl TestApp {
         guard: impl Send + Sync + 'static,
         settings: Settings,
     ) -> Self {
-        Self::with(storage, guard, HttpOptions::default(), |builder| builder.settings(settings))
+        Self::with(storage, guard, Self::unlimited(), |builder| builder.settings(settings))
     }
 
     /// With whatever else the builder takes.
@@ -70,7 +70,7 @@ impl TestApp {
     /// Another server beside this one: on the same storage, with the same keys and the same clock.
     pub fn another_node(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
         let storage = Arc::clone(self.app.storage());
-        Self::at(self.clock.clone(), storage, (), &HttpOptions::default(), change)
+        Self::at(self.clock.clone(), storage, (), &Self::unlimited(), change)
     }
 
     /// Serves other APIs than WorkScribe's with the usual limits, or in another way.
@@ -78,6 +78,11 @@ impl TestApp {
     pub fn serving<T: OpenApi + 'static>(mut self, apis: T, options: &HttpOptions) -> Self {
         self.api = workscribe_http::mount(&self.app, apis, options);
         self
+    }
+
+    /// Without limits of requests: a test may make very many at one moment of its clock.
+    fn unlimited() -> HttpOptions {
+        HttpOptions { requests: None, ..HttpOptions::default() }
     }
 
     fn at(
@@ -259,10 +264,9 @@ impl Call<'_> {
         self
     }
 
-    /// Sends it.
-    pub async fn send(self) -> Answer {
-        let mut request =
-            Request::builder().method(self.method.clone()).uri(self.path.parse().expect("a URI"));
+    /// Sends it, and leaves the body of the answer to be taken.
+    pub async fn open(self) -> Response {
+        let mut request = Request::builder().method(self.method).uri(self.path.parse().expect("a URI"));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -270,18 +274,17 @@ impl Call<'_> {
             Some(body) => request.body(body),
             None => request.finish(),
         };
-        let response = self.app.api.get_response(request).await;
-        let (parts, body) = response.into_parts();
+        self.app.api.get_response(request).await
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Answer {
+        let (method, path) = (self.method.clone(), self.path.clone());
+        let (parts, body) = self.open().await.into_parts();
         let bytes = body.into_vec().await.expect("the body can be read");
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer {
-            what: format!("{} {}", self.method, self.path),
-            status: parts.status,
-            headers: parts.headers,
-            json,
-            text,
-        }
+        Answer { what: format!("{method} {path}"), status: parts.status, headers: parts.headers, json, text }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Limits of rates within one process.
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,28 +40,43 @@ pub fn gcra(rule: &RateRule, stored: Option<i64>, now: i64) -> (RateDecision, Op
 /// Limits within this process's memory.
 #[derive(Debug, Default)]
 pub struct LocalRateLimiter {
-    arrivals: Mutex<HashMap<(&'static str, String), i64>>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    arrivals: HashMap<(&'static str, String), i64>,
+    /// At how many keys those are dropped whose limit is whole again.
+    sweep_at: usize,
 }
 
 impl LocalRateLimiter {
-    /// Past this many keys, those whose limit is whole again are dropped.
+    /// Fewer keys than this are left as they are.
     const SWEEP_ABOVE: usize = 50_000;
+
+    /// Counts one use of `key` under a rule, at once.
+    #[must_use]
+    pub fn count(&self, rule: &RateRule, key: &str, now: Timestamp) -> RateDecision {
+        let now = now.timestamp_micros();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.arrivals.len() > counts.sweep_at.max(Self::SWEEP_ABOVE) {
+            counts.arrivals.retain(|_, arrival| *arrival > now);
+            // Not before there are twice as many: each of many keys would pay for looking at all of them.
+            counts.sweep_at = counts.arrivals.len() * 2;
+        }
+        let key = (rule.name, key.to_owned());
+        let (decision, keep) = gcra(rule, counts.arrivals.get(&key).copied(), now);
+        if let Some(arrival) = keep {
+            counts.arrivals.insert(key, arrival);
+        }
+        decision
+    }
 }
 
 #[async_trait]
 impl RateLimiter for LocalRateLimiter {
     async fn hit(&self, rule: &RateRule, key: &str, now: Timestamp) -> RateDecision {
-        let now = now.timestamp_micros();
-        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        if arrivals.len() > Self::SWEEP_ABOVE {
-            arrivals.retain(|_, arrival| *arrival > now);
-        }
-        let key = (rule.name, key.to_owned());
-        let (decision, keep) = gcra(rule, arrivals.get(&key).copied(), now);
-        if let Some(arrival) = keep {
-            arrivals.insert(key, arrival);
-        }
-        decision
+        self.count(rule, key, now)
     }
 }
 

@@ -6,7 +6,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use workscribe_core::id::{InvitationId, UserId};
 use workscribe_core::page::PageRequest;
-use workscribe_core::tenancy::{self, NewOrganization, OrgScope};
+use workscribe_core::tenancy::{self, NewOrganization};
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::BearerAuth;
@@ -131,7 +131,7 @@ impl OrganizationsApi {
         slug: Path<String>,
     ) -> ApiResult<Versioned<Organization>> {
         let mut uow = auth.read(&self.app).await?;
-        let (_, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (_, organization) = auth.enter(&mut *uow, &slug.0).await?;
         let version = organization.version;
         Ok(Versioned::new(organization.into(), version))
     }
@@ -151,7 +151,7 @@ impl OrganizationsApi {
         body: Body<UpdateOrganizationRequest>,
     ) -> ApiResult<Versioned<Organization>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let UpdateOrganizationRequest { name, slug: new_slug } = body.0;
         let (name, new_slug) = (not_null("/name", name)?, not_null("/slug", new_slug)?);
         let expected = if_match(condition.0.as_deref());
@@ -179,7 +179,7 @@ impl OrganizationsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         self.app.organizations().delete(&mut *uow, &scope, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -201,7 +201,7 @@ impl OrganizationsApi {
     ) -> ApiResult<Reply<MemberList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let found = self.app.organizations().members(&mut *uow, &scope, &page).await?;
         let members = found.items.into_iter().map(Member::from).collect();
         Ok(Reply::new(MemberList { members, next_cursor: found.next_cursor, total: found.total }))
@@ -233,7 +233,7 @@ impl OrganizationsApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, organization) = OrgScope::enter(once.uow(), &slug.0, actor.user).await?;
+            let (scope, organization) = auth.enter(once.uow(), &slug.0).await?;
             let InviteRequest { email, role } = &body.0;
             let organizations = self.app.organizations();
             let invited =
@@ -263,7 +263,7 @@ impl OrganizationsApi {
     ) -> ApiResult<Reply<InvitationList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let found = self.app.organizations().invitations(&mut *uow, &scope, &page).await?;
         let now = self.app.now();
         let invitations = found.items.iter().map(|row| Invitation::listed(row, now)).collect();
@@ -289,7 +289,7 @@ impl OrganizationsApi {
     ) -> ApiResult<NoContent> {
         caller.limit_by(&self.app, &self.limits.invite, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, organization) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::invitation_id(&invitation_id.0)?;
         self.app.organizations().resend_invitation(&mut *uow, &scope, &organization, id).await?;
         self.app.commit(uow).await?;
@@ -316,7 +316,7 @@ impl OrganizationsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::invitation_id(&invitation_id.0)?;
         let expected = if_match(condition.0.as_deref());
         self.app.organizations().revoke_invitation(&mut *uow, &scope, id, expected).await?;
@@ -341,7 +341,7 @@ impl OrganizationsApi {
         body: Body<UpdateMemberRequest>,
     ) -> ApiResult<Versioned<Member>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let user = member_id(&user_id.0)?;
         let role = not_null("/role", body.0.role)?.map(tenancy::Role::from);
         let expected = if_match(condition.0.as_deref());
@@ -367,7 +367,7 @@ impl OrganizationsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let user = member_id(&user_id.0)?;
         let expected = if_match(condition.0.as_deref());
         self.app.organizations().remove_member(&mut *uow, &scope, user, expected).await?;

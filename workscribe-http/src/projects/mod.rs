@@ -6,7 +6,6 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use workscribe_core::error::Violations;
 use workscribe_core::id::{LabelId, StatusId};
-use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Archived, Color, NewLabel, NewProject, NewStatus, ProjectChange, StatusChange};
 use workscribe_core::{Code, Error, WorkScribe};
 
@@ -70,7 +69,7 @@ impl ProjectsApi {
         });
         let (archived, page) = (archived?.unwrap_or_default(), page(limit, cursor, count)?);
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let found = self.app.projects().list(&mut *uow, &scope, archived, &page).await?;
         let projects = found.items.into_iter().map(Project::from).collect();
         Ok(Reply::new(ProjectList { projects, next_cursor: found.next_cursor, total: found.total }))
@@ -98,7 +97,7 @@ impl ProjectsApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, organization) = OrgScope::enter(once.uow(), &slug.0, user).await?;
+            let (scope, organization) = auth.enter(once.uow(), &slug.0).await?;
             let CreateProjectRequest { name, key, description, kind } = body.0;
             let kind = not_null("/type", kind)?.unwrap_or(ProjectType::Kanban).into();
             let new = NewProject { name, key, description: description.take(), kind };
@@ -121,8 +120,7 @@ impl ProjectsApi {
         project_id: Path<String>,
     ) -> ApiResult<Versioned<Project>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         self.app.projects().view(&scope)?;
         let version = entered.found.version;
         Ok(Versioned::new(entered.found.into(), version))
@@ -149,8 +147,7 @@ impl ProjectsApi {
         body: Body<UpdateProjectRequest>,
     ) -> ApiResult<Versioned<Project>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let UpdateProjectRequest { name, description, is_archived } = body.0;
         let change = ProjectChange {
             name: not_null("/name", name)?,
@@ -184,8 +181,7 @@ impl ProjectsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
         self.app.projects().archive(&mut *uow, &scope, id, expected).await?;
         self.app.commit(uow).await?;
@@ -209,8 +205,7 @@ impl ProjectsApi {
         project_id: Path<String>,
     ) -> ApiResult<Reply<Vec<Status>>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let statuses = self.app.projects().statuses(&mut *uow, &scope, entered.found.id).await?;
         Ok(Reply::new(statuses.into_iter().map(Status::from).collect()))
     }
@@ -243,7 +238,7 @@ impl ProjectsApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, entered) = OrgScope::enter_project(once.uow(), &slug.0, &project_id.0, user).await?;
+            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
             let CreateStatusRequest { name, category, position, color } = body.0;
             let (category, color) = (category.into(), color.take());
             let new = NewStatus { name, category, position: not_null("/position", position)?, color };
@@ -280,8 +275,7 @@ impl ProjectsApi {
         body: Body<UpdateStatusRequest>,
     ) -> ApiResult<Versioned<Status>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
         let UpdateStatusRequest { name, category, position, color } = body.0;
         let mut violations = Violations::default();
@@ -325,8 +319,7 @@ impl ProjectsApi {
         let message = "Name another status of this project.";
         let move_to = read("move_to", move_to, "NOT_AN_ID", message, |text| text.parse().ok())?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
         let expected = if_match(condition.0.as_deref());
         self.app.projects().delete_status(&mut *uow, &scope, project, id, move_to, expected).await?;
@@ -356,8 +349,7 @@ impl ProjectsApi {
     ) -> ApiResult<Reply<LabelList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let found = self.app.projects().labels(&mut *uow, &scope, entered.found.id, &page).await?;
         let labels = found.items.into_iter().map(Label::from).collect();
         Ok(Reply::new(LabelList { labels, next_cursor: found.next_cursor, total: found.total }))
@@ -391,7 +383,7 @@ impl ProjectsApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, entered) = OrgScope::enter_project(once.uow(), &slug.0, &project_id.0, user).await?;
+            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
             let CreateLabelRequest { name, color } = body.0;
             let (project, new) = (entered.found.id, NewLabel { name, color });
             let label = self.app.projects().create_label(once.uow(), &scope, project, &new).await?;
@@ -426,8 +418,7 @@ impl ProjectsApi {
         body: Body<UpdateLabelRequest>,
     ) -> ApiResult<Versioned<Label>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);
         let UpdateLabelRequest { name, color } = body.0;
         let (name, color) = (not_null("/name", name)?, not_null("/color", color)?);
@@ -461,8 +452,7 @@ impl ProjectsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);
         let expected = if_match(condition.0.as_deref());
         self.app.projects().delete_label(&mut *uow, &scope, project, id, expected).await?;

@@ -1,7 +1,6 @@
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use workscribe_core::id::CommentId;
-use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Code, Error, WorkScribe, page, work};
 
 use crate::auth::BearerAuth;
@@ -54,7 +53,7 @@ impl CommentsApi {
     ) -> ApiResult<Reply<CommentList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let found = self.app.tasks().comments(&mut *uow, &scope, &entered.found, &page).await?;
         let comments = found.items.into_iter().map(Comment::from).collect();
         Ok(Reply::new(CommentList { comments, next_cursor: found.next_cursor, total: found.total }))
@@ -82,7 +81,7 @@ impl CommentsApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, entered) = OrgScope::enter_task(once.uow(), &task_id.0, user).await?;
+            let (scope, entered) = auth.enter_task(once.uow(), &task_id.0).await?;
             let (author, task, text) = (&entered.actor, &entered.found, body.0.body_json.0);
             let comment = self.app.tasks().comment(once.uow(), &scope, author, task, text).await?;
             let location = format!("{}/comments/{}", super::location(task.id), comment.id);
@@ -110,7 +109,7 @@ impl CommentsApi {
         body: Body<UpdateCommentRequest>,
     ) -> ApiResult<Versioned<Comment>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let id = self::comment_id(&comment_id.0)?;
         let text = not_null("/body_json", body.0.body_json)?.map(|text| text.0);
         let (task, expected) = (&entered.found, if_match(condition.0.as_deref()));
@@ -137,7 +136,7 @@ impl CommentsApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let id = self::comment_id(&comment_id.0)?;
         let expected = if_match(condition.0.as_deref());
         self.app.tasks().delete_comment(&mut *uow, &scope, &entered.found, id, expected).await?;
@@ -163,7 +162,7 @@ impl CommentsApi {
     ) -> ApiResult<Reply<ActivityList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let task = Some(entered.found.id);
         Ok(activity(self.app.tasks().activity(&mut *uow, &scope, task, &page).await?))
     }
@@ -186,7 +185,7 @@ impl CommentsApi {
     ) -> ApiResult<Reply<ActivityList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         Ok(activity(self.app.tasks().activity(&mut *uow, &scope, None, &page).await?))
     }
 }

@@ -122,8 +122,7 @@ impl TasksApi {
         let sorts = (&TaskSort::NAMES[..], TaskSort::default());
         let asked = Asked::new(filters.read()?, sort, sorts, (limit, cursor, count))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
     }
 
@@ -155,7 +154,7 @@ impl TasksApi {
             Begun::Fresh(once) => once,
         };
         let made = async {
-            let (scope, entered) = OrgScope::enter_project(once.uow(), &slug.0, &project_id.0, user).await?;
+            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
             let new = body.0.into_change()?;
             let task = self.app.tasks().create(once.uow(), &scope, &entered, &new).await?;
             let (location, version) = (location(task.id), task.version);
@@ -203,8 +202,7 @@ impl TasksApi {
         let sorts = (&TaskSort::NAMES[..], TaskSort::default());
         let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) =
-            OrgScope::enter_project(&mut *uow, &slug.0, &project_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
         self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
     }
 
@@ -241,7 +239,7 @@ impl TasksApi {
         let sorts = (SORTS_ACROSS, TaskSort { by: TaskOrder::DueDate, descending: false });
         let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         self.page(&mut *uow, &scope, &asked.of(None)?).await
     }
 
@@ -257,7 +255,7 @@ impl TasksApi {
         body: Body<UpdateTasksRequest>,
     ) -> ApiResult<Reply<ChangedTasks>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let change = body.0.into_change()?;
         let actor = person(&mut *uow, &scope).await?;
         let changed = self.app.tasks().update_many(&mut *uow, &scope, &actor, &change).await?;
@@ -276,7 +274,7 @@ impl TasksApi {
         task_key: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let task = self.app.tasks().find_by_key(&mut *uow, &scope, &task_key.0).await?;
         let version = task.version;
         Ok(Versioned::new(task.into(), version))
@@ -294,7 +292,7 @@ impl TasksApi {
         };
         let first = first.task_id.to_string();
         let mut uow = auth.begin(&self.app).await?;
-        let entered = OrgScope::enter_task(&mut *uow, &first, auth.actor().user).await;
+        let entered = auth.enter_task(&mut *uow, &first).await;
         // It is named in the body, so there it is a fault of a field.
         let (scope, entered) = entered.map_err(|error| match error.code() {
             Code::TaskNotFound => fault("/updates/0/task_id", "NOT_FOUND", error.detail()),
@@ -314,7 +312,7 @@ impl TasksApi {
         task_id: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         self.app.tasks().view(&scope)?;
         let version = entered.found.version;
         Ok(Versioned::new(entered.found.into(), version))
@@ -335,7 +333,7 @@ impl TasksApi {
         body: Body<UpdateTaskRequest>,
     ) -> ApiResult<Versioned<Task>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let (change, expected) = (body.0.into_change()?, if_match(condition.0.as_deref()));
         let tasks = self.app.tasks();
         let updated =
@@ -360,7 +358,7 @@ impl TasksApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let expected = if_match(condition.0.as_deref());
         self.app.tasks().delete(&mut *uow, &scope, &entered.found, expected).await?;
         self.app.commit(uow).await?;
@@ -382,7 +380,7 @@ impl TasksApi {
         body: Body<MoveTaskRequest>,
     ) -> ApiResult<Versioned<Task>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let (status, to) = body.0.into_destination()?;
         let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
         let tasks = self.app.tasks();
@@ -405,7 +403,7 @@ impl TasksApi {
         label_id: Path<String>,
     ) -> ApiResult<Versioned<Task>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let label = self::label_id(&label_id.0)?;
         let (actor, task) = (&entered.actor, &entered.found);
         let labelled = self.app.tasks().add_label(&mut *uow, &scope, actor, task, label).await?;
@@ -427,7 +425,7 @@ impl TasksApi {
         label_id: Path<String>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task_id.0, auth.actor().user).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
         let label = self::label_id(&label_id.0)?;
         let (actor, task) = (&entered.actor, &entered.found);
         self.app.tasks().remove_label(&mut *uow, &scope, actor, task, label).await?;

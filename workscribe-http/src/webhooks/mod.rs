@@ -5,7 +5,6 @@ mod dto;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use workscribe_core::id::{WebhookDeliveryId, WebhookId};
-use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{DeliveryStatus, WebhookChange};
 use workscribe_core::{Code, Error, WorkScribe};
 
@@ -60,7 +59,7 @@ impl WebhooksApi {
     ) -> ApiResult<Reply<WebhookList>> {
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let found = self.app.webhooks().list(&mut *uow, &scope, &page).await?;
         let webhooks = found.items.into_iter().map(Webhook::from).collect();
         Ok(Reply::new(WebhookList { webhooks, next_cursor: found.next_cursor, total: found.total }))
@@ -84,7 +83,7 @@ impl WebhooksApi {
         body: Body<CreateWebhookRequest>,
     ) -> ApiResult<Created<WebhookWithSecret>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, organization) = auth.enter(&mut *uow, &slug.0).await?;
         let CreateWebhookRequest { url, description, events, is_enabled } = body.0;
         let new = WebhookChange {
             url: Some(url),
@@ -112,7 +111,7 @@ impl WebhooksApi {
         webhook_id: Path<String>,
     ) -> ApiResult<Versioned<Webhook>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let webhook = self.app.webhooks().find(&mut *uow, &scope, id).await?;
         let version = webhook.version;
@@ -141,7 +140,7 @@ impl WebhooksApi {
         body: Body<UpdateWebhookRequest>,
     ) -> ApiResult<Versioned<Webhook>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let UpdateWebhookRequest { url, description, events, is_enabled } = body.0;
         let change = WebhookChange {
@@ -177,7 +176,7 @@ impl WebhooksApi {
         condition: Header<Option<String>>,
     ) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         self.app.webhooks().delete(&mut *uow, &scope, id, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
@@ -202,7 +201,7 @@ impl WebhooksApi {
         webhook_id: Path<String>,
     ) -> ApiResult<Versioned<WebhookWithSecret>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let (webhook, secret) = self.app.webhooks().rotate_secret(&mut *uow, &scope, id).await?;
         self.app.commit(uow).await?;
@@ -227,7 +226,7 @@ impl WebhooksApi {
         webhook_id: Path<String>,
     ) -> ApiResult<Accepted<WebhookDelivery>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let delivery = self.app.webhooks().ping(&mut *uow, &scope, id).await?;
         self.app.commit(uow).await?;
@@ -262,7 +261,7 @@ impl WebhooksApi {
         let status = choice("status", status, &names, DeliveryStatus::parse)?;
         let page = page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::webhook_id(&webhook_id.0)?;
         let found = self.app.webhooks().deliveries(&mut *uow, &scope, id, status, &page).await?;
         let deliveries = found.items.into_iter().map(WebhookDelivery::from).collect();
@@ -288,7 +287,7 @@ impl WebhooksApi {
         delivery_id: Path<String>,
     ) -> ApiResult<Reply<WebhookDeliveryDetail>> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
         let (found, attempts) = self.app.webhooks().delivery(&mut *uow, &scope, id, delivery).await?;
         Ok(Reply::new(WebhookDeliveryDetail::of(found, attempts)?))
@@ -313,7 +312,7 @@ impl WebhooksApi {
         delivery_id: Path<String>,
     ) -> ApiResult<Accepted<WebhookDelivery>> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = OrgScope::enter(&mut *uow, &slug.0, auth.actor().user).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
         let again = self.app.webhooks().redeliver(&mut *uow, &scope, id, delivery).await?;
         self.app.commit(uow).await?;

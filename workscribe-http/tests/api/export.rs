@@ -46,4 +46,36 @@ on_every_storage! {
         shop.app.get(&path).bearer(&outsider).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
         shop.app.get(&path).send().await.refused(401, "UNAUTHENTICATED");
     }
+
+    async fn who_does_not_take_an_export_holds_up_nobody_else(on: On) {
+        let app = on.app().await;
+        let mut unread = Vec::new();
+        for (number, slug) in ["acme", "looms", "mills"].into_iter().enumerate() {
+            let owner = app.register(&format!("owner{number}@example.com")).await;
+            app.organization(&owner, slug).await;
+            let path = format!("/organizations/{slug}/export");
+            // Two more than may read the database at once would be one too many.
+            unread.push(app.get(&path).bearer(&owner).open().await);
+            app.get(&path).bearer(&owner).send().await.refused(503, "OVERLOADED");
+        }
+        for answer in unread {
+            assert_eq!(answer.status(), StatusCode::OK);
+            let text = answer.into_body().into_string().await.unwrap();
+            assert!(text.lines().last().unwrap().contains("\"end\""), "{text}");
+        }
+    }
+
+    async fn a_person_takes_no_more_than_two_exports_at_a_time(on: On) {
+        let app = on.app().await;
+        let owner = app.register("owner@example.com").await;
+        let mut unread = Vec::new();
+        for slug in ["acme", "looms", "mills"] {
+            app.organization(&owner, slug).await;
+            unread.push(app.get(&format!("/organizations/{slug}/export")).bearer(&owner).open().await);
+        }
+        let statuses: Vec<u16> = unread.iter().map(|answer| answer.status().as_u16()).collect();
+        assert_eq!(statuses, [200, 200, 503]);
+        drop(unread);
+        app.get("/organizations/mills/export").bearer(&owner).send().await.expect(StatusCode::OK);
+    }
 }

@@ -18,6 +18,7 @@ mod organizations;
 mod passwords;
 mod projects;
 mod protocol;
+mod requests;
 mod search;
 mod sessions;
 mod statuses;

@@ -12,7 +12,6 @@ mod wakeup;
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +29,7 @@ use stores::Source;
 pub use stores::Unit;
 use stores::gate::Gates;
 use stores::reads::Reads;
+use stores::schema::{Kind, Readiness};
 pub use wakeup::PostgresWakeup;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
@@ -43,7 +43,7 @@ pub struct PostgresStorage {
     gates: Arc<Gates>,
     reads: Arc<Reads>,
     opening: Arc<Opening>,
-    migrated: Arc<AtomicBool>,
+    readiness: Arc<Readiness>,
 }
 
 impl PostgresStorage {
@@ -95,14 +95,20 @@ impl PostgresStorage {
 
     fn on(source: Source, opening: Opening) -> Self {
         let reads = Reads::new(&source, opening.read.clone(), opening.prepares);
-        Self { source, gates: Arc::default(), reads, opening: Arc::new(opening), migrated: Arc::default() }
+        let (asked, opening) = (source.clone(), Arc::new(opening));
+        let how = Arc::clone(&opening);
+        let readiness = Readiness::new(&MIGRATIONS, move |kind| match kind {
+            Kind::Reads => unit(&asked, &how, None, how.read.clone()),
+            Kind::Writes => unit(&asked, &how, None, Some(how.write.clone())),
+        });
+        Self { source, gates: Arc::default(), reads, opening, readiness }
     }
 
     /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. Limits of time are those of
     /// the role then, and the pool needs `extra_float_digits(None)`, which PgBouncer does not take.
     #[must_use]
     pub fn behind_pooler(self) -> Self {
-        Self { migrated: self.migrated, gates: self.gates, ..Self::on(self.source, Opening::pooled(None)) }
+        Self { gates: self.gates, ..Self::on(self.source, Opening::pooled(None)) }
     }
 
     /// The pool.
@@ -141,9 +147,13 @@ impl PostgresStorage {
     }
 
     fn unit(&self, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
-        let unit = Unit::waiting(&self.source, gates, begin);
-        if self.opening.prepares { unit } else { unit.unprepared() }
+        unit(&self.source, &self.opening, gates, begin)
     }
+}
+
+fn unit(source: &Source, opening: &Opening, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Unit {
+    let unit = Unit::waiting(source, gates, begin);
+    if opening.prepares { unit } else { unit.unprepared() }
 }
 
 /// Sets what every connection of our own pool has, unless the URL says otherwise.
@@ -241,7 +251,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
-        stores::schema::readiness(self.reader(), &MIGRATIONS, &self.migrated).await
+        self.readiness.ask().await
     }
 }
 

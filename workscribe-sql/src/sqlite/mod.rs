@@ -10,7 +10,6 @@ mod stores;
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +27,7 @@ use crate::{Database, Options};
 use stores::Source;
 pub use stores::Unit;
 use stores::reads::Reads;
+use stores::schema::{Kind, Readiness};
 
 /// A SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub struct SqliteStorage {
     writer: Source,
     readers: Source,
     reads: Arc<Reads>,
-    migrated: Arc<AtomicBool>,
+    readiness: Arc<Readiness>,
 }
 
 impl SqliteStorage {
@@ -106,7 +106,12 @@ impl SqliteStorage {
 
     fn on(writer: Source, readers: Source) -> Self {
         let reads = Reads::new(&readers, None, true);
-        Self { writer, readers, reads, migrated: Arc::default() }
+        let (reading, writing) = (readers.clone(), writer.clone());
+        let readiness = Readiness::new(&MIGRATIONS, move |kind| match kind {
+            Kind::Reads => Unit::waiting(&reading, None, None),
+            Kind::Writes => Unit::waiting(&writing, None, Some(SqlStr::from_static(dialect::BEGIN))),
+        });
+        Self { writer, readers, reads, readiness }
     }
 
     /// The connections that read.
@@ -218,7 +223,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn readiness(&self) -> Vec<NotReady> {
-        stores::schema::readiness(self.reader(), &MIGRATIONS, &self.migrated).await
+        self.readiness.ask().await
     }
 }
 

@@ -1,17 +1,19 @@
 //! Which migrations are missing, and whether the database can serve.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, Migrator};
-use sqlx::{Connection as _, query_as};
-use workscribe_core::{NotReady, StoreError};
+use sqlx::{query, query_as};
+use workscribe_core::{NotReady, StoreError, UnitOfWork as _};
 use workscribe_migrations::TABLE;
 
+use super::batch::{Batch, Found, LookUp};
 use super::{Conn, Db, Unit, dialect, store_error};
 
-/// A database that takes longer to say that it is there is not ready.
+/// A database that takes longer for a small write is not ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The migrations that were not applied yet, as `0001 foundation`.
@@ -38,27 +40,88 @@ async fn applied(conn: &mut Conn) -> Result<HashSet<i64>, sqlx::Error> {
     Ok(applied.persistent(false).fetch_all(conn).await?.into_iter().map(|(version,)| version).collect())
 }
 
-/// What is not ready. `migrated` remembers that nothing was missing, since migrations are never taken back.
-pub(crate) async fn readiness(unit: Unit, known: &Migrator, migrated: &AtomicBool) -> Vec<NotReady> {
-    let not_ready = |part, reason: String| vec![NotReady { part, reason }];
-    match tokio::time::timeout(PATIENCE, check(unit, known, migrated)).await {
-        Ok(Ok(missing)) if missing.is_empty() => Vec::new(),
-        Ok(Ok(missing)) => not_ready("migrations", format!("not applied yet: {}", missing.join(", "))),
-        Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database is not ready");
-            not_ready("database", "the database does not answer".into())
+/// Finds out what is not ready. Those who ask while somebody else is told go together with the next try, so that however many ask, one
+/// or a few tries are under way.
+pub(crate) struct Readiness {
+    tries: Arc<Batch<Try>>,
+}
+
+impl Readiness {
+    /// By units that read and units that write.
+    pub(crate) fn new(
+        known: &'static Migrator,
+        unit: impl Fn(Kind) -> Unit + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let tries = Batch::new(Try { known, unit: Box::new(unit), migrated: AtomicBool::new(false) });
+        Arc::new(Self { tries })
+    }
+
+    pub(crate) async fn ask(&self) -> Vec<NotReady> {
+        match self.tries.load(()).await {
+            Ok(parts) => parts.unwrap_or_default(),
+            Err(error) => not_answering(&error),
         }
-        Err(_) => not_ready("database", "the database does not answer within a second".into()),
     }
 }
 
-async fn check(mut unit: Unit, known: &Migrator, migrated: &AtomicBool) -> Result<Vec<String>, StoreError> {
-    let conn = unit.connection().await?;
-    if migrated.load(Ordering::Relaxed) {
-        conn.ping().await.map_err(|error| store_error("ready", error, dialect::classify))?;
-        return Ok(Vec::new());
+/// Which unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Reads,
+    Writes,
+}
+
+struct Try {
+    known: &'static Migrator,
+    unit: Box<dyn Fn(Kind) -> Unit + Send + Sync>,
+    /// That nothing was missing, since migrations are never taken back.
+    migrated: AtomicBool,
+}
+
+impl LookUp for Try {
+    type Key = ();
+    type Row = Vec<NotReady>;
+    type Connection = ();
+
+    async fn connect(&self) -> Result<(), StoreError> {
+        Ok(())
     }
-    let missing = pending(conn, known).await?;
-    migrated.store(missing.is_empty(), Ordering::Relaxed);
-    Ok(missing)
+
+    async fn look_up(&self, (): (), _: &[()]) -> Result<Found<Vec<NotReady>>, StoreError> {
+        let parts = match tokio::time::timeout(PATIENCE, self.check()).await {
+            Ok(Ok(missing)) if missing.is_empty() => Vec::new(),
+            Ok(Ok(missing)) => not_ready("migrations", format!("not applied yet: {}", missing.join(", "))),
+            Ok(Err(error)) => not_answering(&error),
+            Err(_) => not_ready("database", "the database does not answer within a second".into()),
+        };
+        Ok(vec![(0, Ok(parts))])
+    }
+}
+
+impl Try {
+    async fn check(&self) -> Result<Vec<String>, StoreError> {
+        if !self.migrated.load(Ordering::Relaxed) {
+            let mut unit = (self.unit)(Kind::Reads);
+            let missing = pending(unit.connection().await?, self.known).await?;
+            self.migrated.store(missing.is_empty(), Ordering::Relaxed);
+            if !missing.is_empty() {
+                return Ok(missing);
+            }
+        }
+        // Many faults let a database be read still: a full disk, or a server that has become a replica.
+        let mut unit = (self.unit)(Kind::Writes);
+        unit.execute("ws_readiness: try", query("UPDATE ws_readiness SET tries = tries + 1 WHERE id = 1"))
+            .await?;
+        Box::new(unit).commit().await?;
+        Ok(Vec::new())
+    }
+}
+
+fn not_ready(part: &'static str, reason: String) -> Vec<NotReady> {
+    vec![NotReady { part, reason }]
+}
+
+fn not_answering(error: &StoreError) -> Vec<NotReady> {
+    tracing::warn!(error = error as &dyn std::error::Error, "the database is not ready");
+    not_ready("database", "the database takes no writes, or does not answer".into())
 }

@@ -967,6 +967,7 @@ fn names_in_sources() -> BTreeSet<String> {
 
 /// Reads of many at once, so that some go together: of a member, and of strangers, who find nothing.
 async fn come_together(storage: &Arc<dyn Storage>) {
+    assert_eq!(storage.readiness().await, []);
     let mut uow = storage.begin().await.unwrap();
     let member = uow.users().insert(&new_user("barbara@example.com")).await.unwrap().id;
     let (_, project, task) = organization_with_a_task(&mut *uow, member).await;
