@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use workscribe::WorkScribe;
 use workscribe::identity::{SecretKey, SecretRing};
 use workscribe::jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
-use workscribe::outbox::{Claim, Job};
+use workscribe::outbox::{Claim, Job, Turn};
 use workscribe::ports::Secret;
 use workscribe::sql::{Database as _, Options, PostgresStorage};
 use workscribe_testkit::databases::Schema;
@@ -233,8 +233,15 @@ async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
             let now = app.now();
             let kinds = ["bench.nothing"];
             let lease_until = now + chrono::TimeDelta::seconds(60);
-            let claim =
-                Claim { queue: "default", kinds: &kinds, limit: 100, worker: "bench", now, lease_until };
+            let claim = Claim {
+                queue: "default",
+                kinds: &kinds,
+                limit: 100,
+                worker: "bench",
+                now,
+                lease_until,
+                turn: Turn::default(),
+            };
             if uow.jobs().claim(&claim).await?.len() != 100 {
                 return Err("a hundred jobs are due".into());
             }

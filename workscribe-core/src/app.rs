@@ -18,32 +18,11 @@ use crate::search::Search;
 use crate::storage::{Storage, UnitOfWork};
 use crate::tenancy::{OrgScope, Organizations, RoleTable};
 use crate::transfer::Transfer;
-use crate::webhooks::{Listener, WebhookNetworks, Webhooks};
+use crate::webhooks::{Listener, WebhookLimits, WebhookNetworks, Webhooks};
 use crate::work::{Projects, Tasks};
 
 /// How late another node hears of a new webhook: a second.
 const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
-/// How many rows that have had their time are removed in one transaction.
-const SWEPT_AT_ONCE: u32 = 10_000;
-/// How long an invitation that came to nothing is kept after its end.
-const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
-/// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
-const BOUNCES_KEPT: TimeDelta = TimeDelta::days(180);
-/// How long the deliveries of webhooks are kept.
-const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
-/// How long a job is kept that is done or was cancelled.
-const JOBS_KEPT: TimeDelta = TimeDelta::days(1);
-/// How long a buried job is kept.
-const BURIED_KEPT: TimeDelta = TimeDelta::days(7);
-
-/// What there may be much of to remove.
-#[derive(Clone, Copy)]
-enum Old {
-    Deliveries,
-    Invitations,
-    Jobs,
-}
-
 /// What becomes of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RegistrationPolicy {
@@ -80,6 +59,8 @@ pub struct Settings {
     pub notification_ttl: TimeDelta,
     /// To which networks webhooks may go beside the public internet: none. Those may be spoken to over plain HTTP too.
     pub webhook_networks: WebhookNetworks,
+    /// How much an organization sends to one host.
+    pub webhook_limits: WebhookLimits,
     /// The rules for a new password.
     pub password: PasswordPolicy,
     /// The delay after failed logins.
@@ -100,6 +81,7 @@ impl Default for Settings {
             session_cache_ttl: TimeDelta::milliseconds(500),
             notification_ttl: TimeDelta::days(180),
             webhook_networks: WebhookNetworks::default(),
+            webhook_limits: WebhookLimits::default(),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
         }
@@ -270,45 +252,6 @@ impl WorkScribe {
             hook.on_event(self, uow, event).await?;
         }
         Ok(())
-    }
-
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications and marks of addresses, deliveries of
-    /// webhooks, invitations that came to nothing, finished jobs. To be called now and then.
-    ///
-    /// # Errors
-    /// When the storage does not answer.
-    pub async fn sweep(&self) -> Result<u64, Error> {
-        let now = self.now();
-        let mut uow = self.begin().await?;
-        let mut removed = uow.tokens().sweep(now).await?;
-        removed += uow.idempotency().sweep(now).await?;
-        removed += uow.attempts().sweep(now - self.settings().login_delay.forget_after).await?;
-        removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
-        removed += uow.bounces().sweep(now - BOUNCES_KEPT).await?;
-        self.commit(uow).await?;
-        for what in [Old::Deliveries, Old::Invitations, Old::Jobs] {
-            removed += self.sweep_in_portions(what, now).await?;
-        }
-        self.webhooks().reseal().await?;
-        Ok(removed)
-    }
-
-    /// Removes rows until fewer are found than were asked for, each portion in a transaction of its own.
-    async fn sweep_in_portions(&self, what: Old, now: Timestamp) -> Result<u64, Error> {
-        let mut removed = 0;
-        loop {
-            let mut uow = self.begin().await?;
-            let portion = match what {
-                Old::Deliveries => uow.webhooks().sweep(now - DELIVERIES_KEPT, SWEPT_AT_ONCE).await?,
-                Old::Invitations => uow.invitations().sweep(now - INVITATIONS_KEPT, SWEPT_AT_ONCE).await?,
-                Old::Jobs => uow.jobs().sweep(now - JOBS_KEPT, now - BURIED_KEPT, SWEPT_AT_ONCE).await?,
-            };
-            self.commit(uow).await?;
-            removed += portion;
-            if portion < u64::from(SWEPT_AT_ONCE) {
-                return Ok(removed);
-            }
-        }
     }
 
     /// A fresh id.

@@ -68,8 +68,8 @@ pub trait IdempotencyStore: Send {
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
     /// Gives a claimed key back, after a refusal: the client may repeat the call.
     async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError>;
-    /// Removes what has expired; answers how many rows went.
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Removes what has expired, up to `limit` rows; answers how many went.
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Claims a key: `None` means that the request is to be carried out, an answer that it was before.

@@ -44,6 +44,7 @@ pub mod ports;
 mod recent;
 pub mod search;
 pub mod storage;
+pub mod sweep;
 pub mod tenancy;
 pub mod transfer;
 pub mod webhooks;

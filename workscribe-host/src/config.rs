@@ -403,7 +403,7 @@ mod tests {
         assert!(matches!(config.mail, Mail::Log));
         let queues: Vec<_> =
             config.queues.iter().map(|queue| format!("{}:{}", queue.name, queue.concurrency)).collect();
-        assert_eq!(queues, ["default:4", "webhooks:16"]);
+        assert_eq!(queues, ["default:4", "mail:4", "webhooks:16", "upkeep:2"]);
     }
 
     #[test]

@@ -13,10 +13,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// for which it reads whole tables.
 pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     let configuration = Ok(environment(config));
-    let (database, redis, mail) =
-        tokio::join!(patiently(database(config)), patiently(redis(config)), patiently(mail(config)));
+    let (database, jobs, redis, mail) = tokio::join!(
+        patiently(database(config)),
+        patiently(jobs(config)),
+        patiently(redis(config)),
+        patiently(mail(config))
+    );
     let mut parts =
         vec![("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
+    // What the database says of itself is enough where it cannot be asked for jobs.
+    if let Ok(jobs) = jobs {
+        parts.push(("jobs", Ok(jobs)));
+    }
     if deep {
         parts.push(("stored counts", counts(config).await));
     }
@@ -71,6 +79,29 @@ async fn database(config: &Config) -> Result<String, String> {
         return Err(format!("migrations are pending ({}); run `workscribe migrate`", pending.join(", ")));
     }
     Ok("reached, and its schema is up to date".into())
+}
+
+/// Who has many jobs waiting. That is no fault of the installation, so it is told and no more.
+async fn jobs(config: &Config) -> Result<String, String> {
+    const MANY: i64 = 100;
+    if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        return Err("there are none yet".into());
+    }
+    let connecting = workscribe_sql::connect(config.database_url.expose(), &config.database);
+    let database = connecting.await.map_err(|error| chain(&error))?;
+    let mut uow = database.storage().read().await.map_err(|error| chain(&error))?;
+    let mut backlogs = uow.jobs().backlogs(10).await.map_err(|error| chain(&error))?;
+    backlogs.retain(|of| of.waiting >= MANY);
+    let told: Vec<String> = backlogs
+        .iter()
+        .map(|of| {
+            format!(
+                "organization {} has {} waiting in {}, {} put off",
+                of.org, of.waiting, of.queue, of.put_off
+            )
+        })
+        .collect();
+    Ok(if told.is_empty() { format!("no organization has {MANY} waiting") } else { told.join("; ") })
 }
 
 /// It takes as long as the tables are large.

@@ -1,10 +1,12 @@
 //! How the texts of settings are read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use workscribe_core::outbox::{MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::ports::Secret;
 use workscribe_jobs::{QueueOptions, WorkerOptions};
 
@@ -22,12 +24,19 @@ pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigErro
         let concurrency = concurrency.parse().ok().filter(|number| (1..=1_000).contains(number));
         let concurrency =
             concurrency.filter(|_| (1..=100).contains(&name.chars().count())).ok_or_else(fault)?;
-        Ok(QueueOptions { name: name.to_owned().into(), concurrency })
+        Ok(QueueOptions::new(name.to_owned(), concurrency))
     };
-    let queues: Vec<QueueOptions> = split(list).map(queue).collect::<Result<_, _>>()?;
-    let names: BTreeSet<_> = queues.iter().map(|queue| &queue.name).collect();
+    let mut queues: Vec<QueueOptions> = split(list).map(queue).collect::<Result<_, _>>()?;
+    let names: BTreeSet<_> = queues.iter().map(|queue| queue.name.clone()).collect();
     if queues.is_empty() || names.len() < queues.len() {
         return Err(ConfigError::new("WORKSCRIBE_QUEUES", "name at least one queue, and each once"));
+    }
+    // Mail and long work were of the default queue before they had their own: whoever works that off works these off.
+    if names.contains(&Cow::Borrowed("default")) {
+        let missing = QueueOptions::defaults().into_iter().filter(|own| !names.contains(&own.name));
+        let missing: Vec<_> =
+            missing.filter(|own| [MAIL_QUEUE, UPKEEP_QUEUE].contains(&&*own.name)).collect();
+        queues.extend(missing);
     }
     Ok(queues)
 }

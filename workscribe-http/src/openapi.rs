@@ -178,11 +178,18 @@ fn refusals(operation: &str) -> &'static [Code] {
         "updateWebhook" | "deleteWebhook" => {
             &[OrganizationNotFound, WebhookNotFound, InsufficientRole, StaleVersion]
         }
-        "pingWebhook" => &[OrganizationNotFound, WebhookNotFound, InsufficientRole, WebhookDisabled],
-        "getWebhookDelivery" => &[OrganizationNotFound, WebhookNotFound, DeliveryNotFound, InsufficientRole],
-        "redeliverWebhook" => {
-            &[OrganizationNotFound, WebhookNotFound, DeliveryNotFound, InsufficientRole, WebhookDisabled]
+        "pingWebhook" => {
+            &[OrganizationNotFound, WebhookNotFound, InsufficientRole, WebhookDisabled, RateLimited]
         }
+        "getWebhookDelivery" => &[OrganizationNotFound, WebhookNotFound, DeliveryNotFound, InsufficientRole],
+        "redeliverWebhook" => &[
+            OrganizationNotFound,
+            WebhookNotFound,
+            DeliveryNotFound,
+            InsufficientRole,
+            WebhookDisabled,
+            RateLimited,
+        ],
         "markNotificationRead" => &[NotificationNotFound],
         "getJob" => &[JobNotFound],
         "retryJob" => &[JobNotFound, JobRunning],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::timeout;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::outbox::{Claim, ClaimedJob};
+use workscribe_core::outbox::{Claim, ClaimedJob, Turn};
 use workscribe_core::{Error, WorkScribe};
 
 use crate::ledger::Ledger;
@@ -35,7 +35,12 @@ impl Core {
     }
 
     /// Claims up to `limit` jobs of a queue that are due.
-    pub(crate) async fn claim(&self, queue: &str, limit: u32) -> Result<Vec<ClaimedJob>, Error> {
+    pub(crate) async fn claim(
+        &self,
+        queue: &str,
+        limit: u32,
+        turn: Turn<'_>,
+    ) -> Result<Vec<ClaimedJob>, Error> {
         let kinds = self.registry.names();
         if kinds.is_empty() {
             return Ok(Vec::new());
@@ -44,7 +49,7 @@ impl Core {
             let now = self.app.now();
             let lease_until = now + self.lease();
             let mut uow = self.app.begin().await?;
-            let claim = Claim { queue, kinds: &kinds, limit, worker: &self.name, now, lease_until };
+            let claim = Claim { queue, kinds: &kinds, limit, worker: &self.name, now, lease_until, turn };
             let jobs = uow.jobs().claim(&claim).await?;
             self.app.commit(uow).await?;
             Ok(jobs)

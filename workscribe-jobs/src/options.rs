@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use workscribe_core::outbox::Job as _;
+use workscribe_core::outbox::{Job as _, MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::webhooks::DeliverWebhook;
 
 /// A queue that a worker works off.
@@ -11,12 +11,41 @@ pub struct QueueOptions {
     pub name: Cow<'static, str>,
     /// How many of its jobs run at the same time in this worker; at least 1.
     pub concurrency: u32,
+    /// How many of them may be of one organization; at least 1. So slow work of one leaves places to others.
+    pub per_organization: u32,
+}
+
+impl QueueOptions {
+    /// A queue of which an organization holds at most half of the places.
+    #[must_use]
+    pub fn new(name: impl Into<Cow<'static, str>>, concurrency: u32) -> Self {
+        Self { name: name.into(), concurrency, per_organization: concurrency.div_ceil(2).max(1) }
+    }
+
+    /// With another number of places for one organization.
+    #[must_use]
+    pub const fn per_organization(mut self, places: u32) -> Self {
+        self.per_organization = places;
+        self
+    }
+
+    /// The queues of WorkScribe's own jobs, and `default` for an embedder's. Each has places of its own, so that none starves
+    /// another: mail 4, webhooks 16 since those mostly wait, of which an organization has 4, and long work 2.
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        vec![
+            Self::new("default", 4),
+            Self::new(MAIL_QUEUE, 4),
+            Self::new(DeliverWebhook::QUEUE, 16).per_organization(4),
+            Self::new(UPKEEP_QUEUE, 2),
+        ]
+    }
 }
 
 /// How a [`Worker`](crate::Worker) works. The defaults are fit for a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// The queues, each with a concurrency of its own: `default` with 4, `webhooks` with 16, since those mostly wait.
+    /// The queues, each with a concurrency of its own: [`QueueOptions::defaults`].
     pub queues: Vec<QueueOptions>,
     /// What an operator sees as the holder of a job; a random name unless given.
     pub name: Option<String>,
@@ -36,7 +65,7 @@ impl WorkerOptions {
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         for queue in &mut self.queues {
-            queue.concurrency = concurrency;
+            *queue = QueueOptions::new(queue.name.clone(), concurrency);
         }
         self
     }
@@ -46,7 +75,7 @@ impl WorkerOptions {
     pub fn queue(mut self, name: impl Into<Cow<'static, str>>, concurrency: u32) -> Self {
         let name = name.into();
         self.queues.retain(|queue| queue.name != name);
-        self.queues.push(QueueOptions { name, concurrency });
+        self.queues.push(QueueOptions::new(name, concurrency));
         self
     }
 }
@@ -54,10 +83,7 @@ impl WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            queues: vec![
-                QueueOptions { name: Cow::Borrowed("default"), concurrency: 4 },
-                QueueOptions { name: Cow::Borrowed(DeliverWebhook::QUEUE), concurrency: 16 },
-            ],
+            queues: QueueOptions::defaults(),
             name: None,
             lease: Duration::from_secs(60),
             poll: Duration::from_secs(1),

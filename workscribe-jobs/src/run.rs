@@ -20,7 +20,7 @@ impl Core {
     /// Runs one job, and gives its last word to the ledger.
     pub(crate) async fn run(self: Arc<Self>, job: ClaimedJob, stop: oneshot::Receiver<Stop>) {
         let started = Instant::now();
-        let ending = if job.attempt > job.max_attempts {
+        let ending = if job.tries() > job.max_attempts {
             Some(self.ending(&job, Err(Failure::bury("spent: the worker died in the last attempt"))))
         } else {
             self.attempt(&job, stop).await
@@ -45,7 +45,7 @@ impl Core {
         let context = JobContext {
             app: self.app.clone(),
             id: job.id,
-            attempt: job.attempt,
+            attempt: job.tries(),
             max_attempts: job.max_attempts,
             created_at: job.created_at,
         };
@@ -85,11 +85,11 @@ impl Core {
         match failure {
             Failure::Snooze { after } => Ending::Snoozed { run_at: later(self.app.now(), after) },
             Failure::Bury { reason } => Ending::Buried { error: clip(&reason) },
-            Failure::Retry { reason, .. } if job.attempt >= job.max_attempts => {
-                Ending::Buried { error: clip(&format!("spent after {} attempts: {reason}", job.attempt)) }
+            Failure::Retry { reason, .. } if job.tries() >= job.max_attempts => {
+                Ending::Buried { error: clip(&format!("spent after {} attempts: {reason}", job.tries())) }
             }
             Failure::Retry { reason, after } => {
-                let wait = backoff(job.attempt, self.app.entropy()).max(after.unwrap_or_default());
+                let wait = backoff(job.tries(), self.app.entropy()).max(after.unwrap_or_default());
                 Ending::Retry { run_at: later(self.app.now(), wait), error: clip(&reason) }
             }
         }

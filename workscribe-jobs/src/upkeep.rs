@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use workscribe_core::outbox::{Job, JobPriority};
+use workscribe_core::outbox::{Job, JobPriority, UPKEEP_QUEUE};
 use workscribe_core::tenancy::ClearOrganization;
+use workscribe_core::work::UnassignFormer;
 
 use crate::handler::{Failure, JobContext};
 use crate::schedule::{Schedule, ScheduleError, Schedules};
@@ -15,6 +16,7 @@ pub struct Sweep {}
 
 impl Job for Sweep {
     const KIND: &'static str = "upkeep.sweep";
+    const QUEUE: &'static str = UPKEEP_QUEUE;
     const PRIORITY: JobPriority = JobPriority::IDLE;
     // The next comes within the hour.
     const MAX_ATTEMPTS: u32 = 2;
@@ -29,6 +31,10 @@ pub(crate) async fn sweep(context: JobContext, _: Sweep) -> Result<(), Failure> 
 
 pub(crate) async fn clear_organization(context: JobContext, job: ClearOrganization) -> Result<(), Failure> {
     Ok(context.app.organizations().clear(&job).await?)
+}
+
+pub(crate) async fn unassign_former(context: JobContext, job: UnassignFormer) -> Result<(), Failure> {
+    Ok(context.app.tasks().unassign_former(&job).await?)
 }
 
 /// The schedules of WorkScribe's own jobs: hourly, what has expired is removed. Give them to every

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use workscribe_core::outbox::Turn;
 use workscribe_core::{Error, WorkScribe};
 
 use crate::core::Core;
@@ -89,7 +90,7 @@ impl Worker {
         loop {
             let before = attempts;
             for queue in &self.core.options.queues {
-                let jobs = self.core.claim(&queue.name, queue.concurrency.max(1)).await?;
+                let jobs = self.core.claim(&queue.name, queue.concurrency.max(1), Turn::default()).await?;
                 if jobs.is_empty() {
                     continue;
                 }

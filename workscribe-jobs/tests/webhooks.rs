@@ -13,11 +13,11 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::page::PageRequest;
-use workscribe_core::ports::Secret;
+use workscribe_core::ports::{RateRule, Secret};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{
     DeliverWebhook, DeliveryAttempt, DeliveryStatus, DisabledReason, SigningSecret, Webhook, WebhookChange,
-    WebhookDelivery, WebhookNetworks,
+    WebhookDelivery, WebhookLimits, WebhookNetworks,
 };
 use workscribe_core::{Settings, Storage, WorkScribe};
 use workscribe_jobs::webhooks::WebhookSender;
@@ -63,6 +63,7 @@ on_every_storage! {
     a_change_of_the_servers_keys_changes_no_secret
     a_slow_endpoint_keeps_no_other_waiting
     what_was_removed_meanwhile_is_not_sent
+    what_is_beyond_an_organizations_rate_arrives_later
 }
 
 fn loopback() -> WebhookNetworks {
@@ -78,7 +79,10 @@ struct Place {
 
 impl Place {
     async fn new(storage: Arc<dyn Storage>) -> Self {
-        let settings = Settings { webhook_networks: loopback(), ..Settings::default() };
+        Self::with(storage, Settings { webhook_networks: loopback(), ..Settings::default() }).await
+    }
+
+    async fn with(storage: Arc<dyn Storage>, settings: Settings) -> Self {
         let test = TestApp::with_settings(storage, (), settings);
         let ada = test.register("ada@example.com").await;
         test.organization(&ada, "engines").await;
@@ -360,6 +364,7 @@ async fn what_is_not_public_is_not_called(storage: Arc<dyn Storage>) {
         format!("https://127.0.0.1:{port}/"),
         format!("https://localhost:{port}/"),
         format!("http://localhost:{port}/"),
+        "https://no-such-name.invalid/".to_owned(),
     ] {
         place.webhook_at(&url, "task.created").await;
     }
@@ -367,15 +372,21 @@ async fn what_is_not_public_is_not_called(storage: Arc<dyn Storage>) {
     let sender = WebhookSender::new(WebhookNetworks::default()).unwrap();
     let registry = Registry::new().register::<DeliverWebhook>(sender);
     let strict = Worker::new(place.app().clone(), registry, WorkerOptions::default());
-    assert_eq!(strict.drain().await.unwrap(), 4);
+    assert_eq!(strict.drain().await.unwrap(), 5);
     let scope = place.scope().await;
     let mut uow = place.app().read().await.unwrap();
     let all = place.app().webhooks().list(&mut *uow, &scope, &PageRequest::largest()).await.unwrap().items;
-    assert_eq!(all.len(), 4);
+    assert_eq!(all.len(), 5);
     for webhook in all {
         let (_, attempts) = place.delivery(&webhook).await;
         let error = attempts[0].error.as_deref();
-        assert_eq!(error, Some("The endpoint's address is not on the public internet."), "{}", webhook.url);
+        assert_eq!(
+            error,
+            Some("The endpoint's name or address is not on the public internet."),
+            "{}",
+            webhook.url
+        );
+        assert_eq!(attempts[0].took, Duration::ZERO, "the time tells nothing either");
     }
     assert_eq!(place.received().await.len(), 0);
 }
@@ -452,11 +463,35 @@ async fn a_slow_endpoint_keeps_no_other_waiting(storage: Arc<dyn Storage>) {
     let registry = Registry::new().register::<DeliverWebhook>(sender);
     let worker = Worker::new(place.app().clone(), registry, WorkerOptions::default());
     worker.drain().await.unwrap();
-    assert_eq!(calls.load(Ordering::SeqCst), 4, "of thirteen, four are sent at once, and the others put off");
+    assert_eq!(calls.load(Ordering::SeqCst), 2, "of thirteen, two are sent at once, and the others put off");
     assert_eq!(quick.received_requests().await.unwrap().len(), 1, "the other endpoint has its message");
     let tried: Vec<_> =
         place.deliveries(&slow).await.into_iter().filter(|delivery| delivery.attempts > 0).collect();
-    assert_eq!(tried.len(), 4, "to be put off is no attempt");
+    assert_eq!(tried.len(), 2, "to be put off is no attempt");
+}
+
+async fn what_is_beyond_an_organizations_rate_arrives_later(storage: Arc<dyn Storage>) {
+    let messages = RateRule { name: "messages", limit: 3, window: Duration::from_secs(60) };
+    let webhook_limits = WebhookLimits { messages, ..WebhookLimits::default() };
+    let place = Place::with(
+        storage,
+        Settings { webhook_networks: loopback(), webhook_limits, ..Settings::default() },
+    )
+    .await;
+    place.answers(ResponseTemplate::new(200)).await;
+    let (webhook, _) = place.webhook().await;
+    for index in 0..5 {
+        place.task(&format!("Task {index}")).await;
+    }
+    for (arrived, seconds) in [(3, 0), (3, 19), (4, 1), (4, 19), (5, 1)] {
+        place.test.clock.advance(TimeDelta::seconds(seconds));
+        place.test.drain().await;
+        assert_eq!(place.received().await.len(), arrived, "after {seconds} s more");
+    }
+    let all = place.deliveries(&webhook).await;
+    assert!(
+        all.iter().all(|delivery| (delivery.status, delivery.attempts) == (DeliveryStatus::Delivered, 1))
+    );
 }
 
 async fn what_was_removed_meanwhile_is_not_sent(storage: Arc<dyn Storage>) {

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{Claim, Job, JobCounts, NewJob};
+use workscribe_core::outbox::{Claim, Job, JobCounts, JobFilter, NewJob, Turn};
 use workscribe_core::{NotReady, Settings, Storage, StoreError, UnitOfWork, WorkScribe};
 use workscribe_jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
 use workscribe_testkit::clock::FrozenClock;
@@ -51,7 +51,7 @@ async fn enqueue<J: Job>(app: &WorkScribe, job: &J) -> JobId {
 /// What another worker asks for, of which nobody hears again.
 fn another(app: &WorkScribe, lease_until: Timestamp) -> Claim<'static> {
     let (queue, worker, now) = ("default", "another", app.now());
-    Claim { queue, kinds: &[Probe::KIND], limit: 1, worker, now, lease_until }
+    Claim { queue, kinds: &[Probe::KIND], limit: 1, worker, now, lease_until, turn: Turn::default() }
 }
 
 /// A registry whose probe counts its calls and ends as told.
@@ -425,8 +425,9 @@ async fn an_attempt_that_takes_too_long_is_stopped_and_counts_as_failed() {
 #[tokio::test]
 async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
     let (app, clock) = app();
-    let (registry, calls) =
-        probing(|call| if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Ok(()) });
+    let (registry, calls) = probing(|call| {
+        if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Err(Failure::retry("busy")) }
+    });
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
     for call in 1..=9 {
@@ -434,7 +435,11 @@ async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
         assert_eq!((calls.load(Ordering::SeqCst), worker.drain().await.unwrap()), (call, 0));
         clock.advance(TimeDelta::seconds(60));
     }
-    assert_eq!(counts(&app).await.completed, 1);
+    // The first real failure waits as long as a first failure does.
+    let after = app.jobs().list(&JobFilter::default(), None, 1).await.unwrap();
+    let wait = after[0].run_at - (app.now() - TimeDelta::seconds(60));
+    assert_eq!((after[0].attempt, after[0].put_off), (1, 8));
+    assert!(wait <= TimeDelta::milliseconds(1_100), "{wait}");
 }
 
 #[tokio::test]

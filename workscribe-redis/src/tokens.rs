@@ -298,7 +298,7 @@ impl TokenStore for Unit {
     }
 
     /// Keys end by themselves, so there is nothing to remove.
-    async fn sweep(&mut self, _now: Timestamp) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, _now: Timestamp, _limit: u32) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

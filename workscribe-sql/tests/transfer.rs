@@ -152,6 +152,7 @@ async fn an_organization_comes_from_sqlite_to_postgres_with_every_row() {
             "ws_unread",
             "ws_webhook_attempts",
             "ws_webhook_deliveries",
+            "ws_webhook_messages",
             "ws_webhooks",
         ]
     );

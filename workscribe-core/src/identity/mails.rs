@@ -37,6 +37,7 @@ pub struct SendAccountMail {
 
 impl Job for SendAccountMail {
     const KIND: &'static str = "mail.account";
+    const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
 }
 
 /// A mail about an account, with its token, if it has one.

@@ -70,8 +70,8 @@ pub trait AttemptStore: Send {
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError>;
     /// Forgets the failures.
     async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError>;
-    /// Removes what no longer counts.
-    async fn sweep(&mut self, forget_before: Timestamp) -> Result<u64, StoreError>;
+    /// Removes what no longer counts, up to `limit` rows.
+    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Addresses that refuse mail.
@@ -83,8 +83,8 @@ pub trait BounceStore: Send {
     async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError>;
     /// Forgets an address; `false` when nothing was noted of it.
     async fn clear(&mut self, email: &Email) -> Result<bool, StoreError>;
-    /// Forgets what was noted before a time, and answers how many addresses that were.
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets what was noted before a time of up to `limit` addresses, and answers how many that were.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// One use of a refresh token.
@@ -158,6 +158,6 @@ pub trait TokenStore: Send {
     ) -> Result<Option<OneTimeToken>, StoreError>;
     /// Removes a user's tokens of a purpose: none of them can be taken any more.
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError>;
-    /// Removes what has expired.
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Removes what has expired: up to `limit` sessions and as many tokens. Answers the larger number.
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -17,6 +17,7 @@ pub struct SendDigest {
 
 impl Job for SendDigest {
     const KIND: &'static str = "mail.digest";
+    const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
 }
 
 /// A digest that is ready to be written.

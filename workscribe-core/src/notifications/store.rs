@@ -58,6 +58,6 @@ pub trait NotificationStore: Send {
     async fn digest(&mut self, digest: &Digest, limit: u32) -> Result<Vec<Notification>, StoreError>;
     /// Notes that a digest was sent.
     async fn digest_sent(&mut self, digest: &Digest) -> Result<(), StoreError>;
-    /// Removes notifications that were made before a time; answers how many.
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Removes up to `limit` notifications that were made before a time; answers how many.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

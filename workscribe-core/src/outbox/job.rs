@@ -31,6 +31,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
     }
 }
 
+/// The queue of mails.
+pub const MAIL_QUEUE: &str = "mail";
+/// The queue of long work: removals, sweeps, tasks taken from who has left.
+pub const UPKEEP_QUEUE: &str = "upkeep";
+
 /// Who goes first among the jobs of a queue that are due, from 1 (first) to 4 (last). Within one priority the time counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobPriority(u8);

@@ -16,10 +16,10 @@ mod model;
 mod service;
 mod store;
 
-pub use job::{Job, JobPriority, NewJob, OptionsError, Unique, UniqueKey, Until};
+pub use job::{Job, JobPriority, MAIL_QUEUE, NewJob, OptionsError, UPKEEP_QUEUE, Unique, UniqueKey, Until};
 pub use model::{
-    ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobRecord, JobState, KindCounts,
-    QueueState, Settled,
+    Backlog, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobRecord, JobState,
+    KindCounts, QueueState, Settled,
 };
 pub use service::Jobs;
-pub use store::{Claim, JobStore, Outbox};
+pub use store::{Claim, JobStore, Outbox, Turn};

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::id::JobId;
+use crate::id::{JobId, OrgId};
 
 use super::job::JobPriority;
 
@@ -23,11 +23,15 @@ pub struct ClaimedJob {
     pub id: JobId,
     /// The name of its kind.
     pub kind: String,
+    /// Of which organization it is.
+    pub org: Option<OrgId>,
     /// What the handler gets.
     pub payload: Value,
-    /// Which attempt this is, from 1: also the fencing number.
+    /// How often it was claimed, this time included: the fencing number.
     pub attempt: u32,
-    /// After this many it is buried.
+    /// How many of the claims before ended in its being put off, which counts as no attempt.
+    pub put_off: u32,
+    /// After this many that count it is buried.
     pub max_attempts: u32,
     /// How long this attempt may take.
     pub timeout: Option<Duration>,
@@ -35,6 +39,14 @@ pub struct ClaimedJob {
     pub run_at: Timestamp,
     /// When it was written.
     pub created_at: Timestamp,
+}
+
+impl ClaimedJob {
+    /// Which attempt this is, from 1, of those that count: for waits, and for the end of them.
+    #[must_use]
+    pub const fn tries(&self) -> u32 {
+        self.attempt.saturating_sub(self.put_off)
+    }
 }
 
 /// An attempt that a worker believes to be its own.
@@ -138,6 +150,8 @@ pub struct JobRecord {
     pub id: JobId,
     /// The name of its kind.
     pub kind: String,
+    /// Of which organization it is.
+    pub org: Option<OrgId>,
     /// What the handler gets. It may name people: show it to operators alone.
     pub payload: Value,
     /// Where it waits, or waited.
@@ -146,9 +160,11 @@ pub struct JobRecord {
     pub priority: JobPriority,
     /// Where it stands.
     pub state: JobState,
-    /// How many attempts were begun.
+    /// How many attempts were begun, without those that ended in its being put off.
     pub attempt: u32,
-    /// After this many it is buried.
+    /// How often it was put off.
+    pub put_off: u32,
+    /// After this many attempts it is buried.
     pub max_attempts: u32,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
@@ -222,6 +238,19 @@ pub struct KindCounts {
     pub counts: JobCounts,
     /// Since when the oldest of those that are due waits.
     pub oldest_due: Option<Timestamp>,
+}
+
+/// What waits in a queue for one organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The queue.
+    pub queue: String,
+    /// Whose.
+    pub org: OrgId,
+    /// How many jobs wait, now or for a later time.
+    pub waiting: i64,
+    /// How many of them were put off.
+    pub put_off: i64,
 }
 
 /// A queue in which there is a job, or that was paused.

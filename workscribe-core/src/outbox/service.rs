@@ -3,7 +3,7 @@ use crate::error::{Code, Error};
 use crate::id::JobId;
 
 use super::job::{Job, NewJob};
-use super::model::{Enqueued, JobFilter, JobRecord, JobState, KindCounts, QueueState};
+use super::model::{Backlog, Enqueued, JobFilter, JobRecord, JobState, KindCounts, QueueState};
 
 /// Jobs outside of a unit of work, and what an operator sees and does. Had from [`WorkScribe::jobs`].
 ///
@@ -97,6 +97,14 @@ impl<'a> Jobs<'a> {
     /// When the storage does not answer.
     pub async fn stats(&self) -> Result<Vec<KindCounts>, Error> {
         Ok(self.app.read().await?.jobs().counts(self.app.now()).await?)
+    }
+
+    /// Who has the most jobs waiting, by queue and organization: who floods.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn backlogs(&self, limit: u32) -> Result<Vec<Backlog>, Error> {
+        Ok(self.app.read().await?.jobs().backlogs(limit).await?)
     }
 
     /// The queues, and which of them are paused.

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::id::JobId;
+use crate::id::{JobId, OrgId};
 use crate::storage::StoreError;
 
 use super::job::NewJob;
 use super::model::{
-    ClaimedJob, Enqueued, Held, HeldJob, JobFilter, JobRecord, KindCounts, QueueState, Settled,
+    Backlog, ClaimedJob, Enqueued, Held, HeldJob, JobFilter, JobRecord, KindCounts, QueueState, Settled,
 };
 
 /// Writes jobs, in the transaction of the rows that cause them.
@@ -32,13 +32,29 @@ pub struct Claim<'a> {
     pub now: Timestamp,
     /// How long the claim holds.
     pub lease_until: Timestamp,
+    /// Whose turn it is.
+    pub turn: Turn<'a>,
+}
+
+/// Whose turn it is among the organizations that have jobs due in a queue. They come by their ids, in rounds (round robin: J. Nagle,
+/// RFC 970, 1985); what is no organization's takes its turn as one of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turn<'a> {
+    /// Whose turn was the last; the round goes on after it.
+    pub after: Option<OrgId>,
+    /// Those who are passed over, since they hold as many places as they may.
+    pub passed: &'a [OrgId],
+    /// How many jobs of one organization at the most; `None` for as many as are asked for.
+    pub most: Option<u32>,
 }
 
 /// The worker's side of the queue, and the operator's.
 #[async_trait]
 pub trait JobStore: Send {
-    /// Claims jobs: those whose lease ran out, then those that are due, by priority, time and id. None while the queue is
-    /// paused. What it costs depends on the number claimed, not on how many wait, run or are done.
+    /// Claims jobs: those whose lease ran out, then those that are due, by priority, within it an equal share of what is asked for
+    /// from each organization whose [`Turn`] it is, and of one organization by time and id. It may be fewer than are due, where
+    /// some have less than their share: ask again. None while the queue is paused. What it costs depends on the number claimed
+    /// and on how many are passed over, not on how many wait, run or are done.
     async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError>;
     /// Keeps claims for longer, in one statement, and answers those that still hold, by id.
     async fn extend(&mut self, held: &[Held], lease_until: Timestamp) -> Result<Vec<HeldJob>, StoreError>;
@@ -65,6 +81,8 @@ pub trait JobStore: Send {
     async fn run_now(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError>;
     /// How many jobs of which kind are in which state in which queue. It reads every job: now and then.
     async fn counts(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError>;
+    /// Who has the most jobs waiting, by queue and organization, at most `limit` of them. It reads every job that waits, as above.
+    async fn backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError>;
     /// The queues in which there is a job, and those that are paused, by name. It reads every job, as above.
     async fn queues(&mut self) -> Result<Vec<QueueState>, StoreError>;
     /// Lets nobody take anything from a queue. One that is paused stays so since its first time.

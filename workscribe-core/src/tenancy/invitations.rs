@@ -43,6 +43,7 @@ pub struct SendInvitationMail {
 
 impl Job for SendInvitationMail {
     const KIND: &'static str = "mail.invitation";
+    const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
 
     fn org(&self) -> Option<OrgId> {
         self.org_id

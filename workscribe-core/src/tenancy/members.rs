@@ -60,7 +60,8 @@ impl Organizations<'_> {
         Ok(changed)
     }
 
-    /// Removes a member, or oneself. Their open tasks are nobody's then; what they wrote stays.
+    /// Removes a member, or oneself. Their open tasks are nobody's then, by a job ([`crate::work::UnassignFormer`])
+    /// where they are many; what they wrote stays. Nobody can give them a task from the commit on.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless it is oneself, an admin removes a member, or an owner anyone; `MEMBER_NOT_FOUND`;
@@ -87,7 +88,7 @@ impl Organizations<'_> {
             return Err(no_such_member());
         }
         // After the membership is gone, so that whoever gave them a task a moment ago has been waited for.
-        crate::work::unassign_open(self.app, uow, scope, &member).await?;
+        crate::work::unassign_former(self.app, uow, scope, user).await?;
         self.app.announce(uow, scope, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
     }
 

@@ -27,6 +27,7 @@ pub struct ClearOrganization {
 
 impl Job for ClearOrganization {
     const KIND: &'static str = "organization.clear";
+    const QUEUE: &'static str = crate::outbox::UPKEEP_QUEUE;
     const PRIORITY: JobPriority = JobPriority::IDLE;
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(60 * 60));
 

@@ -100,6 +100,12 @@ impl OrgScope {
         Self { org, actor, role }
     }
 
+    /// The scope of work that a member began and a job goes on with. They need not be one any more, so it may do what every member
+    /// may, and a job asks for nothing more.
+    pub(crate) const fn of_begun_work(org: OrgId, actor: UserId) -> Self {
+        Self { org, actor, role: Role::Member }
+    }
+
     /// Which organization.
     #[must_use]
     pub const fn org(&self) -> OrgId {

@@ -71,6 +71,7 @@ pub struct SendWebhookMail {
 
 impl Job for SendWebhookMail {
     const KIND: &'static str = "mail.webhook";
+    const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
 }
 
 impl SendWebhookMail {
@@ -149,6 +150,12 @@ pub struct PreparedDelivery {
 }
 
 impl PreparedDelivery {
+    /// Whose.
+    #[must_use]
+    pub const fn org(&self) -> OrgId {
+        self.pass.org()
+    }
+
     /// To which endpoint.
     #[must_use]
     pub fn webhook_id(&self) -> WebhookId {

@@ -20,6 +20,7 @@
 mod address;
 mod delivery;
 mod event;
+mod limits;
 mod model;
 mod secrets;
 mod service;
@@ -31,6 +32,7 @@ pub use delivery::{
     DeliverWebhook, DeliveryPass, EnteredDelivery, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent,
 };
 pub use event::{EventSet, WebhookEvent};
+pub use limits::{WebhookLimits, host_and_port};
 pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };

@@ -217,7 +217,7 @@ impl<'a> Webhooks<'a> {
     /// Sends an endpoint a `ping`, whatever it asks for.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `WEBHOOK_DISABLED`.
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `WEBHOOK_DISABLED`, `RATE_LIMITED`.
     pub async fn ping(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -225,6 +225,7 @@ impl<'a> Webhooks<'a> {
         id: WebhookId,
     ) -> Result<WebhookDelivery, Error> {
         let webhook = self.enabled(uow, scope, id).await?;
+        self.limit_by_hand(scope.org(), &webhook.url).await?;
         let data = json!({ "webhook_id": id, "events": webhook.events.names() });
         let message = Message::new(self.app.new_id(), WebhookEvent::Ping, scope, self.app.now(), &data);
         self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
@@ -275,7 +276,8 @@ impl<'a> Webhooks<'a> {
     /// Sends a message again, as a delivery of its own with the same message id and body.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`, `WEBHOOK_DISABLED`.
+    /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`, `WEBHOOK_DISABLED`,
+    /// `RATE_LIMITED`.
     pub async fn redeliver(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -283,9 +285,10 @@ impl<'a> Webhooks<'a> {
         id: WebhookId,
         delivery: WebhookDeliveryId,
     ) -> Result<WebhookDelivery, Error> {
-        self.enabled(uow, scope, id).await?;
+        let webhook = self.enabled(uow, scope, id).await?;
         let found = uow.webhooks().delivery(scope, id, delivery).await?.ok_or_else(no_such_delivery)?;
         let payload = found.payload.ok_or_else(|| Error::internal("a delivery has no payload"))?;
+        self.limit_by_hand(scope.org(), &webhook.url).await?;
         let message = Message { id: found.message_id, event: found.event, payload };
         self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
     }

@@ -20,6 +20,7 @@
 mod bulk;
 mod changes;
 mod comments;
+mod departures;
 mod document;
 mod history;
 mod labels;
@@ -35,6 +36,8 @@ mod tasks;
 
 pub use bulk::{BulkChange, Placement};
 pub use changes::TaskChange;
+pub(crate) use departures::unassign_former;
+pub use departures::{UNASSIGNED_AT_ONCE, UnassignFormer};
 pub use document::Document;
 pub use history::{Activity, ActivityAction, Comment, NewActivity};
 pub use labels::NewLabel;
@@ -46,7 +49,7 @@ pub(crate) use model::{line, names, text};
 pub use moves::Destination;
 pub(crate) use projects::DESCRIPTION_CHARS;
 pub use projects::{NewProject, Projects};
-pub(crate) use record::{comment_document, project_document, task_document, unassign_open};
+pub(crate) use record::{comment_document, project_document, task_document};
 pub use statuses::NewStatus;
 pub use store::{
     ActivityStore, CommentStore, Entered, LabelStore, Landmark, Lifted, ProjectStore, Slot, StatusStore,

@@ -15,7 +15,7 @@ use crate::notifications::{Digest, EntityType, NewNotification, NotificationType
 use crate::outbox::NewJob;
 use crate::search::{SearchDocument, SearchKind, Words};
 use crate::storage::UnitOfWork;
-use crate::tenancy::{Member, OrgScope};
+use crate::tenancy::OrgScope;
 
 use super::history::{ActivityAction, Comment, NewActivity};
 use super::model::{Person, Project};
@@ -292,28 +292,4 @@ pub(super) async fn amend(
     (after.version, after.updated_at) = (before.version + 1, trail.now());
     let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) };
     app.announce(uow, scope, &event).await
-}
-
-/// Takes the open tasks of somebody who is no member any more from them. The organization's lock is held, and the membership
-/// is gone, so that none is given to them meanwhile.
-pub(crate) async fn unassign_open(
-    app: &WorkScribe,
-    uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
-    member: &Member,
-) -> Result<(), Error> {
-    const BATCH: u32 = 200;
-    loop {
-        let ids = uow.tasks().open_of(scope, member.user_id, None, BATCH).await?;
-        let mut trail = Trail::new(app, scope);
-        for task in uow.tasks().lock(scope, &ids).await? {
-            let change = Change::of("assignee_id", Some(member.display_name.clone()), None);
-            let after = Task { assignee: None, ..task.clone() };
-            amend(app, uow, scope, &mut trail, task, after, change).await?;
-        }
-        trail.write(uow).await?;
-        if ids.len() < BATCH as usize {
-            return Ok(());
-        }
-    }
 }

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use chrono::NaiveDate;
 
 use crate::clock::Timestamp;
 use crate::id::{CommentId, LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
@@ -258,14 +259,14 @@ pub trait TaskStore: Send {
     /// Whether `id` is `ancestor`, or is below it.
     async fn is_within(&mut self, scope: &OrgScope, id: TaskId, ancestor: TaskId)
     -> Result<bool, StoreError>;
-    /// The ids of a person's tasks that are not in a done status, at most `limit`, by id, after `after`.
+    /// A person's tasks that are not in a done status, at most `limit`, by due date (without one: last) and id, after `after`.
     async fn open_of(
         &mut self,
         scope: &OrgScope,
         assignee: UserId,
-        after: Option<TaskId>,
+        after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError>;
+    ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError>;
     /// The ids of the tasks in a status, at most `limit`, by id, after `after`.
     async fn in_status(
         &mut self,

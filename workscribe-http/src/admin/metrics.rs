@@ -3,14 +3,20 @@
 use std::fmt::Write as _;
 
 use workscribe_core::clock::Timestamp;
-use workscribe_core::outbox::{JobState, KindCounts, QueueState};
+use workscribe_core::outbox::{Backlog, JobState, KindCounts, QueueState};
+
+/// How many organizations are shown by name: those that have the most jobs waiting.
+pub(super) const LARGEST: u32 = 10;
+
+/// What the storage tells of the jobs.
+pub(super) type Stats = (Vec<KindCounts>, Vec<QueueState>, Vec<Backlog>);
 
 /// The gauges of a queue as it is at a time; `None` when the storage does not tell.
-pub(super) fn gauges(stats: Option<(Vec<KindCounts>, Vec<QueueState>)>, now: Timestamp) -> String {
+pub(super) fn gauges(stats: Option<Stats>, now: Timestamp) -> String {
     let mut text = String::new();
     head(&mut text, "workscribe_storage_up", "Whether the storage told how many jobs there are.");
     line(&mut text, "workscribe_storage_up", &[], if stats.is_some() { 1.0 } else { 0.0 });
-    let Some((stats, queues)) = stats else { return text };
+    let Some((stats, queues, backlogs)) = stats else { return text };
     head(&mut text, "workscribe_jobs", "Jobs by queue, kind and state.");
     for KindCounts { queue, kind, mut counts, .. } in stats.iter().cloned() {
         for state in JobState::ALL {
@@ -24,6 +30,16 @@ pub(super) fn gauges(stats: Option<(Vec<KindCounts>, Vec<QueueState>)>, now: Tim
     for KindCounts { queue, kind, oldest_due, .. } in &stats {
         let waited = oldest_due.and_then(|due| (now - due).to_std().ok()).unwrap_or_default();
         line(&mut text, name, &[("queue", queue), ("kind", kind)], waited.as_secs_f64());
+    }
+    let name = "workscribe_jobs_waiting_of_organization";
+    head(&mut text, name, "Jobs that wait, of the organizations that have the most.");
+    for Backlog { queue, org, waiting, .. } in &backlogs {
+        line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *waiting as f64);
+    }
+    let name = "workscribe_jobs_put_off_of_organization";
+    head(&mut text, name, "How many of those were put off.");
+    for Backlog { queue, org, put_off, .. } in &backlogs {
+        line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *put_off as f64);
     }
     let name = "workscribe_queue_paused";
     head(&mut text, name, "1 for a queue from which no worker takes anything, else 0.");
@@ -63,8 +79,13 @@ mod tests {
             counts: JobCounts { available: 3, buried: 1, ..JobCounts::default() },
             oldest_due: Timestamp::from_timestamp_millis(10_500),
         };
+        let org = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+        let backlog = Backlog { queue: "webhooks".to_owned(), org, waiting: 7, put_off: 2 };
         let paused = QueueState { name: "webhooks".to_owned(), paused_at: Some(Timestamp::UNIX_EPOCH) };
-        let text = gauges(Some((vec![stats], vec![paused])), Timestamp::from_timestamp(12, 0).unwrap());
+        let text = gauges(
+            Some((vec![stats], vec![paused], vec![backlog])),
+            Timestamp::from_timestamp(12, 0).unwrap(),
+        );
         let queue = r#"queue="de\"f\\ault\n",kind="report""#;
         for line in [
             "workscribe_storage_up 1".to_owned(),
@@ -73,6 +94,8 @@ mod tests {
             format!("workscribe_jobs{{{queue},state=\"running\"}} 0"),
             format!("workscribe_jobs{{{queue},state=\"buried\"}} 1"),
             format!("workscribe_jobs_oldest_due_seconds{{{queue}}} 1.5"),
+            format!("workscribe_jobs_waiting_of_organization{{queue=\"webhooks\",org_id=\"{org}\"}} 7"),
+            format!("workscribe_jobs_put_off_of_organization{{queue=\"webhooks\",org_id=\"{org}\"}} 2"),
             "workscribe_queue_paused{queue=\"webhooks\"} 1".to_owned(),
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");

@@ -255,7 +255,13 @@ impl AdminApi {
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics", tag = "Tags::Metrics")]
     async fn metrics(&self) -> Metrics {
         let jobs = self.app.jobs();
-        let counted = async { Ok::<_, Error>((jobs.stats().await?, jobs.queues().await?)) };
+        let counted = async {
+            Ok::<_, Error>((
+                jobs.stats().await?,
+                jobs.queues().await?,
+                jobs.backlogs(metrics::LARGEST).await?,
+            ))
+        };
         let stats = match timeout(STATS_TIMEOUT, counted).await {
             Ok(Ok(stats)) => Some(stats),
             Ok(Err(error)) => {

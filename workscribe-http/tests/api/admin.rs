@@ -9,7 +9,7 @@ use poem::{Endpoint as _, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{Claim, Ending, Held, Job, NewJob, Settled};
+use workscribe_core::outbox::{Claim, Ending, Held, Job, NewJob, Settled, Turn};
 use workscribe_core::ports::Secret;
 use workscribe_http::{AdminToken, mount_admin};
 use workscribe_testkit::app::TestApp;
@@ -105,7 +105,15 @@ impl Office {
         let now = self.shop.app.now();
         let kinds = [Report::KIND, Greeting::KIND];
         let lease_until = now + TimeDelta::minutes(1);
-        let claim = Claim { queue, kinds: &kinds, limit: 10, worker: "worker-1", now, lease_until };
+        let claim = Claim {
+            queue,
+            kinds: &kinds,
+            limit: 10,
+            worker: "worker-1",
+            now,
+            lease_until,
+            turn: Turn::default(),
+        };
         let mut uow = self.shop.app.begin().await.unwrap();
         let jobs = uow.jobs().claim(&claim).await.unwrap();
         self.shop.app.commit(uow).await.unwrap();

@@ -6,6 +6,9 @@ use chrono::TimeDelta;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::clock::Entropy as _;
+use workscribe_core::outbox::Job as _;
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::UnassignFormer;
 use workscribe_testkit::app::{Answer, Login, TestApp};
 use workscribe_testkit::clock::SeededEntropy;
 
@@ -191,6 +194,46 @@ on_every_storage! {
         assert_eq!(texts(&members, "role"), ["owner", "member"], "the old role does not come back");
     }
 
+    async fn who_has_many_tasks_is_removed_at_once_and_a_job_takes_the_tasks(on: On) {
+        let (app, ada) = founded(on).await;
+        let grace = add(&app, &ada, "grace@example.com", "member").await;
+        tasks_of(&app, &ada, &grace, 230).await;
+        remove(&app, &ada, &grace).await.expect(StatusCode::NO_CONTENT);
+        app.get(ORG).bearer(&grace).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        assert_eq!(open_of(&app, &ada, &grace).await, 130, "a portion goes with the removal");
+        let give = app.post(&format!("{ORG}/projects/WEB/tasks")).bearer(&ada);
+        let refused = give.json(&json!({"title": "A task", "assignee_id": grace.user_id})).send().await;
+        refused.refused(422, "VALIDATION_FAILED");
+        app.drain().await;
+        assert_eq!(open_of(&app, &ada, &grace).await, 0);
+        let path = format!("{ORG}/activity?limit=100");
+        let lines = app.get(&path).bearer(&ada).send().await.expect(StatusCode::OK).json;
+        let last = &lines["activity"].as_array().unwrap()[0];
+        assert_eq!((&last["field"], &last["actor"]["id"]), (&json!("assignee_id"), &json!(ada.user_id)), "{last}");
+    }
+
+    async fn who_is_back_before_the_job_is_through_keeps_what_it_has_not_taken(on: On) {
+        let (app, ada) = founded(on).await;
+        let grace = add(&app, &ada, "grace@example.com", "member").await;
+        tasks_of(&app, &ada, &grace, 150).await;
+        let mut uow = app.app.begin().await.unwrap();
+        let (scope, _) = OrgScope::enter(&mut *uow, "engines", ada.user_id.parse().unwrap()).await.unwrap();
+        drop(uow);
+        remove(&app, &ada, &grace).await.expect(StatusCode::NO_CONTENT);
+        let mut uow = app.app.begin().await.unwrap();
+        uow.jobs().pause(UnassignFormer::QUEUE, app.app.now()).await.unwrap();
+        app.app.commit(uow).await.unwrap();
+        rejoin(&app, &ada, &grace).await;
+        tasks_of(&app, &ada, &grace, 1).await;
+        let job = UnassignFormer {
+            org_id: scope.org(),
+            user_id: grace.user_id.parse().unwrap(),
+            actor_id: scope.actor(),
+        };
+        app.app.tasks().unassign_former(&job).await.unwrap();
+        assert_eq!(open_of(&app, &ada, &grace).await, 51, "and what they were given since");
+    }
+
     async fn a_condition_on_a_member_holds_the_version_of_the_role(on: On) {
         let (app, ada) = founded(on).await;
         let grace = add(&app, &ada, "grace@example.com", "member").await;
@@ -268,6 +311,24 @@ on_every_storage! {
 }
 
 /// Invites somebody with an account back in, as a member.
+/// Gives somebody tasks of a project that is made for it.
+async fn tasks_of(app: &TestApp, by: &Login, to: &Login, count: usize) {
+    let project = json!({"name": "Website", "key": "WEB", "type": "kanban"});
+    // The second time it is there.
+    app.post(&format!("{ORG}/projects")).bearer(by).json(&project).send().await;
+    for number in 0..count {
+        let body = json!({"title": format!("Task {number}"), "assignee_id": to.user_id});
+        let path = format!("{ORG}/projects/WEB/tasks");
+        app.post(&path).bearer(by).json(&body).send().await.expect(StatusCode::CREATED);
+    }
+}
+
+/// How many tasks of the project somebody has.
+async fn open_of(app: &TestApp, by: &Login, of: &Login) -> u64 {
+    let path = format!("{ORG}/projects/WEB/tasks?assignee_id={}&limit=1&count=true", of.user_id);
+    app.get(&path).bearer(by).send().await.expect(StatusCode::OK).json["total"].as_u64().unwrap()
+}
+
 async fn rejoin(app: &TestApp, by: &Login, who: &Login) {
     let body = json!({"email": who.email, "role": "member"});
     app.post(&format!("{ORG}/invite")).bearer(by).json(&body).send().await.expect(StatusCode::CREATED);

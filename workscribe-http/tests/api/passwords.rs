@@ -8,7 +8,7 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::identity::{AccountMail, Email, NewUser, SendAccountMail};
 use workscribe_core::local::BcryptHasher;
-use workscribe_core::outbox::{Claim, Job as _};
+use workscribe_core::outbox::{Claim, Job as _, Turn};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, PUBLIC_URL, TestApp};
 use workscribe_testkit::databases;
 
@@ -293,7 +293,7 @@ on_every_storage! {
         let mut uow = app.app.begin().await.unwrap();
         let now = app.app.now();
         let kinds = [SendAccountMail::KIND];
-        let claim = Claim { queue: "default", kinds: &kinds, limit: 10, worker: "a test", now, lease_until: now };
+        let claim = Claim { queue: SendAccountMail::QUEUE, kinds: &kinds, limit: 10, worker: "a test", now, lease_until: now, turn: Turn::default() };
         let mut jobs = uow.jobs().claim(&claim).await.unwrap();
         app.app.commit(uow).await.unwrap();
         app.clock.advance(TimeDelta::seconds(1));

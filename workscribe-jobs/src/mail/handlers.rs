@@ -7,6 +7,7 @@ use workscribe_core::notifications::SendDigest;
 use workscribe_core::ports::{Mail, MailError, Mailer};
 use workscribe_core::tenancy::{ClearOrganization, SendInvitationMail};
 use workscribe_core::webhooks::SendWebhookMail;
+use workscribe_core::work::UnassignFormer;
 
 use super::links::Links;
 use super::templates::{
@@ -14,7 +15,7 @@ use super::templates::{
 };
 use crate::handler::{Failure, Handler, JobContext, with_sources};
 use crate::registry::Registry;
-use crate::upkeep::{Sweep, clear_organization, sweep};
+use crate::upkeep::{Sweep, clear_organization, sweep, unassign_former};
 
 /// The handlers of WorkScribe's own jobs, but for [`crate::webhooks::WebhookSender`]. Register it and an embedder's beside them, or
 /// in their place.
@@ -31,6 +32,7 @@ pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates
         .register::<SendWebhookMail>(WebhookMails(post))
         .register::<Sweep>(sweep)
         .register::<ClearOrganization>(clear_organization)
+        .register::<UnassignFormer>(unassign_former)
 }
 
 struct Post {

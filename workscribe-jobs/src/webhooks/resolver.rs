@@ -5,14 +5,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 use workscribe_core::webhooks::WebhookNetworks;
 
-/// Why a name leads nowhere.
+/// A name leads to no address that may be called. That there is no such name is told as the same, since the difference would tell a
+/// stranger which names there are inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Nowhere {
-    #[error("the name is not known")]
-    Unknown,
-    #[error("the name leads to an address that is not public")]
-    NotPublic,
-}
+#[error("the name leads to no address that may be called")]
+pub(super) struct Nowhere;
 
 impl Nowhere {
     /// The reason among the causes of an error.
@@ -37,13 +34,9 @@ pub(super) struct AllowedOnly {
 
 impl AllowedOnly {
     fn choose(&self, found: impl IntoIterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Nowhere> {
-        let mut found = found.into_iter().peekable();
-        if found.peek().is_none() {
-            return Err(Nowhere::Unknown);
-        }
         let allowed: Vec<_> =
-            found.filter(|address| self.networks.allow(self.is_https, address.ip())).collect();
-        if allowed.is_empty() { Err(Nowhere::NotPublic) } else { Ok(allowed) }
+            found.into_iter().filter(|address| self.networks.allow(self.is_https, address.ip())).collect();
+        if allowed.is_empty() { Err(Nowhere) } else { Ok(allowed) }
     }
 }
 
@@ -51,7 +44,7 @@ impl Resolve for AllowedOnly {
     fn resolve(&self, name: Name) -> Resolving {
         let chooser = Self { is_https: self.is_https, networks: self.networks.clone() };
         Box::pin(async move {
-            let found = lookup_host((name.as_str(), 0)).await.map_err(|_| Nowhere::Unknown)?;
+            let found = lookup_host((name.as_str(), 0)).await.map_err(|_| Nowhere)?;
             Ok(Box::new(chooser.choose(found)?.into_iter()) as Addrs)
         })
     }
@@ -72,9 +65,9 @@ mod tests {
     #[test]
     fn of_a_names_addresses_the_public_ones_are_used() {
         assert_eq!(chosen(true, &[], &["10.0.0.1", "1.1.1.1", "::1"]), Ok(vec!["1.1.1.1".to_owned()]));
-        assert_eq!(chosen(true, &[], &["127.0.0.1", "::ffff:10.0.0.1"]), Err(Nowhere::NotPublic));
-        assert_eq!(chosen(true, &[], &[]), Err(Nowhere::Unknown));
-        assert_eq!(chosen(false, &[], &["1.1.1.1"]), Err(Nowhere::NotPublic), "nothing goes out in clear");
+        assert_eq!(chosen(true, &[], &["127.0.0.1", "::ffff:10.0.0.1"]), Err(Nowhere));
+        assert_eq!(chosen(true, &[], &[]), Err(Nowhere));
+        assert_eq!(chosen(false, &[], &["1.1.1.1"]), Err(Nowhere), "nothing goes out in clear");
         assert_eq!(chosen(false, &["10.0.0.0/8"], &["10.0.0.1", "1.1.1.1"]), Ok(vec!["10.0.0.1".to_owned()]));
     }
 }

@@ -1,6 +1,5 @@
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,25 +9,22 @@ use reqwest::{Client, Url};
 use tokio::time::Instant;
 use url::Host;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::WebhookId;
 use workscribe_core::webhooks::{
     DeliverWebhook, ID_HEADER, Next, Outcome, PreparedDelivery, SIGNATURE_HEADER, Sent, TIMESTAMP_HEADER,
-    WebhookNetworks,
+    WebhookNetworks, host_and_port,
 };
 
+use super::pacer::{Pacer, Place, PutOff};
 use super::resolver::{AllowedOnly, Nowhere};
 use crate::backoff::fraction;
 use crate::handler::{Failure, Handler, JobContext};
+use crate::metrics;
 use crate::retry_after::retry_after;
 
 /// How long an endpoint may take for its answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many messages to one endpoint are sent at the same time, so that a slow one does not keep the others waiting.
-const AT_ONCE: usize = 4;
-/// When one that had to wait for those looks again.
-const NEXT_LOOK: Duration = Duration::from_secs(1);
 
 /// The HTTP client cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +51,7 @@ pub struct WebhookSender {
     https: Client,
     http: Client,
     networks: WebhookNetworks,
-    busy: Arc<Mutex<HashMap<WebhookId, usize>>>,
+    pacer: Pacer,
     timeout: Duration,
 }
 
@@ -81,7 +77,7 @@ impl WebhookSender {
             https: client(true)?,
             http: client(false)?,
             networks,
-            busy: Arc::default(),
+            pacer: Pacer::default(),
             timeout: TIMEOUT,
         })
     }
@@ -123,8 +119,7 @@ impl WebhookSender {
                 retry_after: retry_after(answer.headers()),
             },
             Err(error) => unanswered(match Nowhere::within(&error) {
-                Some(Nowhere::NotPublic) => NOT_PUBLIC,
-                Some(Nowhere::Unknown) => "The endpoint's name is not known to DNS.",
+                Some(Nowhere) => NOT_PUBLIC,
                 None if error.is_timeout() => "The endpoint took too long.",
                 None if error.is_connect() => {
                     "No connection to the endpoint could be made, or its certificate is not trusted."
@@ -134,46 +129,38 @@ impl WebhookSender {
         }
     }
 
-    /// A place among those that are sent to an endpoint; `None` while all are taken.
-    fn place(&self, webhook: WebhookId) -> Option<Place> {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = busy.entry(webhook).or_default();
-        if *count >= AT_ONCE {
-            return None;
-        }
-        *count += 1;
-        Some(Place { busy: Arc::clone(&self.busy), webhook })
+    /// A place on the way to the message's host, or when to look again.
+    fn place(&self, context: &JobContext, message: &PreparedDelivery) -> Result<Place, Failure> {
+        let (org, host) = (message.org(), host_and_port(message.url()));
+        let limits = &context.app.settings().webhook_limits;
+        let put_off = match self.pacer.place(context.id, org, &host, limits, context.app.now()) {
+            Ok(place) => return Ok(place),
+            Err(put_off) => put_off,
+        };
+        let (after, why) = match put_off {
+            PutOff::Rate(after) => (after, "rate"),
+            PutOff::Busy(after) => (after, "busy"),
+        };
+        metrics::put_off(org, &host, why);
+        Err(Failure::snooze(after.to_std().unwrap_or_default()))
     }
 }
 
-const NOT_PUBLIC: &str = "The endpoint's address is not on the public internet.";
-
-struct Place {
-    busy: Arc<Mutex<HashMap<WebhookId, usize>>>,
-    webhook: WebhookId,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = busy.get_mut(&self.webhook) {
-            *count -= 1;
-            if *count == 0 {
-                busy.remove(&self.webhook);
-            }
-        }
-    }
-}
+/// One sentence for all that is not called, known to DNS or not: the difference would tell which names there are inside.
+const NOT_PUBLIC: &str = "The endpoint's name or address is not on the public internet.";
 
 #[async_trait]
 impl Handler<DeliverWebhook> for WebhookSender {
     async fn handle(&self, context: JobContext, job: DeliverWebhook) -> Result<(), Failure> {
         let webhooks = context.app.webhooks();
         let Some(message) = webhooks.prepare_delivery(&job).await? else { return Ok(()) };
-        let Some(_place) = self.place(message.webhook_id()) else { return Err(Failure::snooze(NEXT_LOOK)) };
+        let _place = self.place(&context, &message)?;
         let (at, begun) = (context.app.now(), Instant::now());
         let outcome = self.send(&message, at).await;
-        let sent = Sent { at, took: begun.elapsed(), outcome };
+        // How long it took to find out would tell of names inside.
+        let is_nowhere = matches!(&outcome, Outcome::Unanswered { reason } if reason == NOT_PUBLIC);
+        let took = if is_nowhere { Duration::ZERO } else { begun.elapsed() };
+        let sent = Sent { at, took, outcome };
         match webhooks.settle_delivery(&message, &sent).await? {
             Next::Settled => Ok(()),
             Next::Again { after, reason } => {

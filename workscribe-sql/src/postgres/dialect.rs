@@ -55,6 +55,33 @@ macro_rules! skip_locked {
     };
 }
 
+/// Of whom a job is: its organization, or nobody in particular.
+macro_rules! party {
+    () => {
+        concat!("COALESCE(org_id, ", nobody!(), ")")
+    };
+}
+
+/// The party of what is no organization's: before all others.
+macro_rules! nobody {
+    () => {
+        "CAST('00000000-0000-0000-0000-000000000000' AS uuid)"
+    };
+}
+
+/// The ids that a query answers for each row `turn` of the first, each of them locked, or passed over where another holds it.
+macro_rules! of_each_turn {
+    ($turns:expr, $query:expr) => {
+        concat!(
+            "SELECT one.id FROM ",
+            $turns,
+            " AS turn CROSS JOIN LATERAL (",
+            $query,
+            " FOR UPDATE SKIP LOCKED) AS one"
+        )
+    };
+}
+
 /// Whether one statement can make several writes.
 pub(crate) const WRITES_TOGETHER: bool = true;
 

@@ -52,6 +52,33 @@ macro_rules! skip_locked {
     };
 }
 
+/// Of whom a job is: its organization, or nobody in particular.
+macro_rules! party {
+    () => {
+        concat!("COALESCE(org_id, ", nobody!(), ")")
+    };
+}
+
+/// The party of what is no organization's: before all others.
+macro_rules! nobody {
+    () => {
+        "x'00000000000000000000000000000000'"
+    };
+}
+
+/// The ids that a query answers for each row `turn` of the first, which is the writer's alone.
+macro_rules! of_each_turn {
+    ($turns:expr, $query:expr) => {
+        concat!(
+            "SELECT one.id FROM ",
+            $turns,
+            " AS turn CROSS JOIN ws_jobs AS one ON one.id IN (",
+            $query,
+            ")"
+        )
+    };
+}
+
 /// Whether one statement can make several writes: none can, since a `WITH` only reads.
 pub(crate) const WRITES_TOGETHER: bool = false;
 

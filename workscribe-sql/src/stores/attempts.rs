@@ -62,12 +62,17 @@ impl AttemptStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, forget_before: Timestamp) -> Result<u64, StoreError> {
-        let delete = query(
-            "DELETE FROM ws_login_attempts
-              WHERE last_failed_at < $1 AND (blocked_until IS NULL OR blocked_until < $1)",
-        )
-        .bind(Ts(forget_before));
+    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let delete = query(concat!(
+            "DELETE FROM ws_login_attempts WHERE last_failed_at < $1 AND account ",
+            any_of!(
+                "(SELECT account FROM ws_login_attempts
+                   WHERE last_failed_at < $1 AND (blocked_until IS NULL OR blocked_until < $1)
+                   ORDER BY last_failed_at LIMIT $2)"
+            )
+        ))
+        .bind(Ts(forget_before))
+        .bind(i64::from(limit));
         self.execute("ws_login_attempts: sweep", delete).await
     }
 }

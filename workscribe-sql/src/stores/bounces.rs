@@ -55,8 +55,15 @@ impl BounceStore for Unit {
         Ok(self.execute("ws_email_bounces: clear", delete).await? > 0)
     }
 
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        let delete = query("DELETE FROM ws_email_bounces WHERE bounced_at < $1").bind(Ts(before));
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let delete = query(concat!(
+            "DELETE FROM ws_email_bounces WHERE bounced_at < $1 AND email ",
+            any_of!(
+                "(SELECT email FROM ws_email_bounces WHERE bounced_at < $1 ORDER BY bounced_at LIMIT $2)"
+            )
+        ))
+        .bind(Ts(before))
+        .bind(i64::from(limit));
         self.execute("ws_email_bounces: sweep", delete).await
     }
 }

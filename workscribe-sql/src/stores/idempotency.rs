@@ -118,8 +118,15 @@ impl IdempotencyStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let delete = query("DELETE FROM ws_idempotency_keys WHERE expires_at <= $1").bind(Ts(now));
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let delete = query(
+            "DELETE FROM ws_idempotency_keys
+              WHERE (scope, key) IN (SELECT scope, key FROM ws_idempotency_keys
+                                      WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)
+                AND expires_at <= $1",
+        )
+        .bind(Ts(now))
+        .bind(i64::from(limit));
         self.execute("ws_idempotency_keys: sweep", delete).await
     }
 }

@@ -6,16 +6,16 @@ use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::JobId;
+use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
-    JobCounts, JobFilter, JobPriority, JobRecord, JobState, KindCounts, QueueState,
+    Backlog, JobCounts, JobFilter, JobPriority, JobRecord, JobState, KindCounts, QueueState,
 };
 
 use super::{Ts, Unit, corrupt, named};
 
 macro_rules! job_columns {
     () => {
-        "id, kind, payload, queue, priority, state, attempt, max_attempts, timeout_ms, unique_key, cancel_requested, run_at,
+        "id, org_id, kind, payload, queue, priority, state, attempt, put_off, max_attempts, timeout_ms, unique_key, cancel_requested, run_at,
          worker, claimed_at, lease_until, last_error, created_at, finished_at"
     };
 }
@@ -23,12 +23,14 @@ macro_rules! job_columns {
 #[derive(FromRow)]
 struct JobRow {
     id: Uuid,
+    org_id: Option<Uuid>,
     kind: String,
     payload: Json<serde_json::Value>,
     queue: String,
     priority: i64,
     state: String,
     attempt: i64,
+    put_off: i64,
     max_attempts: i64,
     timeout_ms: Option<i64>,
     unique_key: Option<String>,
@@ -62,12 +64,14 @@ impl TryFrom<JobRow> for JobRecord {
         let priority = u8::try_from(row.priority).ok().and_then(JobPriority::new);
         Ok(Self {
             id: row.id.into(),
+            org: row.org_id.map(OrgId::from),
             kind: row.kind,
             payload: row.payload.0,
             queue: row.queue,
             priority: priority.ok_or_else(|| corrupt("ws_jobs", format!("priority is {}", row.priority)))?,
             state: state(&row.state)?,
-            attempt: attempts("attempt", row.attempt)?,
+            attempt: attempts("attempt", row.attempt - row.put_off)?,
+            put_off: attempts("put_off", row.put_off)?,
             max_attempts: attempts("max_attempts", row.max_attempts)?,
             timeout: row.timeout_ms.map(duration).transpose()?,
             unique_key: row.unique_key,
@@ -140,8 +144,9 @@ impl Unit {
     ) -> Result<Option<JobRecord>, StoreError> {
         let update = query_as::<_, JobRow>(concat!(
             "UPDATE ws_jobs
-                SET state = 'available', run_at = $2, finished_at = NULL, cancel_requested = FALSE,
-                    max_attempts = CASE WHEN max_attempts > attempt THEN max_attempts ELSE attempt + 1 END
+                SET state = 'available', run_at = $2, is_due = TRUE, finished_at = NULL, cancel_requested = FALSE,
+                    max_attempts = CASE WHEN max_attempts > attempt - put_off THEN max_attempts
+                                        ELSE attempt - put_off + 1 END
               WHERE id = $1 AND state <> 'running'
              RETURNING ",
             job_columns!()
@@ -178,6 +183,20 @@ impl Unit {
             }
         }
         Ok(all)
+    }
+
+    pub(super) async fn list_backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+        let list = query_as::<_, (String, Uuid, i64, i64)>(
+            "SELECT queue, org_id, count(*), sum(CASE WHEN put_off > 0 THEN 1 ELSE 0 END)
+               FROM ws_jobs WHERE state = 'available' AND org_id IS NOT NULL
+              GROUP BY queue, org_id ORDER BY count(*) DESC, queue, org_id LIMIT $1",
+        )
+        .bind(i64::from(limit));
+        let rows = self.all("ws_jobs: backlogs", list).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(queue, org, waiting, put_off)| Backlog { queue, org: org.into(), waiting, put_off })
+            .collect())
     }
 
     pub(super) async fn list_queues(&mut self) -> Result<Vec<QueueState>, StoreError> {

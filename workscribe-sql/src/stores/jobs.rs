@@ -6,10 +6,10 @@ use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::JobId;
+use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
-    Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobFilter, JobRecord, JobState, JobStore, KindCounts,
-    NewJob, Outbox, QueueState, Settled,
+    Backlog, Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobFilter, JobRecord, JobState, JobStore,
+    KindCounts, NewJob, Outbox, QueueState, Settled,
 };
 
 use super::job_records::{attempts, duration};
@@ -18,10 +18,12 @@ use super::{Ts, Unit, dialect, storable};
 #[derive(FromRow)]
 struct ClaimedRow {
     id: Uuid,
+    org_id: Option<Uuid>,
     kind: String,
     payload: Json<Value>,
     priority: i64,
     attempt: i64,
+    put_off: i64,
     max_attempts: i64,
     timeout_ms: Option<i64>,
     run_at: Ts,
@@ -34,9 +36,11 @@ impl TryFrom<ClaimedRow> for ClaimedJob {
     fn try_from(row: ClaimedRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.id.into(),
+            org: row.org_id.map(OrgId::from),
             kind: row.kind,
             payload: row.payload.0,
             attempt: attempts("attempt", row.attempt)?,
+            put_off: attempts("put_off", row.put_off)?,
             max_attempts: attempts("max_attempts", row.max_attempts)?,
             timeout: row.timeout_ms.map(duration).transpose()?,
             run_at: row.run_at.0,
@@ -65,6 +69,7 @@ fn row_of(job: &NewJob) -> Value {
         time(job.run_at),
         time(job.created_at),
         job.org,
+        job.run_at <= job.created_at,
     ])
 }
 
@@ -75,7 +80,7 @@ impl Unit {
         // SQLite needs the WHERE to tell ON CONFLICT from a join.
         let insert = query_as::<_, (Uuid,)>(concat!(
             "INSERT INTO ws_jobs (id, kind, payload, state, attempt, queue, priority, max_attempts, timeout_ms, unique_key,
-                                  unique_until, keep_until, run_at, created_at, org_id)
+                                  unique_until, keep_until, run_at, created_at, org_id, is_due)
              SELECT ",
             uuid_of!("(given.value ->> 0)"),
             ", given.value ->> 1, given.value -> 2, 'available', 0, given.value ->> 3, CAST(given.value ->> 4 AS bigint),
@@ -88,7 +93,7 @@ impl Unit {
             time_of!("(given.value ->> 11)"),
             ", ",
             uuid_of!("(given.value ->> 12)"),
-            " FROM ",
+            ", CAST(given.value ->> 13 AS boolean) FROM ",
             rows_of!("$1"),
             " WHERE TRUE
              ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
@@ -96,6 +101,27 @@ impl Unit {
         ))
         .bind(Json(rows));
         Ok(self.all("ws_jobs: enqueue", insert).await?.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Marks the jobs of a queue whose time has come, the earliest first, so that they take part in the turns.
+    async fn mark_due(&mut self, claim: &Claim<'_>) -> Result<(), StoreError> {
+        const AT_ONCE: i64 = 1_000;
+        let mark = query(concat!(
+            "UPDATE ws_jobs SET is_due = TRUE
+              WHERE state = 'available' AND id ",
+            any_of!(concat!(
+                "(SELECT id FROM ws_jobs
+                   WHERE state = 'available' AND NOT is_due AND queue = $1 AND run_at <= $2
+                   ORDER BY run_at, id LIMIT $3",
+                skip_locked!(),
+                ")"
+            ))
+        ))
+        .bind(claim.queue)
+        .bind(Ts(claim.now))
+        .bind(AT_ONCE);
+        self.execute("ws_jobs: mark due", mark).await?;
+        Ok(())
     }
 
     /// The jobs that have these unique keys.
@@ -149,35 +175,100 @@ impl Outbox for Unit {
     }
 }
 
-/// The first jobs of a priority that are due.
-macro_rules! due_of {
+/// Jobs of a priority that are due. What is due is marked so, which leaves one index in the order of the turns.
+macro_rules! due {
     ($priority:literal) => {
         concat!(
-            " UNION ALL SELECT id FROM (
-                 SELECT id FROM ws_jobs
-                  WHERE state = 'available' AND queue = $1 AND priority = ",
+            "ws_jobs WHERE state = 'available' AND is_due AND queue = $1 AND priority = ",
             $priority,
-            "       AND run_at <= $4 AND kind IN ",
-            texts_of!("$2"),
-            "     ORDER BY run_at, id LIMIT $3",
-            skip_locked!(),
-            ") AS due_",
-            $priority
+            " AND kind IN ",
+            texts_of!("$2")
         )
     };
 }
 
-/// When the first job of a priority is due.
-macro_rules! next_of {
+/// The next organization that has one, by one descent of that index however many jobs lie between.
+macro_rules! next_party {
+    ($priority:literal, $than:expr) => {
+        concat!(
+            "(SELECT ",
+            party!(),
+            " FROM ",
+            due!($priority),
+            " AND ",
+            party!(),
+            $than,
+            " ORDER BY ",
+            party!(),
+            " LIMIT 1)"
+        )
+    };
+}
+
+/// Whose turn it is in a priority: from the one after `$7` to the end, and then from the beginning.
+macro_rules! turns_of {
     ($priority:literal) => {
         concat!(
-            " UNION ALL SELECT at FROM (
-                 SELECT run_at AS at FROM ws_jobs
-                  WHERE state = 'available' AND queue = $1 AND priority = ",
+            "above_",
             $priority,
-            "       AND kind IN ",
-            texts_of!("$2"),
-            "     ORDER BY run_at LIMIT 1) AS due_",
+            " (party, step) AS (
+                 SELECT ",
+            next_party!($priority, " > $7"),
+            ", CAST(1 AS bigint)
+                  UNION ALL
+                 SELECT ",
+            next_party!($priority, " > before.party"),
+            ", before.step + 1 FROM above_",
+            $priority,
+            " AS before WHERE before.party IS NOT NULL AND before.step < $8),
+             below_",
+            $priority,
+            " (party, step) AS (
+                 SELECT ",
+            next_party!($priority, concat!(" >= ", nobody!())),
+            ", CAST(1 AS bigint)
+                  UNION ALL
+                 SELECT ",
+            next_party!($priority, " > before.party"),
+            ", before.step + 1 FROM below_",
+            $priority,
+            " AS before WHERE before.party < $7 AND before.step < $8),
+             turns_",
+            $priority,
+            " (party) AS MATERIALIZED (
+                 SELECT party FROM (
+                     SELECT party FROM above_",
+            $priority,
+            " WHERE party IS NOT NULL UNION ALL SELECT party FROM below_",
+            $priority,
+            " WHERE party <= $7) AS round
+                  WHERE NOT party ",
+            in_ids!("$9"),
+            " LIMIT $3)"
+        )
+    };
+}
+
+/// The first jobs of each whose turn it is: an equal share of what is asked for.
+macro_rules! due_of {
+    ($priority:literal) => {
+        concat!(
+            " UNION ALL SELECT id FROM (",
+            of_each_turn!(
+                concat!("turns_", $priority),
+                concat!(
+                    "SELECT id FROM ",
+                    due!($priority),
+                    " AND ",
+                    party!(),
+                    " = turn.party ORDER BY run_at, id
+                      LIMIT (SELECT CASE WHEN ($3 + count(*) - 1) / count(*) < $10 THEN ($3 + count(*) - 1) / count(*)
+                                         ELSE $10 END FROM turns_",
+                    $priority,
+                    ")"
+                )
+            ),
+            ") AS due_",
             $priority
         )
     };
@@ -193,10 +284,19 @@ macro_rules! is_open {
 #[async_trait]
 impl JobStore for Unit {
     async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
-        // Each part walks its own index in order, and none passes by what is due later. They are read one after the other
-        // until there are enough. What was locked beyond that is free again at the commit.
+        self.mark_due(claim).await?;
+        // Each part walks its own index in order. They are read one after the other until there are enough. What was locked
+        // beyond that is free again at the commit.
         let update = query_as::<_, ClaimedRow>(concat!(
-            "WITH taken AS MATERIALIZED (
+            "WITH RECURSIVE ",
+            turns_of!(1),
+            ", ",
+            turns_of!(2),
+            ", ",
+            turns_of!(3),
+            ", ",
+            turns_of!(4),
+            ", taken AS MATERIALIZED (
                  SELECT id FROM (
                      SELECT id FROM (
                          SELECT id FROM ws_jobs
@@ -217,14 +317,18 @@ impl JobStore for Unit {
                     unique_key = CASE WHEN unique_until = 'claimed' THEN NULL ELSE unique_key END
               WHERE id ",
             any_of!("(SELECT id FROM taken)"),
-            " RETURNING id, kind, payload, priority, attempt, max_attempts, timeout_ms, run_at, created_at"
+            " RETURNING id, org_id, kind, payload, priority, attempt, put_off, max_attempts, timeout_ms, run_at, created_at"
         ))
         .bind(claim.queue)
         .bind(Json(claim.kinds))
         .bind(i64::from(claim.limit))
         .bind(Ts(claim.now))
         .bind(Ts(claim.lease_until))
-        .bind(claim.worker);
+        .bind(claim.worker)
+        .bind(claim.turn.after.map_or(Uuid::nil(), Uuid::from))
+        .bind(i64::from(claim.limit) + i64::try_from(claim.turn.passed.len()).unwrap_or_default())
+        .bind(Json(claim.turn.passed))
+        .bind(i64::from(claim.turn.most.unwrap_or(claim.limit)));
         let mut claimed = self.all("ws_jobs: claim", update).await?;
         claimed.sort_by_key(|row| (row.priority, row.run_at.0, row.id));
         claimed.into_iter().map(ClaimedJob::try_from).collect()
@@ -256,7 +360,7 @@ impl JobStore for Unit {
         let rows: Vec<Value> = settled
             .iter()
             .map(|Settled { held, ending, at }| {
-                let (state, run_at, error, more_attempts) = match ending {
+                let (state, run_at, error, put_off) = match ending {
                     Ending::Completed => (JobState::Completed, None, None, 0),
                     Ending::Cancelled => (JobState::Cancelled, None, None, 0),
                     Ending::Buried { error } => (JobState::Buried, None, Some(storable(error)), 0),
@@ -265,15 +369,7 @@ impl JobStore for Unit {
                     }
                     Ending::Snoozed { run_at } => (JobState::Available, Some(*run_at), None, 1),
                 };
-                json!([
-                    held.id,
-                    held.attempt,
-                    state.as_str(),
-                    run_at.map(time),
-                    time(*at),
-                    error,
-                    more_attempts
-                ])
+                json!([held.id, held.attempt, state.as_str(), run_at.map(time), time(*at), error, put_off])
             })
             .collect();
         // One whose end is asked for does not come back.
@@ -291,7 +387,8 @@ impl JobStore for Unit {
             time_of!("(given.value ->> 3)"),
             ", j.run_at),
                     last_error = COALESCE(given.value ->> 5, j.last_error),
-                    max_attempts = j.max_attempts + CAST(given.value ->> 6 AS bigint),
+                    put_off = j.put_off + CAST(given.value ->> 6 AS bigint),
+                    is_due = FALSE,
                     lease_until = NULL
                FROM ",
             rows_of!("$1"),
@@ -315,10 +412,18 @@ impl JobStore for Unit {
                       WHERE state = 'running' AND queue = $1 AND kind IN ",
             texts_of!("$2"),
             "         ORDER BY lease_until LIMIT 1) AS lost",
-            next_of!(1),
-            next_of!(2),
-            next_of!(3),
-            next_of!(4),
+            " UNION ALL SELECT at FROM (
+                 SELECT run_at AS at FROM ws_jobs
+                  WHERE state = 'available' AND is_due AND queue = $1 AND kind IN ",
+            texts_of!("$2"),
+            "     ORDER BY priority, ",
+            party!(),
+            ", run_at LIMIT 1) AS due
+              UNION ALL SELECT at FROM (
+                 SELECT run_at AS at FROM ws_jobs
+                  WHERE state = 'available' AND NOT is_due AND queue = $1 AND kind IN ",
+            texts_of!("$2"),
+            "     ORDER BY run_at LIMIT 1) AS later",
             ") AS any_of_them WHERE ",
             is_open!()
         ))
@@ -350,6 +455,10 @@ impl JobStore for Unit {
 
     async fn counts(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
         self.count_jobs(now).await
+    }
+
+    async fn backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+        self.list_backlogs(limit).await
     }
 
     async fn queues(&mut self) -> Result<Vec<QueueState>, StoreError> {

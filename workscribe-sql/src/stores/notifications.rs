@@ -94,6 +94,13 @@ macro_rules! page_of_notifications {
     };
 }
 
+/// The oldest notifications of before a time, up to a number of them.
+macro_rules! old {
+    () => {
+        "(SELECT org_id, id FROM ws_notifications WHERE created_at < $1 ORDER BY created_at, org_id, id LIMIT $2)"
+    };
+}
+
 #[async_trait]
 impl NotificationStore for Unit {
     async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
@@ -332,19 +339,28 @@ impl NotificationStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let counts = if dialect::WRITES_TOGETHER {
-            "WITH gone AS (DELETE FROM ws_notifications WHERE created_at < $1 RETURNING org_id, user_id, is_read)
+            concat!(
+                "WITH gone AS (DELETE FROM ws_notifications WHERE (org_id, id) IN ",
+                old!(),
+                " RETURNING org_id, user_id, is_read)
              SELECT org_id, user_id, count(*), sum(CASE WHEN is_read THEN 0 ELSE 1 END)
                FROM gone GROUP BY org_id, user_id ORDER BY org_id, user_id"
+            )
         } else {
-            "SELECT org_id, user_id, count(*), sum(CASE WHEN is_read THEN 0 ELSE 1 END)
-               FROM ws_notifications WHERE created_at < $1 GROUP BY org_id, user_id"
+            concat!(
+                "SELECT org_id, user_id, count(*), sum(CASE WHEN is_read THEN 0 ELSE 1 END)
+                   FROM ws_notifications WHERE (org_id, id) IN ",
+                old!(),
+                " GROUP BY org_id, user_id"
+            )
         };
-        let counts = query_as::<_, (Uuid, Uuid, i64, i64)>(counts).bind(Ts(before));
+        let counts = query_as::<_, (Uuid, Uuid, i64, i64)>(counts).bind(Ts(before)).bind(i64::from(limit));
         let counts = self.all("ws_notifications: sweep", counts).await?;
         if !dialect::WRITES_TOGETHER {
-            let delete = query("DELETE FROM ws_notifications WHERE created_at < $1").bind(Ts(before));
+            let delete = query(concat!("DELETE FROM ws_notifications WHERE (org_id, id) IN ", old!()));
+            let delete = delete.bind(Ts(before)).bind(i64::from(limit));
             self.execute("ws_notifications: sweep", delete).await?;
         }
         let mut removed = 0;

@@ -57,6 +57,23 @@ macro_rules! portion_of {
     };
 }
 
+/// Removes up to `$2` rows, or a few more: all that have what the first ones name.
+macro_rules! portion_by {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE org_id = $1 AND ",
+            $column,
+            " IN (SELECT ",
+            $column,
+            " FROM ",
+            $table,
+            " WHERE org_id = $1 LIMIT $2)"
+        )
+    };
+}
+
 #[async_trait]
 impl OrganizationStore for Unit {
     async fn insert(&mut self, organization: &Organization, owner: UserId) -> Result<(), StoreError> {
@@ -169,7 +186,10 @@ impl OrganizationStore for Unit {
     async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
         let count = query_as::<_, (i64,)>(
             "SELECT (SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = $1 LIMIT $2) AS tasks)
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_task_labels WHERE org_id = $1 LIMIT $2) AS labels)
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_comments WHERE org_id = $1 LIMIT $2) AS comments)
                   + (SELECT count(*) FROM (SELECT 1 FROM ws_activity WHERE org_id = $1 LIMIT $2) AS lines)
+                  + (SELECT count(*) FROM (SELECT 1 FROM ws_notifications WHERE org_id = $1 LIMIT $2) AS told)
                   + (SELECT count(*) FROM (SELECT 1 FROM ws_webhook_deliveries WHERE org_id = $1 LIMIT $2) AS sent)",
         )
         .bind(scope.org().as_uuid())
@@ -212,21 +232,31 @@ impl OrganizationStore for Unit {
     }
 
     async fn clear(&mut self, vacated: &VacatedOrg, rows: u32) -> Result<u64, StoreError> {
-        // Tasks come last, and stand below none by then: what refers to a row goes before it.
+        // What refers to a row goes before it; tasks stand below none by then. A test holds this to every table of the catalogue.
         let portions = [
             query(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
             query(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),
+            query(portion_by!("ws_unread", "user_id")),
+            query(portion_by!("ws_webhook_attempts", "delivery_id")),
             query(portion_of!(
                 "DELETE FROM ws_webhook_deliveries",
                 "ws_webhook_deliveries WHERE org_id = $1"
             )),
+            query(portion_of!("DELETE FROM ws_webhook_messages", "ws_webhook_messages WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_webhooks", "ws_webhooks WHERE org_id = $1")),
             query(portion_of!("DELETE FROM ws_search", "ws_search WHERE org_id = $1")),
             query(portion_of!("DELETE FROM ws_comments", "ws_comments WHERE org_id = $1")),
+            query(portion_by!("ws_task_labels", "task_id")),
             query(portion_of!(
                 "UPDATE ws_tasks SET parent_id = NULL",
                 "ws_tasks WHERE org_id = $1 AND parent_id IS NOT NULL"
             )),
             query(portion_of!("DELETE FROM ws_tasks", "ws_tasks WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_labels", "ws_labels WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_statuses", "ws_statuses WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_projects", "ws_projects WHERE org_id = $1")),
+            query(portion_of!("DELETE FROM ws_invitations", "ws_invitations WHERE org_id = $1")),
+            query(portion_by!("ws_members", "user_id")),
         ];
         for portion in portions {
             let portion = portion.bind(vacated.org().as_uuid()).bind(i64::from(rows));

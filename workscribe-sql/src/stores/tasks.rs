@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query_as};
 use workscribe_core::StoreError;
@@ -197,19 +198,28 @@ impl TaskStore for Unit {
         &mut self,
         scope: &OrgScope,
         assignee: UserId,
-        after: Option<TaskId>,
+        after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError> {
-        let list = query_as::<_, (Uuid,)>(
-            "SELECT t.id FROM ws_tasks t JOIN ws_statuses s ON s.org_id = t.org_id AND s.id = t.status_id
-              WHERE t.org_id = $1 AND t.assignee_id = $2 AND s.category <> 'done' AND t.id > $3
-              ORDER BY t.id LIMIT $4",
-        )
+    ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError> {
+        // As the index of a person's tasks has it: one without a due date comes last.
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();
+        let (due, id) = match after {
+            Some((due, id)) => (due.unwrap_or(last), id.as_uuid()),
+            None => (NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default(), Uuid::nil()),
+        };
+        let list = query_as::<_, (Option<NaiveDate>, Uuid)>(concat!(
+            "SELECT t.due_date, t.id FROM ws_tasks t ",
+            one_of!("ws_statuses", "s", "s.org_id = t.org_id AND s.id = t.status_id"),
+            " WHERE t.org_id = $1 AND t.assignee_id = $2 AND s.category <> 'done'
+                AND (COALESCE(t.due_date, '9999-12-31'), t.id) > ($3, $4)
+              ORDER BY COALESCE(t.due_date, '9999-12-31'), t.id LIMIT $5"
+        ))
         .bind(scope.org().as_uuid())
         .bind(assignee.as_uuid())
-        .bind(id_or_first(after))
+        .bind(due)
+        .bind(id)
         .bind(i64::from(limit));
-        Ok(ids(self.all("ws_tasks: open of", list).await?))
+        Ok(self.all("ws_tasks: open of", list).await?.into_iter().map(|(due, id)| (due, id.into())).collect())
     }
 
     async fn in_status(

@@ -261,11 +261,23 @@ impl TokenStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let sessions = query("DELETE FROM ws_sessions WHERE expires_at <= $1").bind(Ts(now));
-        let tokens = query("DELETE FROM ws_one_time_tokens WHERE expires_at <= $1").bind(Ts(now));
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let sessions = query(concat!(
+            "DELETE FROM ws_sessions WHERE expires_at <= $1 AND id ",
+            any_of!("(SELECT id FROM ws_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)")
+        ))
+        .bind(Ts(now))
+        .bind(i64::from(limit));
+        let tokens = query(concat!(
+            "DELETE FROM ws_one_time_tokens WHERE id ",
+            any_of!(
+                "(SELECT id FROM ws_one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+            )
+        ))
+        .bind(Ts(now))
+        .bind(i64::from(limit));
         let swept = self.execute("ws_sessions: sweep", sessions).await?;
-        Ok(swept + self.execute("ws_one_time_tokens: sweep", tokens).await?)
+        Ok(swept.max(self.execute("ws_one_time_tokens: sweep", tokens).await?))
     }
 }
 

@@ -7,7 +7,7 @@ use workscribe_core::StoreError;
 use super::{Conn, Db, dialect, store_error};
 
 /// What is compared, and how many rows differ.
-const COMPARED: [(&str, &str); 4] = [
+const COMPARED: [(&str, &str); 5] = [
     (
         "tasks that count their subtasks wrongly",
         "SELECT count(*) FROM ws_tasks t
@@ -23,6 +23,11 @@ const COMPARED: [(&str, &str); 4] = [
           WHERE t.comment_count <> COALESCE(c.number, 0)",
     ),
     ("tasks that note other labels than they have", dialect::WRONG_LABELS),
+    (
+        "deliveries of webhooks without their message",
+        "SELECT count(*) FROM ws_webhook_deliveries d
+          WHERE NOT EXISTS (SELECT 1 FROM ws_webhook_messages m WHERE m.org_id = d.org_id AND m.id = d.message_id)",
+    ),
     (
         "people whose unread notifications are counted wrongly",
         concat!(

@@ -1,5 +1,6 @@
 //! The endpoints of organizations. What is sent to them is in `webhook_deliveries.rs`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -206,12 +207,29 @@ impl WebhookStore for Unit {
             return Ok(());
         }
         let org = scope.org().as_uuid();
+        let messages: BTreeMap<_, _> =
+            deliveries.iter().map(|delivery| (delivery.message_id, delivery)).collect();
+        for messages in messages.into_values().cloned().collect::<Vec<_>>().chunks(ROWS_AT_ONCE) {
+            let (name, rows, messages) = ("ws_webhook_messages: add", messages.len(), messages.to_vec());
+            let push = move |insert: &mut Statement| {
+                insert.push("INSERT INTO ws_webhook_messages (org_id, id, payload, created_at) ");
+                push_rows(insert, messages, |row, delivery| {
+                    row.push_bind(org)
+                        .push_bind(delivery.message_id.as_uuid())
+                        .push_bind(delivery.payload.unwrap_or_default())
+                        .push_bind(Ts(delivery.created_at));
+                });
+                // One that is sent again is there.
+                insert.push(" ON CONFLICT (org_id, id) DO NOTHING");
+            };
+            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
+        }
         for deliveries in deliveries.chunks(ROWS_AT_ONCE) {
             let (name, rows, deliveries) =
                 ("ws_webhook_deliveries: add", deliveries.len(), deliveries.to_vec());
             let push = move |insert: &mut Statement| {
                 insert.push(
-                    "INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, payload, status, attempts,
+                    "INSERT INTO ws_webhook_deliveries (org_id, id, webhook_id, message_id, event, status, attempts,
                                                         created_at) ",
                 );
                 push_rows(insert, deliveries, |row, delivery| {
@@ -220,7 +238,6 @@ impl WebhookStore for Unit {
                         .push_bind(delivery.webhook_id.as_uuid())
                         .push_bind(delivery.message_id.as_uuid())
                         .push_bind(delivery.event.as_str())
-                        .push_bind(delivery.payload.unwrap_or_default())
                         .push_bind("pending")
                         .push_bind(0_i64)
                         .push_bind(Ts(delivery.created_at));
@@ -280,8 +297,10 @@ impl WebhookStore for Unit {
     ) -> Result<Option<WebhookDelivery>, StoreError> {
         let find = query_as::<_, DeliveryRow>(concat!(
             "SELECT ",
-            delivery_columns!("d.payload"),
-            " FROM ws_webhook_deliveries d WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.id = $3"
+            delivery_columns!("m.payload"),
+            " FROM ws_webhook_deliveries d
+               JOIN ws_webhook_messages m ON m.org_id = $1 AND m.id = d.message_id
+              WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.id = $3"
         ))
         .bind(scope.org().as_uuid())
         .bind(webhook.as_uuid())
@@ -310,11 +329,12 @@ impl WebhookStore for Unit {
     ) -> Result<Option<EnteredDelivery>, StoreError> {
         let find = query_as::<_, EnteredRow>(concat!(
             "SELECT ",
-            delivery_columns!("d.payload"),
+            delivery_columns!("m.payload"),
             ", ",
             webhook_columns!(),
             ", o.name AS org_name, o.slug AS org_slug
                FROM ws_webhook_deliveries d
+               JOIN ws_webhook_messages m ON m.org_id = $1 AND m.id = d.message_id
                JOIN ws_webhooks w ON w.org_id = d.org_id AND w.id = d.webhook_id
                JOIN ws_organizations o ON o.id = d.org_id
               WHERE d.org_id = $1 AND d.id = $2"
@@ -408,7 +428,19 @@ impl WebhookStore for Unit {
         )
         .bind(Ts(before))
         .bind(i64::from(limit));
-        self.execute("ws_webhook_deliveries: sweep", sweep).await
+        let removed = self.execute("ws_webhook_deliveries: sweep", sweep).await?;
+        // Messages go when nothing refers to them any more; one that was sent again stays as long as that.
+        let messages = query(
+            "DELETE FROM ws_webhook_messages
+              WHERE (org_id, id) IN (SELECT m.org_id, m.id FROM ws_webhook_messages m
+                                      WHERE m.created_at < $1
+                                        AND NOT EXISTS (SELECT 1 FROM ws_webhook_deliveries d
+                                                         WHERE d.org_id = m.org_id AND d.message_id = m.id)
+                                      ORDER BY m.created_at LIMIT $2)",
+        )
+        .bind(Ts(before))
+        .bind(i64::from(limit));
+        Ok(removed.max(self.execute("ws_webhook_messages: sweep", messages).await?))
     }
 
     async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> Result<Vec<Resealing>, StoreError> {

@@ -20,7 +20,7 @@ const PARTS: usize = 8;
 const ORG: &str = "018f0000-0000-7000-8000-00000000000a";
 
 /// Statements that are for more than one organization, by a part of their text, and why.
-const MANY: [(&str, &str); 17] = [
+const MANY: [(&str, &str); 18] = [
     // The door by a task's id alone: the organization is what it looks for. Knowing it first would cost a round trip.
     (
         "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id",
@@ -38,12 +38,13 @@ const MANY: [(&str, &str); 17] = [
     ("UPDATE ws_notifications SET mail", "a person's digest, by a job"),
     ("SELECT n.org_id, o.slug AS org_slug", "a person's notifications"),
     // Background work.
-    ("DELETE FROM ws_notifications WHERE created_at", "sweeping"),
+    ("DELETE FROM ws_notifications WHERE (org_id, id) IN", "sweeping"),
     ("DELETE FROM ws_invitations WHERE (org_id, id) IN", "sweeping"),
     (
         "DELETE FROM ws_webhook_deliveries WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries WHERE created_at <",
         "sweeping",
     ),
+    ("DELETE FROM ws_webhook_messages WHERE (org_id, id) IN", "sweeping"),
     ("FROM ws_webhooks WHERE secrets_key <>", "sealing anew"),
     ("SELECT m.user_id FROM ws_organizations o", "an operator's export"),
     // The words of a search bear their organization's mark, by which the index keeps tenants apart; see `dialect.rs`.

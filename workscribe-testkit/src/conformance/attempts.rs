@@ -65,8 +65,8 @@ pub async fn a_sweep_removes_forgotten_failures_only(storage: Arc<dyn Storage>) 
     let (old, recent) = (hash(), hash());
     fail(&storage, &old, 0, NEVER).await;
     fail(&storage, &recent, 10, NEVER).await;
-    assert_eq!(commit!(storage, uow => uow.attempts().sweep(at(5))), 1);
-    assert_eq!(commit!(storage, uow => uow.attempts().sweep(at(5))), 0);
+    assert_eq!(commit!(storage, uow => uow.attempts().sweep(at(5), 100)), 1);
+    assert_eq!(commit!(storage, uow => uow.attempts().sweep(at(5), 100)), 0);
     assert_eq!(fail(&storage, &old, 11, NEVER).await, 1);
     assert_eq!(fail(&storage, &recent, 11, NEVER).await, 2);
 }

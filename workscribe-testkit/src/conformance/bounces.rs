@@ -49,14 +49,14 @@ pub async fn a_sweep_forgets_what_was_noted_before_a_time(storage: Arc<dyn Stora
     for (name, seconds) in [("ada", 1), ("grace", 2), ("edsger", 3)] {
         note(&storage, &bounce(name, seconds)).await;
     }
-    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2))), 1);
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2), 100)), 1);
     assert_eq!(read!(storage, uow => uow.bounces().find(&email("ada"))), None);
     assert!(
         read!(storage, uow => uow.bounces().find(&email("grace"))).is_some(),
         "at that time is not before it"
     );
-    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2))), 0, "again");
-    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(9))), 2);
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(2), 100)), 0, "again");
+    assert_eq!(commit!(storage, uow => uow.bounces().sweep(at(9), 100)), 2);
 }
 
 pub async fn of_twenty_bounces_noted_at_once_one_stays(storage: Arc<dyn Storage>) {

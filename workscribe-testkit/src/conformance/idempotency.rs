@@ -106,9 +106,14 @@ pub async fn a_sweep_removes_expired_keys_only(storage: Arc<dyn Storage>) {
     let (old, recent) = (new_key("user 1", "old"), new_key("user 1", "recent"));
     claim(&storage, &old, 0).await;
     claim(&storage, &recent, 1).await;
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(999))), 0);
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000))), 1);
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000))), 0);
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(999), 100)), 0);
+    assert_eq!(
+        commit!(storage, uow => uow.idempotency().sweep(at(1_000), 0)),
+        0,
+        "no more than is asked for"
+    );
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), 100)), 1);
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), 100)), 0);
 }
 
 pub async fn an_answer_that_is_rolled_back_leaves_the_claim(storage: Arc<dyn Storage>) {

@@ -28,12 +28,14 @@ pub async fn an_operator_sees_all_of_a_job(storage: Arc<dyn Storage>) {
     enqueue(&storage, std::slice::from_ref(&job)).await;
     let expected = JobRecord {
         id: job.id,
+        org: job.org,
         kind: "mail".into(),
         payload: job.payload.clone(),
         queue: "reports".into(),
         priority: JobPriority::LOW,
         state: JobState::Available,
         attempt: 0,
+        put_off: 0,
         max_attempts: 3,
         timeout: None,
         unique_key: Some("mail:a".into()),

@@ -3,7 +3,10 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::outbox::{Claim, Ending, Enqueued, Held, HeldJob, JobPriority, Settled, Unique, Until};
+use workscribe_core::id::OrgId;
+use workscribe_core::outbox::{
+    Claim, Ending, Enqueued, Held, HeldJob, JobPriority, Settled, Turn, Unique, Until,
+};
 
 const MAIL: &[&str] = &["mail"];
 
@@ -14,7 +17,7 @@ pub(super) fn asking<'a>(
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Claim<'a> {
-    Claim { queue: "default", kinds, limit, worker: "a worker", now, lease_until }
+    Claim { queue: "default", kinds, limit, worker: "a worker", now, lease_until, turn: Turn::default() }
 }
 
 pub(super) async fn claim(
@@ -89,9 +92,11 @@ pub async fn a_job_is_claimed_as_it_was_enqueued(storage: Arc<dyn Storage>) {
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));
     let expected = ClaimedJob {
         id: job.id,
+        org: None,
         kind: "mail".into(),
         payload: job.payload,
         attempt: 1,
+        put_off: 0,
         max_attempts: 3,
         timeout: Some(Duration::from_millis(1_500)),
         run_at: at(0),
@@ -458,11 +463,101 @@ pub async fn nothing_is_claimed_from_a_queue_that_is_paused(storage: Arc<dyn Sto
     assert!(claim(&storage, 10, 100, 200).await.is_empty(), "of one whose lease ran out neither");
 }
 
+/// The organizations whose jobs a claim takes, by their names in the test.
+async fn turns(storage: &Arc<dyn Storage>, orgs: &[OrgId], limit: u32, turn: Turn<'_>) -> Vec<usize> {
+    let claim = Claim { turn, ..asking(MAIL, limit, at(1_000), at(9_000)) };
+    let claimed = commit!(storage, uow => uow.jobs().claim(&claim));
+    let at = |job: &ClaimedJob| orgs.iter().position(|org| Some(*org) == job.org).unwrap_or(orgs.len());
+    let mut turns: Vec<usize> = claimed.iter().map(at).collect();
+    turns.sort_unstable();
+    turns
+}
+
+/// Adds jobs of an organization, one a second from a time on.
+async fn jobs_of(storage: &Arc<dyn Storage>, org: Option<OrgId>, count: i64, from: i64) {
+    let jobs: Vec<NewJob> =
+        (0..count).map(|n| NewJob { org, created_at: at(from), ..new_job("mail", at(from + n)) }).collect();
+    enqueue(storage, &jobs).await;
+}
+
+pub async fn claims_go_from_organization_to_organization(storage: Arc<dyn Storage>) {
+    let mut orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
+    orgs.sort_unstable();
+    jobs_of(&storage, Some(orgs[0]), 500, 0).await;
+    jobs_of(&storage, Some(orgs[1]), 1, 900).await;
+    jobs_of(&storage, Some(orgs[2]), 5, 901).await;
+    jobs_of(&storage, None, 2, 902).await;
+    let after = |org: usize| Turn { after: Some(orgs[org]), ..Turn::default() };
+    // Five hundred wait for longer, and delay nobody's first.
+    assert_eq!(turns(&storage, &orgs, 4, Turn::default()).await, [0, 1, 2, 3]);
+    assert_eq!(turns(&storage, &orgs, 1, after(0)).await, [2], "the second has no more");
+    assert_eq!(turns(&storage, &orgs, 1, after(2)).await, [3], "the round begins anew with what is nobody's");
+    assert_eq!(turns(&storage, &orgs, 1, Turn::default()).await, [0]);
+    assert_eq!(
+        turns(&storage, &orgs, 10, after(0)).await,
+        [0, 0, 0, 0, 0, 2, 2, 2],
+        "an equal share of each"
+    );
+    let jobs = turns(&storage, &orgs, 10, after(0)).await;
+    assert_eq!(jobs, [0; 10], "who is alone has all of it");
+}
+
+pub async fn who_has_the_most_jobs_waiting_is_told(storage: Arc<dyn Storage>) {
+    let orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
+    for (org, count) in orgs.iter().zip([3, 5, 1]) {
+        jobs_of(&storage, Some(*org), count, 0).await;
+    }
+    jobs_of(&storage, None, 9, 0).await;
+    let claim = Claim {
+        turn: Turn { passed: &[orgs[0], orgs[2]], ..Turn::default() },
+        ..asking(MAIL, 20, at(99), at(999))
+    };
+    for job in
+        commit!(storage, uow => uow.jobs().claim(&claim)).iter().filter(|job| job.org.is_some()).take(2)
+    {
+        assert!(settle(&storage, job.id, job.attempt, Ending::Snoozed { run_at: at(100) }, 99).await);
+    }
+    let backlogs = read!(storage, uow => uow.jobs().backlogs(2));
+    let told: Vec<_> = backlogs.iter().map(|of| (&*of.queue, of.org, of.waiting, of.put_off)).collect();
+    assert_eq!(told, [("default", orgs[0], 3, 0), ("default", orgs[1], 2, 2)]);
+}
+
+pub async fn whoever_is_passed_over_gets_nothing_and_nobody_more_than_they_may(storage: Arc<dyn Storage>) {
+    let mut orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
+    orgs.sort_unstable();
+    for org in &orgs {
+        jobs_of(&storage, Some(*org), 20, 0).await;
+    }
+    let passed = Turn { passed: &orgs[..2], most: Some(3), ..Turn::default() };
+    assert_eq!(turns(&storage, &orgs, 10, passed).await, [2, 2, 2]);
+    let all = Turn { passed: &orgs, ..Turn::default() };
+    assert_eq!(turns(&storage, &orgs, 10, all).await, [0; 0]);
+    let two = Turn { most: Some(2), ..Turn::default() };
+    assert_eq!(turns(&storage, &orgs, 10, two).await, [0, 0, 1, 1, 2, 2]);
+}
+
+pub async fn jobs_that_come_due_take_part_in_the_turns(storage: Arc<dyn Storage>) {
+    let mut orgs: Vec<OrgId> = (0..2).map(|_| id()).collect();
+    orgs.sort_unstable();
+    jobs_of(&storage, Some(orgs[0]), 50, 10).await;
+    let later = NewJob { org: Some(orgs[1]), ..new_job("mail", at(999)) };
+    let never = NewJob { org: Some(orgs[1]), ..new_job("mail", at(5_000)) };
+    enqueue(&storage, &[later, never]).await;
+    assert_eq!(turns(&storage, &orgs, 2, Turn::default()).await, [0, 1]);
+    assert_eq!(turns(&storage, &orgs, 2, Turn::default()).await, [0, 0], "the other's time has not come");
+}
+
 pub async fn a_job_that_is_put_off_loses_no_attempt(storage: Arc<dyn Storage>) {
     let id = add_job(&storage, "mail", at(0)).await;
     for attempt in 1..=5 {
         let claimed = claim_one(&storage, i64::from(attempt), 60).await;
-        assert_eq!((claimed.attempt, claimed.max_attempts), (attempt, 2 + attempt));
+        assert_eq!((claimed.attempt, claimed.tries(), claimed.max_attempts), (attempt, 1, 3));
+        let record = read!(storage, uow => uow.jobs().find(id)).unwrap();
+        assert_eq!(
+            (record.attempt, record.put_off),
+            (1, attempt - 1),
+            "an operator sees the attempts that count"
+        );
         let put_off = Ending::Snoozed { run_at: at(i64::from(attempt) + 1) };
         assert!(settle(&storage, id, attempt, put_off, 1).await);
     }

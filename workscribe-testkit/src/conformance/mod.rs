@@ -390,6 +390,10 @@ macro_rules! __storage_cases {
                 a_hundred_jobs_of_one_key_at_once_are_one
                 jobs_of_a_higher_priority_come_first_and_queues_stand_apart
                 nothing_is_claimed_from_a_queue_that_is_paused
+                claims_go_from_organization_to_organization
+                who_has_the_most_jobs_waiting_is_told
+                whoever_is_passed_over_gets_nothing_and_nobody_more_than_they_may
+                jobs_that_come_due_take_part_in_the_turns
                 a_job_that_is_put_off_loses_no_attempt
                 many_leases_are_extended_and_many_words_taken_at_once
                 a_slot_of_a_schedule_is_taken_once

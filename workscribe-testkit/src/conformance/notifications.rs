@@ -208,7 +208,7 @@ pub async fn a_sweep_removes_notifications_from_before_a_time(storage: Arc<dyn S
         let new = [1, 2, 3].map(|seconds| new_notification(grace, "To grace", at(seconds)));
         commit!(storage, uow => uow.notifications().add(scope, &new));
     }
-    let sweep = async |seconds| commit!(storage, uow => uow.notifications().sweep(at(seconds)));
+    let sweep = async |seconds| commit!(storage, uow => uow.notifications().sweep(at(seconds), 100));
     assert_eq!(sweep(1).await, 0);
     assert_eq!(sweep(3).await, 4);
     assert_eq!(read!(storage, uow => uow.notifications().count(grace, &everything())), 2);

@@ -220,7 +220,7 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     }
     let kept = add_task(&storage, &other, &others, "Kept").await;
     let (invitation, _) = add_invitation(&storage, &scope, "edsger").await;
-    for (rows, is_larger) in [(5, true), (6, false)] {
+    for (rows, is_larger) in [(10, true), (11, false)] {
         assert_eq!(
             read!(storage, uow => uow.organizations().is_larger_than(&scope, rows)),
             is_larger,

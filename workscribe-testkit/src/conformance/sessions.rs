@@ -152,7 +152,7 @@ pub async fn a_sweep_leaves_live_sessions_and_tokens(storage: Arc<dyn Storage>) 
     let token = add_one_time(&storage, &ada, Purpose::VerifyEmail).await;
     let ended = Session { expires_at: at(10), ..new_session(&ada) };
     commit!(storage, uow => uow.tokens().insert_session(&ended));
-    commit!(storage, uow => uow.tokens().sweep(at(10)));
+    commit!(storage, uow => uow.tokens().sweep(at(10), 100));
     let listed = read!(storage, uow => uow.tokens().sessions_of(ada.id, at(10)));
     assert_eq!(listed, [live]);
     let found = read!(storage, uow => uow.tokens().find_one_time(token.purpose, &token.hash, at(10)));
@@ -166,8 +166,8 @@ pub async fn a_sweep_removes_expired_sessions_and_tokens_and_counts_them(storage
     let token = OneTimeToken { expires_at: at(10), ..new_one_time(&ada, Purpose::VerifyEmail) };
     commit!(storage, uow => uow.tokens().insert_session(&session));
     commit!(storage, uow => uow.tokens().put_one_time(&token));
-    assert_eq!(commit!(storage, uow => uow.tokens().sweep(at(9))), 0);
-    assert_eq!(commit!(storage, uow => uow.tokens().sweep(at(10))), 2);
+    assert_eq!(commit!(storage, uow => uow.tokens().sweep(at(9), 100)), 0);
+    assert_eq!(commit!(storage, uow => uow.tokens().sweep(at(10), 100)), 2);
     assert_eq!(super::fixtures::session(&storage, session.id).await, None, "not even at an earlier time");
 }
 

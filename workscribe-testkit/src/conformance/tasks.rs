@@ -466,12 +466,14 @@ pub async fn a_persons_open_tasks_are_listed_by_id(storage: Arc<dyn Storage>) {
         let mut new = new_task(&scope, board, "Task");
         new.fields.assignee_id = [Some(grace.id), Some(grace.id), Some(scope.actor()), None][index % 4];
         new.fields.status_id = [board.todo.id, board.doing.id, board.done.id][index % 3];
+        let due = if index % 2 == 0 { NaiveDate::from_ymd_opt(2026, 5, 20 - index as u32) } else { None };
+        new.fields.due_date = due;
         let task = put_task(&storage, &scope, &new).await;
         if index % 4 < 2 && index % 3 < 2 {
-            expected.push(task.id);
+            expected.push((due, task.id));
         }
     }
-    expected.sort_unstable();
+    expected.sort_by_key(|(due, id)| (due.is_none(), *due, *id));
     let open =
         async |after, limit| read!(storage, uow => uow.tasks().open_of(&scope, grace.id, after, limit));
     assert_eq!(expected.len(), 4);

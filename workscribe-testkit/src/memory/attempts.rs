@@ -5,7 +5,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{AttemptStore, TokenHash};
 
-use super::MemoryUnit;
+use super::{MemoryUnit, sweep_some};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -67,11 +67,9 @@ impl AttemptStore for MemoryUnit {
         .await
     }
 
-    async fn sweep(&mut self, forget_before: Timestamp) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(|tables| {
-            let before = tables.attempts.len();
-            tables.attempts.retain(|_, row| row.last_failed_at >= forget_before);
-            Ok((before - tables.attempts.len()) as u64)
+            Ok(sweep_some(&mut tables.attempts, limit, |row| row.last_failed_at < forget_before))
         })
         .await
     }

@@ -5,7 +5,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{Bounce, BounceStore, Email};
 
-use super::MemoryUnit;
+use super::{MemoryUnit, sweep_some};
 
 #[async_trait]
 impl BounceStore for MemoryUnit {
@@ -25,12 +25,8 @@ impl BounceStore for MemoryUnit {
         self.change(|tables| Ok(tables.bounces.remove(email).is_some())).await
     }
 
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        self.change(|tables| {
-            let noted = tables.bounces.len();
-            tables.bounces.retain(|_, bounce| bounce.bounced_at >= before);
-            Ok((noted - tables.bounces.len()) as u64)
-        })
-        .await
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(|tables| Ok(sweep_some(&mut tables.bounces, limit, |bounce| bounce.bounced_at < before)))
+            .await
     }
 }

@@ -5,7 +5,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, conflict};
+use super::{MemoryUnit, conflict, sweep_some};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -61,12 +61,8 @@ impl IdempotencyStore for MemoryUnit {
         .await
     }
 
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        self.change(|tables| {
-            let before = tables.idempotency.len();
-            tables.idempotency.retain(|_, row| row.expires_at > now);
-            Ok((before - tables.idempotency.len()) as u64)
-        })
-        .await
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(|tables| Ok(sweep_some(&mut tables.idempotency, limit, |row| row.expires_at <= now)))
+            .await
     }
 }

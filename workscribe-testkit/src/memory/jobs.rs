@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::JobId;
+use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
-    Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobRecord, JobState, JobStore,
-    KindCounts, NewJob, Outbox, QueueState, Settled, Until,
+    Backlog, Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobPriority,
+    JobRecord, JobState, JobStore, KindCounts, NewJob, Outbox, QueueState, Settled, Until,
 };
 use workscribe_core::{Constraint, StoreError};
 
@@ -28,12 +28,14 @@ impl Row {
             keep_until: unique.and_then(|unique| unique.keep_until),
             job: JobRecord {
                 id: job.id,
+                org: job.org,
                 kind: job.kind.clone().into_owned(),
                 payload: job.payload.clone(),
                 queue: job.queue.clone().into_owned(),
                 priority: job.priority,
                 state: JobState::Available,
                 attempt: 0,
+                put_off: 0,
                 max_attempts: job.max_attempts,
                 timeout: job.timeout,
                 unique_key: unique.map(|unique| unique.key.clone()),
@@ -69,9 +71,11 @@ impl Row {
         let job = self.job.clone();
         ClaimedJob {
             id: job.id,
+            org: job.org,
             kind: job.kind,
             payload: job.payload,
-            attempt: job.attempt,
+            attempt: job.attempt + job.put_off,
+            put_off: job.put_off,
             max_attempts: job.max_attempts,
             timeout: job.timeout,
             run_at: job.run_at,
@@ -83,9 +87,39 @@ impl Row {
 impl Tables {
     /// The job, if this attempt at it is the one that runs.
     fn held_mut(&mut self, held: Held) -> Option<&mut Row> {
-        self.jobs
-            .get_mut(&held.id)
-            .filter(|row| row.job.attempt == held.attempt && row.job.state == JobState::Running)
+        self.jobs.get_mut(&held.id).filter(|row| {
+            row.job.attempt + row.job.put_off == held.attempt && row.job.state == JobState::Running
+        })
+    }
+
+    /// What a claim takes: what was lost, and then by priority an equal share of each organization.
+    fn whose_turn_it_is(&self, claim: &Claim<'_>) -> Vec<JobId> {
+        let limit = claim.limit as usize;
+        let is_due = |row: &&Row| row.due().is_some_and(|due| due <= claim.now);
+        let due = || self.waiting(claim.queue, claim.kinds).filter(is_due).map(|row| &row.job);
+        let mut lost: Vec<_> = due().filter_map(|job| Some((job.lease_until?, job.id))).collect();
+        lost.sort_unstable();
+        let mut ids: Vec<JobId> = lost.into_iter().map(|(_, id)| id).collect();
+        let mut parties: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for job in due().filter(|job| job.lease_until.is_none()) {
+            let is_passed = job.org.is_some_and(|org| claim.turn.passed.contains(&org));
+            if !is_passed {
+                let turn = (job.priority, job.org <= claim.turn.after, job.org);
+                parties.entry(turn).or_default().push((job.run_at, job.id));
+            }
+        }
+        for priority in (1..=4).filter_map(JobPriority::new) {
+            let jobs = parties.iter_mut().filter(|((of, ..), _)| *of == priority).map(|(_, jobs)| jobs);
+            let turns: Vec<_> = jobs.take(limit).collect();
+            let most = claim.turn.most.map_or(limit, |most| most as usize);
+            let share = limit.div_ceil(turns.len().max(1)).min(most);
+            for jobs in turns {
+                jobs.sort_unstable();
+                ids.extend(jobs.iter().take(share).map(|(_, id)| id));
+            }
+        }
+        ids.truncate(limit);
+        ids
     }
 
     /// Those of a queue that workers of these kinds may take, now or later.
@@ -126,17 +160,8 @@ impl Outbox for MemoryUnit {
 impl JobStore for MemoryUnit {
     async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
         self.change(|tables| {
-            let due = |row: &&Row| row.due().is_some_and(|due| due <= claim.now);
-            let order = |row: &Row| {
-                let job = &row.job;
-                // Whose lease ran out comes first.
-                let lost = job.lease_until.map_or((true, Timestamp::MAX_UTC), |lease| (false, lease));
-                (lost, job.priority, job.run_at, job.id)
-            };
-            let mut due: Vec<_> = tables.waiting(claim.queue, claim.kinds).filter(due).map(order).collect();
-            due.sort_unstable();
             let mut claimed = Vec::new();
-            for (.., id) in due.into_iter().take(claim.limit as usize) {
+            for id in tables.whose_turn_it_is(claim) {
                 let Some(row) = tables.jobs.get_mut(&id) else { continue };
                 let job = &mut row.job;
                 job.attempt += 1;
@@ -188,7 +213,9 @@ impl JobStore for MemoryUnit {
                 if let Ending::Retry { error, .. } | Ending::Buried { error } = ending {
                     row.job.last_error = Some(error.replace('\0', "\u{fffd}"));
                 }
-                row.job.max_attempts += u32::from(matches!(ending, Ending::Snoozed { .. }));
+                let put_off = u32::from(matches!(ending, Ending::Snoozed { .. }));
+                row.job.put_off += put_off;
+                row.job.attempt -= put_off;
                 match state {
                     // One whose end is asked for does not come back.
                     JobState::Available if row.job.cancel_requested => row.end(JobState::Cancelled, *at),
@@ -279,6 +306,24 @@ impl JobStore for MemoryUnit {
                 }
             }
             all.into_values().collect()
+        })
+        .await
+    }
+
+    async fn backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+        self.view(|tables| {
+            let mut all: BTreeMap<(String, OrgId), Backlog> = BTreeMap::new();
+            for job in tables.jobs.values().map(|row| &row.job) {
+                let Some(org) = job.org.filter(|_| job.state == JobState::Available) else { continue };
+                let new = Backlog { queue: job.queue.clone(), org, waiting: 0, put_off: 0 };
+                let of = all.entry((job.queue.clone(), org)).or_insert(new);
+                of.waiting += 1;
+                of.put_off += i64::from(job.put_off > 0);
+            }
+            let mut all: Vec<Backlog> = all.into_values().collect();
+            all.sort_by_key(|of| std::cmp::Reverse(of.waiting));
+            all.truncate(limit as usize);
+            all
         })
         .await
     }

@@ -407,6 +407,24 @@ fn page_of<T>(
     rows
 }
 
+/// Removes up to a number of rows that are old, and answers how many.
+fn sweep_some<K: Ord + Clone, V: Clone>(
+    table: &mut Table<K, V>,
+    limit: u32,
+    is_old: impl Fn(&V) -> bool,
+) -> u64 {
+    let old: Vec<K> = table
+        .iter()
+        .filter(|(_, row)| is_old(row))
+        .map(|(key, _)| key.clone())
+        .take(limit as usize)
+        .collect();
+    for key in &old {
+        table.remove(key);
+    }
+    old.len() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

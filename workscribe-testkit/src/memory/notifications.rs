@@ -11,7 +11,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, page_of};
+use super::{MemoryUnit, Tables, conflict, page_of, sweep_some};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -233,11 +233,9 @@ impl NotificationStore for MemoryUnit {
         .await
     }
 
-    async fn sweep(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(|tables| {
-            let count = tables.notifications.len();
-            tables.notifications.retain(|_, row| row.new.created_at >= before);
-            Ok((count - tables.notifications.len()) as u64)
+            Ok(sweep_some(&mut tables.notifications, limit, |row| row.new.created_at < before))
         })
         .await
     }

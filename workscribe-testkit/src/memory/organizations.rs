@@ -138,7 +138,10 @@ impl OrganizationStore for MemoryUnit {
             let tasks = tables.tasks.keys().filter(|(org, _)| *org == scope.org()).count();
             let lines = tables.activity.keys().filter(|(org, _)| *org == scope.org()).count();
             let sent = tables.deliveries.keys().filter(|(org, _)| *org == scope.org()).count();
-            tasks + lines + sent > usize::try_from(rows).unwrap_or(usize::MAX)
+            let labels = tables.task_labels.keys().filter(|(org, ..)| *org == scope.org()).count();
+            let comments = tables.comments.keys().filter(|(org, _)| *org == scope.org()).count();
+            let told = tables.notifications.keys().filter(|(org, _)| *org == scope.org()).count();
+            tasks + labels + comments + lines + told + sent > usize::try_from(rows).unwrap_or(usize::MAX)
         })
         .await
     }

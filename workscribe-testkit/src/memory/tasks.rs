@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId, StatusId, TaskId, UserId};
 use workscribe_core::tenancy::OrgScope;
@@ -195,16 +196,22 @@ impl TaskStore for MemoryUnit {
         &mut self,
         scope: &OrgScope,
         assignee: UserId,
-        after: Option<TaskId>,
+        after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError> {
+    ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError> {
         self.view(|tables| {
             let is_open = |row: &&Row| {
                 let status = tables.statuses.get(&(row.org, row.fields.status_id));
                 status.is_some_and(|status| status.category != StatusCategory::Done)
             };
             let theirs = tables.tasks_of(scope.org()).filter(|row| row.fields.assignee_id == Some(assignee));
-            first_ids(theirs.filter(is_open), after, limit)
+            // One without a due date comes last.
+            let order = |(due, id): (Option<NaiveDate>, TaskId)| (due.is_none(), due, id);
+            let mut open: Vec<_> = theirs.filter(is_open).map(|row| (row.fields.due_date, row.id)).collect();
+            open.retain(|one| after.is_none_or(|after| order(*one) > order(after)));
+            open.sort_by_key(|one| order(*one));
+            open.truncate(limit as usize);
+            open
         })
         .await
     }

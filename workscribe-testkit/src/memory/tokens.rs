@@ -8,7 +8,7 @@ use workscribe_core::identity::{
 };
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict};
+use super::{MemoryUnit, Tables, conflict, sweep_some};
 
 /// The most sessions of a user that are listed.
 const SESSIONS_LISTED: usize = 100;
@@ -174,12 +174,10 @@ impl TokenStore for MemoryUnit {
         .await
     }
 
-    async fn sweep(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(|tables| {
-            let before = tables.sessions.len() + tables.one_time.len();
-            tables.sessions.retain(|_, row| row.session.expires_at > now);
-            tables.one_time.retain(|_, token| token.expires_at > now);
-            Ok((before - tables.sessions.len() - tables.one_time.len()) as u64)
+            let sessions = sweep_some(&mut tables.sessions, limit, |row| row.session.expires_at <= now);
+            Ok(sessions.max(sweep_some(&mut tables.one_time, limit, |token| token.expires_at <= now)))
         })
         .await
     }

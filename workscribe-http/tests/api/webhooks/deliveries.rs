@@ -43,6 +43,23 @@ fn signed(secret: &Value, message: &PreparedDelivery, seconds: i64) -> String {
 }
 
 on_every_storage! {
+    async fn pings_and_repeats_to_one_host_are_limited_by_organization(on: On) {
+        let shop = Workshop::new(on).await;
+        let (made, second) = (hook(&shop, json!(["task.deleted"])).await, hook(&shop, json!(["*"])).await);
+        let first = ping(&shop, &made).await;
+        for _ in 1..10 {
+            ping(&shop, &second).await;
+        }
+        let again = format!("{}/deliveries/{}/redeliver", at(&made), id(&first));
+        for path in [format!("{}/ping", at(&made)), format!("{}/ping", at(&second)), again] {
+            let refused = shop.app.post(&path).bearer(&shop.ada).send().await;
+            assert_eq!(refused.header("retry-after"), Some("6"), "{path}");
+            refused.refused(429, "RATE_LIMITED");
+        }
+        shop.app.clock.advance(TimeDelta::seconds(6));
+        ping(&shop, &made).await;
+    }
+
     async fn a_trial_is_sent_whatever_is_asked_for_and_again_under_the_same_message_id(on: On) {
         let shop = Workshop::new(on).await;
         let mary = shop.app.member(&shop.ada, "engines", "mary@example.com", "admin").await;
