@@ -472,7 +472,7 @@ async fn a_slow_endpoint_keeps_no_other_waiting(storage: Arc<dyn Storage>) {
 
 async fn what_is_beyond_an_organizations_rate_arrives_later(storage: Arc<dyn Storage>) {
     let messages = RateRule { name: "messages", limit: 3, window: Duration::from_secs(60) };
-    let webhook_limits = WebhookLimits { messages, ..WebhookLimits::default() };
+    let webhook_limits = WebhookLimits { messages, places_of_organization: 5, ..WebhookLimits::default() };
     let place = Place::with(
         storage,
         Settings { webhook_networks: loopback(), webhook_limits, ..Settings::default() },

@@ -425,8 +425,14 @@ async fn an_attempt_that_takes_too_long_is_stopped_and_counts_as_failed() {
 #[tokio::test]
 async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
     let (app, clock) = app();
-    let (registry, calls) = probing(|call| {
-        if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Err(Failure::retry("busy")) }
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let registry = Registry::new().register::<Probe>(move |context: JobContext, _: Probe| {
+        let call = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        async move {
+            assert_eq!(context.attempt, 1, "none before it counts");
+            if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Err(Failure::retry("busy")) }
+        }
     });
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
@@ -440,6 +446,34 @@ async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
     let wait = after[0].run_at - (app.now() - TimeDelta::seconds(60));
     assert_eq!((after[0].attempt, after[0].put_off), (1, 8));
     assert!(wait <= TimeDelta::milliseconds(1_100), "{wait}");
+}
+
+#[tokio::test]
+async fn slow_jobs_of_one_organization_leave_places_to_another() {
+    let (app, _) = app();
+    let registry = Registry::new().register::<Probe>(|_: JobContext, probe: Probe| async move {
+        if probe.number == 0 { pending().await } else { Ok(()) }
+    });
+    let of = |number: u32, org: u32| {
+        let org = format!("00000000-0000-0000-0000-{org:012x}").parse().unwrap();
+        NewJob { org: Some(org), ..app.jobs().prepare(&Probe { number }).unwrap() }
+    };
+    let slow: Vec<NewJob> = (0..50).map(|_| of(0, 1)).collect();
+    app.jobs().enqueue(&slow).await.unwrap();
+    let options = WorkerOptions { shutdown_grace: Duration::from_millis(100), ..WorkerOptions::default() };
+    let (stop, running) = start(&app, registry, options);
+    let done = async |count| {
+        while counts(&app).await.completed < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    for round in 1..=3 {
+        app.jobs().enqueue(&[of(1, 2)]).await.unwrap();
+        timeout(Duration::from_secs(10), done(round)).await.unwrap();
+    }
+    assert_eq!(counts(&app).await.running, 2, "half of the four places");
+    stop.send(()).unwrap();
+    running.await.unwrap();
 }
 
 #[tokio::test]

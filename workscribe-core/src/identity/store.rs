@@ -158,6 +158,6 @@ pub trait TokenStore: Send {
     ) -> Result<Option<OneTimeToken>, StoreError>;
     /// Removes a user's tokens of a purpose: none of them can be taken any more.
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError>;
-    /// Removes what has expired: up to `limit` sessions and as many tokens. Answers the larger number.
+    /// Removes what has expired: up to `limit` sessions and as many tokens; answers how many rows went.
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -209,7 +209,7 @@ on_every_storage! {
         let path = format!("{ORG}/activity?limit=100");
         let lines = app.get(&path).bearer(&ada).send().await.expect(StatusCode::OK).json;
         let last = &lines["activity"].as_array().unwrap()[0];
-        assert_eq!((&last["field"], &last["actor"]["id"]), (&json!("assignee_id"), &json!(ada.user_id)), "{last}");
+        assert_eq!((&last["field_name"], &last["actor"]["id"]), (&json!("assignee_id"), &json!(ada.user_id)), "{last}");
     }
 
     async fn who_is_back_before_the_job_is_through_keeps_what_it_has_not_taken(on: On) {

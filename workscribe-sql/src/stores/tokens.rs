@@ -277,7 +277,7 @@ impl TokenStore for Unit {
         .bind(Ts(now))
         .bind(i64::from(limit));
         let swept = self.execute("ws_sessions: sweep", sessions).await?;
-        Ok(swept.max(self.execute("ws_one_time_tokens: sweep", tokens).await?))
+        Ok(swept + self.execute("ws_one_time_tokens: sweep", tokens).await?)
     }
 }
 

@@ -177,7 +177,7 @@ impl TokenStore for MemoryUnit {
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(|tables| {
             let sessions = sweep_some(&mut tables.sessions, limit, |row| row.session.expires_at <= now);
-            Ok(sessions.max(sweep_some(&mut tables.one_time, limit, |token| token.expires_at <= now)))
+            Ok(sessions + sweep_some(&mut tables.one_time, limit, |token| token.expires_at <= now))
         })
         .await
     }

@@ -1,11 +1,13 @@
 //! Deliveries: trials, repeats, what came of them, and who signs them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{SecondsFormat, TimeDelta};
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::webhooks::{DeliverWebhook, Outcome, PreparedDelivery, Sent};
 
 use super::*;
@@ -44,7 +46,8 @@ fn signed(secret: &Value, message: &PreparedDelivery, seconds: i64) -> String {
 
 on_every_storage! {
     async fn pings_and_repeats_to_one_host_are_limited_by_organization(on: On) {
-        let shop = Workshop::new(on).await;
+        let limited = on.app_with(|builder| builder.limiter(Arc::new(LocalRateLimiter::default())));
+        let shop = Workshop::of(limited.await).await;
         let (made, second) = (hook(&shop, json!(["task.deleted"])).await, hook(&shop, json!(["*"])).await);
         let first = ping(&shop, &made).await;
         for _ in 1..10 {
