@@ -203,7 +203,7 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
     Ok(())
 }
 
-/// Fills the queue past the stores, and measures claims that are rolled back.
+/// Fills the queue past the stores with jobs of one organization, and measures claims that are rolled back.
 async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
     println!("a claim of 100 among{:>52}", "p50 µs");
     let (app, storage) = application(url).await?;
@@ -216,9 +216,11 @@ async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
                 "CAST(lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || substr(md5('{state}' || n), 1, 16) AS uuid)"
             );
             format!(
-                "INSERT INTO ws_jobs (id, kind, payload, state, attempt, max_attempts, run_at, created_at, finished_at)
+                "INSERT INTO ws_jobs (id, kind, payload, state, attempt, max_attempts, run_at, created_at, finished_at,
+                                      org_id, is_due)
                  SELECT {id}, 'bench.nothing', '{{\"number\": 1}}', '{state}', 0, 12,
-                        now() - n * interval '1 ms', now(), {ends} FROM generate_series(1, {count}) AS n;"
+                        now() - n * interval '1 ms', now(), {ends},
+                        CAST('00000000-0000-7000-8000-000000000001' AS uuid), TRUE FROM generate_series(1, {count}) AS n;"
             )
         };
         let (available, completed) =
