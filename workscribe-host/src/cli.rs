@@ -144,10 +144,10 @@ pub(crate) struct Settings {
     /// Whether requests are limited: on, or off for load tests [default: on].
     #[arg(long, global = true, env = "WORKSCRIBE_RATE_LIMITS", hide_env_values = true)]
     pub(crate) rate_limits: Option<String>,
-    /// How many requests a user may make a minute, on each server [default: 3000].
+    /// How many requests a user may make a second, on each server; those of ten seconds may come at once [default: 50].
     #[arg(long, global = true, env = "WORKSCRIBE_REQUESTS_PER_USER", hide_env_values = true)]
     pub(crate) requests_per_user: Option<String>,
-    /// How many may be made in an organization a minute, on each server [default: 30000].
+    /// How many may be made in an organization, likewise [default: 500].
     #[arg(long, global = true, env = "WORKSCRIBE_REQUESTS_PER_ORGANIZATION", hide_env_values = true)]
     pub(crate) requests_per_organization: Option<String>,
     /// The cost of a password hash, 4 to 31; below 10 in development only [default: 12].

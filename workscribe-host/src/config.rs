@@ -85,6 +85,8 @@ pub(crate) struct Config {
 }
 
 const DEFAULT_DATABASE: &str = "sqlite://workscribe.db";
+const REQUESTS_PER_USER: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const REQUESTS_PER_ORGANIZATION: NonZeroU32 = NonZeroU32::new(500).unwrap();
 const DEFAULT_PUBLIC_URL: &str = "http://localhost:5173";
 
 impl Config {
@@ -169,23 +171,16 @@ impl Config {
                 "use 4 to 31, and in production 10 or more",
             ));
         }
-        let mut requests = RequestLimits::default();
-        for (variable, text, rule) in [
-            ("WORKSCRIBE_REQUESTS_PER_USER", settings.requests_per_user, &mut requests.user),
-            (
+        let per_second =
+            |variable, text, default| parse(variable, text, "a number above 0", default).map(NonZeroU32::get);
+        let requests = RequestLimits::per_second(
+            per_second("WORKSCRIBE_REQUESTS_PER_USER", settings.requests_per_user, REQUESTS_PER_USER)?,
+            per_second(
                 "WORKSCRIBE_REQUESTS_PER_ORGANIZATION",
                 settings.requests_per_organization,
-                &mut requests.organization,
-            ),
-        ] {
-            let limit: NonZeroU32 = parse(
-                variable,
-                text,
-                "a number above 0",
-                NonZeroU32::new(rule.limit).unwrap_or(NonZeroU32::MIN),
-            )?;
-            rule.limit = limit.get();
-        }
+                REQUESTS_PER_ORGANIZATION,
+            )?,
+        );
         let policies =
             [("open", RegistrationPolicy::Open), ("verify_first", RegistrationPolicy::VerifyFirst)];
         Ok(Self {

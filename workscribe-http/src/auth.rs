@@ -4,6 +4,7 @@ use poem::http::header;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
+use tokio::sync::OwnedSemaphorePermit;
 use workscribe_core::identity::Actor;
 use workscribe_core::storage::Party;
 use workscribe_core::tenancy::{OrgScope, Organization};
@@ -23,6 +24,8 @@ pub(crate) struct Bearing {
     actor: Actor,
     app: WorkScribe,
     metering: Metering,
+    /// Until the handler has ended.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl BearerAuth {
@@ -91,7 +94,8 @@ async fn check(request: &Request, bearer: Bearer) -> Result<Bearing> {
     let actor = app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?;
     let metering = Metering::of(request);
     metering.user(app, actor.user).await.map_err(ApiError::from)?;
-    Ok(Bearing { actor, app: app.clone(), metering })
+    let turn = metering.turn(actor.user).await.map_err(ApiError::from)?;
+    Ok(Bearing { actor, app: app.clone(), metering, _turn: turn })
 }
 
 /// The bearer of a valid access token, or nobody. A token that is not valid is refused with 401.

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::{join, join_all};
+use serde_json::json;
 use workscribe_core::ports::RateRule;
 use workscribe_http::{HttpOptions, Limits, RequestLimits};
 use workscribe_testkit::app::{Answer, Login, TestApp};
 
-use crate::support::{On, on_every_storage};
+use crate::support::{HeldHasher, On, on_every_storage};
 
 /// An application whose limits are these.
 async fn limited(on: On, user: u32, organization: u32) -> TestApp {
     let app = on.app().await;
     let rule = |name, limit| RateRule { name, limit, window: Duration::from_secs(60) };
-    let requests =
-        RequestLimits { user: rule("user", user), organization: rule("organization", organization) };
+    let (user, organization) = (rule("user", user), rule("organization", organization));
+    let requests = RequestLimits { user, organization, at_once: 2 };
     let apis = workscribe_http::all(&app.app, Limits::default());
     app.serving(apis, &HttpOptions { requests: Some(requests), ..HttpOptions::default() })
 }
@@ -66,5 +68,33 @@ on_every_storage! {
         get(&app, &ada, "/organizations/acme/projects").await.refused(429, "RATE_LIMITED");
         get(&app, &ada, "/auth/me").await.expect(200.try_into().unwrap());
         get(&app, &grace, "/organizations/looms/projects").await.expect(200.try_into().unwrap());
+    }
+
+    async fn of_one_users_requests_so_many_are_worked_on_and_others_wait_or_are_refused(on: On) {
+        let hasher = HeldHasher::holding("what takes long");
+        let app = on.app_with(|builder| builder.hasher(hasher.clone())).await;
+        let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
+        let requests = RequestLimits { at_once: 1, ..RequestLimits::default() };
+        let apis = workscribe_http::all(&app.app, Limits::default());
+        let app = app.serving(apis, &HttpOptions { requests: Some(requests), ..HttpOptions::default() });
+        let change = json!({"current_password": "what takes long", "new_password": "another fine password"});
+        let held = app.post("/auth/change-password").bearer(&ada).json(&change).send();
+        let others = async {
+            hasher.arrived().await;
+            // A line of 64, and some too many.
+            let crowd = join_all((0..70).map(|_| get(&app, &ada, "/auth/me")));
+            let meanwhile = async {
+                get(&app, &grace, "/auth/me").await.expect(200.try_into().unwrap());
+                hasher.release();
+            };
+            join(crowd, meanwhile).await.0
+        };
+        let (held, crowd) = join(held, others).await;
+        held.refused(401, "INVALID_CREDENTIALS");
+        let refused = crowd.iter().filter(|answer| answer.status == 503).count();
+        assert_eq!(refused, 70 - 64);
+        for answer in crowd.into_iter().filter(|answer| answer.status == 503) {
+            assert_eq!(answer.refused(503, "OVERLOADED").header("retry-after"), Some("1"));
+        }
     }
 }
