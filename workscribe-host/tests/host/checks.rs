@@ -36,7 +36,7 @@ async fn the_doctor_finds_nothing_when_all_is_well() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let parts: Vec<_> = findings(&ended).into_iter().map(|(state, part, _)| (state, part)).collect();
         let ok = |part: &str| ("ok".to_owned(), part.to_owned());
-        assert_eq!(parts, [ok("configuration"), ok("database"), ok("redis"), ok("mail")]);
+        assert_eq!(parts, [ok("configuration"), ok("database"), ok("redis"), ok("mail"), ok("jobs")]);
         assert_eq!(ended.stderr, "", "the report is all there is to read");
     }
 }

@@ -52,7 +52,7 @@ async fn jobs_are_listed_for_people_and_for_programs() {
     assert_eq!(lines.len(), 3, "{table}");
     assert!(lines[0].starts_with("ID  "), "{table}");
     let cells: Vec<&str> = lines[1].split_whitespace().collect();
-    assert_eq!(cells[..5], [id, "default", kind, "available", "0/12"], "{table}");
+    assert_eq!(cells[..5], [id, "mail", kind, "available", "0/12"], "{table}");
     let first = done(&setup, &["list", "--limit", "1"]).await;
     assert!(first.ends_with(&format!("There are more: --before {id}\n")), "{first}");
     let second = done(&setup, &["list", "--limit", "1", "--before", id]).await;
@@ -60,17 +60,17 @@ async fn jobs_are_listed_for_people_and_for_programs() {
     for nothing in [["--state", "running"], ["--kind", "no.such"], ["--queue", "other"]] {
         assert_eq!(done(&setup, &[&["list"], &nothing[..]].concat()).await, "There are no such jobs.\n");
     }
-    let same = done(&setup, &["list", "--state", "available", "--kind", kind, "--queue", "default"]).await;
+    let same = done(&setup, &["list", "--state", "available", "--kind", kind, "--queue", "mail"]).await;
     assert_eq!(same, table);
 
     let shown = as_json(&setup, &["show", id]).await;
     assert!(shown["payload"].is_object(), "{shown}");
     let stats = done(&setup, &["stats"]).await;
     let cells: Vec<&str> = stats.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(cells[..7], ["default", kind, "2", "0", "0", "0", "0"], "{stats}");
+    assert_eq!(cells[..7], ["mail", kind, "2", "0", "0", "0", "0"], "{stats}");
     let stats = as_json(&setup, &["stats", "--json"]).await;
     assert_eq!(stats["kinds"][0]["available"], 2);
-    assert_eq!(stats["queues"], json!([{"name": "default", "paused_at": null}]));
+    assert_eq!(stats["queues"], json!([{"name": "mail", "paused_at": null}]));
 }
 
 #[tokio::test]
@@ -109,15 +109,15 @@ async fn jobs_are_cancelled_and_run_again_and_refusals_are_told() {
 #[tokio::test]
 async fn a_paused_queue_stands_still_until_it_is_resumed() {
     let setup = with_jobs().await;
-    let paused = done(&setup, &["pause", "default"]).await;
-    assert_eq!(paused, "“default” is paused: no worker takes anything from it.\n");
-    assert!(done(&setup, &["stats"]).await.contains("“default” is paused since "));
+    let paused = done(&setup, &["pause", "mail"]).await;
+    assert_eq!(paused, "“mail” is paused: no worker takes anything from it.\n");
+    assert!(done(&setup, &["stats"]).await.contains("“mail” is paused since "));
     let mut worker = setup.start(&["worker"]);
     worker.line("working").await;
     // It looks every second, and beyond a pause only after it has ended.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     assert_eq!(as_json(&setup, &["stats", "--json"]).await["kinds"][0]["available"], 2);
-    done(&setup, &["resume", "default"]).await;
+    done(&setup, &["resume", "mail"]).await;
     until("the mails are sent", async || {
         as_json(&setup, &["stats", "--json"]).await["kinds"][0]["completed"] == 2
     })
@@ -152,7 +152,7 @@ async fn operators_have_a_listener_of_their_own_with_metrics_when_they_ask_for_o
     let kind = job["kind"].as_str().unwrap();
     let metrics = get("/metrics").await.expect(200).text;
     for line in [
-        format!("workscribe_jobs{{queue=\"default\",kind=\"{kind}\",state=\"completed\"}} 1"),
+        format!("workscribe_jobs{{queue=\"mail\",kind=\"{kind}\",state=\"completed\"}} 1"),
         format!("workscribe_jobs_ended_total{{kind=\"{kind}\",outcome=\"completed\"}} 1"),
         format!("workscribe_job_run_seconds_count{{kind=\"{kind}\"}} 1"),
         format!("workscribe_job_run_seconds_bucket{{kind=\"{kind}\",le=\"+Inf\"}} 1"),

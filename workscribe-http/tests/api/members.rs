@@ -204,6 +204,7 @@ on_every_storage! {
         let give = app.post(&format!("{ORG}/projects/WEB/tasks")).bearer(&ada);
         let refused = give.json(&json!({"title": "A task", "assignee_id": grace.user_id})).send().await;
         refused.refused(422, "VALIDATION_FAILED");
+        app.clock.advance(TimeDelta::seconds(1));
         app.drain().await;
         assert_eq!(open_of(&app, &ada, &grace).await, 0);
         let path = format!("{ORG}/activity?limit=100");

@@ -209,7 +209,7 @@ impl TaskStore for Unit {
         };
         let list = query_as::<_, (Option<NaiveDate>, Uuid)>(concat!(
             "SELECT t.due_date, t.id FROM ws_tasks t ",
-            one_of!("ws_statuses", "s", "s.org_id = t.org_id AND s.id = t.status_id"),
+            one_of!("ws_statuses", "s", "s.org_id = $1 AND s.id = t.status_id"),
             " WHERE t.org_id = $1 AND t.assignee_id = $2 AND s.category <> 'done'
                 AND (COALESCE(t.due_date, '9999-12-31'), t.id) > ($3, $4)
               ORDER BY COALESCE(t.due_date, '9999-12-31'), t.id LIMIT $5"
