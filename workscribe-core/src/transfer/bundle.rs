@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::BufRead;
 
+use crate::clock::is_writable_day;
 use crate::error::{Error, Fault, FieldError};
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, avatar_url, display_name};
@@ -392,6 +393,9 @@ impl Check {
             }
         }
         self.valid(at, line(&row.title, 500));
+        if let Some(day) = row.due_date.filter(|day| !is_writable_day(*day)) {
+            self.fault(at, "INVALID_DATE", format!("the day {day} is not of the years 1 to 9999"));
+        }
         let last = self.projects.get(&row.project_id).map_or(i64::MAX, |project| project.last_number);
         if !(1..=last).contains(&row.number) {
             let problem = format!("its number is {}, and its project counts up to {last}", row.number);

@@ -279,13 +279,13 @@ fn day_of(draft: &mut Draft, text: &str) -> Option<NaiveDate> {
     day
 }
 
-/// `%Y` takes two digits too, for which `%y` comes first; a year before 1970 is a mistake.
+/// `%Y` takes two digits too, for which `%y` comes first; a year before 1970, or after 9999, is a mistake.
 fn parse_day(text: &str, format: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text.trim(), format).ok().filter(|day| is_believable(*day))
 }
 
 fn is_believable(day: NaiveDate) -> bool {
-    chrono::Datelike::year(&day) >= 1970
+    (1970..=9999).contains(&chrono::Datelike::year(&day))
 }
 
 /// A time without a zone is taken for UTC.

@@ -319,9 +319,9 @@ impl Record {
     }
 }
 
-/// Times as RFC 3339 in UTC, always to the microsecond.
+/// Times as RFC 3339 in UTC, always to the microsecond. None lies before 1970, with which lists begin.
 mod micros {
-    use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+    use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
@@ -330,8 +330,9 @@ mod micros {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let time = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
-        Ok(time.to_utc().trunc_subsecs(6))
+        let time = crate::clock::parse_time(&text).filter(|time| *time >= DateTime::UNIX_EPOCH);
+        let message = || format!("“{text}” is no moment as RFC 3339 has it, of the years 1970 to 9999");
+        time.ok_or_else(|| D::Error::custom(message()))
     }
 }
 

@@ -10,6 +10,7 @@ mod bulk;
 mod comments;
 mod conditions;
 mod export;
+mod forged;
 mod invitations;
 mod matrix;
 mod members;
