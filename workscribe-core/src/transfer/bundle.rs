@@ -41,7 +41,9 @@ const fn is_of_many(record: &Record) -> bool {
 }
 
 impl Bundle {
-    /// Reads an export.
+    /// Reads an export. Names are brought into the form in which they are kept: what turns the direction of text is left out, and
+    /// people of whose name nothing is seen are called by their address. Others of whose name nothing is seen are a fault, and so
+    /// are two labels or statuses of a project that have one name then.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` with the faults, each with the number of its line: no export, another version, not whole, or rows
@@ -83,9 +85,12 @@ impl Bundle {
                     break;
                 }
                 (Record::End(end), _) => ended = Some((number, end.records)),
-                (record, _) => {
+                (mut record, _) => {
+                    let is_mended = record.mend();
                     check.record(number, &record);
-                    if is_of_many(&record) {
+                    if is_of_many(&record) && is_mended {
+                        rest.add(&record)?;
+                    } else if is_of_many(&record) {
                         rest.add_line(&bytes)?;
                     } else {
                         head.push(record);
@@ -122,7 +127,8 @@ impl Bundle {
         let mut check = Check::default();
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
         for line in lines {
-            let (number, record) = line?;
+            let (number, mut record) = line?;
+            record.mend();
             check.record(number, &record);
             if is_of_many(&record) {
                 rest.add(&record)?;

@@ -14,6 +14,7 @@ mod forged;
 mod invitations;
 mod matrix;
 mod members;
+mod names;
 mod notifications;
 mod organizations;
 mod passwords;
