@@ -8,7 +8,7 @@ use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 use crate::error::Error;
 use crate::events::{DomainEvent, Hook};
 use crate::id::{Id, JobId, OrgId, SessionId, UserId, uuid_v7};
-use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing};
+use crate::identity::{Identity, LoginDelay, Normalising, PasswordPolicy, SecretRing};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
 use crate::notifications::Notifications;
 use crate::outbox::{Enqueued, Job, Jobs, NewJob};
@@ -363,7 +363,7 @@ impl Builder {
         clock: Arc<dyn Clock> => |clock| clock;
         /// Another source of randomness.
         entropy: Arc<dyn Entropy> => |entropy| entropy;
-        /// Another password hasher than bcrypt of cost 12.
+        /// Another password hasher than bcrypt of cost 12. It sees passwords in Normalization Form KC.
         hasher: Arc<dyn PasswordHasher> => |hasher| Some(hasher);
         /// Another issuer of access tokens than HS256 with the server's keys.
         issuer: Arc<dyn TokenIssuer> => |issuer| Some(issuer);
@@ -388,9 +388,10 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> WorkScribe {
         let sessions = Recent::new(self.settings.session_cache_ttl);
+        let hasher = self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default()));
         WorkScribe {
             inner: Arc::new(Inner {
-                hasher: self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default())),
+                hasher: Arc::new(Normalising(hasher)),
                 issuer: self.issuer.unwrap_or_else(|| Arc::new(JwtIssuer::hs256(&self.secrets))),
                 limiter: self.limiter.unwrap_or_else(|| Arc::new(LocalRateLimiter::default())),
                 wakeup: self.wakeup.unwrap_or_else(|| Arc::new(LocalWakeup::default())),

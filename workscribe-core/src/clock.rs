@@ -1,9 +1,29 @@
 //! Time and randomness as ports: nothing in WorkScribe reads an ambient clock or generator.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound, Utc};
 
 /// A moment in UTC. Every clock answers whole microseconds, the precision that every storage keeps.
 pub type Timestamp = DateTime<Utc>;
+
+/// Whether a day that came from outside is of the years 1 to 9999. RFC 3339 writes years in four digits, Postgres knows no day before
+/// 4714 BC, and `chrono` knows many that neither can say.
+#[must_use]
+pub fn is_writable_day(day: NaiveDate) -> bool {
+    (1..=9999).contains(&day.year())
+}
+
+/// Whether a moment that came from outside is of the years 1 to 9999 in UTC; see [`is_writable_day`].
+#[must_use]
+pub fn is_writable(time: Timestamp) -> bool {
+    is_writable_day(time.date_naive())
+}
+
+/// Reads a moment as RFC 3339 has it, in whole microseconds; `None` for another form, and for a year outside 1–9999 in UTC.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Timestamp> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc().trunc_subsecs(6);
+    Some(time).filter(|time| is_writable(*time))
+}
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -38,5 +58,31 @@ impl Entropy for SystemEntropy {
     #[expect(clippy::expect_used, reason = "without randomness nothing safe can go on")]
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the operating system gives random bytes");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_another_form_or_of_an_unwritable_year_is_none() {
+        let whole = parse_time("2026-11-23T09:30:00.1234567+01:00").unwrap();
+        assert_eq!(whole.to_rfc3339(), "2026-11-23T08:30:00.123456+00:00");
+        assert!(parse_time("0001-01-01T00:00:00Z").is_some());
+        assert!(parse_time("9999-12-31T23:59:59.999999Z").is_some());
+        // The year in UTC is what counts, and a leap second is one.
+        assert!(parse_time("2016-12-31T23:59:60Z").is_some());
+        for bad in [
+            "0001-01-01T00:00:00+00:01",
+            "0000-06-01T00:00:00Z",
+            "9999-12-31T23:59:59-00:01",
+            "+10000-01-01T00:00:00Z",
+            "-0001-01-01T00:00:00Z",
+            "2026-11-23",
+            "",
+        ] {
+            assert_eq!(parse_time(bad), None, "{bad}");
+        }
     }
 }

@@ -37,6 +37,7 @@ pub mod id;
 pub mod idempotency;
 pub mod identity;
 pub mod local;
+mod names;
 pub mod notifications;
 pub mod outbox;
 pub mod page;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, is_writable};
 use crate::error::{Error, Violations};
 
 /// The place in a list after which the next page begins: the sort time, and the id as tie-break.
@@ -26,12 +26,16 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`Cursor::encode`] wrote; `None` for anything else.
+    /// Reads what [`Cursor::encode`] wrote; `None` for anything else, such as a time that no row has: a client may have made the
+    /// text up, and no database can be asked for every time.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (micros, id) = bytes.split_at(8);
         let at = Timestamp::from_timestamp_micros(i64::from_be_bytes(micros.try_into().ok()?))?;
+        if !is_writable(at) {
+            return None;
+        }
         Some(Self { at, id: Uuid::from_slice(id).ok()? })
     }
 }
@@ -149,6 +153,19 @@ mod tests {
         assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         for bad in ["", "x", "AAAA", "%00", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
             assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_a_year_that_no_row_has_is_none() {
+        let day = |year| {
+            chrono::NaiveDate::from_ymd_opt(year, 6, 1).and_then(|day| day.and_hms_opt(0, 0, 0)).unwrap()
+        };
+        for (year, is_one) in
+            [(-262_000, false), (-4714, false), (0, false), (1, true), (9999, true), (10_000, false)]
+        {
+            let cursor = Cursor { at: day(year).and_utc(), id: Uuid::nil() };
+            assert_eq!(Cursor::decode(&cursor.encode()), is_one.then_some(cursor), "{year}");
         }
     }
 

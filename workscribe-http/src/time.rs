@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::{Datelike as _, NaiveDate, SecondsFormat};
+use chrono::{NaiveDate, SecondsFormat};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::Deserialize;
 use serde_json::Value;
-use workscribe_core::clock::Timestamp;
+use workscribe_core::clock::{Timestamp, is_writable_day, parse_time};
 
-/// A moment.
+/// A moment, of the years 1 to 9999 where it comes from a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(pub Timestamp);
 
@@ -51,9 +51,8 @@ impl ToJSON for Time {
 impl ParseFromJSON for Time {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         let value = value.unwrap_or_default();
-        let read = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
-        match value.as_str().and_then(read) {
-            Some(time) => Ok(Self(time.to_utc())),
+        match value.as_str().and_then(parse_time) {
+            Some(time) => Ok(Self(time)),
             None => Err(ParseError::expected_type(value)),
         }
     }
@@ -70,7 +69,7 @@ impl Date {
     pub fn parse(text: &str) -> Option<Self> {
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
         let date = Self(day);
-        (text == date.to_string() && (1..=9999).contains(&day.year())).then_some(date)
+        (text == date.to_string() && is_writable_day(day)).then_some(date)
     }
 }
 

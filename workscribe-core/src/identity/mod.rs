@@ -25,13 +25,13 @@ mod sessions;
 mod store;
 mod throttle;
 
+pub use crate::names::display_name;
 pub use bounces::Bounce;
 pub use email::Email;
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub(crate) use model::avatar_url;
-pub use model::{
-    Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User, display_name,
-};
+pub use model::{Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
+pub(crate) use password::Normalising;
 pub use password::{MAX_PASSWORD_CHARS, PasswordPolicy};
 pub use seal::Sealed;
 pub use secrets::{SecretKey, SecretRing, TokenHash};

@@ -150,22 +150,6 @@ pub struct OneTimeToken {
     pub expires_at: Timestamp,
 }
 
-/// Checks a name that people see, and trims it: 2–100 characters, none of them a control character.
-///
-/// # Errors
-/// `TOO_SHORT`, `TOO_LONG` or `CONTROL_CHARACTER`.
-pub fn display_name(text: &str) -> Result<String, Fault> {
-    let name = text.trim();
-    if name.chars().any(char::is_control) {
-        return Err(Fault::new("CONTROL_CHARACTER", "Leave out line breaks and other control characters."));
-    }
-    match name.chars().count() {
-        0..=1 => Err(Fault::new("TOO_SHORT", "Use at least 2 characters.")),
-        2..=100 => Ok(name.to_owned()),
-        _ => Err(Fault::new("TOO_LONG", "Use at most 100 characters.")),
-    }
-}
-
 /// Checks the address of a picture: `http` or `https`, at most 2,048 characters.
 pub(crate) fn avatar_url(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new("INVALID_URL", "Enter an address that begins with https:// or http://.");
@@ -179,17 +163,6 @@ pub(crate) fn avatar_url(text: &str) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_trimmed_and_blank_or_broken_ones_refused() {
-        assert_eq!(display_name("  Ada Lovelace ").unwrap(), "Ada Lovelace");
-        let code = |text: &str| display_name(text).unwrap_err().code;
-        assert_eq!(code("   "), "TOO_SHORT");
-        assert_eq!(code("a\u{0}b"), "CONTROL_CHARACTER");
-        assert_eq!(code("a\nb"), "CONTROL_CHARACTER");
-        assert_eq!(code(&"é".repeat(101)), "TOO_LONG");
-        assert!(display_name(&"é".repeat(100)).is_ok());
-    }
 
     #[test]
     fn pictures_are_fetched_over_http_only() {

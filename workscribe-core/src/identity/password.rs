@@ -1,18 +1,64 @@
-use crate::error::Fault;
-use crate::ports::Secret;
+use std::sync::Arc;
 
-/// The longest password, in characters. No part of one is ever ignored.
+use async_trait::async_trait;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::error::{Error, Fault};
+use crate::ports::{PasswordHasher, Secret, Verdict};
+
+/// The longest password, in characters of its normalised form. No part of one is ever ignored.
 pub const MAX_PASSWORD_CHARS: usize = 128;
 
 /// The 8 characters and longer of a public list of 20,000 passwords that are guessed first (see the NOTICE file), in
 /// lower case and sorted by bytes.
 const COMMON: &str = include_str!("common_passwords.txt");
 
+/// What is longer than this, in bytes, is no password in any form, so no work is spent on it.
+const LONGEST_NORMALISED: usize = 8_192;
+
+/// A password as it is checked and hashed: in Normalization Form KC.
+///
+/// Keyboards and systems write one character in several ways: `é` as one or as two, digits of a Japanese keyboard, spaces. NIST SP
+/// 800-63B-4 §3.1.1.2 asks for NFKC or NFKD before hashing; OpaqueString (RFC 8265 §4.2.2) asks for NFC, and for a plain space in
+/// place of every other one. NFKC is taken because it holds both to one password, as the others would not: what NFC makes equal, NFKC
+/// does, and it makes a plain space of the others (but for the Ogham space mark). Case stays.
+fn normalised(password: &Secret) -> Secret {
+    let text = password.expose();
+    if text.is_ascii() || text.len() > LONGEST_NORMALISED {
+        return password.clone();
+    }
+    Secret::new(text.nfkc().collect::<String>())
+}
+
+/// Has a hasher see normalised passwords alone. A hash that was made of a password as it came, before passwords were normalised, still
+/// fits that password, and is outdated.
+pub(crate) struct Normalising(pub(crate) Arc<dyn PasswordHasher>);
+
+#[async_trait]
+impl PasswordHasher for Normalising {
+    async fn hash(&self, password: &Secret) -> Result<String, Error> {
+        self.0.hash(&normalised(password)).await
+    }
+
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
+        let normal = normalised(password);
+        let verdict = self.0.verify(&normal, hash).await?;
+        if verdict != Verdict::Wrong || normal.expose() == password.expose() {
+            return Ok(verdict);
+        }
+        // Tried where there is no hash too: the time tells nothing of accounts.
+        Ok(match self.0.verify(password, hash).await? {
+            Verdict::Wrong => Verdict::Wrong,
+            Verdict::Right | Verdict::RightButOutdated => Verdict::RightButOutdated,
+        })
+    }
+}
+
 /// The rules for a new password: a length, and not one of the common ones. No composition rule, since they
 /// make passwords worse (NIST SP 800-63B §3.1.1.2; OWASP ASVS 5.0, 6.2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// The fewest characters (Unicode scalar values). The default is 8.
+    /// The fewest characters (Unicode scalar values) of the normalised form. The default is 8.
     pub min_chars: usize,
 }
 
@@ -23,11 +69,12 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Checks a new password.
+    /// Checks a new password, in its normalised form.
     ///
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG` or `TOO_COMMON`.
     pub fn check(&self, password: &Secret) -> Result<(), Fault> {
+        let password = normalised(password);
         let text = password.expose();
         let chars = text.chars().count();
         if chars < self.min_chars {
@@ -86,5 +133,35 @@ mod tests {
         assert_eq!(check("🔑".repeat(128)), Ok(()));
         assert_eq!(check("🔑".repeat(129)), Err("TOO_LONG"));
         assert_eq!(check("password123".into()), Err("TOO_COMMON"));
+    }
+
+    #[test]
+    fn what_is_checked_is_the_normalised_form() {
+        let check =
+            |text: String| PasswordPolicy::default().check(&Secret::new(text)).map_err(|fault| fault.code);
+        assert_eq!(check("e\u{301}".repeat(7)), Err("TOO_SHORT"), "14 characters as they came");
+        assert_eq!(check("e\u{301}".repeat(128)), Ok(()), "256 characters as they came");
+        assert_eq!(check("\u{fdfa}".repeat(8)), Err("TOO_LONG"), "each stands for 18");
+        assert_eq!(check("ｐａｓｓｗｏｒｄ１２３".into()), Err("TOO_COMMON"));
+        assert_eq!(check("é".repeat(5_000)), Err("TOO_LONG"));
+    }
+
+    #[tokio::test]
+    async fn one_password_in_two_forms_has_one_hash_and_a_hash_of_the_form_that_came_is_outdated() {
+        let inner: Arc<dyn PasswordHasher> = Arc::new(crate::local::BcryptHasher::new(4));
+        let hasher = Normalising(Arc::clone(&inner));
+        let [composed, apart] =
+            ["Caf\u{e9} Zo\u{eb} 12", "Cafe\u{301}\u{a0}Zoe\u{308}\u{3000}１２"].map(Secret::new);
+        let hash = hasher.hash(&apart).await.unwrap();
+        for same in [&composed, &apart] {
+            assert_eq!(hasher.verify(same, Some(&hash)).await.unwrap(), Verdict::Right);
+        }
+        for other in ["cafe zoe 12", "Cafe\u{300} Zoe\u{308} 12", "caf\u{e9} zo\u{eb} 12"] {
+            assert_eq!(hasher.verify(&Secret::new(other), Some(&hash)).await.unwrap(), Verdict::Wrong);
+        }
+        let old = inner.hash(&apart).await.unwrap();
+        assert_eq!(hasher.verify(&apart, Some(&old)).await.unwrap(), Verdict::RightButOutdated);
+        assert_eq!(hasher.verify(&composed, Some(&old)).await.unwrap(), Verdict::Wrong);
+        assert_eq!(hasher.verify(&apart, None).await.unwrap(), Verdict::Wrong);
     }
 }

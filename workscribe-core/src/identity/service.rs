@@ -7,12 +7,11 @@ use crate::storage::{Constraint, StoreError, UnitOfWork};
 
 use super::email::Email;
 use super::mails::{AccountMail, SendAccountMail};
-use super::model::{
-    Account, Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url, display_name,
-};
+use super::model::{Account, Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url};
 use super::secrets::TokenHash;
 use super::sessions::{Actor, IssuedTokens};
 use super::throttle;
+use crate::names::display_name;
 
 /// Accounts and sessions. Had from [`WorkScribe::identity`].
 ///

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, is_writable};
 use crate::error::Error;
 use crate::identity::SecretRing;
 use crate::ports::{AccessClaims, Secret, TokenIssuer};
@@ -232,8 +232,9 @@ impl TokenIssuer for JwtIssuer {
         if claims.iss != self.issuer || claims.aud != self.audience {
             return None;
         }
-        let issued_at = Timestamp::from_timestamp(claims.iat, 0)?;
-        let expires_at = Timestamp::from_timestamp(claims.exp, 0)?;
+        // Bounded, because nothing can be added to the last moment that can be counted.
+        let moment = |seconds| Timestamp::from_timestamp(seconds, 0).filter(|moment| is_writable(*moment));
+        let (issued_at, expires_at) = (moment(claims.iat)?, moment(claims.exp)?);
         if claims.typ != "access" || now >= expires_at + LEEWAY || issued_at > now + LEEWAY {
             return None;
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::BufRead;
 
+use crate::clock::is_writable_day;
 use crate::error::{Error, Fault, FieldError};
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, avatar_url, display_name};
@@ -40,7 +41,9 @@ const fn is_of_many(record: &Record) -> bool {
 }
 
 impl Bundle {
-    /// Reads an export.
+    /// Reads an export. Names are brought into the form in which they are kept: what turns the direction of text is left out, and
+    /// people of whose name nothing is seen are called by their address. Others of whose name nothing is seen are a fault, and so
+    /// are two labels or statuses of a project that have one name then.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` with the faults, each with the number of its line: no export, another version, not whole, or rows
@@ -82,9 +85,12 @@ impl Bundle {
                     break;
                 }
                 (Record::End(end), _) => ended = Some((number, end.records)),
-                (record, _) => {
+                (mut record, _) => {
+                    let is_mended = record.mend();
                     check.record(number, &record);
-                    if is_of_many(&record) {
+                    if is_of_many(&record) && is_mended {
+                        rest.add(&record)?;
+                    } else if is_of_many(&record) {
                         rest.add_line(&bytes)?;
                     } else {
                         head.push(record);
@@ -121,7 +127,8 @@ impl Bundle {
         let mut check = Check::default();
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
         for line in lines {
-            let (number, record) = line?;
+            let (number, mut record) = line?;
+            record.mend();
             check.record(number, &record);
             if is_of_many(&record) {
                 rest.add(&record)?;
@@ -392,6 +399,9 @@ impl Check {
             }
         }
         self.valid(at, line(&row.title, 500));
+        if let Some(day) = row.due_date.filter(|day| !is_writable_day(*day)) {
+            self.fault(at, "INVALID_DATE", format!("the day {day} is not of the years 1 to 9999"));
+        }
         let last = self.projects.get(&row.project_id).map_or(i64::MAX, |project| project.last_number);
         if !(1..=last).contains(&row.number) {
             let problem = format!("its number is {}, and its project counts up to {last}", row.number);

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, FieldError, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId, uuid_v7};
 use crate::identity::{Email, display_name};
+use crate::names::mended_line;
 use crate::tenancy::{Role, Slug};
 use crate::work::order::GAP;
 use crate::work::{
@@ -182,11 +183,7 @@ impl Draft {
         if let Some(user) = self.users.get(email) {
             return user.id;
         }
-        let local = email.as_str().split('@').next().unwrap_or_default();
-        let display_name = [name, local]
-            .into_iter()
-            .find_map(|name| display_name(name).ok())
-            .unwrap_or_else(|| email.to_string().chars().take(100).collect());
+        let display_name = person_name(email, name);
         let id = self.id(self.now).into();
         self.users
             .insert(email.clone(), UserRow { id, email: email.clone(), display_name, avatar_url: None });
@@ -218,7 +215,9 @@ impl Draft {
         }
         let row = ProjectRow {
             id: self.id(self.now).into(),
-            name: display_name(name).unwrap_or_else(|_| key.to_string()),
+            name: mended_line(name, 100)
+                .and_then(|name| display_name(&name).ok())
+                .unwrap_or_else(|| key.to_string()),
             key: key.clone(),
             description: None,
             kind: ProjectType::Kanban,
@@ -237,7 +236,7 @@ impl Draft {
 
     /// The status of a name, made if it is new.
     pub(super) fn status(&mut self, project: usize, name: &str, category: StatusCategory) -> StatusId {
-        let name = one_line(name, 50).unwrap_or_else(|| "To Do".to_owned());
+        let name = mended_line(name, 50).unwrap_or_else(|| "To Do".to_owned());
         let is_named = |status: &&StatusRow| name_key(&status.name) == name_key(&name);
         if let Some(found) = self.projects[project].statuses.iter().find(is_named) {
             return found.id;
@@ -260,7 +259,7 @@ impl Draft {
 
     /// The label of a name, made if it is new; `None` for a blank name.
     pub(super) fn label(&mut self, project: usize, name: &str, color: Option<&str>) -> Option<LabelId> {
-        let name = one_line(name, 50)?;
+        let name = mended_line(name, 50)?;
         if let Some(found) = self.projects[project].labels.get(&name_key(&name)) {
             return Some(found.id);
         }
@@ -280,7 +279,7 @@ impl Draft {
 
     /// Adds a task, and that it was made; `None` for one without a title, which is a fault of its line.
     pub(super) fn task(&mut self, project: usize, line: u64, task: TaskDraft) -> Option<TaskId> {
-        let title = one_line(&task.title, 500)?;
+        let title = mended_line(&task.title, 500)?;
         let id: TaskId = self.id(task.created).into();
         let description = self.document(&task.text);
         let activity = ActivityRow {
@@ -462,11 +461,11 @@ fn place(at: usize) -> i64 {
     i64::try_from(at).unwrap_or(i64::MAX / GAP) * GAP
 }
 
-/// A text in one line, cut where it is too long; `None` for a blank one.
-pub(super) fn one_line(text: &str, max: usize) -> Option<String> {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let cut: String = spaced.trim().chars().take(max).collect();
-    Some(cut.trim_end().to_owned()).filter(|text| !text.is_empty())
+/// What somebody of an address is called: as the file says, else by what stands before the @, else by the whole address.
+pub(super) fn person_name(email: &Email, name: &str) -> String {
+    let local = email.as_str().split('@').next().unwrap_or_default();
+    let mended = |name: &str| mended_line(name, 100).and_then(|name| display_name(&name).ok());
+    [name, local].into_iter().find_map(mended).unwrap_or_else(|| email.as_str().chars().take(100).collect())
 }
 
 /// The letters and digits of a text as a key, such as JIRA keys with an underscore have it.
@@ -524,10 +523,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn lines_and_keys_are_made_fit() {
-        assert_eq!(one_line(" a\nb\0c ", 50).unwrap(), "a b c");
-        assert_eq!(one_line("ää ää", 3).unwrap(), "ää");
-        assert_eq!(one_line(" \n", 50), None);
+    fn people_and_keys_are_made_fit() {
+        let email = Email::parse("al@example.com").unwrap();
+        assert_eq!(person_name(&email, "A\u{202e}da\u{2028}L"), "Ada L");
+        assert_eq!(person_name(&email, "\u{3164}\u{3164}"), "al");
+        assert_eq!(person_name(&Email::parse("a@example.com").unwrap(), ""), "a@example.com");
         assert_eq!(key_of("web_app").unwrap().as_str(), "WEBAPP");
         assert_eq!(key_of("2048-the-long-name").unwrap().as_str(), "THELONGNAM");
         assert_eq!(key_of("日本"), None);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, is_writable};
 use crate::error::{Error, FieldError};
 use crate::id::UserId;
 use crate::work::{Priority, ProjectKey, StatusCategory, TaskType, name_key};
@@ -179,6 +179,12 @@ fn issue_in(
         draft.fault(field(at, Some(issue.number), "this is no number of an issue"));
         return;
     }
+    let due = issue.milestone.as_ref().and_then(|milestone| milestone.due_on);
+    let times = [Some(issue.created_at), issue.updated_at, issue.closed_at, due];
+    if !times.into_iter().flatten().all(|time| is_writable(time) && time >= Timestamp::UNIX_EPOCH) {
+        draft.fault(field(at, Some(issue.number), "one of its times is outside the years 1970 to 9999"));
+        return;
+    }
     let (status, category) = status_of(draft, issue);
     let status = draft.status(project, status, category);
     let labels = issue.labels.iter().map(Label::parts);
@@ -214,7 +220,7 @@ fn issue_in(
         reporter: reporter.unwrap_or(draft.owner),
         priority: Priority::None,
         kind,
-        due: issue.milestone.as_ref().and_then(|milestone| Some(milestone.due_on?.date_naive())),
+        due: due.map(|due| due.date_naive()),
         labels: ids,
         created: micros(issue.created_at),
         updated: micros(updated),

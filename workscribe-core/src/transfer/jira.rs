@@ -9,9 +9,10 @@ use csv::StringRecord;
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldError};
 use crate::id::TaskId;
+use crate::names::mended_line;
 use crate::work::{Priority, StatusCategory, TaskKey, TaskType, name_key};
 
-use super::draft::{Draft, Foreign, Settings, TaskDraft, broken, key_of, one_line};
+use super::draft::{Draft, Foreign, Settings, TaskDraft, broken, key_of};
 
 /// How Jira writes times: as its sites are set up, and in other exports.
 const TIMES: [&str; 10] = [
@@ -124,7 +125,7 @@ fn issue(draft: &mut Draft, issues: &mut Issues, row: &Row<'_>) -> Result<(), Fi
         return Err(broken(row.line, problem));
     }
     let key = row.get(&["issue key"]).ok_or_else(|| broken(row.line, "this row has no issue key"))?;
-    let title = row.get(&["summary"]).and_then(|title| one_line(title, 500));
+    let title = row.get(&["summary"]).and_then(|title| mended_line(title, 500));
     let title = title.ok_or_else(|| broken(row.line, "this row has no summary"))?;
     let no_key = || broken(row.line, format!("“{key}” is no issue key"));
     let (letters, number) = key.rsplit_once('-').ok_or_else(no_key)?;
@@ -279,13 +280,13 @@ fn day_of(draft: &mut Draft, text: &str) -> Option<NaiveDate> {
     day
 }
 
-/// `%Y` takes two digits too, for which `%y` comes first; a year before 1970 is a mistake.
+/// `%Y` takes two digits too, for which `%y` comes first; a year before 1970, or after 9999, is a mistake.
 fn parse_day(text: &str, format: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text.trim(), format).ok().filter(|day| is_believable(*day))
 }
 
 fn is_believable(day: NaiveDate) -> bool {
-    chrono::Datelike::year(&day) >= 1970
+    (1970..=9999).contains(&chrono::Datelike::year(&day))
 }
 
 /// A time without a zone is taken for UTC.

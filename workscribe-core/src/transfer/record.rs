@@ -6,12 +6,15 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
-use crate::identity::Email;
+use crate::identity::{Email, display_name};
+use crate::names::kept_form;
 use crate::notifications::{EntityType, NotificationType};
 use crate::tenancy::{Role, Slug};
 use crate::work::{
     ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
 };
+
+use super::draft::person_name;
 
 /// The name of the format.
 pub const FORMAT: &str = "workscribe-export";
@@ -304,6 +307,27 @@ impl Record {
         }
     }
 
+    /// Brings its names into the form in which names are kept, since an export may be older than the rules for them; whether one has
+    /// changed. What cannot be mended stays, to be refused, but for people: nobody who takes an export in could name them anew.
+    pub(super) fn mend(&mut self) -> bool {
+        match self {
+            Self::Organization(row) => mend(&mut row.name),
+            Self::Project(row) => mend(&mut row.name) | row.description.as_mut().is_some_and(mend),
+            Self::Status(row) => mend(&mut row.name),
+            Self::Label(row) => mend(&mut row.name),
+            Self::Task(row) => mend(&mut row.title),
+            Self::User(row) => {
+                let is_mended = mend(&mut row.display_name);
+                let is_unseen = display_name(&row.display_name).is_err_and(|fault| fault.code == "BLANK");
+                if is_unseen {
+                    row.display_name = person_name(&row.email, "");
+                }
+                is_mended || is_unseen
+            }
+            _ => false,
+        }
+    }
+
     /// Whom it names. Those whom a text mentions are not among them: anybody can write any id into a text.
     pub fn people(&self) -> impl Iterator<Item = UserId> + use<> {
         let (first, second) = match self {
@@ -319,9 +343,19 @@ impl Record {
     }
 }
 
-/// Times as RFC 3339 in UTC, always to the microsecond.
+fn mend(text: &mut String) -> bool {
+    if text.is_ascii() {
+        return false;
+    }
+    let kept = kept_form(text);
+    let is_other = kept != *text;
+    *text = kept;
+    is_other
+}
+
+/// Times as RFC 3339 in UTC, always to the microsecond. None lies before 1970, with which lists begin.
 mod micros {
-    use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+    use chrono::{DateTime, SecondsFormat, Utc};
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
@@ -330,8 +364,9 @@ mod micros {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let time = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
-        Ok(time.to_utc().trunc_subsecs(6))
+        let time = crate::clock::parse_time(&text).filter(|time| *time >= DateTime::UNIX_EPOCH);
+        let message = || format!("“{text}” is no moment as RFC 3339 has it, of the years 1970 to 9999");
+        time.ok_or_else(|| D::Error::custom(message()))
     }
 }
 
@@ -382,6 +417,24 @@ mod tests {
              \"exported_at\":\"2026-11-23T09:30:00.000000Z\"}\n"
         );
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), header);
+    }
+
+    #[test]
+    fn names_of_an_older_export_are_brought_into_the_form_in_which_names_are_kept() {
+        let id = "018f3c6e-7d2a-7b4c-9a1e-2f3b4c5d6e7f";
+        let user = |email: &str, name: &str| {
+            let row = serde_json::json!({"type": "user", "id": id, "email": email, "display_name": name, "avatar_url": null});
+            let mut record: Record = serde_json::from_value(row).unwrap();
+            let is_mended = record.mend();
+            let Record::User(row) = record else { panic!("it is a user") };
+            (row.email.to_string(), row.display_name, is_mended)
+        };
+        let told = |email: &str, name: &str, is_mended| (email.to_owned(), name.to_owned(), is_mended);
+        assert_eq!(user("zoe@example.com", "Zoe\u{308}"), told("zoe@example.com", "Zo\u{eb}", true));
+        assert_eq!(user("zoe@example.com", "Z\u{202e}oe"), told("zoe@example.com", "Zoe", true));
+        assert_eq!(user("zoe@example.com", "\u{3164}\u{3164}"), told("zoe@example.com", "zoe", true));
+        assert_eq!(user("zoe@example.com", "Zo\u{eb}"), told("zoe@example.com", "Zo\u{eb}", false));
+        assert_eq!(user("zoe@b\u{fc}cher.example", "Zoe").0, "zoe@xn--bcher-kva.example");
     }
 
     #[test]

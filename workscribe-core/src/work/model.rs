@@ -6,6 +6,9 @@ use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, UserId};
 
+pub use crate::names::name_key;
+pub(crate) use crate::names::{line, text};
+
 /// A type with a fixed set of names, which stand in the contract and in storage.
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
@@ -300,39 +303,6 @@ pub struct LabelChange {
     pub color: Option<Color>,
 }
 
-/// By which names of statuses and labels are compared: in lower case.
-#[must_use]
-pub fn name_key(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// Checks one line of text: trimmed, `1..=max` characters, no control characters.
-pub(crate) fn line(text: &str, max: usize) -> Result<String, Fault> {
-    let line = text.trim();
-    if line.chars().any(char::is_control) {
-        return Err(Fault::new("CONTROL_CHARACTER", "Leave out line breaks and other control characters."));
-    }
-    if line.is_empty() {
-        return Err(Fault::new("BLANK", "Enter at least one character that is not a space."));
-    }
-    if line.chars().count() > max {
-        return Err(Fault::new("TOO_LONG", format!("Use at most {max} characters.")));
-    }
-    Ok(line.to_owned())
-}
-
-/// Checks a text of several lines: at most `max` characters, no control characters but tabs and line breaks.
-pub(crate) fn text(text: &str, max: usize) -> Result<String, Fault> {
-    let is_bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    if text.chars().any(is_bad) {
-        return Err(Fault::new("CONTROL_CHARACTER", "Leave out control characters other than line breaks."));
-    }
-    if text.chars().count() > max {
-        return Err(Fault::new("TOO_LONG", format!("Use at most {max} characters.")));
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,13 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_trimmed_and_colours_have_six_digits() {
-        assert_eq!(line("  To Do ", 50).unwrap(), "To Do");
-        assert_eq!(line(" \t ", 50).unwrap_err().code, "BLANK");
-        assert_eq!(line("a\nb", 50).unwrap_err().code, "CONTROL_CHARACTER");
-        assert_eq!(line(&"ä".repeat(51), 50).unwrap_err().code, "TOO_LONG");
-        assert_eq!(text("a\n\tb", 5).unwrap(), "a\n\tb");
-        assert_eq!(text("a\0", 5).unwrap_err().code, "CONTROL_CHARACTER");
+    fn colours_have_six_digits() {
         assert_eq!(Color::parse("#AbCdEf").unwrap().as_str(), "#abcdef");
         for bad in ["", "#abc", "abcdef", "#abcdeg", "#abcdef0", "red"] {
             assert_eq!(Color::parse(bad).unwrap_err().code, "INVALID_COLOR", "{bad}");

@@ -4,7 +4,7 @@ use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, is_writable, is_writable_day};
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
 use crate::page::{Page, PageRequest};
@@ -354,22 +354,24 @@ impl TaskCursor {
     #[must_use]
     pub fn date(&self) -> Option<NaiveDate> {
         NaiveDate::from_num_days_from_ce_opt(i32::try_from(self.first).ok()?)
-            .filter(|date| (1..=9999).contains(&date.year()))
+            .filter(|date| is_writable_day(*date))
     }
 
     /// The moment, of a list by time.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
-        Timestamp::from_timestamp_micros(self.first).filter(|time| (1..=9999).contains(&time.year()))
+        Timestamp::from_timestamp_micros(self.first).filter(|time| is_writable(*time))
     }
 
-    /// A client may have made it up, and a database cannot be asked for every date.
+    /// Whether a task can stand there. A client may have made it up, and a database cannot be asked for every date.
     fn is_possible(&self) -> bool {
-        match self.sort.by {
+        let is_one = match self.sort.by {
+            TaskOrder::Board => return true,
             TaskOrder::CreatedAt | TaskOrder::UpdatedAt => self.time().is_some(),
             TaskOrder::DueDate => self.date().is_some(),
-            TaskOrder::Board | TaskOrder::Priority => true,
-        }
+            TaskOrder::Priority => Priority::of_rank(self.first).is_some(),
+        };
+        is_one && self.second == 0
     }
 }
 
@@ -458,7 +460,12 @@ mod tests {
     fn a_cursor_is_good_for_lists_of_its_own_sort_alone() {
         for name in TaskSort::NAMES {
             let sort = TaskSort::parse(name).unwrap();
-            let cursor = TaskCursor { sort, first: 738_000, second: -7, id: Uuid::from_u128(7) };
+            let (first, second) = match sort.by {
+                TaskOrder::Board => (-7, i64::MAX),
+                TaskOrder::Priority => (4, 0),
+                TaskOrder::CreatedAt | TaskOrder::UpdatedAt | TaskOrder::DueDate => (738_000, 0),
+            };
+            let cursor = TaskCursor { sort, first, second, id: Uuid::from_u128(7) };
             assert_eq!(TaskCursor::decode(&cursor.encode(), sort), Some(cursor), "{name}");
             for other in TaskSort::NAMES.iter().filter(|other| **other != name) {
                 let other = TaskSort::parse(other).unwrap();

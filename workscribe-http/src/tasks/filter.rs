@@ -1,7 +1,7 @@
 //! Which tasks a list shows, from its query.
 
-use chrono::DateTime;
 use workscribe_core::Error;
+use workscribe_core::clock::parse_time;
 use workscribe_core::id::ProjectId;
 use workscribe_core::search::Words;
 use workscribe_core::work::{
@@ -55,8 +55,8 @@ impl Filters {
         let search = read("search", self.search, "TOO_LONG", "Search for at most 200 characters.", |text| {
             (text.chars().count() <= SEARCH_CHARS).then(|| text.trim().to_owned())
         });
-        let day = "Write a day as YYYY-MM-DD.";
-        let moment = "Write a moment as 2026-11-23T09:30:00Z.";
+        let day = "Write a day as YYYY-MM-DD, of the years 1 to 9999.";
+        let moment = "Write a moment as 2026-11-23T09:30:00Z, of the years 1 to 9999.";
         let kinds = TaskType::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
         Ok(TaskFilter {
             project: None,
@@ -70,9 +70,7 @@ impl Filters {
             // An empty field of a form filters nothing.
             search: search?.filter(|text| !text.is_empty()).map(|text| Words::of(&text)),
             due_before: read("due_before", self.due_before, "NOT_A_DATE", day, Date::parse)?.map(|day| day.0),
-            updated_after: read("updated_after", self.updated_after, "NOT_A_TIME", moment, |text| {
-                DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
-            })?,
+            updated_after: read("updated_after", self.updated_after, "NOT_A_TIME", moment, parse_time)?,
         })
     }
 }

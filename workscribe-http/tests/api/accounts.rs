@@ -53,6 +53,23 @@ on_every_storage! {
         assert_eq!(again.expect(StatusCode::OK).json["user"], expected);
     }
 
+    async fn an_address_and_its_form_in_ascii_are_one_account(on: On) {
+        let app = on.app().await;
+        let forms = ["jürgen@bücher.example", "Ju\u{308}rgen@xn--bcher-kva.example", "jürgen@BÜCHER\u{3002}example"];
+        let ada = app.register(forms[0]).await;
+        app.organization(&ada, "engines").await;
+        for form in forms {
+            assert_eq!(app.login(form).await.user_id, ada.user_id, "{form}");
+            let body = json!({"display_name": "Ada Lovelace", "email": form, "password": PASSWORD});
+            app.post("/auth/register").json(&body).send().await.refused(409, "EMAIL_TAKEN");
+            let body = json!({"email": form, "role": "member"});
+            let invited = app.post("/organizations/engines/invite").bearer(&ada).json(&body).send().await;
+            invited.refused(409, "ALREADY_MEMBER");
+        }
+        let me = app.get("/auth/me").bearer(&ada).send().await.expect(StatusCode::OK);
+        assert_eq!(me.json["email"], "jürgen@xn--bcher-kva.example");
+    }
+
     async fn every_fault_of_a_registration_is_told_at_once(on: On) {
         let app = on.app().await;
         let body = json!({"display_name": " \t ", "email": "ada@", "password": "short"});

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use workscribe_core::identity::{AccountMail, Email, NewUser, SendAccountMail};
 use workscribe_core::local::BcryptHasher;
 use workscribe_core::outbox::{Claim, Job as _, Turn};
+use workscribe_core::ports::{PasswordHasher as _, Secret};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, PUBLIC_URL, TestApp};
 use workscribe_testkit::databases;
 
@@ -249,6 +250,36 @@ on_every_storage! {
         login(&app, PASSWORD).await.expect(StatusCode::OK);
         assert_eq!(stored_hash(&app).await, upgraded, "a hash of now stays");
         app.get("/auth/me").bearer(&first).send().await.expect(StatusCode::OK);
+    }
+
+    async fn one_password_in_two_forms_of_unicode_is_one(on: On) {
+        let app = on.app().await;
+        let [composed, apart] = ["Caf\u{e9} Zo\u{eb} 12", "Cafe\u{301}\u{a0}Zoe\u{308} １２"];
+        let body = json!({"display_name": "Ada Lovelace", "email": "ada@example.com", "password": composed});
+        let ada = Login::of(app.post("/auth/register").json(&body).send().await.expect(StatusCode::CREATED));
+        login(&app, apart).await.expect(StatusCode::OK);
+        login(&app, "Cafe Zoe 12").await.refused(401, "INVALID_CREDENTIALS");
+        change(&app, &ada, apart, "Se\u{301}same ouvre-toi").await.expect(StatusCode::NO_CONTENT);
+        login(&app, "S\u{e9}same ouvre-toi").await.expect(StatusCode::OK);
+        let seven = "e\u{301}".repeat(7);
+        let refused = change(&app, &ada, "S\u{e9}same ouvre-toi", &seven).await.refused(422, "VALIDATION_FAILED");
+        assert_eq!(refused.faults(), ["/new_password TOO_SHORT"], "14 characters as they came, 7 as they are kept");
+    }
+
+    async fn a_hash_of_a_password_as_it_came_verifies_and_is_upgraded_at_login(on: On) {
+        let app = on.app().await;
+        let [composed, apart] = ["Caf\u{e9} Zo\u{eb} 12", "Cafe\u{301} Zoe\u{308} 12"];
+        let old = BcryptHasher::new(4).hash(&Secret::new(apart)).await.unwrap();
+        insert_with_hash(&app, old.clone()).await;
+        login(&app, composed).await.refused(401, "INVALID_CREDENTIALS");
+        assert_eq!(stored_hash(&app).await, old);
+        login(&app, apart).await.expect(StatusCode::OK);
+        let upgraded = stored_hash(&app).await;
+        assert_ne!(upgraded, old);
+        for same in [composed, apart] {
+            login(&app, same).await.expect(StatusCode::OK);
+        }
+        assert_eq!(stored_hash(&app).await, upgraded, "a hash of now stays");
     }
 
     async fn a_hash_of_another_cost_is_upgraded_at_login(on: On) {

@@ -194,7 +194,11 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
     while !query_as::<_, (bool,)>(lock).fetch_one(&mut *conn).await.map_err(refused)?.0 {
         tokio::time::sleep(BETWEEN_TRIES).await;
     }
-    MIGRATIONS.run_direct(None, conn, false).await.map_err(|error| migrate_error(error, dialect::classify))
+    MIGRATIONS
+        .run_direct(None, &mut *conn, false)
+        .await
+        .map_err(|error| migrate_error(error, dialect::classify))?;
+    stores::addresses::bring_into_one_form(conn).await
 }
 
 /// The same through a pooler, where a lock and a setting last as long as a transaction: so all is in one.
@@ -228,7 +232,11 @@ async fn migrate_under_lock(conn: &mut PgConnection) -> Result<(), StoreError> {
             format!("migration {version:04} runs in no transaction: migrate once with the server's own URL"),
         ));
     }
-    MIGRATIONS.run_direct(None, conn, false).await.map_err(|error| migrate_error(error, dialect::classify))
+    MIGRATIONS
+        .run_direct(None, &mut *conn, false)
+        .await
+        .map_err(|error| migrate_error(error, dialect::classify))?;
+    stores::addresses::bring_into_one_form(conn).await
 }
 
 fn refused(error: sqlx::Error) -> StoreError {

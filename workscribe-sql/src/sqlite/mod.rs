@@ -143,6 +143,7 @@ impl SqliteStorage {
             .run_direct(None, &mut *transaction, false)
             .await
             .map_err(|error| migrate_error(error, dialect::classify))?;
+        stores::addresses::bring_into_one_form(&mut transaction).await?;
         transaction.commit().await.map_err(refused)?;
         // No statistics: with those of small tables SQLite reads a whole table instead of looking rows up, and goes on to when it
         // has grown. An earlier version made some; they only make it slower, so that a lock elsewhere is no matter.

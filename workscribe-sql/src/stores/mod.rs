@@ -5,6 +5,7 @@
 mod columns;
 
 mod activity;
+pub(super) mod addresses;
 mod attempts;
 mod batch;
 mod board;

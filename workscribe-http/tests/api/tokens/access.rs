@@ -167,6 +167,9 @@ on_every_storage! {
             json!({"exp": -1}),
             json!({"exp": "tomorrow"}),
             json!({"exp": i64::MAX}),
+            json!({"exp": chrono::DateTime::<chrono::Utc>::MAX_UTC.timestamp()}),
+            json!({"exp": chrono::DateTime::<chrono::Utc>::MAX_UTC.timestamp() - 5}),
+            json!({"iat": chrono::DateTime::<chrono::Utc>::MIN_UTC.timestamp()}),
             json!({"iat": now + 31, "exp": now + 900}),
             json!({"iat": i64::MIN}),
         ] {

@@ -1,0 +1,63 @@
+//! Addresses that were stored before their domains had one form.
+
+use sqlx::types::Uuid;
+use sqlx::{query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::identity::Email;
+
+use super::{Conn, Db, dialect, store_error};
+
+/// So many accounts are read at once.
+const PORTION: i64 = 1_000;
+
+/// Brings the addresses of accounts into the form that [`Email`] gives them, which no database can do by itself. Run with every
+/// migration: it changes nothing where nothing is to change. The account of an address that another one has in its new form keeps
+/// the old one, by which it is found no more; the log names both.
+///
+/// Invitations and mailed tokens need no step: what is read of them has its form, and they end within days.
+pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreError> {
+    let refused = |error| store_error("ws_users: forms of addresses", error, dialect::classify);
+    let mut after = Uuid::nil();
+    loop {
+        let others = query_as::<Db, (Uuid, String)>(
+            "SELECT id, email FROM ws_users WHERE id > $1 AND length(email) <> octet_length(email) ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(PORTION)
+        .persistent(false)
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(refused)?;
+        let Some((last, _)) = others.last() else { return Ok(()) };
+        after = *last;
+        for (id, stored) in others {
+            let email = Email::from_stored(stored.clone());
+            if email.as_str() == stored {
+                continue;
+            }
+            let changed = query::<Db>(
+                "UPDATE ws_users SET email = $2, version = version + 1
+                  WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ws_users o WHERE o.email = $2)",
+            )
+            .bind(id)
+            .bind(email.as_str())
+            .persistent(false)
+            .execute(&mut *conn)
+            .await
+            .map_err(refused)?;
+            if changed.rows_affected() == 0 {
+                let other = query_as::<Db, (Uuid,)>("SELECT id FROM ws_users WHERE email = $1")
+                    .bind(email.as_str())
+                    .persistent(false)
+                    .fetch_optional(&mut *conn)
+                    .await
+                    .map_err(refused)?;
+                let other = other.map(|(other,)| other.to_string()).unwrap_or_default();
+                tracing::warn!(
+                    user_id = %id, %other,
+                    "two accounts have one e-mail address in two forms of its domain; the first cannot log in until one is changed"
+                );
+            }
+        }
+    }
+}

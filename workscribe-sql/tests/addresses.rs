@@ -1,0 +1,93 @@
+//! Addresses that an earlier release stored with a domain in Unicode.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, query};
+use workscribe_core::identity::{Client, Register, SecretKey, SecretRing};
+use workscribe_core::local::BcryptHasher;
+use workscribe_core::ports::Secret;
+use workscribe_core::{Code, Storage, WorkScribe};
+use workscribe_sql::{PostgresStorage, SqliteStorage};
+use workscribe_testkit::databases::{self, TestDatabase, options};
+
+const PASSWORD: &str = "correct horse battery staple";
+/// As an earlier release wrote them. The last belongs to two people, in two forms.
+const AS_STORED: [(&str, &str); 3] = [
+    ("one@xn--bcher-kva.example", "one@bücher.example"),
+    ("two@example.com", "zoë@example.com"),
+    ("three@example.com", "four@bücher.example"),
+];
+
+fn app(database: &TestDatabase) -> WorkScribe {
+    let key = SecretKey::new(&Secret::new("k".repeat(32))).unwrap();
+    let storage: Arc<dyn Storage> = Arc::clone(&database.storage);
+    WorkScribe::builder(storage, SecretRing::new(key, vec![])).hasher(Arc::new(BcryptHasher::new(4))).build()
+}
+
+async fn register(app: &WorkScribe, email: &str) -> Result<(), Code> {
+    let (email, display_name) = (email.to_owned(), "Ada Lovelace".to_owned());
+    let input = Register { email, display_name, password: Secret::new(PASSWORD) };
+    app.identity().register(&input, &Client::default()).await.map(drop).map_err(|error| error.code())
+}
+
+async fn who_logs_in(app: &WorkScribe, email: &str) -> Result<String, Code> {
+    let tokens = app.identity().login(email, &Secret::new(PASSWORD), &Client::default()).await;
+    tokens.map(|tokens| tokens.user.email.to_string()).map_err(|error| error.code())
+}
+
+async fn accounts(app: &WorkScribe) {
+    for (email, _) in AS_STORED {
+        register(app, email).await.unwrap();
+    }
+    register(app, "four@xn--bcher-kva.example").await.unwrap();
+}
+
+fn statements() -> Vec<AssertSqlSafe<String>> {
+    let update = |(now, stored)| format!("UPDATE ws_users SET email = '{stored}' WHERE email = '{now}'");
+    AS_STORED.map(update).map(AssertSqlSafe).into()
+}
+
+async fn check(app: &WorkScribe, database: &TestDatabase) {
+    assert_eq!(
+        who_logs_in(app, "one@bücher.example").await,
+        Err(Code::InvalidCredentials),
+        "not found before"
+    );
+    for _ in 0..2 {
+        database.database.migrate().await.unwrap();
+        for one in ["one@bücher.example", "one@xn--bcher-kva.example", "One@BÜCHER.example"] {
+            assert_eq!(who_logs_in(app, one).await.unwrap(), "one@xn--bcher-kva.example", "{one}");
+            assert_eq!(register(app, one).await, Err(Code::EmailTaken), "{one}");
+        }
+        for zoe in ["zoë@example.com", "zoe\u{308}@example.com"] {
+            assert_eq!(who_logs_in(app, zoe).await.unwrap(), "zoë@example.com");
+        }
+        assert_eq!(who_logs_in(app, "four@bücher.example").await.unwrap(), "four@xn--bcher-kva.example");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form_on_postgres() {
+    let database = databases::postgres().await;
+    let app = app(&database);
+    accounts(&app).await;
+    let storage = PostgresStorage::connect(&database.url, &options()).await.unwrap();
+    for statement in statements() {
+        assert_eq!(query(statement).execute(storage.pool()).await.unwrap().rows_affected(), 1);
+    }
+    check(&app, &database).await;
+}
+
+#[tokio::test]
+async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form_on_sqlite() {
+    let database = databases::sqlite().await;
+    let app = app(&database);
+    accounts(&app).await;
+    let storage = SqliteStorage::connect(&database.url, &options()).await.unwrap();
+    for statement in statements() {
+        assert_eq!(query(statement).execute(storage.writer()).await.unwrap().rows_affected(), 1);
+    }
+    check(&app, &database).await;
+}
