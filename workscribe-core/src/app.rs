@@ -8,8 +8,9 @@ use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 use crate::error::Error;
 use crate::events::{DomainEvent, Hook};
 use crate::id::{Id, JobId, OrgId, SessionId, UserId, uuid_v7};
-use crate::identity::{Identity, LoginDelay, PasswordPolicy, SecretRing};
+use crate::identity::{Hashing, HashingShares, Identity, LoginDelay, PasswordPolicy, SecretRing};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
+use crate::mail_limits::MailLimits;
 use crate::notifications::Notifications;
 use crate::outbox::{Enqueued, Job, Jobs, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
@@ -29,6 +30,8 @@ const SWEPT_AT_ONCE: u32 = 10_000;
 const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
 const BOUNCES_KEPT: TimeDelta = TimeDelta::days(180);
+/// How long the network of a login is kept after the last one, beyond what a rule for delays asks for.
+const NETWORKS_KEPT: TimeDelta = TimeDelta::days(1);
 /// How long the deliveries of webhooks are kept.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long a job is kept that is done or was cancelled.
@@ -42,6 +45,7 @@ enum Old {
     Deliveries,
     Invitations,
     Jobs,
+    Networks,
 }
 
 /// What becomes of a registration.
@@ -84,6 +88,12 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// The delay after failed logins.
     pub login_delay: LoginDelay,
+    /// Whether only people with a verified address invite. The host asks for it in production.
+    pub verified_inviters: bool,
+    /// How much mail one may cause.
+    pub mail: MailLimits,
+    /// How many may wait to have a password hashed, by whom it is asked for.
+    pub hashing: HashingShares,
 }
 
 impl Default for Settings {
@@ -102,6 +112,9 @@ impl Default for Settings {
             webhook_networks: WebhookNetworks::default(),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
+            verified_inviters: false,
+            mail: MailLimits::default(),
+            hashing: HashingShares::default(),
         }
     }
 }
@@ -116,7 +129,7 @@ struct Inner {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    hasher: Arc<dyn PasswordHasher>,
+    hasher: Hashing,
     issuer: Arc<dyn TokenIssuer>,
     limiter: Arc<dyn RateLimiter>,
     wakeup: Arc<dyn Wakeup>,
@@ -286,7 +299,7 @@ impl WorkScribe {
         removed += uow.notifications().sweep(now - self.settings().notification_ttl).await?;
         removed += uow.bounces().sweep(now - BOUNCES_KEPT).await?;
         self.commit(uow).await?;
-        for what in [Old::Deliveries, Old::Invitations, Old::Jobs] {
+        for what in [Old::Deliveries, Old::Invitations, Old::Jobs, Old::Networks] {
             removed += self.sweep_in_portions(what, now).await?;
         }
         self.webhooks().reseal().await?;
@@ -301,6 +314,10 @@ impl WorkScribe {
             let portion = match what {
                 Old::Deliveries => uow.webhooks().sweep(now - DELIVERIES_KEPT, SWEPT_AT_ONCE).await?,
                 Old::Invitations => uow.invitations().sweep(now - INVITATIONS_KEPT, SWEPT_AT_ONCE).await?,
+                Old::Networks => {
+                    let kept = self.settings().login_delay.known_for + NETWORKS_KEPT;
+                    uow.attempts().sweep_networks(now - kept, SWEPT_AT_ONCE).await?
+                }
                 Old::Jobs => uow.jobs().sweep(now - JOBS_KEPT, now - BURIED_KEPT, SWEPT_AT_ONCE).await?,
             };
             self.commit(uow).await?;
@@ -367,8 +384,8 @@ impl WorkScribe {
         &*self.inner.issuer
     }
 
-    pub(crate) fn hasher(&self) -> &dyn PasswordHasher {
-        &*self.inner.hasher
+    pub(crate) fn hasher(&self) -> &Hashing {
+        &self.inner.hasher
     }
 
     pub(crate) fn authorizer(&self) -> &dyn Authorizer {
@@ -447,7 +464,10 @@ impl Builder {
         let sessions = Recent::new(self.settings.session_cache_ttl);
         WorkScribe {
             inner: Arc::new(Inner {
-                hasher: self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default())),
+                hasher: Hashing::new(
+                    self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default())),
+                    self.settings.hashing,
+                ),
                 issuer: self.issuer.unwrap_or_else(|| Arc::new(JwtIssuer::hs256(&self.secrets))),
                 limiter: self.limiter.unwrap_or_else(|| Arc::new(LocalRateLimiter::default())),
                 wakeup: self.wakeup.unwrap_or_else(|| Arc::new(LocalWakeup::default())),

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::id::{JobId, UserId};
 use crate::identity::{Account, User};
-use crate::outbox::Job;
+use crate::outbox::{Job, JobPriority};
 
 use super::model::{Digest, Notification};
 use super::service::Notifications;
@@ -17,6 +17,8 @@ pub struct SendDigest {
 
 impl Job for SendDigest {
     const KIND: &'static str = "mail.digest";
+    // After what somebody waits for.
+    const PRIORITY: JobPriority = JobPriority::LOW;
 }
 
 /// A digest that is ready to be written.
