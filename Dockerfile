@@ -20,8 +20,11 @@ RUN groupadd --gid 10001 workscribe \
     && install -d -o 10001 -g 10001 -m 750 /data
 COPY --from=build /out/ /
 
-# SQLite, unless WORKSCRIBE_DATABASE_URL names a Postgres; the made-up development secret is kept beside it.
-ENV WORKSCRIBE_LISTEN=0.0.0.0:8001 \
+# Production: it asks for WORKSCRIBE_JWT_SECRET and WORKSCRIBE_MAIL, and says so when they are not set. WORKSCRIBE_ENV=development is for
+# a look at it. SQLite, unless WORKSCRIBE_DATABASE_URL names a Postgres. A container is reached at its own address alone, by the ports
+# that are published; so it listens on all of them.
+ENV WORKSCRIBE_ENV=production \
+    WORKSCRIBE_LISTEN=0.0.0.0:8001 \
     WORKSCRIBE_DATABASE_URL=sqlite:///data/workscribe.db
 USER 10001:10001
 WORKDIR /data

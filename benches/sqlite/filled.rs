@@ -173,7 +173,8 @@ impl Rows {
         let project: ProjectId = self.few(Of::Project, 0);
         let person = |of: u32| self.few::<UserId>(Of::User, of % PEOPLE);
         let status = drawn(number, 1);
-        let status: StatusId = self.few(Of::Status, if status % 2 == 0 { 3 } else { status / 2 % 3 });
+        let status: StatusId =
+            self.few(Of::Status, if status.is_multiple_of(2) { 3 } else { status / 2 % 3 });
         let labels: Vec<LabelId> =
             (0..drawn(number, 2) % 4).map(|label| self.few(Of::Label, label)).collect();
         let title = format!("Mend part {} of word{number}", number % 97);

@@ -8,8 +8,11 @@ use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
 use crate::error::Error;
 use crate::events::{DomainEvent, Hook};
 use crate::id::{Id, JobId, OrgId, SessionId, UserId, uuid_v7};
-use crate::identity::{Identity, LoginDelay, Normalising, PasswordPolicy, SecretRing};
+use crate::identity::{
+    Hashing, HashingShares, Identity, LoginDelay, Normalising, PasswordPolicy, SecretRing,
+};
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
+use crate::mail_limits::MailLimits;
 use crate::notifications::Notifications;
 use crate::outbox::{Enqueued, Job, Jobs, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
@@ -65,6 +68,12 @@ pub struct Settings {
     pub password: PasswordPolicy,
     /// The delay after failed logins.
     pub login_delay: LoginDelay,
+    /// Whether only people with a verified address invite. The host asks for it in production.
+    pub verified_inviters: bool,
+    /// How much mail one may cause.
+    pub mail: MailLimits,
+    /// How many may wait to have a password hashed, by whom it is asked for.
+    pub hashing: HashingShares,
 }
 
 impl Default for Settings {
@@ -84,6 +93,9 @@ impl Default for Settings {
             webhook_limits: WebhookLimits::default(),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
+            verified_inviters: false,
+            mail: MailLimits::default(),
+            hashing: HashingShares::default(),
         }
     }
 }
@@ -98,7 +110,7 @@ struct Inner {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    hasher: Arc<dyn PasswordHasher>,
+    hasher: Hashing,
     issuer: Arc<dyn TokenIssuer>,
     limiter: Arc<dyn RateLimiter>,
     wakeup: Arc<dyn Wakeup>,
@@ -310,8 +322,8 @@ impl WorkScribe {
         &*self.inner.issuer
     }
 
-    pub(crate) fn hasher(&self) -> &dyn PasswordHasher {
-        &*self.inner.hasher
+    pub(crate) fn hasher(&self) -> &Hashing {
+        &self.inner.hasher
     }
 
     pub(crate) fn authorizer(&self) -> &dyn Authorizer {
@@ -391,7 +403,7 @@ impl Builder {
         let hasher = self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default()));
         WorkScribe {
             inner: Arc::new(Inner {
-                hasher: Arc::new(Normalising(hasher)),
+                hasher: Hashing::new(Arc::new(Normalising(hasher)), self.settings.hashing),
                 issuer: self.issuer.unwrap_or_else(|| Arc::new(JwtIssuer::hs256(&self.secrets))),
                 limiter: self.limiter.unwrap_or_else(|| Arc::new(LocalRateLimiter::default())),
                 wakeup: self.wakeup.unwrap_or_else(|| Arc::new(LocalWakeup::default())),

@@ -37,6 +37,7 @@ pub mod id;
 pub mod idempotency;
 pub mod identity;
 pub mod local;
+mod mail_limits;
 mod names;
 pub mod notifications;
 pub mod outbox;
@@ -53,6 +54,7 @@ pub mod work;
 
 pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
+pub use mail_limits::MailLimits;
 pub use storage::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
 
 /// The version of WorkScribe.

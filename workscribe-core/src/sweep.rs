@@ -15,6 +15,8 @@ pub const LARGE_SWEPT_AT_ONCE: u32 = 50;
 const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
 const BOUNCES_KEPT: TimeDelta = TimeDelta::days(180);
+/// How long the network of a login is kept after the last one, beyond what a rule for delays asks for.
+const NETWORKS_KEPT: TimeDelta = TimeDelta::days(1);
 /// How long the deliveries of webhooks are kept.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long a job is kept that is done or was cancelled.
@@ -28,6 +30,7 @@ enum Old {
     Tokens,
     Answers,
     FailedLogins,
+    Networks,
     Notifications,
     Bounces,
     Deliveries,
@@ -36,10 +39,11 @@ enum Old {
 }
 
 impl Old {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Tokens,
         Self::Answers,
         Self::FailedLogins,
+        Self::Networks,
         Self::Notifications,
         Self::Bounces,
         Self::Deliveries,
@@ -91,6 +95,10 @@ impl WorkScribe {
                 Old::Answers => uow.idempotency().sweep(now, rows).await?,
                 Old::FailedLogins => {
                     uow.attempts().sweep(now - self.settings().login_delay.forget_after, rows).await?
+                }
+                Old::Networks => {
+                    let kept = self.settings().login_delay.known_for + NETWORKS_KEPT;
+                    uow.attempts().sweep_networks(now - kept, rows).await?
                 }
                 Old::Notifications => {
                     uow.notifications().sweep(now - self.settings().notification_ttl, rows).await?

@@ -117,10 +117,14 @@ pub(crate) struct Settings {
     /// The public key (SPKI PEM) of the private one [default: none].
     #[arg(long, global = true, env = "WORKSCRIBE_JWT_PUBLIC_KEY", hide_env_values = true)]
     pub(crate) jwt_public_key: Option<String>,
-    /// development or production, which refuses weak and missing secrets [default: development].
+    /// Public keys (SPKI PEM, one after the other) whose tokens are accepted beside those of the private one [default: none].
+    #[arg(long, global = true, env = "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS", hide_env_values = true)]
+    pub(crate) jwt_accepted_public_keys: Option<String>,
+    /// development or production, which refuses weak and missing secrets and mail into the log, and lets only people with a verified
+    /// address invite [default: development].
     #[arg(long, global = true, env = "WORKSCRIBE_ENV", hide_env_values = true)]
     pub(crate) env: Option<String>,
-    /// How mail goes: log, resend, smtp://…, smtps://… or file:DIR [default: log].
+    /// How mail goes: resend, smtp://…, smtps://…, file:DIR, or in development log [default: log in development].
     #[arg(long, global = true, env = "WORKSCRIBE_MAIL", hide_env_values = true)]
     pub(crate) mail: Option<String>,
     /// The sender of mails [default: WorkScribe <no-reply@localhost>].

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use workscribe_core::RegistrationPolicy;
 use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
-use workscribe_core::local::{BcryptHasher, SigningKey};
+use workscribe_core::local::{BcryptHasher, SigningKey, VerifyingKey};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_http::RequestLimits;
@@ -70,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) production: bool,
     pub(crate) secrets: SecretRing,
     pub(crate) signing_key: Option<SigningKey>,
+    pub(crate) accepted_keys: Vec<VerifyingKey>,
     pub(crate) mail: Mail,
     pub(crate) resend_webhook: Option<VerifyingSecret>,
     pub(crate) mail_from: String,
@@ -144,6 +145,13 @@ impl Config {
         )?;
         let public =
             secret("WORKSCRIBE_JWT_PUBLIC_KEY", "WORKSCRIBE_JWT_PUBLIC_KEY_FILE", settings.jwt_public_key)?;
+        let accepted_public = secret(
+            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS",
+            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS_FILE",
+            settings.jwt_accepted_public_keys,
+        )?;
+        let signing_key = signing_key(private, public)?;
+        let accepted_keys = accepted_keys(accepted_public, signing_key.is_some())?;
         let resend_key =
             secret("WORKSCRIBE_RESEND_API_KEY", "WORKSCRIBE_RESEND_API_KEY_FILE", settings.resend_api_key)?;
         let resend_webhook = secret(
@@ -193,9 +201,10 @@ impl Config {
             admin: AdminConfig::read(settings.admin_bind, settings.admin_token)?,
             token_store,
             cors_origins,
-            signing_key: signing_key(private, public)?,
+            signing_key,
+            accepted_keys,
             resend_webhook,
-            mail: mail_choice(mail, resend_key, settings.resend_url)?,
+            mail: mail_choice(mail, resend_key, settings.resend_url, production)?,
             mail_from: settings.mail_from.unwrap_or_else(|| "WorkScribe <no-reply@localhost>".to_owned()),
             registration: choice(
                 "WORKSCRIBE_REGISTRATION",
@@ -249,10 +258,22 @@ fn origin(variable: &'static str, text: &str) -> Result<String, ConfigError> {
     Ok(url.origin().ascii_serialization())
 }
 
-fn mail_choice(mail: Option<Secret>, key: Option<Secret>, url: Option<String>) -> Result<Mail, ConfigError> {
-    let Some(mail) = mail else { return Ok(Mail::Log) };
+fn mail_choice(
+    mail: Option<Secret>,
+    key: Option<Secret>,
+    url: Option<String>,
+    production: bool,
+) -> Result<Mail, ConfigError> {
+    let mail = mail.unwrap_or_else(|| Secret::new("log"));
     let text = mail.expose();
     if text == "log" {
+        if production {
+            return Err(ConfigError::new(
+                "WORKSCRIBE_MAIL",
+                "is log, and in production no link that lets its reader in may stand in the log; use resend, smtp://…, \
+                 smtps://… or file:DIR",
+            ));
+        }
         return Ok(Mail::Log);
     }
     if text == "resend" {
@@ -283,6 +304,20 @@ fn signing_key(private: Option<Secret>, public: Option<Secret>) -> Result<Option
             "set the private and the public key, or neither",
         )),
     }
+}
+
+/// Public keys in PEM, one after the other. They are for servers that sign with a private key.
+fn accepted_keys(text: Option<Secret>, signs: bool) -> Result<Vec<VerifyingKey>, ConfigError> {
+    const VARIABLE: &str = "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS";
+    const END: &str = "-----END PUBLIC KEY-----";
+    let Some(text) = text else { return Ok(Vec::new()) };
+    if !signs {
+        return Err(ConfigError::new(VARIABLE, "needs WORKSCRIBE_JWT_PRIVATE_KEY and its public key"));
+    }
+    let documents = text.expose().split_inclusive(END).map(str::trim).filter(|text| !text.is_empty());
+    documents
+        .map(|pem| VerifyingKey::ed25519(pem).map_err(|error| ConfigError::new(VARIABLE, error.to_string())))
+        .collect()
 }
 
 fn secret_ring(
@@ -434,6 +469,10 @@ mod tests {
             (Settings { queues: Some("a:1,a:2".into()), ..settings() }, "WORKSCRIBE_QUEUES: name at least"),
             (Settings { public_url: Some("app.example.com".into()), ..settings() }, "WORKSCRIBE_PUBLIC_URL:"),
             (Settings { jwt_private_key: Some("x".into()), ..settings() }, "WORKSCRIBE_JWT_PUBLIC_KEY:"),
+            (
+                Settings { jwt_accepted_public_keys: Some("x".into()), ..settings() },
+                "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS: needs",
+            ),
         ];
         for (settings, start) in cases {
             let text = fault(settings);
@@ -446,6 +485,7 @@ mod tests {
         let production = |secret: Option<&str>| Settings {
             env: Some("production".into()),
             jwt_secret: secret.map(str::to_owned),
+            mail: Some("file:mails".into()),
             ..Settings::default()
         };
         assert!(fault(production(None)).contains("is needed in production"));
@@ -459,6 +499,19 @@ mod tests {
         assert!(
             fault(Settings { bcrypt_cost: Some("9".into()), ..production(Some(strong)) }).contains("BCRYPT")
         );
+    }
+
+    #[test]
+    fn production_refuses_mail_that_goes_into_the_log() {
+        for mail in [None, Some("log".to_owned())] {
+            let text = fault(Settings {
+                env: Some("production".into()),
+                jwt_secret: Some("s5pL0qW8zT3nV7yR1uK6xB4mD9fG2hJcQeZaXoIvNwMtYrPb".into()),
+                mail,
+                ..Settings::default()
+            });
+            assert!(text.starts_with("WORKSCRIBE_MAIL: is log") && text.contains("smtp://"), "{text}");
+        }
     }
 
     #[test]

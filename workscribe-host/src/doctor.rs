@@ -55,9 +55,6 @@ fn environment(config: &Config) -> String {
             "links in mails begin with http://, set WORKSCRIBE_PUBLIC_URL to an https:// address".into(),
         );
     }
-    if config.production && matches!(config.mail, Mail::Log) {
-        notes.push("mails only go to the log, tokens included: set WORKSCRIBE_MAIL".into());
-    }
     if !config.rate_limits {
         notes
             .push("requests are not limited, remove WORKSCRIBE_RATE_LIMITS=off except for load tests".into());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use workscribe_core::identity::HashingShares;
 use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
 use workscribe_core::ports::{Mailer, Wakeup};
 use workscribe_core::webhooks::{DeliverWebhook, WebhookNetworks};
@@ -38,10 +39,12 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
             registration: config.registration,
             refresh_rotation: config.refresh_rotation,
             webhook_networks: WebhookNetworks::with(config.webhook_networks.clone()),
+            verified_inviters: config.production,
+            hashing: if config.rate_limits { HashingShares::default() } else { HashingShares::UNLIMITED },
             ..Settings::default()
         });
     if let Some(key) = &config.signing_key {
-        builder = builder.issuer(Arc::new(JwtIssuer::ed25519(key.clone(), Vec::new())));
+        builder = builder.issuer(Arc::new(JwtIssuer::ed25519(key.clone(), config.accepted_keys.clone())));
     }
     let wakeup = match &redis {
         Some(redis) => Some(Arc::new(RedisWakeup::new(redis.clone())) as Arc<dyn Wakeup>),

@@ -65,6 +65,8 @@ pub struct Limits {
     pub forgot_account: RateRule,
     /// Uses of mailed tokens from one address: 60 an hour.
     pub mailed_token: RateRule,
+    /// Changes of one user's password, wrong tries included: 20 an hour.
+    pub change_password: RateRule,
     /// Verification mails sent again to one user: 5 an hour.
     pub resend: RateRule,
     /// Invitations sent by one user: 200 an hour.
@@ -84,6 +86,7 @@ impl Default for Limits {
             forgot: rule("forgot-password", 30, HOUR),
             forgot_account: rule("forgot-password-account", 5, HOUR),
             mailed_token: rule("mailed-token", 60, HOUR),
+            change_password: rule("change-password", 20, HOUR),
             resend: rule("resend", 5, HOUR),
             invite: rule("invite", 200, HOUR),
         }

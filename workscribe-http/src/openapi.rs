@@ -62,15 +62,21 @@ fn refusals(operation: &str) -> &'static [Code] {
         "inviteMember" => &[
             OrganizationNotFound,
             InsufficientRole,
+            EmailNotVerified,
             AlreadyMember,
             IdempotencyInProgress,
             IdempotencyKeyReused,
             RateLimited,
         ],
         "listInvitations" => &[OrganizationNotFound, InsufficientRole],
-        "resendInvitation" => {
-            &[OrganizationNotFound, InsufficientRole, InvitationNotFound, InvitationAccepted, RateLimited]
-        }
+        "resendInvitation" => &[
+            OrganizationNotFound,
+            InsufficientRole,
+            EmailNotVerified,
+            InvitationNotFound,
+            InvitationAccepted,
+            RateLimited,
+        ],
         "revokeInvitation" => {
             &[OrganizationNotFound, InsufficientRole, InvitationNotFound, InvitationAccepted, StaleVersion]
         }

@@ -98,8 +98,8 @@ async fn the_link_of_a_reset_mail_sets_a_password_once() {
     let link = all[0].link.as_deref().unwrap();
     let token = between(link, "https://app.example.com/base/reset-password?token=", "");
     let password = Secret::new("another long password");
-    app.identity().reset_password(token, &password).await.unwrap();
-    app.identity().reset_password(token, &password).await.unwrap_err();
+    app.identity().reset_password(token, &password, &Client::default()).await.unwrap();
+    app.identity().reset_password(token, &password, &Client::default()).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -111,7 +111,8 @@ async fn the_link_of_an_invitation_leads_into_the_organization() {
     worker(&app, mails(&capture)).drain().await.unwrap();
     let mail = capture.last_to("grace@example.com").expect("a mail");
     assert!(!mail.html.contains("<script") && !mail.html.contains("<b>"), "{}", mail.html);
-    assert!(mail.subject.contains("Acme"), "{}", mail.subject);
+    assert_eq!(mail.subject, "You are invited to an organization on WorkScribe");
+    assert!(mail.text.contains("Acme"), "{}", mail.text);
     let link = mail.link.unwrap();
     let token = between(&link, "https://app.example.com/base/invitations/", "/accept");
     let mut reading = app.read().await.unwrap();
@@ -128,13 +129,77 @@ async fn an_account_that_is_there_already_is_told_so_by_mail() {
     let worker = worker(&app, mails(&capture));
     register(&app, ADA, "Ada").await;
     worker.drain().await.unwrap();
-    assert_eq!(capture.take().len(), 1);
+    let first = capture.take();
+    assert_eq!(first.len(), 1);
+    assert!(
+        first[0].text.starts_with("Hello,"),
+        "nobody has shown that the name is theirs: {}",
+        first[0].text
+    );
     register(&app, ADA, "Eve").await;
     worker.drain().await.unwrap();
     let mail = capture.last_to(ADA).expect("a mail");
     assert!(mail.subject.contains("already"), "{}", mail.subject);
-    assert!(mail.text.contains("Hello Ada"), "{}", mail.text);
+    assert!(mail.text.starts_with("Hello,"), "{}", mail.text);
     assert_eq!(mail.link.as_deref(), Some("https://app.example.com/base/"));
+
+    let link = first[0].link.as_deref().unwrap();
+    let token = between(link, "https://app.example.com/base/verify-email?token=", "");
+    let mut uow = app.begin().await.unwrap();
+    app.identity().verify_email(&mut *uow, token).await.unwrap();
+    app.commit(uow).await.unwrap();
+    register(&app, ADA, "Eve").await;
+    worker.drain().await.unwrap();
+    assert!(capture.last_to(ADA).expect("a mail").text.starts_with("Hello Ada,"));
+    // What is above the limit is left out, and the answer is the same.
+    for _ in 0..5 {
+        register(&app, ADA, "Eve").await;
+    }
+    worker.drain().await.unwrap();
+    assert_eq!(capture.take().len(), 3, "three a day");
+    clock.advance(TimeDelta::days(1));
+    register(&app, ADA, "Eve").await;
+    worker.drain().await.unwrap();
+    assert_eq!(capture.take().len(), 1);
+}
+
+#[tokio::test]
+async fn mail_that_somebody_waits_for_goes_before_invitations() {
+    let (app, _) = app();
+    let capture = MailCapture::new();
+    let owner = actor(&app, ADA, "Ada").await;
+    worker(&app, mails(&capture)).drain().await.unwrap();
+    drop(capture.take());
+    let mut uow = app.begin().await.unwrap();
+    let new = NewOrganization { name: "Acme".into(), slug: "acme".into() };
+    let (scope, org) = app.organizations().create(&mut *uow, &owner, &new).await.unwrap();
+    for number in 0..20 {
+        let email = format!("guest-{number}@example.com");
+        app.organizations().invite(&mut *uow, &scope, &org, &email, Role::Member).await.unwrap();
+    }
+    app.commit(uow).await.unwrap();
+    let mut uow = app.begin().await.unwrap();
+    app.identity().forgot_password(&mut *uow, ADA).await.unwrap();
+    app.commit(uow).await.unwrap();
+    let kinds = [
+        <workscribe_core::tenancy::SendInvitationMail as workscribe_core::outbox::Job>::KIND,
+        <workscribe_core::identity::SendAccountMail as workscribe_core::outbox::Job>::KIND,
+    ];
+    let now = app.now();
+    let queue = <workscribe_core::identity::SendAccountMail as workscribe_core::outbox::Job>::QUEUE;
+    let claim = workscribe_core::outbox::Claim {
+        queue,
+        kinds: &kinds,
+        limit: 1,
+        worker: "a test",
+        now,
+        lease_until: now,
+        turn: workscribe_core::outbox::Turn::default(),
+    };
+    let mut uow = app.begin().await.unwrap();
+    let claimed = uow.jobs().claim(&claim).await.unwrap();
+    app.commit(uow).await.unwrap();
+    assert_eq!(claimed[0].payload["mail"], "reset_password");
 }
 
 #[tokio::test]

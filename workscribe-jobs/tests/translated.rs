@@ -220,7 +220,7 @@ async fn every_mail_is_in_the_language_of_its_reader() {
     said.push(house.mail().await);
     house.invite(&engines, GRACE).await;
     let english = house.mail().await;
-    assert_eq!(english.subject, "Ada Lovelace invites you to Engines on WorkScribe");
+    assert_eq!(english.subject, "You are invited to an organization on WorkScribe");
     house.speaks(engines.0.org(), "de").await;
     house.invite(&engines, GRACE).await;
     said.push(house.mail().await);

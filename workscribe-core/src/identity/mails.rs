@@ -6,7 +6,7 @@ use crate::app::WorkScribe;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{JobId, OneTimeTokenId};
-use crate::outbox::Job;
+use crate::outbox::{Job, JobPriority};
 use crate::storage::UnitOfWork;
 
 use super::email::Email;
@@ -38,6 +38,8 @@ pub struct SendAccountMail {
 impl Job for SendAccountMail {
     const KIND: &'static str = "mail.account";
     const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
+    // Somebody waits for it: before invitations and digests.
+    const PRIORITY: JobPriority = JobPriority::HIGH;
 }
 
 /// A mail about an account, with its token, if it has one.

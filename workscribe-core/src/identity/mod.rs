@@ -9,12 +9,14 @@
 //! | `seal.rs` | secrets that must be had back in clear |
 //! | `service.rs` | accounts: register, profile, password, verification |
 //! | `sessions.rs` | login, refresh, logout, and who a bearer is |
+//! | `hashing.rs` | whose turn it is to have a password hashed |
 //! | `throttle.rs` | the delay after failed logins |
 //! | `mails.rs` | the mail jobs of this area |
 //! | `bounces.rs` | addresses that refuse mail |
 
 mod bounces;
 mod email;
+mod hashing;
 mod mails;
 mod model;
 mod password;
@@ -28,6 +30,8 @@ mod throttle;
 pub use crate::names::display_name;
 pub use bounces::Bounce;
 pub use email::Email;
+pub use hashing::HashingShares;
+pub(crate) use hashing::{Asker, Hashing};
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub(crate) use model::avatar_url;
 pub use model::{Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
@@ -38,4 +42,4 @@ pub use secrets::{SecretKey, SecretRing, TokenHash};
 pub use service::{Identity, PreparedUser, Register, RegisterOutcome};
 pub use sessions::{Actor, IssuedTokens};
 pub use store::{AttemptStore, BounceStore, Rotated, Rotation, TokenStore, UserStore};
-pub use throttle::LoginDelay;
+pub use throttle::{LoginDelay, LoginPlace};

@@ -2,15 +2,17 @@ use crate::app::{RegistrationPolicy, WorkScribe};
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::{SessionId, UserId};
+use crate::mail_limits;
 use crate::ports::{Secret, Verdict};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 
 use super::email::Email;
+use super::hashing::Asker;
 use super::mails::{AccountMail, SendAccountMail};
 use super::model::{Account, Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url};
 use super::secrets::TokenHash;
 use super::sessions::{Actor, IssuedTokens};
-use super::throttle;
+use super::throttle::{self, LoginPlace};
 use crate::names::display_name;
 
 /// Accounts and sessions. Had from [`WorkScribe::identity`].
@@ -60,6 +62,11 @@ impl<'a> Identity<'a> {
     /// # Errors
     /// `VALIDATION_FAILED` with every fault; `OVERLOADED`.
     pub async fn prepare(&self, input: &Register) -> Result<PreparedUser, Error> {
+        self.prepare_for(input, &Client::default()).await
+    }
+
+    /// The same, for a client whose network stands in line with its hash.
+    pub(crate) async fn prepare_for(&self, input: &Register, client: &Client) -> Result<PreparedUser, Error> {
         let mut violations = Violations::default();
         let email = violations.keep("/email", Email::parse(&input.email));
         let name = violations.keep("/display_name", display_name(&input.display_name));
@@ -68,7 +75,7 @@ impl<'a> Identity<'a> {
         let (Some(email), Some(display_name)) = (email, name) else {
             return Err(Error::internal("a fault was not noted"));
         };
-        let password_hash = self.app.hasher().hash(&input.password).await?;
+        let password_hash = self.app.hasher().hash(Asker::at(client), &input.password).await?;
         Ok(PreparedUser { email, display_name, password_hash })
     }
 
@@ -145,7 +152,7 @@ impl<'a> Identity<'a> {
     /// # Errors
     /// `VALIDATION_FAILED`, `EMAIL_TAKEN` (under `open`), `OVERLOADED`.
     pub async fn register(&self, input: &Register, client: &Client) -> Result<RegisterOutcome, Error> {
-        let prepared = self.prepare(input).await?;
+        let prepared = self.prepare_for(input, client).await?;
         let email = prepared.email.clone();
         let mut uow = self.app.begin().await?;
         match (self.create(&mut *uow, prepared, false).await, self.app.settings().registration) {
@@ -160,6 +167,10 @@ impl<'a> Identity<'a> {
             }
             (Err(error), RegistrationPolicy::VerifyFirst) if error.code() == Code::EmailTaken => {
                 drop(uow);
+                let rule = &self.app.settings().mail.already_registered;
+                if !mail_limits::hit(self.app, rule, &mail_limits::key_of(&email)).await.allowed {
+                    return Ok(RegisterOutcome::MailSent);
+                }
                 let mut uow = self.app.begin().await?;
                 self.app
                     .enqueue(&mut *uow, &SendAccountMail { mail: AccountMail::AlreadyRegistered, email })
@@ -231,7 +242,7 @@ impl<'a> Identity<'a> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` (the token stays good), `INVALID_TOKEN`, `OVERLOADED`.
-    pub async fn reset_password(&self, token: &str, password: &Secret) -> Result<(), Error> {
+    pub async fn reset_password(&self, token: &str, password: &Secret, client: &Client) -> Result<(), Error> {
         self.check_password("/new_password", password)?;
         let (now, hash) = (self.app.now(), TokenHash::of(token));
         // Looked up before the costly hash, and taken after it, within the transaction.
@@ -239,7 +250,7 @@ impl<'a> Identity<'a> {
         {
             return Err(invalid_token());
         }
-        let password_hash = self.app.hasher().hash(password).await?;
+        let password_hash = self.app.hasher().hash(Asker::at(client), password).await?;
         let mut uow = self.app.begin().await?;
         let token = uow
             .tokens()
@@ -251,29 +262,37 @@ impl<'a> Identity<'a> {
         self.mail_arrived(&mut *uow, &token.email).await?;
         uow.tokens().delete_sessions(token.user_id, None).await?;
         uow.tokens().delete_one_time(token.user_id, Purpose::ResetPassword).await?;
-        uow.attempts().clear(&throttle::account(&token.email)).await?;
+        uow.attempts().clear(&LoginPlace::of_login(&token.email, client)).await?;
         self.app.sessions().forget(token.user_id, now);
         self.app.emit(&mut *uow, &DomainEvent::PasswordChanged { user: token.user_id }).await?;
         self.app.commit(uow).await
     }
 
-    /// Changes one's own password and ends one's other sessions. Wrong current passwords count as failed logins.
+    /// Changes one's own password and ends one's other sessions. Wrong current passwords delay further tries in this session, as
+    /// failed logins do in a network; failed logins of strangers do not.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
+    /// `VALIDATION_FAILED`, with `UNCHANGED` for the password of now; `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
     pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<(), Error> {
         self.check_password("/new_password", new)?;
+        if current == new {
+            let mut violations = Violations::default();
+            violations.add("/new_password", "UNCHANGED", "Choose another password than the current one.");
+            violations.into_result()?;
+        }
+        let (place, asker) = (LoginPlace::of_session(actor), Asker::User(actor.user));
         let wrong = || Error::new(Code::InvalidCredentials, "The current password is wrong.");
         let found = self.app.read().await?.users().credentials(actor.user).await?;
         let Credentials { user, password_hash } = found.ok_or_else(super::sessions::unauthenticated)?;
-        throttle::check(self.app, &user.email).await?;
-        if self.app.hasher().verify(current, password_hash.as_deref()).await? == Verdict::Wrong {
-            throttle::failed(self.app, &user.email).await?;
+        throttle::check(self.app, &place).await?;
+        if self.app.hasher().verify(asker.clone(), current, password_hash.as_deref()).await? == Verdict::Wrong
+        {
+            throttle::failed(self.app, &place).await?;
             return Err(wrong());
         }
         // Guesses that were sent at once with this one count too; see `login`.
-        throttle::check(self.app, &user.email).await?;
-        let hash = self.app.hasher().hash(new).await?;
+        throttle::check(self.app, &place).await?;
+        let hash = self.app.hasher().hash(asker, new).await?;
         let mut uow = self.app.begin().await?;
         let (now, epoch_before) = (self.app.now(), user.session_epoch);
         let user = uow

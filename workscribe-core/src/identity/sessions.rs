@@ -7,11 +7,12 @@ use crate::ports::{AccessClaims, Secret, Verdict};
 use crate::storage::UnitOfWork;
 
 use super::email::Email;
+use super::hashing::Asker;
 use super::model::{Client, Credentials, Session, User};
 use super::secrets::RefreshToken;
 use super::service::{Identity, parse_email};
 use super::store::Rotation;
-use super::throttle;
+use super::throttle::{self, LoginPlace};
 
 /// Who makes a request, as their access token and its session show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,8 @@ impl Identity<'_> {
     /// Logs in with an address and a password.
     ///
     /// An unknown address takes the same path as a wrong password, and as long. A right password during the delay
-    /// after failures is refused too, also when the failures came while it was checked: otherwise many guesses sent
-    /// at once would all count.
+    /// after failures from its network ([`super::LoginDelay`]) is refused too, also when the failures came while it was
+    /// checked: otherwise many guesses sent at once would all count.
     ///
     /// # Errors
     /// `INVALID_CREDENTIALS`; `ACCOUNT_DISABLED` and `EMAIL_NOT_VERIFIED` only after a right password; `RATE_LIMITED`
@@ -54,18 +55,19 @@ impl Identity<'_> {
         // What cannot be an address has no account; it is refused like one that has none.
         let email =
             Email::parse(email).unwrap_or_else(|_| Email::from_stored(email.chars().take(300).collect()));
-        throttle::check(self.app, &email).await?;
+        let place = LoginPlace::of_login(&email, client);
+        throttle::check(self.app, &place).await?;
         let found = self.app.read().await?.users().credentials_by_email(&email).await?;
         let (user, stored) = match found {
             Some(Credentials { user, password_hash }) => (Some(user), password_hash),
             None => (None, None),
         };
-        let verdict = self.app.hasher().verify(password, stored.as_deref()).await?;
+        let verdict = self.app.hasher().verify(Asker::at(client), password, stored.as_deref()).await?;
         let (Some(user), false) = (user, verdict == Verdict::Wrong) else {
-            throttle::failed(self.app, &email).await?;
+            throttle::failed(self.app, &place).await?;
             return Err(Error::new(Code::InvalidCredentials, "The e-mail address or the password is wrong."));
         };
-        throttle::check(self.app, &email).await?;
+        throttle::check(self.app, &place).await?;
         if user.disabled_at.is_some() {
             return Err(Error::new(
                 Code::AccountDisabled,
@@ -79,14 +81,15 @@ impl Identity<'_> {
             ));
         }
         let upgraded = match (verdict, stored) {
-            (Verdict::RightButOutdated, Some(old)) => Some((old, self.app.hasher().hash(password).await?)),
+            (Verdict::RightButOutdated, Some(old)) => {
+                Some((old, self.app.hasher().hash(Asker::at(client), password).await?))
+            }
             _ => None,
         };
         let mut uow = self.app.begin().await?;
         if let Some((old, new)) = upgraded {
             uow.users().rehash(user.id, &old, &new).await?;
         }
-        uow.attempts().clear(&throttle::account(&email)).await?;
         let tokens = self.start_session(&mut *uow, user, client).await?;
         self.app.commit(uow).await?;
         Ok(tokens)
@@ -122,6 +125,8 @@ impl Identity<'_> {
             },
         };
         uow.tokens().insert_session(&session).await?;
+        // The account's owner is at home in this network from now on: strangers' failures do not delay them here.
+        uow.attempts().succeeded(&LoginPlace::of_login(&user.email, client), now).await?;
         self.tokens(user, id, &refresh, now)
     }
 

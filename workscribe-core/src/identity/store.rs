@@ -8,6 +8,7 @@ use super::bounces::Bounce;
 use super::email::Email;
 use super::model::{Account, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
 use super::secrets::TokenHash;
+use super::throttle::LoginPlace;
 
 /// Users and their credentials.
 #[async_trait]
@@ -50,14 +51,17 @@ pub trait UserStore: Send {
     ) -> Result<Option<User>, StoreError>;
 }
 
-/// Failed logins. An account is named by a digest of the address that was tried, whether there is one or not.
+/// Failed logins, and the networks that logins came from. What is counted by is named by a digest ([`LoginPlace`]), whether there is
+/// such an account or not.
 #[async_trait]
 pub trait AttemptStore: Send {
-    /// Until when logins for this account wait; `None` when they need not.
+    /// Until when logins wait here; `None` when they need not. What the whole account waits for does not count in a network from
+    /// which it was logged in at `known_since` or later. One statement.
     async fn blocked_until(
         &mut self,
-        account: &TokenHash,
+        place: &LoginPlace,
         now: Timestamp,
+        known_since: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
     /// Counts a failure and answers how many there are in a row. Those before `forget_before` do not count.
     async fn record_failure(
@@ -68,8 +72,12 @@ pub trait AttemptStore: Send {
     ) -> Result<u32, StoreError>;
     /// Makes further logins wait.
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError>;
-    /// Forgets the failures.
-    async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError>;
+    /// Forgets the failures from a network, since a login succeeded there, and notes the time of it.
+    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError>;
+    /// Forgets the failures of an account, from wherever.
+    async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError>;
+    /// Forgets up to `limit` networks from which no login came since a time; answers how many.
+    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
     /// Removes what no longer counts, up to `limit` rows.
     async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::{Timestamp, is_writable};
 use crate::error::Error;
-use crate::identity::SecretRing;
+use crate::identity::{SecretKey, SecretRing};
 use crate::ports::{AccessClaims, Secret, TokenIssuer};
 
 /// The header's `typ` of an access token (RFC 9068 §2.1): a token of another kind is not taken for one.
@@ -26,13 +26,37 @@ pub enum KeyError {
     NotEd25519(#[source] jsonwebtoken::errors::Error),
 }
 
-/// A key that signs access tokens, or that did and is still accepted.
+/// A key that signs access tokens.
 #[derive(Clone)]
 pub struct SigningKey {
-    kid: String,
     encoding: EncodingKey,
+    verifying: VerifyingKey,
+}
+
+/// A key that signs access tokens elsewhere, or did so before: what it signed is accepted.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    kid: String,
     decoding: DecodingKey,
     public: Option<Value>,
+}
+
+impl VerifyingKey {
+    /// An Ed25519 public key as SPKI PEM.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it is not that.
+    pub fn ed25519(public_pem: &str) -> Result<Self, KeyError> {
+        let decoding = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(KeyError::NotEd25519)?;
+        let raw = decoding.try_get_as_bytes().map_err(KeyError::NotEd25519)?;
+        // The public key is the last 32 bytes, whether or not the SPKI frame around it was kept.
+        let x = b64(&raw[raw.len().saturating_sub(32)..]);
+        // The thumbprint of RFC 7638, over the members that RFC 8037 requires, in their order.
+        let kid = b64(&sha256(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes()));
+        let public =
+            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x});
+        Ok(Self { kid, decoding, public: Some(public) })
+    }
 }
 
 impl SigningKey {
@@ -43,15 +67,13 @@ impl SigningKey {
     pub fn ed25519(private_pem: &Secret, public_pem: &str) -> Result<Self, KeyError> {
         let encoding =
             EncodingKey::from_ed_pem(private_pem.expose().as_bytes()).map_err(KeyError::NotEd25519)?;
-        let decoding = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(KeyError::NotEd25519)?;
-        let raw = decoding.try_get_as_bytes().map_err(KeyError::NotEd25519)?;
-        // The public key is the last 32 bytes, whether or not the SPKI frame around it was kept.
-        let x = b64(&raw[raw.len().saturating_sub(32)..]);
-        // The thumbprint of RFC 7638, over the members that RFC 8037 requires, in their order.
-        let kid = b64(&sha256(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes()));
-        let public =
-            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x});
-        Ok(Self { kid, encoding, decoding, public: Some(public) })
+        Ok(Self { encoding, verifying: VerifyingKey::ed25519(public_pem)? })
+    }
+
+    /// Its public half, which others accept.
+    #[must_use]
+    pub fn verifying(&self) -> VerifyingKey {
+        self.verifying.clone()
     }
 }
 
@@ -72,29 +94,29 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 struct Keys {
     current: SigningKey,
-    accepted: Vec<SigningKey>,
+    accepted: Vec<VerifyingKey>,
     /// The headers of tokens that they sign, as they stand in these.
     headers: Vec<String>,
 }
 
 impl Keys {
-    fn new(algorithm: Algorithm, current: SigningKey, accepted: Vec<SigningKey>) -> Self {
+    fn new(algorithm: Algorithm, current: SigningKey, accepted: Vec<VerifyingKey>) -> Self {
         let mut keys = Self { current, accepted, headers: Vec::new() };
         keys.headers = keys.all().map(|key| header_text(algorithm, key)).collect();
         keys
     }
 
-    fn all(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.current).chain(&self.accepted)
+    fn all(&self) -> impl Iterator<Item = &VerifyingKey> {
+        std::iter::once(&self.current.verifying).chain(&self.accepted)
     }
 
     /// The key of a token's header that is, letter by letter, one that we write.
-    fn of_our_header(&self, header: &str) -> Option<&SigningKey> {
+    fn of_our_header(&self, header: &str) -> Option<&VerifyingKey> {
         self.all().zip(&self.headers).find(|(_, ours)| *ours == header).map(|(key, _)| key)
     }
 }
 
-fn header_of(algorithm: Algorithm, key: &SigningKey) -> Header {
+fn header_of(algorithm: Algorithm, key: &VerifyingKey) -> Header {
     let mut header = Header::new(algorithm);
     header.typ = Some(TYPE.to_owned());
     header.kid = Some(key.kid.clone());
@@ -102,7 +124,7 @@ fn header_of(algorithm: Algorithm, key: &SigningKey) -> Header {
 }
 
 /// A header as jsonwebtoken writes it; one that cannot be written is never met.
-fn header_text(algorithm: Algorithm, key: &SigningKey) -> String {
+fn header_text(algorithm: Algorithm, key: &VerifyingKey) -> String {
     serde_json::to_vec(&header_of(algorithm, key)).map(|json| b64(&json)).unwrap_or_default()
 }
 
@@ -136,9 +158,9 @@ impl JwtIssuer {
         Self::new(Algorithm::HS256, Self::hs256_keys(secrets))
     }
 
-    /// EdDSA with one key that signs and others that are accepted.
+    /// EdDSA with one key that signs and others whose tokens are accepted; all are in the key set ([`TokenIssuer::jwks`]).
     #[must_use]
-    pub fn ed25519(current: SigningKey, accepted: Vec<SigningKey>) -> Self {
+    pub fn ed25519(current: SigningKey, accepted: Vec<VerifyingKey>) -> Self {
         Self::new(Algorithm::EdDSA, Keys::new(Algorithm::EdDSA, current, accepted))
     }
 
@@ -161,7 +183,7 @@ impl JwtIssuer {
     }
 
     /// Puts other keys in place while the server runs; see [`JwtIssuer::rotate_hs256`].
-    pub fn rotate_ed25519(&self, current: SigningKey, accepted: Vec<SigningKey>) {
+    pub fn rotate_ed25519(&self, current: SigningKey, accepted: Vec<VerifyingKey>) {
         self.replace(Keys::new(Algorithm::EdDSA, current, accepted));
     }
 
@@ -174,20 +196,20 @@ impl JwtIssuer {
     }
 
     fn hs256_keys(secrets: &SecretRing) -> Keys {
-        let mut all = secrets.all().map(|key| SigningKey {
+        let verifying = |key: &SecretKey| VerifyingKey {
             kid: key.id().to_owned(),
-            encoding: EncodingKey::from_secret(key.bytes()),
             decoding: DecodingKey::from_secret(key.bytes()),
             public: None,
-        });
-        #[expect(clippy::expect_used, reason = "a ring is never empty")]
-        let current = all.next().expect("a ring has a key in use");
-        Keys::new(Algorithm::HS256, current, all.collect())
+        };
+        let current = secrets.current();
+        let accepted = secrets.all().skip(1).map(verifying).collect();
+        let encoding = EncodingKey::from_secret(current.bytes());
+        Keys::new(Algorithm::HS256, SigningKey { encoding, verifying: verifying(current) }, accepted)
     }
 
     /// The key that the header of somebody else's making names, if it is what ours is: `alg`, `typ` and `kid`, and nothing that tells
     /// which key to use or what else to understand.
-    fn key_of<'k>(&self, keys: &'k Keys, token: &str) -> Option<&'k SigningKey> {
+    fn key_of<'k>(&self, keys: &'k Keys, token: &str) -> Option<&'k VerifyingKey> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let brings_keys =
             header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some();
@@ -206,7 +228,7 @@ impl JwtIssuer {
 impl TokenIssuer for JwtIssuer {
     fn issue(&self, claims: &AccessClaims, jti: Uuid) -> Result<String, Error> {
         let keys = self.keys();
-        let header = header_of(self.algorithm, &keys.current);
+        let header = header_of(self.algorithm, &keys.current.verifying);
         let claims = Claims {
             sub: claims.user.as_uuid(),
             sid: claims.session.as_uuid(),

@@ -5,7 +5,7 @@ mod limiter;
 mod password;
 mod wakeup;
 
-pub use jwt::{JwtIssuer, KeyError, SigningKey};
+pub use jwt::{JwtIssuer, KeyError, SigningKey, VerifyingKey};
 pub use limiter::{LocalRateLimiter, Unlimited, gcra};
 pub use password::BcryptHasher;
 pub use wakeup::LocalWakeup;

@@ -81,6 +81,23 @@ impl BcryptHasher {
     }
 }
 
+/// Checks a text, and works as long as for a hash of the present cost whatever the stored one's is, so that the time does not tell of
+/// whose account the hash is an old one. Each step of the cost doubles the work, so a hash of each cost from the stored one's to
+/// the present one's makes up what is missing. A hash of a higher cost takes longer still.
+fn verify_in_full(text: &str, stored: &str, present_cost: u32, mut work: impl FnMut(u32)) -> bool {
+    match stored.parse::<bcrypt::HashParts>() {
+        Ok(parts) => {
+            let fits = bcrypt::verify(text, stored).unwrap_or(false);
+            (parts.get_cost()..present_cost).for_each(work);
+            fits
+        }
+        Err(_) => {
+            work(present_cost);
+            false
+        }
+    }
+}
+
 impl Default for BcryptHasher {
     fn default() -> Self {
         Self::new(Self::DEFAULT_COST)
@@ -133,7 +150,14 @@ impl PasswordHasher for BcryptHasher {
         let current =
             ours && bcrypt_hash.parse::<bcrypt::HashParts>().is_ok_and(|parts| parts.get_cost() == cost);
         // A hash that cannot be read fits no password.
-        let fits = self.run(move || bcrypt::verify(text, &bcrypt_hash)).await?.unwrap_or(false);
+        let fits = self
+            .run(move || {
+                verify_in_full(&text, &bcrypt_hash, cost, |cost| {
+                    // The outcome is of no use; the work is.
+                    let _ = bcrypt::hash(&text, cost);
+                })
+            })
+            .await?;
         Ok(match (fits, current) {
             (false, _) => Verdict::Wrong,
             (true, true) => Verdict::Right,
@@ -186,6 +210,21 @@ mod tests {
         assert_eq!(hasher.verify(&password, Some(&old)).await.unwrap(), Verdict::RightButOutdated);
         assert_eq!(hasher.verify(&password, Some("not a hash")).await.unwrap(), Verdict::Wrong);
         assert_eq!(hasher.verify(&password, None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_check_is_as_much_work_as_a_hash_of_now_whatever_the_stored_cost() {
+        let work = |stored: &str, text: &str, present: u32| {
+            let mut rounds = stored.parse::<bcrypt::HashParts>().map_or(0, |parts| 1_u64 << parts.get_cost());
+            let fits = verify_in_full(text, stored, present, |cost| rounds += 1 << cost);
+            (fits, rounds)
+        };
+        let old = bcrypt::hash("right", 4).unwrap();
+        for present in [4, 5, 8, 12] {
+            assert_eq!(work(&old, "right", present), (true, 1 << present), "{present}");
+            assert_eq!(work(&old, "wrong", present), (false, 1 << present), "{present}");
+            assert_eq!(work("not a hash", "right", present), (false, 1 << present), "{present}");
+        }
     }
 
     #[tokio::test]

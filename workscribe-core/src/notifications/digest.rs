@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::id::{JobId, UserId};
 use crate::identity::{Account, User};
-use crate::outbox::Job;
+use crate::outbox::{Job, JobPriority};
 
 use super::model::{Digest, Notification};
 use super::service::Notifications;
@@ -18,6 +18,8 @@ pub struct SendDigest {
 impl Job for SendDigest {
     const KIND: &'static str = "mail.digest";
     const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
+    // After what somebody waits for.
+    const PRIORITY: JobPriority = JobPriority::LOW;
 }
 
 /// A digest that is ready to be written.

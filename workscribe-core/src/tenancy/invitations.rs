@@ -7,12 +7,15 @@ use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::{InvitationId, OneTimeTokenId, OrgId, UserId};
 use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash, User};
+use crate::mail_limits;
 use crate::outbox::Job;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::ports::Secret;
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 
-use super::model::{Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Organization, Role};
+use super::model::{
+    Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization, Role,
+};
 use super::organizations::Organizations;
 use super::permission::Action;
 use super::scope::{InvitationPass, OrgScope};
@@ -91,7 +94,8 @@ impl Organizations<'_> {
     /// Invites an address, in place of a pending invitation to it.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`; `EMAIL_NOT_VERIFIED` where inviters must be
+    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by [`crate::MailLimits`].
     pub async fn invite(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -118,6 +122,8 @@ impl Organizations<'_> {
                 "A member of this organization has this e-mail address.",
             ));
         }
+        self.require_verified(uow, scope).await?;
+        self.count_mail(scope, &email).await?;
         let (now, token) = (self.app.now(), self.new_token(scope.org())?);
         let invitation = Invitation {
             id: self.app.new_id(),
@@ -136,7 +142,11 @@ impl Organizations<'_> {
             StoreError::Conflict { constraint: Constraint::Reference } => super::organizations::gone(),
             other => other.into(),
         })?;
-        self.send(uow, scope, organization, &invitation, token.id).await?;
+        // Held after the organization, which the invitation holds: who removes its maker waits, and then revokes it.
+        let inviter =
+            uow.members().hold(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
+        super::scope::require(self.app.authorizer(), inviter.role, Action::ManageInvitations)?;
+        self.send(uow, organization, &invitation, &inviter, token.id).await?;
         let event = DomainEvent::MemberInvited { invitation: invitation.clone() };
         self.app.announce(uow, scope, &event).await?;
         Ok(invitation)
@@ -162,7 +172,8 @@ impl Organizations<'_> {
     /// Sends an invitation again, with a new token and its whole time; the old link ends.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND` (also when revoked), `INVITATION_ACCEPTED`.
+    /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND` (also when revoked), `INVITATION_ACCEPTED`; `EMAIL_NOT_VERIFIED` and
+    /// `RATE_LIMITED` as above.
     pub async fn resend_invitation(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -171,10 +182,20 @@ impl Organizations<'_> {
         id: InvitationId,
     ) -> Result<(), Error> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
+        self.require_verified(uow, scope).await?;
+        let limits = &self.app.settings().mail;
+        let again =
+            "This invitation was sent several times already. Wait until the time in Retry-After has passed.";
+        mail_limits::count(self.app, &limits.invitation, &id.to_string(), again).await?;
         let token = self.new_token(scope.org())?;
         let expires_at = self.app.now() + self.app.settings().invitation_ttl;
         match uow.invitations().renew(scope, id, &token.hash, expires_at).await? {
-            Some(invitation) => self.send(uow, scope, organization, &invitation, token.id).await,
+            Some(invitation) => {
+                self.count_mail(scope, &invitation.email).await?;
+                let inviter = uow.members().find(scope, scope.actor()).await?;
+                let inviter = inviter.ok_or_else(super::organizations::gone)?;
+                self.send(uow, organization, &invitation, &inviter, token.id).await
+            }
             None => Err(self.why_not_pending(uow, scope, id).await?),
         }
     }
@@ -210,7 +231,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         token: &str,
     ) -> Result<InvitationPreview, Error> {
-        Ok(InvitationPass::redeem(uow, token, self.app.now()).await?.into_preview())
+        Ok(InvitationPass::redeem(uow, self.app.authorizer(), token, self.app.now()).await?.into_preview())
     }
 
     /// Accepts an invitation and logs in.
@@ -232,10 +253,10 @@ impl Organizations<'_> {
         let email = self.invited_address(token, actor).await?;
         let newcomer = match actor {
             Some(_) => None,
-            None => Some(self.prepare_account(&email, account).await?),
+            None => Some(self.prepare_account(&email, account, client).await?),
         };
         let mut uow = self.app.begin().await?;
-        let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
+        let pass = InvitationPass::redeem(&mut *uow, self.app.authorizer(), token, self.app.now()).await?;
         let user = match (actor, newcomer) {
             (Some(actor), _) => self.app.identity().me(&mut *uow, actor).await?,
             (None, Some(prepared)) => {
@@ -262,7 +283,7 @@ impl Organizations<'_> {
     /// connection back: many who each held one and waited for a second would wait for each other.
     async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
         let mut uow = self.app.read().await?;
-        let pass = InvitationPass::redeem(&mut *uow, token, self.app.now()).await?;
+        let pass = InvitationPass::redeem(&mut *uow, self.app.authorizer(), token, self.app.now()).await?;
         let email = &pass.invitation().email;
         if actor.is_none() && uow.users().credentials_by_email(email).await?.is_some() {
             return Err(login_required());
@@ -279,20 +300,14 @@ impl Organizations<'_> {
     ) -> Result<User, Error> {
         let now = self.app.now();
         if !uow.invitations().accept(pass, now).await? {
-            return Err(Error::new(
-                Code::InvitationNotFound,
-                "This invitation is not valid any more. Ask for a new one.",
-            ));
+            return Err(super::scope::ended());
         }
         uow.members().join(pass, user.id, now).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Membership } => {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
             }
             // The organization was removed at the same moment.
-            StoreError::Conflict { constraint: Constraint::Reference } => Error::new(
-                Code::InvitationNotFound,
-                "This invitation is not valid any more. Ask for a new one.",
-            ),
+            StoreError::Conflict { constraint: Constraint::Reference } => super::scope::ended(),
             other => other.into(),
         })?;
         if !user.email_verified {
@@ -308,7 +323,12 @@ impl Organizations<'_> {
         Ok(user)
     }
 
-    async fn prepare_account(&self, email: &Email, account: &NewAccount) -> Result<PreparedUser, Error> {
+    async fn prepare_account(
+        &self,
+        email: &Email,
+        account: &NewAccount,
+        client: &Client,
+    ) -> Result<PreparedUser, Error> {
         let (Some(display_name), Some(password)) = (account.display_name.clone(), account.password.clone())
         else {
             let required = |pointer: &str, missing: bool| {
@@ -324,7 +344,8 @@ impl Organizations<'_> {
             ];
             return Err(Error::invalid(faults.into_iter().flatten().collect()));
         };
-        self.app.identity().prepare(&Register { email: email.to_string(), display_name, password }).await
+        let register = Register { email: email.to_string(), display_name, password };
+        self.app.identity().prepare_for(&register, client).await
     }
 
     async fn why_not_pending(
@@ -346,18 +367,16 @@ impl Organizations<'_> {
     async fn send(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
         organization: &Organization,
         invitation: &Invitation,
+        inviter: &Member,
         token_id: OneTimeTokenId,
     ) -> Result<(), Error> {
-        let inviter =
-            uow.members().find(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
         let mail = SendInvitationMail {
             email: invitation.email.clone(),
             org_name: organization.name.clone(),
-            org_id: Some(scope.org()),
-            inviter_name: inviter.display_name,
+            org_id: Some(invitation.org_id),
+            inviter_name: inviter.display_name.clone(),
             inviter_id: Some(inviter.user_id),
             role: invitation.role,
             token_id,
@@ -365,6 +384,33 @@ impl Organizations<'_> {
         };
         self.app.enqueue(uow, &mail).await?;
         Ok(())
+    }
+
+    /// Refuses to have mail sent for somebody who has not shown that they have an address themselves.
+    async fn require_verified(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
+        if !self.app.settings().verified_inviters {
+            return Ok(());
+        }
+        match uow.users().find(scope.actor()).await? {
+            Some(user) if user.email_verified => Ok(()),
+            _ => Err(Error::new(
+                Code::EmailNotVerified,
+                "Verify your own e-mail address before you invite others: follow the link in the mail we sent you.",
+            )),
+        }
+    }
+
+    /// Counts a mail to an address, and refuses one too many: for the address first, so that what is not sent is not counted for
+    /// the organization.
+    async fn count_mail(&self, scope: &OrgScope, email: &Email) -> Result<(), Error> {
+        const TO_ADDRESS: &str = "This address was sent several invitations already. Wait until the time in Retry-After has passed.";
+        const OF_ORGANIZATION: &str = "This organization has sent many invitations today. Wait until the time in Retry-After has passed.";
+        let limits = &self.app.settings().mail;
+        let (recipient, org) = (mail_limits::key_of(email), scope.org().to_string());
+        let both = format!("{org} {recipient}");
+        mail_limits::count(self.app, &limits.recipient_in_organization, &both, TO_ADDRESS).await?;
+        mail_limits::count(self.app, &limits.recipient, &recipient, TO_ADDRESS).await?;
+        mail_limits::count(self.app, &limits.organization, &org, OF_ORGANIZATION).await
     }
 
     fn new_token(&self, org: OrgId) -> Result<NewToken, Error> {

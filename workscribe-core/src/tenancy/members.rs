@@ -26,7 +26,8 @@ impl Organizations<'_> {
         Ok(page.page(rows, total, |member| Cursor { at: member.joined_at, id: member.user_id.into() }))
     }
 
-    /// Gives a member a role; `None` leaves it as it is, and answers the member.
+    /// Gives a member a role; `None` leaves it as it is, and answers the member. The invitations of who may not invite any more
+    /// are revoked.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner does anything; `MEMBER_NOT_FOUND`;
@@ -53,6 +54,11 @@ impl Organizations<'_> {
         }
         let changed =
             uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
+        // Who may not invite any more has no invitation that is good any more. Like a removal it tells one event, and not one for
+        // each invitation.
+        if !self.app.authorizer().allows(role, Action::ManageInvitations) {
+            uow.invitations().revoke_of(scope, user).await?;
+        }
         if role != member.role {
             let event = DomainEvent::MemberRoleChanged { org: scope.org(), user, role };
             self.app.announce(uow, scope, &event).await?;
@@ -61,7 +67,8 @@ impl Organizations<'_> {
     }
 
     /// Removes a member, or oneself. Their open tasks are nobody's then, by a job ([`crate::work::UnassignFormer`])
-    /// where they are many; what they wrote stays. Nobody can give them a task from the commit on.
+    /// where they are many, and their pending invitations are revoked; what they wrote stays. Nobody can give them a task from the
+    /// commit on.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless it is oneself, an admin removes a member, or an owner anyone; `MEMBER_NOT_FOUND`;
@@ -87,6 +94,7 @@ impl Organizations<'_> {
         if !uow.members().remove(scope, user, expected).await? {
             return Err(no_such_member());
         }
+        uow.invitations().revoke_of(scope, user).await?;
         // After the membership is gone, so that whoever gave them a task a moment ago has been waited for.
         crate::work::unassign_former(self.app, uow, scope, user).await?;
         self.app.announce(uow, scope, &DomainEvent::MemberRemoved { org: scope.org(), user }).await

@@ -270,6 +270,8 @@ pub struct InvitationPreview {
     pub org_slug: Slug,
     /// The name of the person who invites.
     pub inviter_name: String,
+    /// What they are in the organization now; `None` when they are no member any more, or their account is disabled.
+    pub inviter_role: Option<Role>,
 }
 
 #[cfg(test)]

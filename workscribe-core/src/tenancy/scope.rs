@@ -159,28 +159,40 @@ pub struct InvitationPass {
 }
 
 impl InvitationPass {
-    /// Looks a token up.
+    /// Looks a token up. An invitation ends with its maker's right to make it: they must still be a member whose role may invite,
+    /// and not into a role above their own.
     ///
     /// # Errors
-    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, `INVITATION_EXPIRED`.
-    pub async fn redeem(uow: &mut dyn UnitOfWork, token: &str, now: Timestamp) -> Result<Self, Error> {
+    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, or one whose maker may not invite any more;
+    /// `INVITATION_EXPIRED`.
+    pub async fn redeem(
+        uow: &mut dyn UnitOfWork,
+        authorizer: &dyn Authorizer,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let found = match org_of_token(token) {
             Some(org) => uow.invitations().find_by_token(org, &TokenHash::of(token)).await?,
             None => None,
         };
-        let preview = found.ok_or_else(|| {
-            Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
-        })?;
+        let preview = found.ok_or_else(ended)?;
+        let role = preview.invitation.role;
+        if !preview.inviter_role.is_some_and(|inviter| may_invite(authorizer, inviter, role)) {
+            return Err(ended());
+        }
         match preview.invitation.status(now) {
             InvitationStatus::Pending => Ok(Self { preview }),
             InvitationStatus::Expired => {
                 Err(Error::new(Code::InvitationExpired, "This invitation has expired. Ask for a new one."))
             }
-            InvitationStatus::Accepted | InvitationStatus::Revoked => Err(Error::new(
-                Code::InvitationNotFound,
-                "This invitation is not valid any more. Ask for a new one.",
-            )),
+            InvitationStatus::Accepted | InvitationStatus::Revoked => Err(ended()),
         }
+    }
+
+    /// What its maker was in the organization when it was looked up.
+    #[must_use]
+    pub const fn inviter_role(&self) -> Option<Role> {
+        self.preview.inviter_role
     }
 
     /// The invitation.
@@ -194,6 +206,16 @@ impl InvitationPass {
     pub fn into_preview(self) -> InvitationPreview {
         self.preview
     }
+}
+
+/// Whether somebody with a role may invite into another one.
+pub(super) fn may_invite(authorizer: &dyn Authorizer, inviter: Role, role: Role) -> bool {
+    authorizer.allows(inviter, Action::ManageInvitations) && role <= inviter
+}
+
+/// The refusal of an invitation that is no more.
+pub(super) fn ended() -> Error {
+    Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
 }
 
 /// Proof that an organization was removed and that nobody is in it any more, made by looking it up: what a worker has that clears

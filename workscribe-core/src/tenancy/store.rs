@@ -125,13 +125,16 @@ pub trait InvitationStore: Send {
         id: InvitationId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError>;
+    /// Takes every pending invitation back that a user made; answers how many.
+    async fn revoke_of(&mut self, scope: &OrgScope, inviter: UserId) -> Result<u64, StoreError>;
     /// The invitation of a token of an organization, whatever its status, with what its bearer may see.
     async fn find_by_token(
         &mut self,
         org: OrgId,
         token_hash: &TokenHash,
     ) -> Result<Option<InvitationPreview>, StoreError>;
-    /// Marks a pending invitation as accepted, if its token is still the one redeemed: of many at once, one is.
+    /// Marks a pending invitation as accepted, if its token is still the one redeemed, and its maker still has the role in
+    /// which they were found: of many at once, one is. Whoever removes the maker or changes their role waits, or is waited for.
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError>;
     /// Removes those of all organizations that were not accepted and ended before a time, up to a number of them; answers how
     /// many it removed.

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::error::{Error, Violations};
 use crate::id::{ProjectId, StatusId, TaskId, UserId};
-use crate::identity::Email;
+use crate::identity::{Asker, Email};
 use crate::notifications::{EntityType, NotificationType};
 use crate::ports::Secret;
 use crate::work::{ActivityAction, Document, Priority, ProjectKey, StatusCategory, TaskType};
@@ -82,7 +82,7 @@ impl Transfer<'_> {
         violations.keep("/password", self.app.settings().password.check(&options.password));
         violations.into_result()?;
         let bundle = demo(&options.slug, options.tasks, options.seed, self.app.now())?;
-        let hash = self.app.hasher().hash(&options.password).await?;
+        let hash = self.app.hasher().hash(Asker::Unknown, &options.password).await?;
         let mut uow = self.app.begin().await?;
         let fresh = ImportOptions { ids: Ids::Remap, ..ImportOptions::default() };
         let imported = self.import_with(&mut *uow, &bundle, &fresh, progress).await?;

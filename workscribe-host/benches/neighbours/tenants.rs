@@ -143,6 +143,9 @@ fn note_of(seen: &Mutex<Seen>, kind: &'static str, took: u64, error: Option<reqw
 /// What an attack was answered: how often what.
 pub(crate) type Answered = Arc<Mutex<BTreeMap<(&'static str, String), usize>>>;
 
+/// What it is, how many do it at once, and how the request of a turn is made.
+type Attack = (&'static str, usize, Box<dyn Fn(usize) -> RequestBuilder + Send + Sync>);
+
 /// Everything that gets in the way, by one organization and its people.
 pub(crate) struct Hostile {
     tenant: Tenant,
@@ -196,7 +199,7 @@ impl Hostile {
             tenant.tasks.iter().zip(0..).map(|(id, at)| json!({"task_id": id, "position": at})).collect();
         let search = format!("/organizations/{slug}/search?q={}&limit=100", "a+".repeat(99));
         let comments = format!("/tasks/{}/comments?limit=100", tenant.tasks[0]);
-        let kinds: [(&'static str, usize, Box<dyn Fn(usize) -> RequestBuilder + Send + Sync>); 10] = {
+        let kinds: [Attack; 10] = {
             let t = tenant.clone();
             let (t1, t2, t3, t4, t5) = (t.clone(), t.clone(), t.clone(), t.clone(), t.clone());
             let (t6, t7, t8, t9) = (t.clone(), t.clone(), t.clone(), t.clone());

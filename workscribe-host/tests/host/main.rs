@@ -7,6 +7,7 @@
 //! | `services.rs` | a Postgres and a Redis of one's own, to be killed |
 //! | `journeys.rs` | what people do first, mail included |
 //! | `start.rs`, `stop.rs` | settings, migrations, two at once; signals |
+//! | `rotation.rs` | keys that take turns |
 //! | `jobs.rs` | jobs and queues, and the operators' listener |
 //! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
@@ -32,6 +33,7 @@ mod logs;
 mod outages;
 mod pooler;
 mod program;
+mod rotation;
 mod services;
 mod slow;
 mod start;

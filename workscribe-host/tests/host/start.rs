@@ -1,5 +1,6 @@
 //! Settings, migrations, the made-up secret, and two servers at once.
 
+use workscribe_testkit::app::token_of;
 use workscribe_testkit::databases::Schema;
 
 use crate::client::Login;
@@ -64,6 +65,17 @@ async fn a_fault_of_the_settings_names_the_variable_and_the_reason_and_exits_2()
         (new().env("WORKSCRIBE_TRUSTED_PROXIES", "all"), "WORKSCRIBE_TRUSTED_PROXIES: ", "is not a network"),
         (new().env("WORKSCRIBE_JWT_SECRET", "short"), "WORKSCRIBE_JWT_SECRET: ", "shorter than 32 bytes"),
         (production(new()), "WORKSCRIBE_JWT_SECRET: ", "is needed in production"),
+        (production(new()).env("WORKSCRIBE_JWT_SECRET", STRONG), "WORKSCRIBE_MAIL: ", "is log"),
+        (
+            production(new()).env("WORKSCRIBE_JWT_SECRET", STRONG).env("WORKSCRIBE_MAIL", "log"),
+            "WORKSCRIBE_MAIL: ",
+            "use resend, smtp://",
+        ),
+        (
+            new().env("WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS", "x"),
+            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS: ",
+            "needs WORKSCRIBE_JWT_PRIVATE_KEY",
+        ),
         (
             production(new()).env("WORKSCRIBE_JWT_SECRET", weak),
             "WORKSCRIBE_JWT_SECRET: ",
@@ -133,6 +145,7 @@ async fn an_address_in_use_is_named() {
 async fn secrets_come_from_files() {
     let setup = Setup::new()
         .env("WORKSCRIBE_ENV", "production")
+        .mails_to_folder()
         .env("WORKSCRIBE_BCRYPT_COST", "10")
         .env("WORKSCRIBE_JWT_SECRET_FILE", "secret")
         .env("WORKSCRIBE_DATABASE_URL_FILE", "database");
@@ -148,6 +161,36 @@ async fn secrets_come_from_files() {
     let server = setup.serve().await;
     server.client.me(&ada).await.expect(200);
     server.process.stop().await;
+}
+
+#[tokio::test]
+async fn in_production_no_link_stands_in_the_log_and_who_invites_has_a_verified_address() {
+    let setup = Setup::new()
+        .env("WORKSCRIBE_ENV", "production")
+        .mails_to_folder()
+        .env("WORKSCRIBE_BCRYPT_COST", "10")
+        .env("WORKSCRIBE_JWT_SECRET", STRONG);
+    let server = setup.serve().await;
+    let client = &server.client;
+    let ada = client.register("ada@example.com").await;
+    client.organization(&ada, "engines").await.expect(201);
+    let invite = async |status| {
+        let body = serde_json::json!({"email": "grace@example.com", "role": "member"});
+        client.post("/organizations/engines/invite", &body).bearer(&ada).send().await.expect(status);
+    };
+    invite(403).await;
+    let token = token_of(&setup.mailed_link("ada@example.com", "verify-email").await);
+    let body = serde_json::json!({"token": token});
+    client.post("/auth/verify-email", &body).send().await.expect(204);
+    invite(201).await;
+    let invitation = token_of(&setup.mailed_link("grace@example.com", "invitations").await);
+    let body = serde_json::json!({"email": "ada@example.com"});
+    client.post("/auth/forgot-password", &body).send().await.expect(204);
+    let reset = token_of(&setup.mailed_link("ada@example.com", "reset-password").await);
+    let log = server.process.stop().await;
+    for secret in [token, invitation, reset] {
+        assert!(!log.contains(&secret), "{log}");
+    }
 }
 
 #[tokio::test]

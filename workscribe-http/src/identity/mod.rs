@@ -82,7 +82,9 @@ impl IdentityApi {
 
     /// Log in
     ///
-    /// After five failures for an account further tries wait, first 15 seconds and at the most 15 minutes.
+    /// After five failures for an account from one network (an IPv4 /24, an IPv6 /64) further tries from there wait, first 15
+    /// seconds and at the most 15 minutes; after fifty from anywhere, those from networks in which the account was not logged in
+    /// for 30 days wait too.
     #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn login(&self, caller: Caller, body: Body<LoginRequest>) -> ApiResult<Reply<Tokens>> {
         caller.limit(&self.app, &self.limits.login).await?;
@@ -137,7 +139,7 @@ impl IdentityApi {
     async fn reset_password(&self, caller: Caller, body: Body<ResetPasswordRequest>) -> ApiResult<NoContent> {
         caller.limit(&self.app, &self.limits.mailed_token).await?;
         let ResetPasswordRequest { token, new_password } = body.0;
-        self.app.identity().reset_password(&token, &Secret::new(new_password)).await?;
+        self.app.identity().reset_password(&token, &Secret::new(new_password), caller.client()).await?;
         Ok(NoContent::Done)
     }
 
@@ -176,13 +178,16 @@ impl IdentityApi {
 
     /// Change one's password
     ///
-    /// Ends one's other sessions.
+    /// Ends one's other sessions. After five wrong current passwords further tries in this session wait, first 15 seconds and at
+    /// the most 15 minutes.
     #[oai(path = "/change-password", method = "post", operation_id = "changePassword")]
     async fn change_password(
         &self,
         auth: BearerAuth,
+        caller: Caller,
         body: Body<ChangePasswordRequest>,
     ) -> ApiResult<NoContent> {
+        caller.limit_by(&self.app, &self.limits.change_password, &auth.actor().user.to_string()).await?;
         let ChangePasswordRequest { current_password, new_password } = body.0;
         let (current, new) = (Secret::new(current_password), Secret::new(new_password));
         self.app.identity().change_password(auth.actor(), &current, &new).await?;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
+use workscribe_core::Settings;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
+use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role, invitation_token};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
 
@@ -283,14 +285,135 @@ on_every_storage! {
         let mary = app.member(&grace, "engines", "mary@example.com", "admin").await;
         let joan = app.member(&mary, "engines", "joan@example.com", "member").await;
         try_invite(&app, &joan, BOB, "member").await.refused(403, "INSUFFICIENT_ROLE");
-        let (invitation, token) = invite(&app, &mary, BOB).await;
+        let (invitation, _) = invite(&app, &mary, BOB).await;
         revoke(&app, &joan, &invitation).await.refused(403, "INSUFFICIENT_ROLE");
         resend(&app, &joan, &invitation).await.refused(403, "INSUFFICIENT_ROLE");
         app.get(&format!("{ORG}/invitations")).bearer(&joan).send().await.refused(403, "INSUFFICIENT_ROLE");
-        // The invitation outlives its inviter's membership.
-        let path = format!("{ORG}/members/{}", mary.user_id);
-        app.delete(&path).bearer(&ada).send().await.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn an_invitation_ends_with_its_makers_right_to_make_it(on: On) {
+        let (app, ada) = founded(on).await;
+        for ending in ["removed", "left", "demoted"] {
+            let email = format!("{ending}@example.com");
+            let maker = app.member(&ada, "engines", &email, "admin").await;
+            let (invitation, token) = invite(&app, &maker, &format!("second-account-of-{email}")).await;
+            preview(&app, &token).await.expect(StatusCode::OK);
+            let path = format!("{ORG}/members/{}", maker.user_id);
+            match ending {
+                "removed" => app.delete(&path).bearer(&ada).send().await.expect(StatusCode::NO_CONTENT),
+                "left" => app.delete(&path).bearer(&maker).send().await.expect(StatusCode::NO_CONTENT),
+                _ => {
+                    let body = json!({"role": "member"});
+                    app.patch(&path).bearer(&ada).json(&body).send().await.expect(StatusCode::OK)
+                }
+            };
+            preview(&app, &token).await.refused(404, "INVITATION_NOT_FOUND");
+            accept_anew(&app, &token).await.refused(404, "INVITATION_NOT_FOUND");
+            resend(&app, &ada, &invitation).await.refused(404, "INVITATION_NOT_FOUND");
+            let listed = invitations(&app, &ada).await;
+            let found = listed.iter().find(|row| row["id"] == invitation["id"]).unwrap();
+            assert_eq!(found["status"], "revoked", "{ending}");
+        }
+        let (_, token) = invite(&app, &ada, BOB).await;
         accept_anew(&app, &token).await.expect(StatusCode::OK);
+    }
+
+    async fn accepting_while_the_maker_is_removed_or_demoted_lets_nobody_in_afterwards(on: On) {
+        let (app, ada) = founded(on).await;
+        for round in 0..16 {
+            let maker = app.member(&ada, "engines", &format!("admin-{round}@example.com"), "admin").await;
+            let email = format!("guest-{round}@example.com");
+            let guest = app.register(&email).await;
+            app.drain().await;
+            try_invite(&app, &maker, &email, "admin").await.expect(StatusCode::CREATED);
+            let token = app.mailed_token(&email).await;
+            let deeds = (0..2).map(|deed| {
+                let (app, ada, guest, maker, token) =
+                    (app.clone(), ada.clone(), guest.clone(), maker.clone(), token.clone());
+                async move {
+                    let path = format!("{ORG}/members/{}", maker.user_id);
+                    match (deed, round % 2) {
+                        (0, _) => accept_as(&app, &token, &guest).await,
+                        (_, 0) => app.delete(&path).bearer(&ada).send().await,
+                        _ => app.patch(&path).bearer(&ada).json(&json!({"role": "member"})).send().await,
+                    }
+                }
+            });
+            let answers = at_once(deeds).await;
+            assert!(answers[1].status.is_success(), "round {round}: {:?}", answers[1]);
+            let is_member = member_emails(&app, &ada).await.contains(&email);
+            assert_eq!(answers[0].status == StatusCode::OK, is_member, "round {round}");
+            let status = invitations(&app, &ada).await;
+            let status = status.iter().find(|row| row["email"] == json!(email)).unwrap()["status"].clone();
+            assert_eq!(status, if is_member { "accepted" } else { "revoked" }, "round {round}");
+            if !is_member {
+                accept_as(&app, &token, &guest).await.refused(404, "INVITATION_NOT_FOUND");
+            }
+        }
+    }
+
+    async fn who_invites_has_a_verified_address_where_that_is_asked_for(on: On) {
+        let settings = Settings { verified_inviters: true, ..Settings::default() };
+        let app = on.app_with(|builder| builder.settings(settings)).await;
+        let ada = app.register("ada@example.com").await;
+        app.organization(&ada, "engines").await;
+        try_invite(&app, &ada, BOB, "member").await.refused(403, "EMAIL_NOT_VERIFIED");
+        assert!(invitations(&app, &ada).await.is_empty());
+        let body = json!({"token": app.mailed_token("ada@example.com").await});
+        app.post("/auth/verify-email").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        let (invitation, _) = invite(&app, &ada, BOB).await;
+        resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn an_address_gets_few_invitations_and_an_organization_sends_so_many(on: On) {
+        let mut settings = Settings::default();
+        settings.mail.organization.limit = 12;
+        let limiter = Arc::new(LocalRateLimiter::default());
+        let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+        let ada = app.register("ada@example.com").await;
+        for slug in ["engines", "looms", "mills", "forges"] {
+            app.organization(&ada, slug).await;
+        }
+        let send = async |slug: &str, email: &str| {
+            let body = json!({"email": email, "role": "member"});
+            app.post(&format!("/organizations/{slug}/invite")).bearer(&ada).json(&body).send().await
+        };
+        for slug in ["engines", "looms", "mills"] {
+            for _ in 0..3 {
+                send(slug, BOB).await.expect(StatusCode::CREATED);
+            }
+            let refused = send(slug, " BOB@example.com").await.refused(429, "RATE_LIMITED");
+            assert_eq!(refused.header("retry-after"), Some("1200"), "three an hour");
+        }
+        send("forges", BOB).await.expect(StatusCode::CREATED);
+        let refused = send("forges", BOB).await.refused(429, "RATE_LIMITED");
+        assert_eq!(refused.json["params"]["policy"], "invite-recipient");
+        assert_eq!(refused.header("retry-after"), Some("8640"), "ten a day");
+        // What was refused for the address is not the organization's.
+        for number in 0..9 {
+            send("engines", &format!("guest-{number}@example.com")).await.expect(StatusCode::CREATED);
+        }
+        let refused = send("engines", "one-more@example.com").await.refused(429, "RATE_LIMITED");
+        assert_eq!(refused.json["params"]["policy"], "invite-organization");
+        app.drain().await;
+        assert_eq!(app.mail.all().iter().filter(|mail| mail.to == BOB).count(), 10);
+    }
+
+    async fn an_invitation_is_sent_again_a_few_times_an_hour(on: On) {
+        let limiter = Arc::new(LocalRateLimiter::default());
+        let app = on.app_with(|builder| builder.limiter(limiter)).await;
+        let ada = app.register("ada@example.com").await;
+        app.organization(&ada, "engines").await;
+        let (invitation, _) = invite(&app, &ada, BOB).await;
+        for _ in 0..2 {
+            resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
+        }
+        let token = app.mailed_token(BOB).await;
+        resend(&app, &ada, &invitation).await.refused(429, "RATE_LIMITED");
+        preview(&app, &token).await.expect(StatusCode::OK);
+        app.clock.advance(TimeDelta::hours(1));
+        let ada = app.login(&ada.email).await;
+        resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
     }
 
     async fn the_list_has_every_status_and_the_newest_first(on: On) {

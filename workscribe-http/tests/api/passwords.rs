@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::identity::{AccountMail, Email, NewUser, SendAccountMail};
@@ -313,6 +315,39 @@ on_every_storage! {
         for answer in health {
             assert_eq!(answer.expect(StatusCode::OK).json["status"], "ok");
         }
+    }
+
+    async fn a_flood_of_changes_of_one_user_is_refused_alone(on: On) {
+        let hasher = HeldHasher::holding(PASSWORD);
+        let app = Arc::new(on.app_with(|builder| builder.hasher(hasher.clone())).await);
+        let ada = app.register("ada@example.com").await;
+        let mut flood: FuturesUnordered<_> = (0..30)
+            .map(|_| {
+                let (app, ada) = (Arc::clone(&app), ada.clone());
+                tokio::spawn(async move { change(&app, &ada, PASSWORD, NEW).await })
+            })
+            .collect();
+        // One is being hashed, and is held; two wait for their turn.
+        for _ in 0..27 {
+            let refused = flood.next().await.unwrap().unwrap().refused(503, "OVERLOADED");
+            assert_eq!(refused.header("retry-after"), Some("2"));
+        }
+        hasher.arrived().await;
+        login(&app, "a wrong password").await.refused(401, "INVALID_CREDENTIALS");
+        hasher.release();
+        let releasing = tokio::spawn(async move {
+            loop {
+                hasher.arrived().await;
+                hasher.release();
+            }
+        });
+        let mut statuses = Vec::new();
+        while let Some(answer) = flood.next().await {
+            statuses.push(answer.unwrap().status.as_u16());
+        }
+        releasing.abort();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 401, 401], "the first of them changed the password");
     }
 
     async fn no_job_holds_a_mailed_token(on: On) {

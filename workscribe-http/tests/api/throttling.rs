@@ -11,8 +11,10 @@ use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use workscribe_core::identity::{Client, IssuedTokens};
 use workscribe_core::local::LocalRateLimiter;
-use workscribe_core::ports::RateRule;
+use workscribe_core::ports::{RateRule, Secret};
+use workscribe_core::{Code, Error};
 use workscribe_http::{HttpOptions, Limits};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
@@ -33,6 +35,12 @@ async fn fail(app: &TestApp, email: &str, times: usize) {
 async fn change(app: &TestApp, login: &Login, current: &str) -> Answer {
     let body = json!({"current_password": current, "new_password": "another fine password"});
     app.post("/auth/change-password").bearer(login).json(&body).send().await
+}
+
+/// Logs in over the service, from an address.
+async fn log_in_from(app: &TestApp, ip: &str, password: &str) -> Result<IssuedTokens, Error> {
+    let client = Client { ip: Some(ip.parse().unwrap()), user_agent: None };
+    app.app.identity().login("ada@example.com", &Secret::new(password), &client).await
 }
 
 /// What a caller can tell answers apart by, but for the request's id.
@@ -157,7 +165,78 @@ on_every_storage! {
         let (right, ()) = join(change(&app, &ada, PASSWORD), wrong).await;
         right.refused(429, "RATE_LIMITED");
         change(&app, &ada, WRONG).await.refused(429, "RATE_LIMITED");
-        login(&app, "ada@example.com", WRONG).await.refused(429, "RATE_LIMITED");
+        // They count in their session alone.
+        login(&app, "ada@example.com", WRONG).await.refused(401, "INVALID_CREDENTIALS");
+    }
+
+    async fn strangers_failures_lock_the_owner_out_of_nothing(on: On) {
+        let app = on.app().await;
+        let ada = app.register("ada@example.com").await;
+        for _ in 0..5 {
+            log_in_from(&app, "203.0.113.7", WRONG).await.unwrap_err();
+        }
+        for neighbour in ["203.0.113.7", "203.0.113.200"] {
+            let refused = log_in_from(&app, neighbour, PASSWORD).await.unwrap_err();
+            assert_eq!(refused.code(), Code::RateLimited, "{neighbour}");
+        }
+        log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap();
+        app.login("ada@example.com").await;
+        change(&app, &ada, PASSWORD).await.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn guessing_from_everywhere_delays_all_but_known_networks_and_a_reset_unlocks(on: On) {
+        let app = on.app().await;
+        app.register("ada@example.com").await;
+        log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap();
+        for number in 0..50 {
+            let refused = log_in_from(&app, &format!("203.0.{number}.1"), WRONG).await.unwrap_err();
+            assert_eq!(refused.code(), Code::InvalidCredentials);
+        }
+        let refused = log_in_from(&app, "192.0.2.1", PASSWORD).await.unwrap_err();
+        assert_eq!(refused.code(), Code::RateLimited);
+        assert_eq!(refused.retry_after(), Some(Duration::from_secs(15)));
+        log_in_from(&app, "198.51.100.99", PASSWORD).await.unwrap();
+        // A guess more doubles the delay, which ends.
+        app.clock.advance(TimeDelta::seconds(15));
+        log_in_from(&app, "203.0.200.1", WRONG).await.unwrap_err();
+        let refused = log_in_from(&app, "192.0.2.1", PASSWORD).await.unwrap_err();
+        assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));
+        app.drain().await;
+        let body = json!({"email": "ada@example.com"});
+        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        let token = app.mailed_token("ada@example.com").await;
+        let body = json!({"token": token, "new_password": "another fine password"});
+        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        log_in_from(&app, "192.0.2.1", "another fine password").await.unwrap();
+    }
+
+    async fn a_network_is_known_for_30_days(on: On) {
+        let app = on.app().await;
+        app.register("ada@example.com").await;
+        log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap();
+        app.clock.advance(TimeDelta::days(30) + TimeDelta::seconds(1));
+        for number in 0..50 {
+            log_in_from(&app, &format!("203.0.{number}.1"), WRONG).await.unwrap_err();
+        }
+        let refused = log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap_err();
+        assert_eq!(refused.code(), Code::RateLimited);
+    }
+
+    async fn changes_of_a_password_are_limited_by_user(on: On) {
+        let app = on.app_with(|builder| builder.limiter(Arc::new(LocalRateLimiter::default()))).await;
+        let ada = app.register("ada@example.com").await;
+        let other_session = app.login("ada@example.com").await;
+        for _ in 0..20 {
+            let body = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+            let refused = app.post("/auth/change-password").bearer(&ada).json(&body).send().await;
+            assert_eq!(refused.refused(422, "VALIDATION_FAILED").faults(), ["/new_password UNCHANGED"]);
+        }
+        for session in [&ada, &other_session] {
+            let refused = change(&app, session, PASSWORD).await.refused(429, "RATE_LIMITED");
+            assert_eq!(refused.header("retry-after"), Some("180"));
+        }
+        let grace = app.register("grace@example.com").await;
+        change(&app, &grace, PASSWORD).await.expect(StatusCode::NO_CONTENT);
     }
 
     async fn logins_registrations_and_resets_are_limited_by_address(on: On) {

@@ -206,14 +206,15 @@ impl MailTemplates for DefaultTemplates {
     }
 
     fn invitation(&self, notice: &InvitationNotice<'_>) -> Content {
-        let (org, inviter) = (one_line(notice.org_name), one_line(notice.inviter_name));
+        let (org, inviter) = (strange_name(notice.org_name), strange_name(notice.inviter_name));
         let role = match notice.role {
             Role::Member => "a member",
             Role::Admin => "an admin",
             Role::Owner => "an owner",
         };
         Letter {
-            subject: format!("{inviter} invites you to {org} on {}", self.product),
+            // Fixed: a stranger chose the names, and must not write a subject in ours.
+            subject: format!("You are invited to an organization on {}", self.product),
             greeting: "Hello".into(),
             opening: format!("{inviter} invites you to join {org} on {} as {role}.", self.product),
             items: Vec::new(),
@@ -317,8 +318,30 @@ impl Letter<'_> {
     }
 }
 
+/// A greeting by name, once the address is known to be the account's: before that a stranger may have chosen the name.
 fn hello(user: &User) -> String {
-    format!("Hello {}", one_line(&user.display_name))
+    if user.email_verified { format!("Hello {}", one_line(&user.display_name)) } else { "Hello".into() }
+}
+
+/// How many characters are shown of a name that a stranger chose.
+const STRANGE_NAME_CHARS: usize = 60;
+
+/// A name that a stranger chose, for who does not know them: on one line, shortened, and without anything that a mail program makes
+/// a link of: within an address, a domain or a URL there is a zero-width space (U+200B) after each `.`, `:`, `/` and `@`.
+fn strange_name(name: &str) -> String {
+    let line = one_line(name);
+    let mut shown = String::new();
+    for (number, c) in line.chars().enumerate() {
+        if number == STRANGE_NAME_CHARS {
+            shown.push('…');
+            break;
+        }
+        shown.push(c);
+        if matches!(c, '.' | ':' | '/' | '@') {
+            shown.push('\u{200b}');
+        }
+    }
+    shown
 }
 
 fn good_for(time: Option<TimeDelta>) -> String {
@@ -392,12 +415,23 @@ mod tests {
     #[test]
     fn a_name_adds_no_line_and_turns_no_direction() {
         let content = invitation("Acme\r\nBcc: eve@example.com", "Ada\u{202e}\0");
-        assert_eq!(content.subject, "Ada invites you to AcmeBcc: eve@example.com on WorkScribe");
-        assert!(
-            content
-                .text
-                .contains("Ada invites you to join AcmeBcc: eve@example.com on WorkScribe as an admin.")
-        );
+        assert_eq!(content.subject, "You are invited to an organization on WorkScribe");
+        let line = "Ada invites you to join AcmeBcc:\u{200b} eve@\u{200b}example.\u{200b}com on WorkScribe as an admin.";
+        assert!(content.text.contains(line), "{}", content.text);
+    }
+
+    #[test]
+    fn the_words_of_strangers_are_no_subject_and_no_link_and_not_long() {
+        let long = "x".repeat(100);
+        for words in ["https://evil.example/login", "www.evil.example", "evil@evil.example", &long] {
+            let content = invitation(words, words);
+            assert_eq!(content.subject, "You are invited to an organization on WorkScribe");
+            for part in [&content.text, &content.html] {
+                assert!(!part.contains(words), "{part}");
+                assert!(!part.contains("evil.example") && !part.contains("https://evil"), "{part}");
+            }
+        }
+        assert!(invitation(&long, "Ada").text.contains(&format!("{}… on", "x".repeat(60))));
     }
 
     #[test]

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use sqlx::{query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::identity::{AttemptStore, TokenHash};
+use workscribe_core::identity::{AttemptStore, LoginPlace, TokenHash};
 
 use super::{Ts, Unit};
 
@@ -10,14 +10,21 @@ use super::{Ts, Unit};
 impl AttemptStore for Unit {
     async fn blocked_until(
         &mut self,
-        account: &TokenHash,
+        place: &LoginPlace,
         now: Timestamp,
+        known_since: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let find = query_as::<_, (Ts,)>(
-            "SELECT blocked_until FROM ws_login_attempts WHERE account = $1 AND blocked_until > $2",
+            "SELECT blocked_until FROM ws_login_attempts
+              WHERE account IN ($1, $2) AND blocked_until > $3
+                AND (account = $1 OR NOT EXISTS (SELECT 1 FROM ws_login_networks
+                                                  WHERE place = $1 AND logged_in_at >= $4))
+              ORDER BY blocked_until DESC LIMIT 1",
         )
-        .bind(&account.0[..])
-        .bind(Ts(now));
+        .bind(&place.network.0[..])
+        .bind(&place.account.0[..])
+        .bind(Ts(now))
+        .bind(Ts(known_since));
         Ok(self.optional("ws_login_attempts: blocked until", find).await?.map(|(until,)| until.0))
     }
 
@@ -56,10 +63,38 @@ impl AttemptStore for Unit {
         Ok(())
     }
 
-    async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError> {
-        let delete = query("DELETE FROM ws_login_attempts WHERE account = $1").bind(&account.0[..]);
+    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM ws_login_attempts WHERE account = $1").bind(&place.network.0[..]);
         self.execute("ws_login_attempts: clear", delete).await?;
+        let upsert = query(
+            "INSERT INTO ws_login_networks (place, logged_in_at) VALUES ($1, $2)
+             ON CONFLICT (place) DO UPDATE SET logged_in_at = $2",
+        )
+        .bind(&place.network.0[..])
+        .bind(Ts(now));
+        self.execute("ws_login_networks: note", upsert).await?;
         Ok(())
+    }
+
+    async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError> {
+        let (first, last) = place.all_of_account();
+        let delete = query("DELETE FROM ws_login_attempts WHERE account >= $1 AND account <= $2")
+            .bind(first.0.to_vec())
+            .bind(last.0.to_vec());
+        self.execute("ws_login_attempts: clear account", delete).await?;
+        Ok(())
+    }
+
+    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let delete = query(
+            "DELETE FROM ws_login_networks
+              WHERE place IN (SELECT place FROM ws_login_networks WHERE logged_in_at < $1
+                               ORDER BY logged_in_at LIMIT $2)
+                AND logged_in_at < $1",
+        )
+        .bind(Ts(before))
+        .bind(i64::from(limit));
+        self.execute("ws_login_networks: sweep", delete).await
     }
 
     async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -3,12 +3,12 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{InvitationId, OrgId};
+use workscribe_core::id::{InvitationId, OrgId, UserId};
 use workscribe_core::identity::{Email, TokenHash};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, ListedInvitation,
-    OrgScope, Slug,
+    OrgScope, Role, Slug,
 };
 
 use super::members::parse_role;
@@ -72,6 +72,7 @@ struct PreviewRow {
     org_name: String,
     org_slug: String,
     inviter_name: String,
+    inviter_role: Option<String>,
 }
 
 #[async_trait]
@@ -182,6 +183,16 @@ impl InvitationStore for Unit {
         Ok(revoked)
     }
 
+    async fn revoke_of(&mut self, scope: &OrgScope, inviter: UserId) -> Result<u64, StoreError> {
+        let update = query(
+            "UPDATE ws_invitations SET status = 'revoked', version = version + 1
+              WHERE org_id = $1 AND invited_by = $2 AND status = 'pending'",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(inviter.as_uuid());
+        self.execute("ws_invitations: revoke of", update).await
+    }
+
     async fn find_by_token(
         &mut self,
         org: OrgId,
@@ -190,10 +201,11 @@ impl InvitationStore for Unit {
         let find = query_as::<_, PreviewRow>(concat!(
             "SELECT ",
             invitation_columns!("i."),
-            ", o.name AS org_name, o.slug AS org_slug, u.display_name AS inviter_name
+            ", o.name AS org_name, o.slug AS org_slug, u.display_name AS inviter_name, m.role AS inviter_role
                FROM ws_invitations i
                JOIN ws_organizations o ON o.id = i.org_id
                JOIN ws_users u ON u.id = i.invited_by
+               LEFT JOIN ws_members m ON m.org_id = $1 AND m.user_id = i.invited_by AND u.disabled_at IS NULL
               WHERE i.org_id = $1 AND i.token_hash = $2"
         ))
         .bind(org.as_uuid())
@@ -206,6 +218,7 @@ impl InvitationStore for Unit {
                     org_name: row.org_name,
                     org_slug: Slug::from_stored(row.org_slug),
                     inviter_name: row.inviter_name,
+                    inviter_role: row.inviter_role.map(|role| parse_role("ws_members", &role)).transpose()?,
                 })
             })
             .transpose()
@@ -220,6 +233,17 @@ impl InvitationStore for Unit {
         ))
         .bind(invitation.org_id.as_uuid());
         if self.optional("ws_organizations: lock for a member", lock).await?.is_none() {
+            return Ok(false);
+        }
+        // Then the maker's membership, so that who ends their right to invite comes before this or after it.
+        let hold = query_as::<_, (String,)>(concat!(
+            "SELECT role FROM ws_members WHERE org_id = $1 AND user_id = $2",
+            for_update!()
+        ))
+        .bind(invitation.org_id.as_uuid())
+        .bind(invitation.invited_by.as_uuid());
+        let held = self.optional("ws_members: hold the inviter", hold).await?;
+        if held.map(|(role,)| role).as_deref() != pass.inviter_role().map(Role::as_str) {
             return Ok(false);
         }
         let update = query(

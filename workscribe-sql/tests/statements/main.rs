@@ -19,8 +19,8 @@ use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{CommentId, Id, OrgId, ProjectId, TaskId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer};
 use workscribe_core::identity::{
-    Account, Bounce, Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation, Sealed, Session,
-    TokenHash, UserStore,
+    Account, Bounce, Client, Email, LoginPlace, NewUser, OneTimeToken, ProfileChange, Purpose, Rotation,
+    Sealed, Session, TokenHash, UserStore,
 };
 use workscribe_core::notifications::{
     Digest, EntityType, NewNotification, NotificationFilter, NotificationType, Preferences,
@@ -32,7 +32,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
-    OrganizationChange, Role, Slug, VacatedOrg, invitation_token,
+    OrganizationChange, Role, RoleTable, Slug, VacatedOrg, invitation_token,
 };
 use workscribe_core::transfer::{Kind, Record};
 use workscribe_core::webhooks::{
@@ -130,11 +130,13 @@ async fn identity(uow: &mut dyn UnitOfWork) -> UserId {
     assert!(uow.users().set_verified(user.id, &email, now()).await.unwrap());
     assert!(uow.users().set_disabled(user.id, true, now()).await.unwrap().is_some());
 
-    let account = TokenHash::of("account");
-    assert_eq!(uow.attempts().record_failure(&account, now(), long_ago()).await.unwrap(), 1);
-    uow.attempts().block(&account, later()).await.unwrap();
-    assert!(uow.attempts().blocked_until(&account, now()).await.unwrap().is_some());
-    uow.attempts().clear(&account).await.unwrap();
+    let place = LoginPlace::new("account", "network");
+    assert_eq!(uow.attempts().record_failure(&place.account, now(), long_ago()).await.unwrap(), 1);
+    uow.attempts().block(&place.account, later()).await.unwrap();
+    assert!(uow.attempts().blocked_until(&place, now(), now()).await.unwrap().is_some());
+    uow.attempts().succeeded(&place, now()).await.unwrap();
+    uow.attempts().clear(&place).await.unwrap();
+    uow.attempts().sweep_networks(long_ago(), 10).await.unwrap();
     uow.attempts().sweep(long_ago(), 100).await.unwrap();
 
     let bounce = Bounce { email, reason: "no such mailbox".into(), job: Some(new_id()), bounced_at: now() };
@@ -235,7 +237,8 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     let renewed = uow.invitations().renew(&scope, invitation.id, &TokenHash::of(&token), later()).await;
     assert_eq!(renewed.unwrap().unwrap().version, 2);
     assert!(uow.invitations().revoke(&scope, invitation.id, Some(1)).await.is_err());
-    let pass = InvitationPass::redeem(uow, &token, now()).await.unwrap();
+    assert_eq!(uow.invitations().revoke_of(&scope, guest.id).await.unwrap(), 0);
+    let pass = InvitationPass::redeem(uow, &RoleTable, &token, now()).await.unwrap();
     assert!(uow.invitations().accept(&pass, now()).await.unwrap());
     assert_eq!(uow.invitations().sweep(long_ago(), 10).await.unwrap(), 0);
     uow.members().join(&pass, guest.id, now()).await.unwrap();

@@ -8,7 +8,8 @@ use workscribe_core::id::{ProjectId, StatusId, UserId};
 use workscribe_core::identity::{Actor, SecretKey, SecretRing, TokenHash};
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role, invitation_token,
+    Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role, RoleTable,
+    invitation_token,
 };
 use workscribe_core::work::{NewProject, ProjectType};
 use workscribe_core::{Storage, UnitOfWork, WorkScribe};
@@ -76,6 +77,6 @@ pub(crate) async fn join(app: &WorkScribe, uow: &mut dyn UnitOfWork, scope: &Org
         created_at: app.now(),
     };
     uow.invitations().put_pending(scope, &invitation).await.unwrap();
-    let pass = InvitationPass::redeem(uow, &token, app.now()).await.unwrap();
+    let pass = InvitationPass::redeem(uow, &RoleTable, &token, app.now()).await.unwrap();
     uow.members().join(&pass, user, app.now()).await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 use super::prelude::*;
+use workscribe_core::identity::LoginPlace;
 
 /// Before every time of these cases.
 const NEVER: i64 = -1_000_000;
@@ -11,7 +12,17 @@ async fn fail(storage: &Arc<dyn Storage>, account: &TokenHash, seconds: i64, for
 }
 
 async fn blocked(storage: &Arc<dyn Storage>, account: &TokenHash, seconds: i64) -> Option<Timestamp> {
-    read!(storage, uow => uow.attempts().blocked_until(account, at(seconds)))
+    let place = LoginPlace { account: *account, network: hash() };
+    blocked_in(storage, &place, seconds, NEVER).await
+}
+
+async fn blocked_in(
+    storage: &Arc<dyn Storage>,
+    place: &LoginPlace,
+    seconds: i64,
+    known_since: i64,
+) -> Option<Timestamp> {
+    read!(storage, uow => uow.attempts().blocked_until(place, at(seconds), at(known_since)))
 }
 
 pub async fn failures_are_counted_by_account(storage: Arc<dyn Storage>) {
@@ -46,19 +57,56 @@ pub async fn a_block_lasts_until_its_end(storage: Arc<dyn Storage>) {
     assert_eq!(blocked(&storage, &account, 16).await, Some(at(45)));
 }
 
-pub async fn clearing_forgets_failures_and_block(storage: Arc<dyn Storage>) {
-    let (account, other) = (hash(), hash());
-    for seconds in 0..5 {
-        fail(&storage, &account, seconds, NEVER).await;
+pub async fn clearing_forgets_failures_and_blocks_of_an_account_from_anywhere(storage: Arc<dyn Storage>) {
+    let (home, away) = (LoginPlace::new("ada", "home"), LoginPlace::new("ada", "away"));
+    let other = LoginPlace::new("grace", "home");
+    let keys = [home.account, home.network, away.network, other.account, other.network];
+    for key in &keys {
+        fail(&storage, key, 0, NEVER).await;
+        commit!(storage, uow => uow.attempts().block(key, at(100)));
     }
-    fail(&storage, &other, 0, NEVER).await;
-    commit!(storage, uow => uow.attempts().block(&account, at(100)));
-    commit!(storage, uow => uow.attempts().clear(&account));
-    assert_eq!(blocked(&storage, &account, 6).await, None);
-    assert_eq!(fail(&storage, &account, 6, NEVER).await, 1);
-    assert_eq!(fail(&storage, &other, 6, NEVER).await, 2);
-    let unknown = hash();
-    commit!(storage, uow => uow.attempts().clear(&unknown));
+    commit!(storage, uow => uow.attempts().clear(&home));
+    for place in [&home, &away] {
+        assert_eq!(blocked_in(&storage, place, 6, NEVER).await, None);
+        assert_eq!(fail(&storage, &place.network, 6, NEVER).await, 1);
+    }
+    assert_eq!(blocked_in(&storage, &other, 6, NEVER).await, Some(at(100)));
+    assert_eq!(fail(&storage, &other.network, 6, NEVER).await, 2);
+    commit!(storage, uow => uow.attempts().clear(&LoginPlace::new("nobody", "nowhere")));
+}
+
+pub async fn a_login_forgets_the_failures_of_its_network_alone(storage: Arc<dyn Storage>) {
+    let (home, away) = (LoginPlace::new("ada", "home"), LoginPlace::new("ada", "away"));
+    for key in [home.network, away.network, home.account] {
+        fail(&storage, &key, 0, NEVER).await;
+    }
+    commit!(storage, uow => uow.attempts().block(&home.network, at(100)));
+    commit!(storage, uow => uow.attempts().block(&away.network, at(100)));
+    commit!(storage, uow => uow.attempts().succeeded(&home, at(1)));
+    assert_eq!(blocked_in(&storage, &home, 2, NEVER).await, None);
+    assert_eq!(blocked_in(&storage, &away, 2, NEVER).await, Some(at(100)));
+    assert_eq!(fail(&storage, &home.network, 2, NEVER).await, 1);
+    assert_eq!(fail(&storage, &home.account, 2, NEVER).await, 2, "strangers' failures stay counted");
+}
+
+pub async fn what_an_account_waits_for_spares_networks_that_logged_in_lately(storage: Arc<dyn Storage>) {
+    let (home, away) = (LoginPlace::new("ada", "home"), LoginPlace::new("ada", "away"));
+    let other = LoginPlace::new("grace", "home");
+    commit!(storage, uow => uow.attempts().succeeded(&home, at(10)));
+    commit!(storage, uow => uow.attempts().block(&home.account, at(100)));
+    commit!(storage, uow => uow.attempts().block(&other.account, at(100)));
+    assert_eq!(blocked_in(&storage, &home, 20, 10).await, None, "at the very time counts");
+    assert_eq!(blocked_in(&storage, &home, 20, 11).await, Some(at(100)), "too long ago");
+    assert_eq!(blocked_in(&storage, &away, 20, NEVER).await, Some(at(100)));
+    assert_eq!(blocked_in(&storage, &other, 20, NEVER).await, Some(at(100)), "another's login");
+    commit!(storage, uow => uow.attempts().block(&home.network, at(50)));
+    assert_eq!(blocked_in(&storage, &home, 20, 10).await, Some(at(50)), "its own failures count");
+    commit!(storage, uow => uow.attempts().succeeded(&away, at(20)));
+    commit!(storage, uow => uow.attempts().succeeded(&home, at(30)));
+    assert_eq!(commit!(storage, uow => uow.attempts().sweep_networks(at(30), 10)), 1);
+    assert_eq!(commit!(storage, uow => uow.attempts().sweep_networks(at(30), 10)), 0);
+    assert_eq!(blocked_in(&storage, &away, 31, NEVER).await, Some(at(100)), "swept");
+    assert_eq!(blocked_in(&storage, &home, 31, NEVER).await, None);
 }
 
 pub async fn a_sweep_removes_forgotten_failures_only(storage: Arc<dyn Storage>) {

@@ -18,7 +18,8 @@ use workscribe_core::page::{Page, PageRequest};
 use workscribe_core::ports::Secret;
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, Slug, invitation_token,
+    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, RoleTable, Slug,
+    invitation_token,
 };
 use workscribe_core::work::{
     ActivityAction, Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project,
@@ -272,7 +273,7 @@ pub(super) async fn add_invitation(
 
 pub(super) async fn redeem(storage: &Arc<dyn Storage>, token: &str) -> InvitationPass {
     let mut uow = storage.read().await.expect("a unit for reading begins");
-    InvitationPass::redeem(&mut *uow, token, at(0)).await.expect("the token is good")
+    InvitationPass::redeem(&mut *uow, &RoleTable, token, at(0)).await.expect("the token is good")
 }
 
 /// Makes a user a member at a time.
@@ -287,7 +288,7 @@ pub(super) async fn add_member(
     invitation.email = user.email.clone();
     let mut uow = storage.begin().await.expect("a unit begins");
     uow.invitations().put_pending(scope, &invitation).await.expect("the invitation is put");
-    let pass = InvitationPass::redeem(&mut *uow, &token, at(0)).await.expect("the token is good");
+    let pass = InvitationPass::redeem(&mut *uow, &RoleTable, &token, at(0)).await.expect("the token is good");
     assert!(uow.invitations().accept(&pass, joined_at).await.expect("the invitation is accepted"));
     uow.members().join(&pass, user.id, joined_at).await.expect("the user joins");
     if role != Role::Member {

@@ -40,15 +40,41 @@ pub async fn the_bearer_of_a_token_sees_the_organization_and_the_inviter(storage
     assert!(read!(storage, uow => uow.invitations().find_by_token(scope.org(), &hash())).is_none());
 }
 
-pub async fn an_invitation_outlives_the_membership_of_the_inviter(storage: Arc<dyn Storage>) {
+pub async fn an_invitation_ends_with_the_right_of_its_maker(storage: Arc<dyn Storage>) {
     let scope = tenant(&storage, "engines").await;
-    let grace = add_user(&storage, "grace").await;
-    add_member(&storage, &scope, &grace, Role::Admin, at(1)).await;
-    let by_grace = enter(&storage, "engines", grace.id).await;
-    let (invitation, token) = add_invitation(&storage, &by_grace, "edsger").await;
-    assert!(commit!(storage, uow => uow.members().remove(&scope, grace.id, None)));
-    assert_eq!(redeem(&storage, &token).await.into_preview().inviter_name, "The user grace");
-    assert_eq!(find(&storage, &scope, invitation.id).await, Some(invitation));
+    let refused = async |token: &str| {
+        let mut uow = storage.read().await.unwrap();
+        let refused = InvitationPass::redeem(&mut *uow, &RoleTable, token, at(0)).await.unwrap_err();
+        assert_eq!(refused.code(), workscribe_core::Code::InvitationNotFound);
+    };
+    for (name, ends) in [("grace", "demoted"), ("mary", "removed"), ("joan", "disabled")] {
+        let maker = add_user(&storage, name).await;
+        add_member(&storage, &scope, &maker, Role::Admin, at(1)).await;
+        let by_maker = enter(&storage, "engines", maker.id).await;
+        let (invitation, token) = add_invitation(&storage, &by_maker, &format!("guest-of-{name}")).await;
+        let pass = redeem(&storage, &token).await;
+        assert_eq!(pass.inviter_role(), Some(Role::Admin));
+        match ends {
+            "demoted" => drop(commit!(
+                storage, uow => uow.members().set_role(&scope, maker.id, Role::Member, None)
+            )),
+            "removed" => assert!(commit!(storage, uow => uow.members().remove(&scope, maker.id, None))),
+            _ => drop(commit!(storage, uow => uow.users().set_disabled(maker.id, true, at(2)))),
+        }
+        refused(&token).await;
+        if ends != "disabled" {
+            assert!(!accept(&storage, &pass).await, "{ends} after the look-up");
+        }
+        let found = find(&storage, &scope, invitation.id).await.unwrap();
+        assert_eq!(found.stored_status, InvitationStatus::Pending, "who ends the right revokes it");
+        let revoked = commit!(storage, uow => uow.invitations().revoke_of(&scope, maker.id));
+        assert_eq!(revoked, 1);
+        assert_eq!(commit!(storage, uow => uow.invitations().revoke_of(&scope, maker.id)), 0);
+        let found = find(&storage, &scope, invitation.id).await.unwrap();
+        assert!(found.stored_status == InvitationStatus::Revoked && found.version > invitation.version);
+    }
+    let (other, _) = add_invitation(&storage, &scope, "edsger").await;
+    assert_eq!(find(&storage, &scope, other.id).await, Some(other), "another's stays");
 }
 
 pub async fn a_second_invitation_to_an_address_takes_the_place_of_the_pending_one(storage: Arc<dyn Storage>) {
@@ -168,7 +194,7 @@ pub async fn an_expired_invitation_can_be_renewed_and_replaced(storage: Arc<dyn 
     let invitation = Invitation { expires_at: at(0), ..new };
     commit!(storage, uow => uow.invitations().put_pending(&scope, &invitation));
     let mut uow = storage.read().await.unwrap();
-    let refused = InvitationPass::redeem(&mut *uow, &token, at(0)).await.unwrap_err();
+    let refused = InvitationPass::redeem(&mut *uow, &RoleTable, &token, at(0)).await.unwrap_err();
     assert_eq!(refused.code(), workscribe_core::Code::InvitationExpired);
     drop(uow);
     let renewed = commit!(

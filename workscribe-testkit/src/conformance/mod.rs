@@ -73,7 +73,7 @@ mod prelude {
     pub(super) use workscribe_core::search::{SearchKind, SearchQuery, Words};
     pub(super) use workscribe_core::tenancy::{
         Invitation, InvitationPass, InvitationStatus, Member, OrgScope, Organization, OrganizationChange,
-        Role, Slug,
+        Role, RoleTable, Slug,
     };
     pub(super) use workscribe_core::{Storage, WorkScribe};
 
@@ -161,7 +161,9 @@ macro_rules! __storage_cases {
                 failures_are_counted_by_account
                 failures_from_before_the_time_to_forget_do_not_count
                 a_block_lasts_until_its_end
-                clearing_forgets_failures_and_block
+                clearing_forgets_failures_and_blocks_of_an_account_from_anywhere
+                a_login_forgets_the_failures_of_its_network_alone
+                what_an_account_waits_for_spares_networks_that_logged_in_lately
                 a_sweep_removes_forgotten_failures_only
             ;
             bounces, bounces:
@@ -204,7 +206,7 @@ macro_rules! __storage_cases {
             invitations, invitations:
                 an_invitation_is_found_as_it_was_stored
                 the_bearer_of_a_token_sees_the_organization_and_the_inviter
-                an_invitation_outlives_the_membership_of_the_inviter
+                an_invitation_ends_with_the_right_of_its_maker
                 a_second_invitation_to_an_address_takes_the_place_of_the_pending_one
                 accepted_and_revoked_invitations_stay_beside_a_new_one
                 two_organizations_invite_one_address_independently

@@ -101,7 +101,7 @@ pub async fn an_invitation_accepted_by_twenty_at_once_lets_one_in(storage: Arc<d
         let (storage, token, user) = (Arc::clone(&storage), token.clone(), users[index]);
         async move {
             let mut uow = storage.begin().await.unwrap();
-            let pass = match InvitationPass::redeem(&mut *uow, &token, at(0)).await {
+            let pass = match InvitationPass::redeem(&mut *uow, &RoleTable, &token, at(0)).await {
                 Ok(pass) => pass,
                 Err(error) if error.code() == Code::InvitationNotFound => return false,
                 Err(error) => panic!("{error:?}"),

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::identity::Bounce;
+use workscribe_core::identity::{Bounce, LoginPlace};
 use workscribe_core::outbox::Ending;
 
 pub async fn a_storage_that_is_well_is_ready(storage: Arc<dyn Storage>) {
@@ -60,7 +60,8 @@ pub async fn one_transaction_spans_every_store(storage: Arc<dyn Storage>) {
     assert_eq!(read!(storage, uow => uow.organizations().count_of(user.id)), 0);
     assert_eq!(read!(storage, uow => uow.invitations().find(&scope, invitation.id)), Some(invitation));
     assert_eq!(enter(&storage, "engines", scope.actor()).await.role(), Role::Owner);
-    assert_eq!(read!(storage, uow => uow.attempts().blocked_until(&account, at(0))), None);
+    let place = LoginPlace { account, network: account };
+    assert_eq!(read!(storage, uow => uow.attempts().blocked_until(&place, at(0), at(-10))), None);
     assert_eq!(read!(storage, uow => uow.bounces().find(&user.email)), None);
     let claim = commit!(storage, uow => uow.idempotency().claim(&key, at(0), at(-60), at(60)));
     assert_eq!(claim, Claim::Fresh);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::identity::{AttemptStore, TokenHash};
+use workscribe_core::identity::{AttemptStore, LoginPlace, TokenHash};
 
 use super::{MemoryUnit, sweep_some};
 
@@ -18,11 +18,17 @@ pub(super) struct Row {
 impl AttemptStore for MemoryUnit {
     async fn blocked_until(
         &mut self,
-        account: &TokenHash,
+        place: &LoginPlace,
         now: Timestamp,
+        known_since: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         self.view(|tables| {
-            tables.attempts.get(account).and_then(|row| row.blocked_until).filter(|until| *until > now)
+            let until = |key: &TokenHash| {
+                tables.attempts.get(key).and_then(|row| row.blocked_until).filter(|until| *until > now)
+            };
+            let known = tables.login_networks.get(&place.network).is_some_and(|at| *at >= known_since);
+            let account = if known { None } else { until(&place.account) };
+            until(&place.network).max(account)
         })
         .await
     }
@@ -51,18 +57,42 @@ impl AttemptStore for MemoryUnit {
 
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError> {
         self.change(|tables| {
-            if let Some(row) = tables.attempts.get_mut(account) {
-                row.blocked_until = Some(until);
-            }
+            let fresh = Row { failures: 0, last_failed_at: until, blocked_until: None };
+            let row = tables.attempts.entry(*account).or_insert(fresh);
+            row.blocked_until = row.blocked_until.max(Some(until));
             Ok(())
         })
         .await
     }
 
-    async fn clear(&mut self, account: &TokenHash) -> Result<(), StoreError> {
+    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError> {
         self.change(|tables| {
-            tables.attempts.remove(account);
+            tables.attempts.remove(&place.network);
+            tables.login_networks.insert(place.network, now);
             Ok(())
+        })
+        .await
+    }
+
+    async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError> {
+        let (first, last) = place.all_of_account();
+        self.change(|tables| {
+            tables.attempts.retain(|key, _| *key < first || *key > last);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(|tables| {
+            let old = tables.login_networks.iter().filter(|(_, at)| **at < before);
+            let mut old: Vec<_> = old.map(|(place, at)| (*at, *place)).collect();
+            old.sort_unstable();
+            old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            for (_, place) in &old {
+                tables.login_networks.remove(place);
+            }
+            Ok(old.len() as u64)
         })
         .await
     }

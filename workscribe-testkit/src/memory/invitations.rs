@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{InvitationId, OrgId};
+use workscribe_core::id::{InvitationId, OrgId, UserId};
 use workscribe_core::identity::TokenHash;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
@@ -107,6 +107,24 @@ impl InvitationStore for MemoryUnit {
         .await
     }
 
+    async fn revoke_of(&mut self, scope: &OrgScope, inviter: UserId) -> Result<u64, StoreError> {
+        self.change(|tables| {
+            let mut revoked = 0;
+            for invitation in tables.invitations.values_mut() {
+                if invitation.org_id == scope.org()
+                    && invitation.invited_by == inviter
+                    && invitation.stored_status == InvitationStatus::Pending
+                {
+                    invitation.stored_status = InvitationStatus::Revoked;
+                    invitation.version += 1;
+                    revoked += 1;
+                }
+            }
+            Ok(revoked)
+        })
+        .await
+    }
+
     async fn find_by_token(
         &mut self,
         org: OrgId,
@@ -122,6 +140,11 @@ impl InvitationStore for MemoryUnit {
                 org_name: organization.name.clone(),
                 org_slug: organization.slug.clone(),
                 inviter_name: inviter.user.display_name.clone(),
+                inviter_role: tables
+                    .members
+                    .get(&(invitation.org_id, invitation.invited_by))
+                    .filter(|_| inviter.user.disabled_at.is_none())
+                    .map(|row| row.role),
             })
         })
         .await
@@ -130,6 +153,10 @@ impl InvitationStore for MemoryUnit {
     async fn accept(&mut self, pass: &InvitationPass, _now: Timestamp) -> Result<bool, StoreError> {
         let redeemed = pass.invitation();
         self.change(|tables| {
+            let inviter = tables.members.get(&(redeemed.org_id, redeemed.invited_by)).map(|row| row.role);
+            if inviter != pass.inviter_role() {
+                return Ok(false);
+            }
             let pending = tables
                 .pending_mut(redeemed.org_id, redeemed.id)
                 .filter(|invitation| invitation.token_hash == redeemed.token_hash);

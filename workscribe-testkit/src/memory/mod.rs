@@ -106,6 +106,7 @@ impl<K: Clone + Ord, V: Clone> DerefMut for Table<K, V> {
 struct Tables {
     users: Table<UserId, users::Row>,
     attempts: Table<TokenHash, attempts::Row>,
+    login_networks: Table<TokenHash, Timestamp>,
     bounces: Table<Email, Bounce>,
     sessions: Table<SessionId, tokens::Row>,
     one_time: Table<OneTimeTokenId, OneTimeToken>,
@@ -450,8 +451,8 @@ mod tests {
     #[tokio::test]
     async fn a_unit_for_reading_refuses_to_write() {
         let mut unit = MemoryStorage::new().read().await.unwrap();
-        let account = TokenHash([0; 32]);
-        assert!(matches!(unit.attempts().clear(&account).await, Err(StoreError::Backend(_))));
+        let place = workscribe_core::identity::LoginPlace::new("ada", "home");
+        assert!(matches!(unit.attempts().clear(&place).await, Err(StoreError::Backend(_))));
         assert!(unit.as_any_mut().is::<MemoryUnit>());
     }
 }

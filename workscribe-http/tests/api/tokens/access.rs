@@ -26,6 +26,14 @@ const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
     MCowBQYDK2VwAyEAKRSlV3JIzDxMt+E7gE9W//kkGbJnJHHrcrYL/I1Rfr8=\n\
     -----END PUBLIC KEY-----\n";
 
+// The pair that takes its place.
+const NEW_PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIN9pbAe5XhEvaHlvszzeG6poqn35fAG8ADex9iy8wt0V\n\
+    -----END PRIVATE KEY-----\n";
+const NEW_PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MCowBQYDK2VwAyEA7eJgAyspoor1hM3NjGZbNI+m9ntKcd6cAwv0mhtjNPw=\n\
+    -----END PUBLIC KEY-----\n";
+
 fn decoded(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
@@ -83,6 +91,31 @@ async fn status(app: &TestApp, token: &str) -> StatusCode {
 fn ring(current: &str, accepted: &[&str]) -> SecretRing {
     let key = |text: &str| SecretKey::new(&Secret::new(text)).unwrap();
     SecretRing::new(key(current), accepted.iter().map(|text| key(text)).collect())
+}
+
+/// Four people at work, with tokens of the key in use and of older ones, until a rotation is done; none of their requests may fail.
+async fn under_load(app: &Arc<TestApp>, first: &Login, rotation: impl Future<Output = ()>) -> Vec<Login> {
+    let done = Arc::new(AtomicBool::new(false));
+    let clients = at_once((0..4).map(|_| {
+        let (app, done, mut login) = (Arc::clone(app), Arc::clone(&done), first.clone());
+        async move {
+            let mut sent = 0;
+            while !done.load(Ordering::Relaxed) || sent < 20 {
+                app.get("/auth/me").bearer(&login).send().await.expect(StatusCode::OK);
+                // Half of the time with a token of the key in use, else with an older one.
+                if sent % 2 == 0 {
+                    login = app.login("ada@example.com").await;
+                }
+                sent += 1;
+            }
+            login
+        }
+    }));
+    let rotation = async {
+        rotation.await;
+        done.store(true, Ordering::Relaxed);
+    };
+    futures_util::future::join(clients, rotation).await.0
 }
 
 on_every_storage! {
@@ -241,33 +274,15 @@ on_every_storage! {
         let keys: Vec<String> = (0..6).map(|turn| format!("key number {turn}, of thirty-two bytes and more")).collect();
         let issuer = Arc::new(JwtIssuer::hs256(&ring(&keys[0], &[])));
         let app = Arc::new(on.app_with(|builder| builder.issuer(issuer.clone())).await);
-        let done = Arc::new(AtomicBool::new(false));
         let first = app.register("ada@example.com").await;
-        let clients = at_once((0..4).map(|_| {
-            let (app, done, mut login) = (Arc::clone(&app), Arc::clone(&done), first.clone());
-            async move {
-                let mut sent = 0;
-                while !done.load(Ordering::Relaxed) || sent < 20 {
-                    let me = app.get("/auth/me").bearer(&login).send().await;
-                    me.expect(StatusCode::OK);
-                    // Half of the time with a token of the key in use, else with an older one.
-                    if sent % 2 == 0 {
-                        login = app.login("ada@example.com").await;
-                    }
-                    sent += 1;
-                }
-                login
-            }
-        }));
         let rotation = async {
             for turn in 1..keys.len() {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 let accepted: Vec<&str> = keys[..turn].iter().rev().map(String::as_str).collect();
                 issuer.rotate_hs256(&ring(&keys[turn], &accepted));
             }
-            done.store(true, Ordering::Relaxed);
         };
-        let (logins, ()) = futures_util::future::join(clients, rotation).await;
+        let logins = under_load(&app, &first, rotation).await;
         let kid = |login: &Login| taken_apart(&login.access).0["kid"].clone();
         let last = app.login("ada@example.com").await;
         assert_eq!(kid(&last), ring(&keys[5], &[]).current().id());
@@ -277,5 +292,31 @@ on_every_storage! {
         issuer.rotate_hs256(&ring(&keys[5], &[]));
         assert_eq!(status(&app, &first.access).await, 401);
         assert_eq!((status(&app, &last.access).await, logins.len()), (StatusCode::OK, 4));
+    }
+
+    async fn eddsa_keys_rotate_under_load_without_a_failed_request(on: On) {
+        let old = SigningKey::ed25519(&Secret::new(PRIVATE_KEY), PUBLIC_KEY).unwrap();
+        let new = SigningKey::ed25519(&Secret::new(NEW_PRIVATE_KEY), NEW_PUBLIC_KEY).unwrap();
+        let issuer = Arc::new(JwtIssuer::ed25519(old.clone(), vec![]));
+        let app = Arc::new(on.app_with(|builder| builder.issuer(issuer.clone())).await);
+        let first = app.register("ada@example.com").await;
+        let rotation = async {
+            // Accepted everywhere before one signs with it.
+            for (signs, accepted) in [(&old, &new), (&new, &old)] {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                issuer.rotate_ed25519(signs.clone(), vec![accepted.verifying()]);
+            }
+        };
+        under_load(&app, &first, rotation).await;
+        let last = app.login("ada@example.com").await;
+        let kid = |login: &Login| taken_apart(&login.access).0["kid"].clone();
+        assert_ne!(kid(&first), kid(&last));
+        let published = app.request(Method::GET, "/.well-known/jwks.json").send().await.json;
+        let published: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
+        assert_eq!(published, [kid(&last), kid(&first)], "the former key too");
+        assert_eq!(status(&app, &first.access).await, 200);
+        issuer.rotate_ed25519(new, vec![]);
+        assert_eq!(status(&app, &first.access).await, 401);
+        assert_eq!(status(&app, &last.access).await, 200);
     }
 }
