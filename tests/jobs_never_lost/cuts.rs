@@ -12,7 +12,7 @@ use crate::until;
 /// What the statements can be told by.
 const STATEMENTS: [&str; 4] = [
     "INSERT INTO ws_jobs (id",
-    "WITH taken AS MATERIALIZED",
+    "taken AS MATERIALIZED",
     "SET lease_until = $2 FROM",
     "SET state = CASE WHEN given.value",
 ];
