@@ -192,7 +192,8 @@ impl Hostile {
             self.note("webhooks made", answer);
         }
         let (tenant, slug) = (&self.tenant, &self.tenant.slug);
-        let positions: Vec<Value> = tenant.tasks.iter().zip(0..).map(|(id, at)| json!({"task_id": id, "position": at})).collect();
+        let positions: Vec<Value> =
+            tenant.tasks.iter().zip(0..).map(|(id, at)| json!({"task_id": id, "position": at})).collect();
         let search = format!("/organizations/{slug}/search?q={}&limit=100", "a+".repeat(99));
         let comments = format!("/tasks/{}/comments?limit=100", tenant.tasks[0]);
         let kinds: [(&'static str, usize, Box<dyn Fn(usize) -> RequestBuilder + Send + Sync>); 10] = {
