@@ -71,6 +71,9 @@ pub(crate) fn text(text: &str, max: usize) -> Result<String, Fault> {
 /// A name or text that was taken before this module's rules, in the form in which it is kept now: in Normalization Form C, a space for
 /// each line separator, nothing for what turns the direction of text. Other faults stay, to be refused.
 pub(crate) fn kept_form(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
     let kept = text.chars().filter(|c| !turns_direction(*c));
     nfc(&kept.map(|c| if matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect::<String>())
 }
@@ -94,7 +97,8 @@ fn normal_line(text: &str) -> Result<String, Fault> {
 }
 
 fn nfc(text: &str) -> String {
-    text.nfc().collect()
+    // Most texts are in it.
+    if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
 }
 
 fn blank() -> Fault {

@@ -343,6 +343,19 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
             "Line 2: this organization has no owner".into(),
         ),
         ("Summary,Issue key\n".into(), "Line 1: this is no record of an export".into()),
+        (
+            changed(status, "\"name\":\"To Do\"", "\"name\":\"\u{3164}\""),
+            format!("Line {}: Enter at least one character that can be seen", status + 1),
+        ),
+        (
+            file.replace("\"name\":\"To Do\"", "\"name\":\"Cafe\u{301}\"")
+                .replace("\"name\":\"Done\"", "\"name\":\"CAF\u{c9}\""),
+            "its project has a second status “CAF\u{c9}”".into(),
+        ),
+        (
+            changed(comment, "\"created_at\":\"2", "\"created_at\":\"0"),
+            format!("Line {}: this is no record of an export", comment + 1),
+        ),
     ];
     let to: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
     let new = app(&to);
@@ -356,6 +369,34 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
     assert!(new.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().is_none());
     drop(uow);
     assert!(import(&new, &file, &ImportOptions::default()).await.is_ok(), "the file itself is fine");
+}
+
+#[tokio::test]
+async fn names_of_an_older_export_come_in_in_the_form_in_which_names_are_kept() {
+    let from: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let old = app(&from);
+    demo(&old).await;
+    let file = exported(&old, "demo").await;
+    let title = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("{\"type\":\"task\"")).unwrap().to_owned();
+        let task: serde_json::Value = serde_json::from_str(&line).unwrap();
+        task["title"].as_str().unwrap().to_owned()
+    };
+    let first = title(&file);
+    let older = file.replace("\"name\":\"To Do\"", "\"name\":\"\u{202e}A\u{300} faire\u{2028}\"").replace(
+        &format!("\"title\":\"{first}\""),
+        &format!("\"title\":\"\u{2067}{first} e\u{301}\u{2069}\""),
+    );
+    assert_ne!(title(&older), first);
+    let database = databases::sqlite().await;
+    let memory: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    for to in [memory, Arc::clone(&database.storage)] {
+        let new = app(&to);
+        import(&new, &older, &ImportOptions::default()).await.unwrap();
+        let again = exported(&new, "demo").await;
+        assert!(again.contains("\"name\":\"\u{c0} faire\""), "the status is there by its name");
+        assert_eq!(title(&again), format!("{first} \u{e9}"));
+    }
 }
 
 #[tokio::test]

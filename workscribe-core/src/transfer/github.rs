@@ -304,6 +304,16 @@ mod tests {
         let error = github(broken, &settings()).unwrap_err();
         let faults: Vec<&str> = error.fields().iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!(faults, ["Issue 2 (#2): missing field `title`.", "Issue 3 (#3): it has no title."]);
+        let early = r#"[{"number": 4, "title": "x", "created_at": "1969-12-31T23:59:59Z", "state": "open"}]"#;
+        let late = r#"[{"number": 4, "title": "x", "created_at": "2026-01-01T00:00:00Z", "state": "open",
+                        "milestone": {"due_on": "9999-12-31T23:59:59-01:00"}}]"#;
+        for text in [early, late] {
+            let error = github(text, &settings()).unwrap_err();
+            assert_eq!(
+                error.fields()[0].message,
+                "Issue 1 (#4): one of its times is outside the years 1970 to 9999."
+            );
+        }
         assert!(github("{}", &settings()).is_err());
         assert!(github("[", &settings()).unwrap_err().detail().contains("this is no JSON"));
         assert!(github("[]", &settings()).is_ok(), "a repository without issues");

@@ -312,7 +312,7 @@ impl Record {
     pub(super) fn mend(&mut self) -> bool {
         match self {
             Self::Organization(row) => mend(&mut row.name),
-            Self::Project(row) => mend(&mut row.name) | row.description.as_mut().is_some_and(mend),
+            Self::Project(row) => mend(&mut row.name) | row.description.as_mut().is_some_and(mend_text),
             Self::Status(row) => mend(&mut row.name),
             Self::Label(row) => mend(&mut row.name),
             Self::Task(row) => mend(&mut row.title),
@@ -343,11 +343,18 @@ impl Record {
     }
 }
 
-fn mend(text: &mut String) -> bool {
-    if text.is_ascii() {
-        return false;
-    }
+fn mend(name: &mut String) -> bool {
+    let kept = kept_form(name).trim().to_owned();
+    replace(name, kept)
+}
+
+fn mend_text(text: &mut String) -> bool {
     let kept = kept_form(text);
+    replace(text, kept)
+}
+
+/// Whether it is another text then.
+fn replace(text: &mut String, kept: String) -> bool {
     let is_other = kept != *text;
     *text = kept;
     is_other
