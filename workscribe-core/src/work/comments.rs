@@ -3,6 +3,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
+use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
@@ -35,7 +36,7 @@ impl Tasks<'_> {
     /// Comments on a task. Members whom it mentions are told.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
     pub async fn comment(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -66,8 +67,12 @@ impl Tasks<'_> {
         let change = Change::new(readable(&comment.body));
         trail.task(ActivityAction::CommentCreated, task.project_id, task.id, change);
         trail.write(uow).await?;
-        uow.comments().insert(scope, &comment).await.map_err(|error| match error {
+        let most = i64::from(self.app.limits().of(Limit::CommentsPerTask));
+        uow.comments().insert(scope, &comment, most).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Reference } => no_such_task(),
+            StoreError::Conflict { constraint: Constraint::Room } => {
+                self.app.limits().reached(Limit::CommentsPerTask)
+            }
             other => other.into(),
         })?;
         told.write(uow).await?;

@@ -3,6 +3,7 @@ use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::ProjectId;
 use crate::identity::display_name;
+use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
@@ -51,7 +52,7 @@ impl<'a> Projects<'a> {
     /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`, `LIMIT_REACHED`.
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -98,6 +99,9 @@ impl<'a> Projects<'a> {
                 updated_at: now,
             })
             .collect();
+        uow.organizations().lock(scope).await?;
+        let there = uow.projects().count(scope, Archived::All).await?;
+        self.app.limits().admit(Limit::ProjectsPerOrganization, there)?;
         uow.projects().insert(scope, &project, &statuses).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::ProjectKey } => Error::new(
                 Code::KeyTaken,

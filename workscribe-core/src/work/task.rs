@@ -173,8 +173,24 @@ pub struct NewTask {
     pub reporter_id: UserId,
     /// What it says.
     pub fields: TaskFields,
+    /// How much there may be where it goes.
+    pub room: Room,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// How much there may be where a task is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Numbers that its project gives.
+    pub in_project: i64,
+    /// Tasks below its parent.
+    pub below_parent: i64,
+}
+
+impl Room {
+    /// As much as there is.
+    pub const ANY: Self = Self { in_project: i64::MAX, below_parent: i64::MAX };
 }
 
 /// What a new task was given by its project.
