@@ -22,9 +22,9 @@ use super::secrets;
 use super::signature::SigningSecret;
 
 /// The longest description, in characters.
-pub const DESCRIPTION_CHARS: usize = 200;
+pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
 /// The most names of events in one request, repeated ones among them.
-const MOST_NAMES: usize = 50;
+const MOST_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
 /// How long the secret before the one in use signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// How many endpoints get their secrets sealed anew in one go.

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId};
+use crate::limits::Limit;
 use crate::storage::UnitOfWork;
 use crate::tenancy::OrgScope;
 
@@ -46,7 +47,7 @@ pub struct Placement {
 }
 
 /// How many tasks are changed at once.
-const MOST: usize = 100;
+const MOST: usize = Limit::TasksPerChange.default_value() as usize;
 
 impl Tasks<'_> {
     /// Changes many tasks of an organization, or none of them.

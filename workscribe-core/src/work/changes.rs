@@ -43,6 +43,9 @@ pub struct TaskChange {
     pub label_ids: Option<Vec<LabelId>>,
 }
 
+/// The longest title.
+const TITLE_CHARS: usize = Limit::TitleCharacters.default_value() as usize;
+
 /// A change whose values were checked and whose ids were looked up.
 #[derive(Default)]
 pub(super) struct Resolved {
@@ -76,7 +79,7 @@ pub(super) async fn resolve(
 ) -> Result<Resolved, Error> {
     let mut violations = Violations::default();
     let mut resolved = Resolved {
-        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, 500))),
+        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, TITLE_CHARS))),
         description: change.description.clone().map(|value| {
             value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
         }),

@@ -4,7 +4,7 @@ use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
 use crate::limits::Limit;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
@@ -16,7 +16,7 @@ use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
 
 impl Tasks<'_> {
-    /// A task's comments, by age.
+    /// A task's comments, by age. A page ends early where it has [`Limit::PageBytes`].
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -28,9 +28,11 @@ impl Tasks<'_> {
         page: &PageRequest,
     ) -> Result<Page<Comment>, Error> {
         self.view(scope)?;
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.comments().list(scope, task.id, page).await?;
         let total = if page.wants_count() { Some(uow.comments().count(scope, task.id).await?) } else { None };
-        Ok(page.page(rows, total, |comment| Cursor { at: comment.created_at, id: comment.id.into() }))
+        let key = |comment: &Comment| Cursor { at: comment.created_at, id: comment.id.into() };
+        Ok(page.page_of(rows, total, key, |comment| ITEM_BYTES + comment.body.to_stored().len()))
     }
 
     /// Comments on a task. Members whom it mentions are told.

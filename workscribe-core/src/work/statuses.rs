@@ -25,7 +25,7 @@ pub struct NewStatus {
 }
 
 /// The longest name of a status or a label.
-pub(super) const NAME_CHARS: usize = 50;
+pub(super) const NAME_CHARS: usize = Limit::LabelNameCharacters.default_value() as usize;
 /// How many tasks are written to the history in one statement.
 const BATCH: u32 = 1_000;
 

@@ -3,7 +3,7 @@ use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, TaskId};
 use crate::limits::Limit;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
@@ -135,7 +135,7 @@ impl<'a> Tasks<'a> {
         self.view(scope)?;
         let rows = uow.tasks().list(scope, query).await?;
         let total = if query.wants_count() { Some(uow.tasks().count(scope, query).await?) } else { None };
-        Ok(query.page(rows, total))
+        Ok(query.page(rows, total, self.app.limits().of(Limit::PageBytes)))
     }
 
     /// A task by its name for people, such as `WEB-42`.
@@ -277,9 +277,14 @@ impl<'a> Tasks<'a> {
         page: &PageRequest,
     ) -> Result<Page<Activity>, Error> {
         self.view(scope)?;
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.activity().list(scope, task, page).await?;
         let total = if page.wants_count() { Some(uow.activity().count(scope, task).await?) } else { None };
-        Ok(page.page(rows, total, |line| Cursor { at: line.created_at, id: line.id.into() }))
+        let key = |line: &Activity| Cursor { at: line.created_at, id: line.id.into() };
+        Ok(page.page_of(rows, total, key, |line| {
+            let values = [&line.old_value, &line.new_value].into_iter().flatten();
+            ITEM_BYTES + values.map(|value| json_bytes(value)).sum::<usize>()
+        }))
     }
 
     pub(super) async fn lock_one(

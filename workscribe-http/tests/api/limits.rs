@@ -5,10 +5,12 @@ use std::sync::Arc;
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use workscribe_core::Settings;
-use workscribe_core::limits::{Limit, Limits};
+use workscribe_core::limits::{Changeable, Limit, Limits};
+use workscribe_core::webhooks::WebhookLimits;
+use workscribe_http::RequestLimits;
 use workscribe_testkit::app::Answer;
 
-use crate::support::{On, at_once, on_every_storage};
+use crate::support::{On, at_once, on_every_storage, walk};
 use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
 
 async fn shop_with(on: On, limits: Limits) -> Arc<Workshop> {
@@ -152,4 +154,125 @@ on_every_storage! {
             is_past(answer, Limit::MembersPerOrganization, 3);
         }
     }
+
+    async fn a_page_ends_early_where_it_shows_enough_bytes_and_nothing_is_lost(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::PageBytes, 100_000)).await;
+        let task = shop.task(json!({"title": "Long"})).await;
+        let path = format!("{}/comments", path_of(&task));
+        let mut made = Vec::new();
+        for length in [30_000, 50_000, 60_000, 10, 10, 200_000, 10, 99_000] {
+            made.push(id(&shop.make(&shop.ada, &path, json!({"body_json": says(&"x".repeat(length))})).await));
+        }
+        let (mut seen, mut sizes, mut cursor) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let page = shop.read(&shop.ada, &format!("{path}?limit=100{cursor}")).await;
+            let comments = page["comments"].as_array().unwrap();
+            sizes.push(comments.len());
+            seen.extend(comments.iter().map(id));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, made);
+        assert_eq!(sizes, [3, 3, 2]);
+        // Other lists end in the same way.
+        let described = "d".repeat(9_000);
+        for n in 0..15 {
+            let body = json!({"name": format!("Project {n}"), "key": format!("P{n}"), "description": described});
+            shop.make(&shop.ada, &format!("{ORG}/projects"), body).await;
+        }
+        let first = shop.read(&shop.ada, &format!("{ORG}/projects?limit=100")).await;
+        assert!(first["projects"].as_array().unwrap().len() < 16 && first["next_cursor"].is_string());
+        assert_eq!(walk(&shop.app, &shop.ada, &format!("{ORG}/projects"), 100).await.len(), 16);
+    }
+
+    async fn anyone_can_read_the_limits_of_this_server(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::LabelsPerTask, 7)).await;
+        let told = shop.app.get("/limits").send().await.expect(StatusCode::OK).json;
+        let told = told["limits"].as_array().unwrap();
+        assert_eq!(told.len(), Limit::ALL.len());
+        for (told, limit) in told.iter().zip(Limit::ALL) {
+            let value = if *limit == Limit::LabelsPerTask { 7 } else { limit.default_value() };
+            assert_eq!((&told["limit_name"], &told["limit"]), (&json!(limit.name()), &json!(value)));
+            assert_eq!(told["unit"], limit.unit().as_str());
+            assert_eq!(told["code"].as_str().unwrap_or_default(), limit.code());
+            assert!(told["detail"].as_str().unwrap().contains(&value.to_string()));
+        }
+    }
+}
+
+/// The rows of the table in `docs/LIMITS.md`, as the declaration has them.
+fn rows() -> String {
+    let defaults = Limits::default();
+    let row = |limit: &Limit| {
+        let setting = if limit.changeable() == Changeable::Yes { "`WORKSCRIBE_LIMITS`" } else { "" };
+        let code = if limit.code().is_empty() { String::new() } else { format!("`{}`", limit.code()) };
+        let (name, value, unit) = (limit.name(), limit.default_value(), limit.unit().as_str());
+        format!("| `{name}` | {value} | {unit} | {setting} | {code} | {} |", defaults.sentence(*limit))
+    };
+    Limit::ALL.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_document_of_limits_has_every_limit_as_it_is_declared() {
+    let document = include_str!("../../../docs/LIMITS.md");
+    assert!(document.contains(&rows()), "docs/LIMITS.md must have these rows:\n{}", rows());
+}
+
+#[test]
+fn the_document_of_limits_has_the_rates_as_they_are() {
+    let document = include_str!("../../../docs/LIMITS.md");
+    let (requests, webhooks) = (RequestLimits::default(), WebhookLimits::default());
+    for (what, value) in [
+        ("requests of a user, a minute", requests.user.limit),
+        ("requests in an organization, a minute", requests.organization.limit),
+        ("webhook messages of an organization to one host, a minute", webhooks.messages.limit),
+        ("webhook messages sent by hand", webhooks.by_hand.limit),
+        ("to one host, of all organizations", webhooks.places_of_host),
+        ("to one host, of one organization", webhooks.places_of_organization),
+    ] {
+        let row =
+            document.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no row for {what}"));
+        assert!(row.contains(&format!("| {value} |")), "{what} are {value}: {row}");
+    }
+}
+
+/// The limit of a field of a request, by its schema and name.
+fn limit_of(schema: &str, field: &str) -> Option<Limit> {
+    Some(match field {
+        "title" => Limit::TitleCharacters,
+        "name" if schema.contains("Label") || schema.contains("Status") => Limit::LabelNameCharacters,
+        "name" | "display_name" => Limit::NameCharacters,
+        "description" if schema.contains("Webhook") => Limit::WebhookDescriptionCharacters,
+        "description" => Limit::DescriptionCharacters,
+        "slug" => Limit::SlugCharacters,
+        "key" => Limit::KeyCharacters,
+        "email" => Limit::EmailBytes,
+        "password" | "new_password" => Limit::PasswordCharacters,
+        "avatar_url" => Limit::AvatarUrlBytes,
+        "url" => Limit::WebhookUrlCharacters,
+        "events" => Limit::EventsPerWebhook,
+        "label_ids" | "add_label_ids" | "remove_label_ids" => Limit::LabelsPerTask,
+        "task_ids" | "updates" => Limit::TasksPerChange,
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_bound_in_the_openapi_document_is_a_declared_limit() {
+    let document = workscribe_http::openapi::whole();
+    let mut compared = 0;
+    for (schema, value) in document["components"]["schemas"].as_object().unwrap() {
+        for (field, property) in value["properties"].as_object().into_iter().flatten() {
+            for keyword in ["maxLength", "maxItems"] {
+                let Some(told) = property[keyword].as_u64() else { continue };
+                let limit =
+                    limit_of(schema, field).unwrap_or_else(|| panic!("{schema}.{field} has no limit"));
+                assert_eq!(told, u64::from(limit.default_value()), "{keyword} of {schema}.{field}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 30, "{compared} bounds are told");
 }

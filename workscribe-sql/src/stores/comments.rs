@@ -108,16 +108,27 @@ impl CommentStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Comment>, StoreError> {
         let (at, id) = after(page);
+        // Bodies past what the page shows stay where they are, but for one that tells of a next page.
         let list = query_as::<_, CommentRow>(concat!(
-            comment_select!(),
-            "WHERE c.org_id = $1 AND c.task_id = $2 AND (c.created_at, c.id) > ($3, $4)
-             ORDER BY c.created_at, c.id LIMIT $5"
+            "SELECT c.id, c.task_id, c.author_id, u.display_name AS author_name, u.avatar_url AS author_avatar_url, c.body,
+                    c.is_edited, c.version, c.created_at, c.updated_at
+               FROM (SELECT near.*, sum(octet_length(body)) OVER (
+                                ORDER BY created_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
+                            ) AS bytes_before
+                       FROM (SELECT * FROM ws_comments
+                              WHERE org_id = $1 AND task_id = $2 AND (created_at, id) > ($3, $4)
+                              ORDER BY created_at, id LIMIT $5) AS near
+                    ) AS c
+               JOIN ws_users u ON u.id = c.author_id
+              WHERE c.bytes_before IS NULL OR c.bytes_before < $6
+              ORDER BY c.created_at, c.id"
         ))
         .bind(scope.org().as_uuid())
         .bind(task.as_uuid())
         .bind(at)
         .bind(id)
-        .bind(page.fetch());
+        .bind(page.fetch())
+        .bind(i64::from(page.bytes()));
         self.all("ws_comments: list", list).await?.into_iter().map(Comment::try_from).collect()
     }
 
