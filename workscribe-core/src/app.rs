@@ -11,6 +11,7 @@ use crate::id::{Id, JobId, OrgId, SessionId, UserId, uuid_v7};
 use crate::identity::{
     Hashing, HashingShares, Identity, LoginDelay, Normalising, PasswordPolicy, SecretRing,
 };
+use crate::limits::Limits;
 use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
 use crate::mail_limits::MailLimits;
 use crate::notifications::Notifications;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub mail: MailLimits,
     /// How many may wait to have a password hashed, by whom it is asked for.
     pub hashing: HashingShares,
+    /// How much of each thing there may be.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -96,6 +99,7 @@ impl Default for Settings {
             verified_inviters: false,
             mail: MailLimits::default(),
             hashing: HashingShares::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -302,6 +306,10 @@ impl WorkScribe {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.settings().limits
     }
 
     /// The limiter.

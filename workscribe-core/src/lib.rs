@@ -17,6 +17,7 @@
 //! | [`webhooks`] | endpoints that are told of what happens |
 //! | [`transfer`] | whole organizations, out and in; the demo |
 //! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
+//! | [`limits`] | how much of each thing there may be |
 //! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
 //! | [`WorkScribe`] | all of it put together |
 //!
@@ -36,6 +37,7 @@ pub mod events;
 pub mod id;
 pub mod idempotency;
 pub mod identity;
+pub mod limits;
 pub mod local;
 mod mail_limits;
 mod names;

@@ -9,6 +9,10 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::Fault;
+use crate::limits::Limit;
+
+/// The longest name.
+const NAME_CHARS: usize = Limit::NameCharacters.default_value() as usize;
 
 /// By which names of statuses and labels are compared: in lower case, in Normalization Form C. What was stored before names were
 /// normalised keeps the key it has until it is named anew.
@@ -28,9 +32,9 @@ pub fn display_name(text: &str) -> Result<String, Fault> {
     let name = normal_line(text)?;
     match name.chars().count() {
         0..=1 => Err(Fault::new("TOO_SHORT", "Use at least 2 characters.")),
-        2..=100 if !is_seen(&name) => Err(blank()),
-        2..=100 => Ok(name),
-        _ => Err(Fault::new("TOO_LONG", "Use at most 100 characters.")),
+        2..=NAME_CHARS if !is_seen(&name) => Err(blank()),
+        2..=NAME_CHARS => Ok(name),
+        _ => Err(Fault::new("TOO_LONG", format!("Use at most {NAME_CHARS} characters."))),
     }
 }
 

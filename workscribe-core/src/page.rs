@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::clock::{Timestamp, is_writable};
 use crate::error::{Error, Violations};
+use crate::limits::Limit;
 
 /// The place in a list after which the next page begins: the sort time, and the id as tie-break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +47,14 @@ pub struct PageRequest {
     limit: u32,
     after: Option<Cursor>,
     count: bool,
+    bytes: u32,
 }
 
 impl PageRequest {
     /// Items on a page when the caller does not say.
     pub const DEFAULT_LIMIT: u32 = 25;
     /// Items on a page at the most.
-    pub const MAX_LIMIT: u32 = 100;
+    pub const MAX_LIMIT: u32 = Limit::PageItems.default_value();
 
     /// Checks the three query parameters that every list takes.
     ///
@@ -80,19 +82,24 @@ impl PageRequest {
             decoded
         });
         violations.into_result()?;
-        Ok(Self { limit, after, count })
+        Ok(Self { limit, after, count, ..Self::first() })
     }
 
     /// The first page, of the default size.
     #[must_use]
     pub const fn first() -> Self {
-        Self { limit: Self::DEFAULT_LIMIT, after: None, count: false }
+        Self {
+            limit: Self::DEFAULT_LIMIT,
+            after: None,
+            count: false,
+            bytes: Limit::PageBytes.default_value(),
+        }
     }
 
     /// The first page, of the largest size.
     #[must_use]
     pub const fn largest() -> Self {
-        Self { limit: Self::MAX_LIMIT, after: None, count: false }
+        Self { limit: Self::MAX_LIMIT, ..Self::first() }
     }
 
     /// Items on the page.
@@ -119,6 +126,34 @@ impl PageRequest {
         self.count
     }
 
+    /// The same page, which ends where it shows as many bytes.
+    #[must_use]
+    pub const fn within(self, bytes: u32) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// How many bytes the page shows before it ends. A store may leave out rows that come after so many, but for one.
+    #[must_use]
+    pub const fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// As [`PageRequest::page`] for items that may be large: the page ends early where it shows as many bytes as it may.
+    #[must_use]
+    pub fn page_of<T>(
+        &self,
+        mut rows: Vec<T>,
+        total: Option<i64>,
+        key: impl Fn(&T) -> Cursor,
+        size: impl Fn(&T) -> usize,
+    ) -> Page<T> {
+        let shown = fitting(&rows, self.limit, self.bytes, size);
+        let next_cursor =
+            (shown < rows.len()).then(|| rows.get(shown - 1).map(|row| key(row).encode())).flatten();
+        rows.truncate(shown);
+        Page { items: rows, next_cursor, total }
+    }
+
     /// Cuts the rows that were read down to the page and names the next cursor.
     #[must_use]
     pub fn page<T>(&self, mut rows: Vec<T>, total: Option<i64>, key: impl Fn(&T) -> Cursor) -> Page<T> {
@@ -127,6 +162,30 @@ impl PageRequest {
         let next_cursor = if more { rows.last().map(|row| key(row).encode()) } else { None };
         Page { items: rows, next_cursor, total }
     }
+}
+
+/// How many rows a page shows: up to `limit`, until they have `bytes`, and one at least.
+pub(crate) fn fitting<T>(rows: &[T], limit: u32, bytes: u32, size: impl Fn(&T) -> usize) -> usize {
+    let mut left = (bytes as usize).max(1);
+    let fits = |row: &&T| {
+        let is_shown = left > 0;
+        left = left.saturating_sub(size(row));
+        is_shown
+    };
+    rows.iter().take(limit as usize).take_while(fits).count()
+}
+
+/// What an item has beside its texts, in bytes of JSON: ids, times, names of fields.
+pub(crate) const ITEM_BYTES: usize = 1_000;
+
+/// How many bytes of JSON a text makes, without its quotes.
+pub(crate) fn json_bytes(text: &str) -> usize {
+    let more = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(more).sum::<usize>()
 }
 
 /// One page of a list.
@@ -175,6 +234,30 @@ mod tests {
             assert!(PageRequest::new(Some(bad), None, false).is_err());
         }
         assert_eq!(PageRequest::new(Some(100), None, false).unwrap().fetch(), 101);
+    }
+
+    #[test]
+    fn a_page_ends_early_where_it_shows_enough_bytes_and_shows_one_item_at_least() {
+        let key = |n: &usize| Cursor { at: Timestamp::UNIX_EPOCH, id: Uuid::from_u128(*n as u128) };
+        let page = |bytes, rows: &[usize]| {
+            let request = PageRequest::new(Some(3), None, false).unwrap().within(bytes);
+            let page = request.page_of(rows.to_vec(), None, key, |size| *size);
+            (page.items.len(), page.next_cursor.is_some())
+        };
+        assert_eq!(page(100, &[1, 1, 1]), (3, false));
+        assert_eq!(page(100, &[1, 1, 1, 1]), (3, true));
+        assert_eq!(page(100, &[60, 60, 60]), (2, true));
+        assert_eq!(page(100, &[100, 1]), (1, true));
+        assert_eq!(page(100, &[1_000]), (1, false));
+        assert_eq!(page(100, &[99, 1_000]), (2, false));
+        assert_eq!(page(100, &[]), (0, false));
+    }
+
+    #[test]
+    fn a_texts_size_is_that_of_its_json() {
+        for text in ["", "plain", "\"quoted\" \\ back", "a\nb\tc\rd", "\u{1}\u{1f}", "é, 漢字"] {
+            assert_eq!(json_bytes(text) + 2, serde_json::to_string(text).unwrap().len(), "{text:?}");
+        }
     }
 
     #[test]

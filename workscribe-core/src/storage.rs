@@ -150,8 +150,10 @@ pub enum Constraint {
     LabelName,
     /// A row that is referred to is not there.
     Reference,
-    /// A new task is in a project that is there and not archived: only such a project gives numbers.
+    /// A new task is in a project that is there, not archived, and has numbers left: only such a project gives one.
     OpenProject,
+    /// What a row is added to has room for it.
+    Room,
 }
 
 /// Why a storage could not do it.

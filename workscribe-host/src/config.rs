@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use workscribe_core::RegistrationPolicy;
 use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::limits::Limits;
 use workscribe_core::local::{BcryptHasher, SigningKey, VerifyingKey};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
@@ -18,7 +19,7 @@ use workscribe_sql::Pooler;
 
 use crate::admin::AdminConfig;
 use crate::cli::Settings;
-use crate::values::{choice, networks, parse, queues, secret, split, switch};
+use crate::values::{choice, limits, networks, parse, queues, secret, split, switch};
 
 /// Why the settings cannot be used. The program exits with 2.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,7 @@ pub(crate) struct Config {
     pub(crate) refresh_rotation: bool,
     pub(crate) rate_limits: bool,
     pub(crate) requests: RequestLimits,
+    pub(crate) limits: Limits,
     pub(crate) bcrypt_cost: u32,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) webhook_networks: Vec<IpNet>,
@@ -215,6 +217,7 @@ impl Config {
             refresh_rotation: switch("WORKSCRIBE_REFRESH_ROTATION", settings.refresh_rotation)?,
             rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
             requests,
+            limits: limits(settings.limits.as_deref())?,
             bcrypt_cost,
             trusted_proxies: networks("WORKSCRIBE_TRUSTED_PROXIES", settings.trusted_proxies.as_deref())?,
             queues: queues(settings.queues.as_deref())?,
@@ -464,6 +467,9 @@ mod tests {
                 Settings { webhook_networks: Some("localhost".into()), ..settings() },
                 "WORKSCRIBE_WEBHOOK_NETWORKS:",
             ),
+            (Settings { limits: Some("tasks".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
+            (Settings { limits: Some("labels_per_task:0".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
+            (Settings { limits: Some("apples:1".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
             (Settings { queues: Some("default".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
             (Settings { queues: Some("default:0".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
             (Settings { queues: Some("a:1,a:2".into()), ..settings() }, "WORKSCRIBE_QUEUES: name at least"),

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use workscribe_core::limits::{Changeable, Limit, Limits};
 use workscribe_core::outbox::{MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::ports::Secret;
 use workscribe_jobs::{QueueOptions, WorkerOptions};
@@ -39,6 +41,28 @@ pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigErro
         queues.extend(missing);
     }
     Ok(queues)
+}
+
+/// Reads limits, as name:number, separated by commas.
+pub(crate) fn limits(list: Option<&str>) -> Result<Limits, ConfigError> {
+    const VARIABLE: &str = "WORKSCRIBE_LIMITS";
+    split(list.unwrap_or_default()).try_fold(Limits::default(), |limits, text| {
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        let limit =
+            Limit::parse(name).filter(|limit| limit.changeable() == Changeable::Yes).ok_or_else(|| {
+                ConfigError::new(
+                    VARIABLE,
+                    format!("{name:?} is no limit that can be changed; docs/LIMITS.md has their names"),
+                )
+            })?;
+        let value: NonZeroU32 = value.parse().map_err(|_| {
+            ConfigError::new(
+                VARIABLE,
+                format!("{text:?} is not a limit and a number above 0, such as {name}:100"),
+            )
+        })?;
+        Ok(limits.with(limit, value.get()))
+    })
 }
 
 /// Reads networks, separated by commas. An address is a network of one.

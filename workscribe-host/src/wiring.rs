@@ -41,6 +41,7 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
             webhook_networks: WebhookNetworks::with(config.webhook_networks.clone()),
             verified_inviters: config.production,
             hashing: if config.rate_limits { HashingShares::default() } else { HashingShares::UNLIMITED },
+            limits: config.limits.clone(),
             ..Settings::default()
         });
     if let Some(key) = &config.signing_key {

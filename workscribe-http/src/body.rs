@@ -15,6 +15,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use workscribe_core::error::FieldError;
+use workscribe_core::limits::Limit;
 use workscribe_core::{Code, Error};
 
 use crate::problem::ApiError;
@@ -22,10 +23,10 @@ use crate::problem::ApiError;
 /// The media type of bodies.
 pub(crate) const JSON: &str = "application/json";
 /// The largest body, in bytes.
-pub const MAX_BODY: usize = 1024 * 1024;
+pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
 /// The deepest nesting of arrays and objects in a body: more than a document in it may have, so that one that is too deep
 /// is refused by its own name.
-pub const MAX_DEPTH: usize = 100;
+pub const MAX_DEPTH: usize = Limit::BodyDepth.default_value() as usize;
 /// A body must have arrived after this time.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -44,6 +44,7 @@ mod cors;
 pub mod export;
 pub mod health;
 pub mod identity;
+pub mod limits;
 mod meter;
 mod mount;
 pub mod notifications;
@@ -70,6 +71,7 @@ pub use caller::{Caller, Limits};
 pub use export::ExportApi;
 pub use health::HealthApi;
 pub use identity::IdentityApi;
+pub use limits::LimitsApi;
 pub use meter::RequestLimits;
 pub use mount::{HttpOptions, mount};
 pub use notifications::NotificationsApi;
@@ -97,6 +99,7 @@ pub type AllApis = (
     SearchApi,
     WebhooksApi,
     ExportApi,
+    LimitsApi,
 );
 
 /// Every API of WorkScribe, with the given limits: what the host serves.
@@ -113,5 +116,6 @@ pub fn all(app: &WorkScribe, limits: Limits) -> AllApis {
         SearchApi::new(app),
         WebhooksApi::new(app),
         ExportApi::new(app),
+        LimitsApi::new(app),
     )
 }

@@ -51,10 +51,11 @@ fn refusals(operation: &str) -> &'static [Code] {
             InvitationNotFound,
             InvitationExpired,
             AlreadyMember,
+            LimitReached,
             RateLimited,
             Overloaded,
         ],
-        "createOrganization" => &[SlugTaken, IdempotencyInProgress, IdempotencyKeyReused],
+        "createOrganization" => &[SlugTaken, LimitReached, IdempotencyInProgress, IdempotencyKeyReused],
         "getOrganization" | "listMembers" => &[OrganizationNotFound],
         "updateOrganization" => &[OrganizationNotFound, InsufficientRole, SlugTaken, StaleVersion],
         "deleteOrganization" => &[OrganizationNotFound, InsufficientRole, StaleVersion],
@@ -64,6 +65,7 @@ fn refusals(operation: &str) -> &'static [Code] {
             InsufficientRole,
             EmailNotVerified,
             AlreadyMember,
+            LimitReached,
             IdempotencyInProgress,
             IdempotencyKeyReused,
             RateLimited,
@@ -86,9 +88,14 @@ fn refusals(operation: &str) -> &'static [Code] {
         "listProjects" | "listMyTasks" | "listActivity" | "search" | "listWebhooks" => {
             &[OrganizationNotFound, InsufficientRole]
         }
-        "createProject" => {
-            &[OrganizationNotFound, InsufficientRole, KeyTaken, IdempotencyInProgress, IdempotencyKeyReused]
-        }
+        "createProject" => &[
+            OrganizationNotFound,
+            InsufficientRole,
+            KeyTaken,
+            LimitReached,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+        ],
         "getProject" | "listStatuses" | "listLabels" | "listTasks" | "listBacklog" => {
             &[OrganizationNotFound, ProjectNotFound, InsufficientRole]
         }
@@ -131,6 +138,7 @@ fn refusals(operation: &str) -> &'static [Code] {
             InsufficientRole,
             ProjectArchived,
             LabelNameTaken,
+            LimitReached,
             IdempotencyInProgress,
             IdempotencyKeyReused,
         ],
@@ -156,24 +164,39 @@ fn refusals(operation: &str) -> &'static [Code] {
             ProjectNotFound,
             InsufficientRole,
             ProjectArchived,
+            LimitReached,
             WriteConflict,
             IdempotencyInProgress,
             IdempotencyKeyReused,
         ],
-        "updateTasks" => &[OrganizationNotFound, InsufficientRole, ProjectArchived, WriteConflict],
+        "updateTasks" => {
+            &[OrganizationNotFound, InsufficientRole, ProjectArchived, LimitReached, WriteConflict]
+        }
         "getTaskByKey" => &[OrganizationNotFound, TaskNotFound, InsufficientRole],
         "moveTasks" => &[InsufficientRole, ProjectArchived],
         "getTask" | "listComments" | "listTaskActivity" => &[TaskNotFound, InsufficientRole],
-        "updateTask" => {
-            &[TaskNotFound, InsufficientRole, ProjectArchived, ParentCycle, WriteConflict, StaleVersion]
-        }
+        "updateTask" => &[
+            TaskNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            ParentCycle,
+            LimitReached,
+            WriteConflict,
+            StaleVersion,
+        ],
         "deleteTask" | "moveTask" => &[TaskNotFound, InsufficientRole, ProjectArchived, StaleVersion],
-        "addTaskLabel" | "removeTaskLabel" => {
-            &[TaskNotFound, LabelNotFound, InsufficientRole, ProjectArchived, WriteConflict]
+        "addTaskLabel" => {
+            &[TaskNotFound, LabelNotFound, InsufficientRole, ProjectArchived, LimitReached, WriteConflict]
         }
-        "createComment" => {
-            &[TaskNotFound, InsufficientRole, ProjectArchived, IdempotencyInProgress, IdempotencyKeyReused]
-        }
+        "removeTaskLabel" => &[TaskNotFound, LabelNotFound, InsufficientRole, ProjectArchived, WriteConflict],
+        "createComment" => &[
+            TaskNotFound,
+            InsufficientRole,
+            ProjectArchived,
+            LimitReached,
+            IdempotencyInProgress,
+            IdempotencyKeyReused,
+        ],
         "updateComment" | "deleteComment" => {
             &[TaskNotFound, CommentNotFound, InsufficientRole, ProjectArchived, StaleVersion]
         }

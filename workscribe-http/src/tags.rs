@@ -51,6 +51,6 @@ pub enum Tags {
     /// Messages arrive at least once and in no certain order: one with a `webhook-id` that was seen before is a repeat. They
     /// go to public addresses alone, over HTTPS.
     Webhooks,
-    /// Whether the server runs and is ready.
+    /// Whether the server runs and is ready, and what its limits are.
     Health,
 }

@@ -16,7 +16,7 @@ pub struct Email(String);
 
 impl Email {
     /// The longest address, in bytes (RFC 5321 §4.5.3.1.3, less the angle brackets).
-    pub const MAX_BYTES: usize = 254;
+    pub const MAX_BYTES: usize = crate::limits::Limit::EmailBytes.default_value() as usize;
 
     /// Checks and normalises an address.
     ///

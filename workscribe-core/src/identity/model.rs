@@ -153,7 +153,9 @@ pub struct OneTimeToken {
 /// Checks the address of a picture: `http` or `https`, at most 2,048 characters.
 pub(crate) fn avatar_url(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new("INVALID_URL", "Enter an address that begins with https:// or http://.");
-    if text.len() > 2_048 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if text.len() > crate::limits::Limit::AvatarUrlBytes.default_value() as usize
+        || text.chars().any(|c| c.is_control() || c.is_whitespace())
+    {
         return Err(fault());
     }
     let url = url::Url::parse(text).map_err(|_| fault())?;

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, Fault};
+use crate::limits::Limit;
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
 /// The longest password, in characters of its normalised form. No part of one is ever ignored.
-pub const MAX_PASSWORD_CHARS: usize = 128;
+pub const MAX_PASSWORD_CHARS: usize = Limit::PasswordCharacters.default_value() as usize;
 
 /// The 8 characters and longer of a public list of 20,000 passwords that are guessed first (see the NOTICE file), in
 /// lower case and sorted by bytes.

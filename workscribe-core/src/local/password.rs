@@ -34,7 +34,7 @@ impl BcryptHasher {
     /// The cost unless another is chosen (OWASP asks for 10 or more).
     pub const DEFAULT_COST: u32 = 12;
     /// How many may wait for a thread.
-    pub const DEFAULT_QUEUE: usize = 64;
+    pub const DEFAULT_QUEUE: usize = crate::limits::Limit::HashesWaiting.default_value() as usize;
 
     /// A hasher of a cost between 4 and 31; each step doubles the work.
     #[must_use]

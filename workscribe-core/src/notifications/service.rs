@@ -2,7 +2,8 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::id::NotificationId;
 use crate::identity::Actor;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::limits::Limit;
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::UnitOfWork;
 
 use super::model::{Notification, NotificationFilter, NotificationType, Preferences};
@@ -50,6 +51,7 @@ impl<'a> Notifications<'a> {
         filter: &NotificationFilter,
         page: &PageRequest,
     ) -> Result<NotificationPage, Error> {
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.notifications().list(actor.user, filter, page).await?;
         let unread = NotificationFilter { unread: true, ..filter.clone() };
         let unread = uow.notifications().count(actor.user, &unread).await?;
@@ -58,7 +60,10 @@ impl<'a> Notifications<'a> {
             true => Some(uow.notifications().count(actor.user, filter).await?),
             false => None,
         };
-        let page = page.page(rows, total, |row| Cursor { at: row.created_at, id: row.id.into() });
+        let key = |row: &Notification| Cursor { at: row.created_at, id: row.id.into() };
+        let page = page.page_of(rows, total, key, |row| {
+            ITEM_BYTES + json_bytes(&row.title) + row.body.as_deref().map_or(0, json_bytes)
+        });
         Ok(NotificationPage { page, unread })
     }
 

@@ -43,7 +43,7 @@ pub struct SearchResult {
 }
 
 /// The longest query, in characters.
-const QUERY_CHARS: usize = 200;
+const QUERY_CHARS: usize = crate::limits::Limit::SearchCharacters.default_value() as usize;
 /// How much of a text is shown, in characters.
 const SNIPPET_CHARS: usize = 160;
 /// How many comparisons of a part of a text with a word one search makes to show each text from where it was found. What is left then is

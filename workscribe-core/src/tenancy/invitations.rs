@@ -7,6 +7,7 @@ use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::{InvitationId, OneTimeTokenId, OrgId, UserId};
 use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash, User};
+use crate::limits::Limit;
 use crate::mail_limits;
 use crate::outbox::Job;
 use crate::page::{Cursor, Page, PageRequest};
@@ -95,7 +96,7 @@ impl Organizations<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`; `EMAIL_NOT_VERIFIED` where inviters must be
-    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by [`crate::MailLimits`].
+    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by [`crate::MailLimits`]; `LIMIT_REACHED`.
     pub async fn invite(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -124,6 +125,9 @@ impl Organizations<'_> {
         }
         self.require_verified(uow, scope).await?;
         self.count_mail(scope, &email).await?;
+        uow.organizations().lock(scope).await?;
+        let there = uow.invitations().count_pending(scope, &email).await?;
+        self.app.limits().admit(Limit::InvitationsPerOrganization, there)?;
         let (now, token) = (self.app.now(), self.new_token(scope.org())?);
         let invitation = Invitation {
             id: self.app.new_id(),
@@ -241,7 +245,7 @@ impl Organizations<'_> {
     ///
     /// # Errors
     /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`, `EMAIL_MISMATCH`, `LOGIN_REQUIRED` when there is an account,
-    /// `ALREADY_MEMBER`, `VALIDATION_FAILED`, `OVERLOADED`.
+    /// `ALREADY_MEMBER`, `LIMIT_REACHED`, `VALIDATION_FAILED`, `OVERLOADED`.
     pub async fn accept_invitation(
         &self,
         token: &str,
@@ -302,6 +306,10 @@ impl Organizations<'_> {
         if !uow.invitations().accept(pass, now).await? {
             return Err(super::scope::ended());
         }
+        let invitation = pass.invitation();
+        let scope = OrgScope::of_new_member(invitation.org_id, user.id, invitation.role);
+        let there = uow.members().count(&scope).await?;
+        self.app.limits().admit(Limit::MembersPerOrganization, there)?;
         uow.members().join(pass, user.id, now).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Membership } => {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
@@ -314,11 +322,9 @@ impl Organizations<'_> {
             uow.users().set_verified(user.id, &user.email, now).await?;
             user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("the user is gone"))?;
         }
-        let invitation = pass.invitation();
         self.app.identity().mail_arrived(uow, &invitation.email).await?;
         let event =
             DomainEvent::MemberJoined { org: invitation.org_id, user: user.id, role: invitation.role };
-        let scope = OrgScope::of_new_member(invitation.org_id, user.id, invitation.role);
         self.app.announce(uow, &scope, &event).await?;
         Ok(user)
     }

@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::OrgId;
 use crate::identity::{Actor, display_name};
+use crate::limits::Limit;
 use crate::outbox::{Job, JobPriority};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
@@ -61,7 +62,7 @@ impl<'a> Organizations<'a> {
     /// Makes an organization; the caller is its first owner.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED`, `SLUG_TAKEN`.
+    /// `VALIDATION_FAILED`, `SLUG_TAKEN`, `LIMIT_REACHED`.
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -75,6 +76,8 @@ impl<'a> Organizations<'a> {
         let (Some(name), Some(slug)) = (name, slug) else {
             return Err(Error::internal("a fault was not noted"));
         };
+        let there = uow.organizations().count_owned(actor.user).await?;
+        self.app.limits().admit(Limit::OrganizationsPerOwner, there)?;
         let now = self.app.now();
         let organization =
             Organization { id: self.app.new_id(), name, slug, version: 1, created_at: now, updated_at: now };

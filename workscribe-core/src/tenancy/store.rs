@@ -30,6 +30,9 @@ pub trait OrganizationStore: Send {
     ) -> Result<Vec<(Organization, Role)>, StoreError>;
     /// How many organizations a user is in.
     async fn count_of(&mut self, user: UserId) -> Result<i64, StoreError>;
+    /// How many organizations a user is an owner of. Takes the user's lock until the end of the transaction, so that of many
+    /// made at once each is counted.
+    async fn count_owned(&mut self, user: UserId) -> Result<i64, StoreError>;
     /// Takes the organization's lock until the end of the transaction: whoever counts owners holds it.
     async fn lock(&mut self, scope: &OrgScope) -> Result<(), StoreError>;
     /// Changes it; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
@@ -106,6 +109,8 @@ pub trait InvitationStore: Send {
         scope: &OrgScope,
         page: &PageRequest,
     ) -> Result<Vec<ListedInvitation>, StoreError>;
+    /// How many pending invitations there are to others than an address. Take the organization's lock first.
+    async fn count_pending(&mut self, scope: &OrgScope, besides: &Email) -> Result<i64, StoreError>;
     /// How many invitations there are.
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError>;
     /// One invitation.
@@ -135,6 +140,7 @@ pub trait InvitationStore: Send {
     ) -> Result<Option<InvitationPreview>, StoreError>;
     /// Marks a pending invitation as accepted, if its token is still the one redeemed, and its maker still has the role in
     /// which they were found: of many at once, one is. Whoever removes the maker or changes their role waits, or is waited for.
+    /// Takes the organization's lock.
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError>;
     /// Removes those of all organizations that were not accepted and ended before a time, up to a number of them; answers how
     /// many it removed.

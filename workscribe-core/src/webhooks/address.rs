@@ -12,7 +12,7 @@ use url::{Host, Url};
 use crate::error::Fault;
 
 /// The longest URL of an endpoint, in characters.
-pub const URL_CHARS: usize = 2_000;
+pub const URL_CHARS: usize = crate::limits::Limit::WebhookUrlCharacters.default_value() as usize;
 
 /// What is not globally reachable, by IANA's special-purpose registry (RFC 6890), and multicast.
 const NOT_PUBLIC_V4: &[(Ipv4Addr, u8)] = &[

@@ -36,6 +36,6 @@ pub use limits::{WebhookLimits, host_and_port};
 pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };
-pub use service::{DESCRIPTION_CHARS, MAX_WEBHOOKS, WebhookChange, Webhooks};
+pub use service::{DESCRIPTION_CHARS, WebhookChange, Webhooks};
 pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER, VerifyingSecret};
 pub use store::WebhookStore;

@@ -7,6 +7,7 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::{WebhookDeliveryId, WebhookId};
+use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
@@ -20,12 +21,10 @@ use super::model::{
 use super::secrets;
 use super::signature::SigningSecret;
 
-/// The most endpoints of one organization.
-pub const MAX_WEBHOOKS: i64 = 20;
 /// The longest description, in characters.
-pub const DESCRIPTION_CHARS: usize = 200;
+pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
 /// The most names of events in one request, repeated ones among them.
-const MOST_NAMES: usize = 50;
+const MOST_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
 /// How long the secret before the one in use signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// How many endpoints get their secrets sealed anew in one go.
@@ -94,7 +93,7 @@ impl<'a> Webhooks<'a> {
     /// Makes an endpoint, and answers it with the secret that signs its messages, which is not shown again.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `LIMIT_REACHED` past [`MAX_WEBHOOKS`].
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `LIMIT_REACHED` past [`Limit::WebhooksPerOrganization`].
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -106,12 +105,8 @@ impl<'a> Webhooks<'a> {
             return Err(Error::internal("a fault was not noted"));
         };
         uow.organizations().lock(scope).await?;
-        if uow.webhooks().count(scope).await? >= MAX_WEBHOOKS {
-            return Err(Error::new(
-                Code::LimitReached,
-                format!("An organization has at most {MAX_WEBHOOKS} webhooks. Remove one first."),
-            ));
-        }
+        let there = uow.webhooks().count(scope).await?;
+        self.app.limits().admit(Limit::WebhooksPerOrganization, there)?;
         let (id, now) = (self.app.new_id(), self.app.now());
         let secret = SigningSecret::new(self.app.entropy());
         let webhook = Webhook {

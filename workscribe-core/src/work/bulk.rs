@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId};
+use crate::limits::Limit;
 use crate::storage::UnitOfWork;
 use crate::tenancy::OrgScope;
 
@@ -46,14 +47,14 @@ pub struct Placement {
 }
 
 /// How many tasks are changed at once.
-const MOST: usize = 100;
+const MOST: usize = Limit::TasksPerChange.default_value() as usize;
 
 impl Tasks<'_> {
     /// Changes many tasks of an organization, or none of them.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this organization or project,
-    /// `PROJECT_ARCHIVED`.
+    /// `PROJECT_ARCHIVED`, `LIMIT_REACHED`.
     pub async fn update_many(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -84,11 +85,13 @@ impl Tasks<'_> {
             resolved.status = find_status(uow, scope, project, status, &mut violations).await?;
         }
         if let Some(labels) = &change.label_ids {
-            let found = find_labels(uow, scope, project, "/label_ids", labels, &mut violations).await?;
+            let found =
+                find_labels(self.app, uow, scope, project, "/label_ids", labels, &mut violations).await?;
             resolved.labels = Some(found);
         }
         let add = &change.add_label_ids;
-        let added = find_labels(uow, scope, project, "/add_label_ids", add, &mut violations).await?;
+        let added =
+            find_labels(self.app, uow, scope, project, "/add_label_ids", add, &mut violations).await?;
         violations.into_result()?;
         let in_one_project = resolved.status.is_some() || resolved.labels.is_some() || !added.is_empty();
         if resolved.status.is_some() {

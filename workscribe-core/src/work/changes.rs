@@ -3,9 +3,11 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use crate::app::WorkScribe;
 use crate::error::{Code, Error, Fault, Violations};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
+use crate::limits::{Limit, count};
 use crate::storage::{StoreError, UnitOfWork};
 use crate::tenancy::OrgScope;
 
@@ -41,8 +43,8 @@ pub struct TaskChange {
     pub label_ids: Option<Vec<LabelId>>,
 }
 
-/// How many labels a task can have: they are answered with it.
-const MOST_LABELS: usize = 50;
+/// The longest title.
+const TITLE_CHARS: usize = Limit::TitleCharacters.default_value() as usize;
 
 /// A change whose values were checked and whose ids were looked up.
 #[derive(Default)]
@@ -69,6 +71,7 @@ pub(super) struct Parent {
 /// Looks up what a change names. Memberships are held, so that nobody is given a task while they are removed; so this comes
 /// before any lock of a project or a task.
 pub(super) async fn resolve(
+    app: &WorkScribe,
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
     project: ProjectId,
@@ -76,7 +79,7 @@ pub(super) async fn resolve(
 ) -> Result<Resolved, Error> {
     let mut violations = Violations::default();
     let mut resolved = Resolved {
-        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, 500))),
+        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, TITLE_CHARS))),
         description: change.description.clone().map(|value| {
             value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
         }),
@@ -100,7 +103,8 @@ pub(super) async fn resolve(
         resolved.parent = Some(found.map(|task| Parent { id: task.id, key: task.key().to_string() }));
     }
     if let Some(ids) = &change.label_ids {
-        resolved.labels = Some(find_labels(uow, scope, project, "/label_ids", ids, &mut violations).await?);
+        resolved.labels =
+            Some(find_labels(app, uow, scope, project, "/label_ids", ids, &mut violations).await?);
     }
     violations.into_result()?;
     Ok(resolved)
@@ -134,6 +138,7 @@ pub(super) async fn find_status(
 }
 
 pub(super) async fn find_labels(
+    app: &WorkScribe,
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
     project: ProjectId,
@@ -141,8 +146,8 @@ pub(super) async fn find_labels(
     ids: &[LabelId],
     violations: &mut Violations,
 ) -> Result<Vec<TaskLabel>, Error> {
-    if ids.len() > MOST_LABELS {
-        violations.add(pointer, "TOO_MANY", format!("A task has at most {MOST_LABELS} labels."));
+    if count(ids.len()) > i64::from(app.limits().of(Limit::LabelsPerTask)) {
+        violations.add(pointer, "TOO_MANY", app.limits().sentence(Limit::LabelsPerTask));
         return Ok(Vec::new());
     }
     let found = uow.labels().find_many(scope, project, ids).await?;
@@ -171,7 +176,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`,
-    /// `PARENT_CYCLE`, `TASK_NOT_FOUND` when it went meanwhile, `STALE_VERSION`.
+    /// `PARENT_CYCLE`, `LIMIT_REACHED`, `TASK_NOT_FOUND` when it went meanwhile, `STALE_VERSION`.
     pub async fn update(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -183,7 +188,7 @@ impl Tasks<'_> {
     ) -> Result<Task, Error> {
         self.edit(scope)?;
         writable(task.project_is_archived)?;
-        let resolved = resolve(uow, scope, task.project_id, change).await?;
+        let resolved = resolve(self.app, uow, scope, task.project_id, change).await?;
         if resolved.status.is_some() || resolved.parent.is_some() {
             uow.projects().hold(scope, task.project_id).await?;
         }
@@ -192,7 +197,14 @@ impl Tasks<'_> {
             resolved.parent.as_ref().map(|parent| [task.parent_id, parent.as_ref().map(|new| new.id)]);
         let mut ids: Vec<TaskId> = parents.into_iter().flatten().flatten().collect();
         ids.push(task.id);
-        let before = self.lock_among(uow, scope, task.id, &ids).await?;
+        let locked = uow.tasks().lock(scope, &ids).await?;
+        let before = locked.iter().find(|other| other.id == task.id).cloned().ok_or_else(no_such_task)?;
+        let new = resolved.parent.as_ref().and_then(Option::as_ref);
+        if let Some(parent) = new.and_then(|new| locked.iter().find(|other| other.id == new.id))
+            && before.parent_id != Some(parent.id)
+        {
+            self.app.limits().admit(Limit::SubtasksPerTask, parent.subtask_count)?;
+        }
         writable(before.project_is_archived)?;
         self.apply(uow, scope, actor, before, &resolved, expected).await
     }
@@ -241,6 +253,10 @@ impl Tasks<'_> {
     ) -> Result<(Task, Option<Task>), Error> {
         let mut after = merged(&before, change);
         let labels_differ = labels(&before) != labels(&after);
+        // Who has more, from before the limit was lowered or from elsewhere, can have fewer.
+        if after.labels.len() > before.labels.len() {
+            self.app.limits().admit(Limit::LabelsPerTask, count(after.labels.len()) - 1)?;
+        }
         let (old, new) = (TaskFields::of(&before), TaskFields::of(&after));
         if old == new && !labels_differ {
             if expected.is_some_and(|version| version != before.version) {

@@ -3,7 +3,8 @@ use serde_json::Value;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::limits::Limit;
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
@@ -15,7 +16,7 @@ use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
 
 impl Tasks<'_> {
-    /// A task's comments, by age.
+    /// A task's comments, by age. A page ends early where it has [`Limit::PageBytes`].
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -27,15 +28,17 @@ impl Tasks<'_> {
         page: &PageRequest,
     ) -> Result<Page<Comment>, Error> {
         self.view(scope)?;
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.comments().list(scope, task.id, page).await?;
         let total = if page.wants_count() { Some(uow.comments().count(scope, task.id).await?) } else { None };
-        Ok(page.page(rows, total, |comment| Cursor { at: comment.created_at, id: comment.id.into() }))
+        let key = |comment: &Comment| Cursor { at: comment.created_at, id: comment.id.into() };
+        Ok(page.page_of(rows, total, key, |comment| ITEM_BYTES + comment.body.to_stored().len()))
     }
 
     /// Comments on a task. Members whom it mentions are told.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
     pub async fn comment(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -66,8 +69,12 @@ impl Tasks<'_> {
         let change = Change::new(readable(&comment.body));
         trail.task(ActivityAction::CommentCreated, task.project_id, task.id, change);
         trail.write(uow).await?;
-        uow.comments().insert(scope, &comment).await.map_err(|error| match error {
+        let most = i64::from(self.app.limits().of(Limit::CommentsPerTask));
+        uow.comments().insert(scope, &comment, most).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Reference } => no_such_task(),
+            StoreError::Conflict { constraint: Constraint::Room } => {
+                self.app.limits().reached(Limit::CommentsPerTask)
+            }
             other => other.into(),
         })?;
         told.write(uow).await?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::error::Fault;
 use crate::id::UserId;
+use crate::limits::Limit;
 
 /// A rich text as JSON: a ProseMirror document (<https://prosemirror.net/docs/ref/#model.Document_Structure>), or any other
 /// JSON object of at most 256 KiB that is nested at most 64 deep. It is kept as it came: an unknown or malformed node is
@@ -14,9 +15,9 @@ pub struct Document(Value);
 
 impl Document {
     /// The largest document, in bytes of compact JSON.
-    pub const MAX_BYTES: usize = 256 * 1024;
+    pub const MAX_BYTES: usize = Limit::DocumentBytes.default_value() as usize;
     /// The deepest nesting of objects and arrays.
-    pub const MAX_DEPTH: usize = 64;
+    pub const MAX_DEPTH: usize = Limit::DocumentDepth.default_value() as usize;
 
     /// Checks a document.
     ///

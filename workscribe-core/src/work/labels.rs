@@ -1,6 +1,7 @@
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId};
+use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::OrgScope;
@@ -41,7 +42,7 @@ impl Projects<'_> {
     /// Makes a label.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `LABEL_NAME_TAKEN`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `LABEL_NAME_TAKEN`, `LIMIT_REACHED`.
     pub async fn create_label(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -58,6 +59,8 @@ impl Projects<'_> {
             return Err(Error::internal("a fault was not noted"));
         };
         self.lock_writable(uow, scope, project).await?;
+        let there = uow.labels().count(scope, project).await?;
+        self.app.limits().admit(Limit::LabelsPerProject, there)?;
         let mut trail = Trail::new(self.app, scope);
         let now = trail.now();
         let id = self.app.new_id();

@@ -56,7 +56,7 @@ pub use store::{
     TaskStore,
 };
 pub use task::{
-    AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Task, TaskCursor, TaskFields,
-    TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType,
+    AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Room, Task, TaskCursor,
+    TaskFields, TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType,
 };
 pub use tasks::Tasks;

@@ -3,7 +3,8 @@ use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::ProjectId;
 use crate::identity::display_name;
-use crate::page::{Cursor, Page, PageRequest};
+use crate::limits::Limit;
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
@@ -33,7 +34,7 @@ pub struct NewProject {
 }
 
 /// The longest description.
-pub(crate) const DESCRIPTION_CHARS: usize = 10_000;
+pub(crate) const DESCRIPTION_CHARS: usize = Limit::DescriptionCharacters.default_value() as usize;
 
 /// What a new project begins with.
 const STATUSES: [(&str, StatusCategory); 4] = [
@@ -51,7 +52,7 @@ impl<'a> Projects<'a> {
     /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`, `LIMIT_REACHED`.
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -98,6 +99,9 @@ impl<'a> Projects<'a> {
                 updated_at: now,
             })
             .collect();
+        uow.organizations().lock(scope).await?;
+        let there = uow.projects().count(scope, Archived::All).await?;
+        self.app.limits().admit(Limit::ProjectsPerOrganization, there)?;
         uow.projects().insert(scope, &project, &statuses).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::ProjectKey } => Error::new(
                 Code::KeyTaken,
@@ -126,10 +130,14 @@ impl<'a> Projects<'a> {
         page: &PageRequest,
     ) -> Result<Page<Project>, Error> {
         self.view(scope)?;
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.projects().list(scope, archived, page).await?;
         let total =
             if page.wants_count() { Some(uow.projects().count(scope, archived).await?) } else { None };
-        Ok(page.page(rows, total, |project| Cursor { at: project.created_at, id: project.id.into() }))
+        let key = |project: &Project| Cursor { at: project.created_at, id: project.id.into() };
+        Ok(page.page_of(rows, total, key, |project| {
+            ITEM_BYTES + project.description.as_deref().map_or(0, json_bytes)
+        }))
     }
 
     /// Changes a project, archives or restores it. An archived one can only be restored, with other changes in the same call.

@@ -1,6 +1,7 @@
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::{ProjectId, StatusId};
+use crate::limits::{Limit, count};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::OrgScope;
 
@@ -24,9 +25,7 @@ pub struct NewStatus {
 }
 
 /// The longest name of a status or a label.
-pub(super) const NAME_CHARS: usize = 50;
-/// How many statuses a project can have: they are answered in one piece.
-const MOST: usize = 50;
+pub(super) const NAME_CHARS: usize = Limit::LabelNameCharacters.default_value() as usize;
 /// How many tasks are written to the history in one statement.
 const BATCH: u32 = 1_000;
 
@@ -45,7 +44,7 @@ impl Projects<'_> {
         Ok(uow.statuses().list(scope, project).await?)
     }
 
-    /// Makes a status. A project has at most 50.
+    /// Makes a status. A project has at most [`Limit::StatusesPerProject`].
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `STATUS_NAME_TAKEN`, `LIMIT_REACHED`.
@@ -65,10 +64,7 @@ impl Projects<'_> {
         let name = name.ok_or_else(|| Error::internal("a fault was not noted"))?;
         self.lock_writable(uow, scope, project).await?;
         let others = uow.statuses().list(scope, project).await?;
-        if others.len() >= MOST {
-            return Err(Error::new(Code::LimitReached, "A project has at most 50 statuses.")
-                .with_param("limit", MOST));
-        }
+        self.app.limits().admit(Limit::StatusesPerProject, count(others.len()))?;
         let mut trail = Trail::new(self.app, scope);
         let now = trail.now();
         let status = Status {

@@ -227,7 +227,8 @@ pub trait TaskStore: Send {
     /// are left out.
     async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> Result<Vec<Task>, StoreError>;
     /// Adds a task with the next number of its project, at the end of its column, under the project's lock;
-    /// [`crate::Constraint::OpenProject`] when the project is gone or archived. Its parent counts it.
+    /// [`crate::Constraint::OpenProject`] when the project is gone, archived or out of numbers, [`crate::Constraint::Room`] when
+    /// its parent has too many. Its parent counts it.
     async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError>;
     /// Writes a task's fields, and its position when one is given; `false` when it is gone. Its old and its new parent count it.
     /// [`StoreError::StaleVersion`] as elsewhere.
@@ -335,8 +336,9 @@ pub trait TaskStore: Send {
 /// Comments on tasks.
 #[async_trait]
 pub trait CommentStore: Send {
-    /// Adds a comment, which its task counts; [`crate::Constraint::Reference`] when the task is gone.
-    async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError>;
+    /// Adds a comment, which its task counts; [`crate::Constraint::Reference`] when the task is gone, [`crate::Constraint::Room`]
+    /// when it has `most` already, however many come at once.
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> Result<(), StoreError>;
     /// One comment of a task.
     async fn find(
         &mut self,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::clock::{Timestamp, is_writable, is_writable_day};
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
-use crate::page::{Page, PageRequest};
+use crate::page::{ITEM_BYTES, Page, PageRequest, fitting, json_bytes};
 
 use super::document::Document;
 use super::model::{Color, Person, ProjectKey, Status, StatusCategory, TaskKey, names};
@@ -173,8 +173,24 @@ pub struct NewTask {
     pub reporter_id: UserId,
     /// What it says.
     pub fields: TaskFields,
+    /// How much there may be where it goes.
+    pub room: Room,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// How much there may be where a task is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Numbers that its project gives.
+    pub in_project: i64,
+    /// Tasks below its parent.
+    pub below_parent: i64,
+}
+
+impl Room {
+    /// As much as there is.
+    pub const ANY: Self = Self { in_project: i64::MAX, below_parent: i64::MAX };
 }
 
 /// What a new task was given by its project.
@@ -441,11 +457,15 @@ impl TaskQuery {
         self.limit as i64 + 1
     }
 
-    /// Cuts the rows that were read down to the page and names the next cursor.
+    /// Cuts the rows that were read down to the page, which ends early where it shows as many bytes, and names the next cursor.
     #[must_use]
-    pub fn page(&self, mut tasks: Vec<Task>, total: Option<i64>) -> Page<Task> {
-        let more = tasks.len() > self.limit as usize;
-        tasks.truncate(self.limit as usize);
+    pub fn page(&self, mut tasks: Vec<Task>, total: Option<i64>, bytes: u32) -> Page<Task> {
+        let shown = fitting(&tasks, self.limit, bytes, |task| {
+            let labels = task.labels.iter().map(|label| 150 + json_bytes(&label.name)).sum::<usize>();
+            2 * ITEM_BYTES + json_bytes(&task.title) + labels
+        });
+        let more = tasks.len() > shown;
+        tasks.truncate(shown);
         let last = tasks.last().filter(|_| more);
         let next_cursor = last.map(|task| self.sort.key(task).encode());
         Page { items: tasks, next_cursor, total }

@@ -2,7 +2,8 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, TaskId};
-use crate::page::{Cursor, Page, PageRequest};
+use crate::limits::Limit;
+use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
 use crate::tenancy::{Action, OrgScope};
 
@@ -13,7 +14,7 @@ use super::model::{Person, Project, TaskKey, name_key};
 use super::projects::no_such_project;
 use super::record::{Change, Trail, amend, index_task, writable};
 use super::store::Entered;
-use super::task::{NewTask, Priority, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
+use super::task::{NewTask, Priority, Room, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
 
 /// Tasks, comments, and what happened. Had from [`WorkScribe::tasks`].
 ///
@@ -31,7 +32,7 @@ impl<'a> Tasks<'a> {
     /// Makes a task, with the next number of its project, at the end of its column.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`, `LIMIT_REACHED`.
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -42,7 +43,7 @@ impl<'a> Tasks<'a> {
         self.edit(scope)?;
         let project = &entered.found;
         writable(project.is_archived)?;
-        let mut given = resolve(uow, scope, project.id, new).await?;
+        let mut given = resolve(self.app, uow, scope, project.id, new).await?;
         let status = match given.status.take() {
             Some(status) => status,
             None => uow.statuses().first(scope, project.id).await?.ok_or_else(no_such_project)?,
@@ -86,12 +87,19 @@ impl<'a> Tasks<'a> {
             project_id: project.id,
             reporter_id: scope.actor(),
             fields,
+            room: Room {
+                in_project: i64::from(self.app.limits().of(Limit::TasksPerProject)),
+                below_parent: i64::from(self.app.limits().of(Limit::SubtasksPerTask)),
+            },
             created_at: task.created_at,
         };
         let numbered = match uow.tasks().insert(scope, &row).await {
             Ok(numbered) => numbered,
             Err(StoreError::Conflict { constraint: Constraint::OpenProject }) => {
                 return Err(self.closed(scope, project.id).await?);
+            }
+            Err(StoreError::Conflict { constraint: Constraint::Room }) => {
+                return Err(self.app.limits().reached(Limit::SubtasksPerTask));
             }
             Err(error) => return Err(error.into()),
         };
@@ -104,12 +112,12 @@ impl<'a> Tasks<'a> {
         Ok(task)
     }
 
-    /// Why a project gave no number: it was archived or removed since the door. The unit that learnt it is good for nothing more.
+    /// Why a project gave no number: it has none left, or was archived or removed since the door. The unit that learnt it is good for nothing more.
     async fn closed(&self, scope: &OrgScope, project: ProjectId) -> Result<Error, Error> {
         let found = self.app.read().await?.projects().find(scope, project).await?;
         Ok(match found.map(|project| writable(project.is_archived)) {
             Some(Err(archived)) => archived,
-            Some(Ok(())) => StoreError::Conflict { constraint: Constraint::OpenProject }.into(),
+            Some(Ok(())) => self.app.limits().reached(Limit::TasksPerProject),
             None => no_such_project(),
         })
     }
@@ -127,7 +135,7 @@ impl<'a> Tasks<'a> {
         self.view(scope)?;
         let rows = uow.tasks().list(scope, query).await?;
         let total = if query.wants_count() { Some(uow.tasks().count(scope, query).await?) } else { None };
-        Ok(query.page(rows, total))
+        Ok(query.page(rows, total, self.app.limits().of(Limit::PageBytes)))
     }
 
     /// A task by its name for people, such as `WEB-42`.
@@ -206,7 +214,7 @@ impl<'a> Tasks<'a> {
     /// Puts a label on a task. One that is on it stays, without an error.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`.
+    /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
     pub async fn add_label(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -269,9 +277,14 @@ impl<'a> Tasks<'a> {
         page: &PageRequest,
     ) -> Result<Page<Activity>, Error> {
         self.view(scope)?;
+        let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.activity().list(scope, task, page).await?;
         let total = if page.wants_count() { Some(uow.activity().count(scope, task).await?) } else { None };
-        Ok(page.page(rows, total, |line| Cursor { at: line.created_at, id: line.id.into() }))
+        let key = |line: &Activity| Cursor { at: line.created_at, id: line.id.into() };
+        Ok(page.page_of(rows, total, key, |line| {
+            let values = [&line.old_value, &line.new_value].into_iter().flatten();
+            ITEM_BYTES + values.map(|value| json_bytes(value)).sum::<usize>()
+        }))
     }
 
     pub(super) async fn lock_one(

@@ -12,6 +12,7 @@ mod conditions;
 mod export;
 mod forged;
 mod invitations;
+mod limits;
 mod matrix;
 mod members;
 mod names;

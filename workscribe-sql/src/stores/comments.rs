@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{CommentId, TaskId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Comment, CommentStore, Document};
+use workscribe_core::{Constraint, StoreError};
 
 use super::pending::{Statement, TASKS, Write, push_rows};
 use super::{Ts, Unit, after, document, person};
@@ -44,7 +44,7 @@ impl TryFrom<CommentRow> for Comment {
 
 #[async_trait]
 impl CommentStore for Unit {
-    async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> Result<(), StoreError> {
         let (org, task, new) = (scope.org().as_uuid(), comment.task_id.as_uuid(), comment.clone());
         let push = move |insert: &mut Statement| {
             insert.push(
@@ -67,15 +67,22 @@ impl CommentStore for Unit {
             count
                 .push("UPDATE ws_tasks SET comment_count = comment_count + 1 WHERE org_id = ")
                 .push_bind(org);
-            count.push(" AND id = ").push_bind(task);
+            count.push(" AND id = ").push_bind(task).push(" AND comment_count < ").push_bind(most);
         };
         let updates = vec![(TASKS, task)];
         let count = Write { name: "ws_tasks: count a comment", rows: 1, updates, push: Box::new(push) };
         // Those who comment on one task wait in the process, as those who number in one project.
         self.pass(task).await;
         self.write_later(insert).await?;
-        self.write_later(count).await?;
-        self.flush().await
+        if self.flush_with(count).await? > 0 {
+            return Ok(());
+        }
+        let there = query_as::<_, (Uuid,)>("SELECT id FROM ws_tasks WHERE org_id = $1 AND id = $2")
+            .bind(org)
+            .bind(task);
+        let is_there = self.optional("ws_tasks: find without room", there).await?.is_some();
+        let constraint = if is_there { Constraint::Room } else { Constraint::Reference };
+        Err(StoreError::Conflict { constraint })
     }
 
     async fn find(
@@ -101,16 +108,27 @@ impl CommentStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Comment>, StoreError> {
         let (at, id) = after(page);
+        // Bodies past what the page shows stay where they are, but for one that tells of a next page.
         let list = query_as::<_, CommentRow>(concat!(
-            comment_select!(),
-            "WHERE c.org_id = $1 AND c.task_id = $2 AND (c.created_at, c.id) > ($3, $4)
-             ORDER BY c.created_at, c.id LIMIT $5"
+            "SELECT c.id, c.task_id, c.author_id, u.display_name AS author_name, u.avatar_url AS author_avatar_url, c.body,
+                    c.is_edited, c.version, c.created_at, c.updated_at
+               FROM (SELECT near.*, sum(octet_length(body)) OVER (
+                                ORDER BY created_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
+                            ) AS bytes_before
+                       FROM (SELECT * FROM ws_comments
+                              WHERE org_id = $1 AND task_id = $2 AND (created_at, id) > ($3, $4)
+                              ORDER BY created_at, id LIMIT $5) AS near
+                    ) AS c
+               JOIN ws_users u ON u.id = c.author_id
+              WHERE c.bytes_before IS NULL OR c.bytes_before < $6
+              ORDER BY c.created_at, c.id"
         ))
         .bind(scope.org().as_uuid())
         .bind(task.as_uuid())
         .bind(at)
         .bind(id)
-        .bind(page.fetch());
+        .bind(page.fetch())
+        .bind(i64::from(page.bytes()));
         self.all("ws_comments: list", list).await?.into_iter().map(Comment::try_from).collect()
     }
 

@@ -121,6 +121,15 @@ impl InvitationStore for Unit {
         self.all("ws_invitations: list", list).await?.into_iter().map(ListedInvitation::try_from).collect()
     }
 
+    async fn count_pending(&mut self, scope: &OrgScope, besides: &Email) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>(
+            "SELECT count(*) FROM ws_invitations WHERE org_id = $1 AND status = 'pending' AND email <> $2",
+        )
+        .bind(scope.org().as_uuid())
+        .bind(besides.as_str());
+        Ok(self.one("ws_invitations: count pending", count).await?.0)
+    }
+
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
         let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_invitations WHERE org_id = $1")
             .bind(scope.org().as_uuid());
@@ -226,12 +235,11 @@ impl InvitationStore for Unit {
 
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
         let invitation = pass.invitation();
-        // The organization first, as whoever removes it does; else each could wait for the other's lock.
-        let lock = query_as::<_, (Uuid,)>(concat!(
-            "SELECT id FROM ws_organizations WHERE id = $1",
-            for_key_share!()
-        ))
-        .bind(invitation.org_id.as_uuid());
+        // The organization first, as whoever removes it does; else each could wait for the other's lock. Who counts its members next
+        // counts all who joined before.
+        let lock =
+            query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))
+                .bind(invitation.org_id.as_uuid());
         if self.optional("ws_organizations: lock for a member", lock).await?.is_none() {
             return Ok(false);
         }

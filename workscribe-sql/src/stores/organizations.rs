@@ -138,6 +138,16 @@ impl OrganizationStore for Unit {
         Ok(self.one("ws_members: count of user", count).await?.0)
     }
 
+    async fn count_owned(&mut self, user: UserId) -> Result<i64, StoreError> {
+        let lock = query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_users WHERE id = $1", for_update!()))
+            .bind(user.as_uuid());
+        self.optional("ws_users: lock an owner", lock).await?;
+        let count =
+            query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE user_id = $1 AND role = 'owner'")
+                .bind(user.as_uuid());
+        Ok(self.one("ws_members: count owned", count).await?.0)
+    }
+
     async fn lock(&mut self, scope: &OrgScope) -> Result<(), StoreError> {
         let lock =
             query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))

@@ -197,26 +197,38 @@ impl Unit {
             return Ok(());
         }
         let writes = take(&mut self.pending).into_writes();
+        self.write_all(writes).await.map(drop)
+    }
+
+    /// Writes what is pending, then this, and answers how many rows this one wrote.
+    pub(super) async fn flush_with(&mut self, last: Write) -> Result<u64, StoreError> {
+        if last.updates.iter().any(|row| self.pending.touches(*row)) {
+            self.flush().await?;
+        }
+        let mut writes = take(&mut self.pending).into_writes();
+        writes.push(last);
         self.write_all(writes).await
     }
 
-    pub(super) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<(), StoreError> {
+    /// Answers how many rows the last of them wrote.
+    pub(super) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<u64, StoreError> {
         if dialect::WRITES_TOGETHER && writes.len() > 1 {
             let last = writes.pop();
             let (name, rows) = (writes[0].name, writes.iter().map(|write| write.rows).sum::<usize>());
             let mut all = Statement::new("WITH ");
             push_parts(&mut all, writes);
-            let Some(last) = last else { return Ok(()) };
+            let Some(last) = last else { return Ok(0) };
             all.push(" ");
             (last.push)(&mut all);
-            return self.run_built(name, all, rows + last.rows).await.map(drop);
+            return self.run_built(name, all, rows + last.rows).await;
         }
+        let mut written = 0;
         for write in writes {
             let mut one = Statement::default();
             (write.push)(&mut one);
-            self.run_built(write.name, one, write.rows).await?;
+            written = self.run_built(write.name, one, write.rows).await?;
         }
-        Ok(())
+        Ok(written)
     }
 
     /// Runs a write that answers a row, with others as further parts of it. `main` is all of the statement before its last

@@ -36,14 +36,15 @@ macro_rules! insert_task {
 const INSERT_COUNTED: &str = concat!(
     "WITH numbered AS (
          UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $15
-          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE
+          WHERE org_id = $1 AND id = $3 AND is_archived = FALSE AND last_number < $16
          RETURNING last_number, last_position
      ), written AS (",
     insert_task!("(SELECT last_number FROM numbered)", "(SELECT last_position FROM numbered)"),
     " RETURNING number, position
      ), counted AS (
          UPDATE ws_tasks SET subtask_count = subtask_count + 1
-          WHERE org_id = $1 AND id = $11 AND EXISTS (SELECT 1 FROM written)
+          WHERE org_id = $1 AND id = $11 AND subtask_count < $17 AND EXISTS (SELECT 1 FROM written)
+         RETURNING id
      )"
 );
 
@@ -114,26 +115,42 @@ impl Unit {
             .bind(Json(label_ids))
             .bind(Ts(task.created_at));
         if dialect::WRITES_TOGETHER {
-            let arguments = arguments_of(insert.bind(order::GAP))?;
-            let end = "SELECT number, position FROM written";
+            let insert = insert.bind(order::GAP).bind(task.room.in_project).bind(task.room.below_parent);
+            let arguments = arguments_of(insert)?;
+            // Who waited for the parent's row is counted by what it is then.
+            let end = "SELECT number, position, $11 IS NULL OR EXISTS (SELECT 1 FROM counted) FROM written";
             let numbered =
                 self.write_with("ws_tasks: insert", INSERT_COUNTED, arguments, end, writes).await?;
-            let (number, position) =
+            let (number, position, has_room): (i64, i64, bool) =
                 numbered.ok_or_else(|| misuse("ws_tasks: insert", "no row was written"))?;
+            if !has_room {
+                return Err(StoreError::Conflict { constraint: Constraint::Room });
+            }
             return Ok(Numbered { number, position });
         }
         let number = query_as::<_, (i64, i64)>(
             "UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $3
-              WHERE org_id = $1 AND id = $2 AND is_archived = FALSE
+              WHERE org_id = $1 AND id = $2 AND is_archived = FALSE AND last_number < $4
              RETURNING last_number, last_position",
         )
         .bind(scope.org().as_uuid())
         .bind(task.project_id.as_uuid())
-        .bind(order::GAP);
+        .bind(order::GAP)
+        .bind(task.room.in_project);
         let Some((number, position)) = self.optional_now("ws_projects: count a task", number, true).await?
         else {
             return Err(StoreError::Conflict { constraint: Constraint::OpenProject });
         };
+        if let Some(parent) = fields.parent_id {
+            let there =
+                query_as::<_, (i64,)>("SELECT subtask_count FROM ws_tasks WHERE org_id = $1 AND id = $2")
+                    .bind(scope.org().as_uuid())
+                    .bind(parent.as_uuid());
+            let there = self.optional_now("ws_tasks: parts", there, true).await?;
+            if there.is_some_and(|(there,)| there >= task.room.below_parent) {
+                return Err(StoreError::Conflict { constraint: Constraint::Room });
+            }
+        }
         let arguments = arguments_of(insert.bind(number).bind(position))?;
         let mut insert = Statement::with_arguments(insert_task!("$15", "$16"), arguments);
         self.execute_now("ws_tasks: insert", insert.build(), true).await?;

@@ -41,8 +41,9 @@ use workscribe_core::webhooks::{
 };
 use workscribe_core::work::{
     ActivityAction, Archived, Color, Comment, Document, Label, LabelChange, Landmark, NewActivity, NewTask,
-    Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Slot, Status, StatusCategory,
-    StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType, order,
+    Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Room, Slot, Status,
+    StatusCategory, StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType,
+    order,
 };
 use workscribe_core::{Storage, UnitOfWork};
 use workscribe_sql::{postgres, sqlite};
@@ -210,6 +211,7 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     let page = PageRequest::first();
     assert_eq!(uow.organizations().list_of(user, &page).await.unwrap().len(), 1);
     assert_eq!(uow.organizations().count_of(user).await.unwrap(), 1);
+    assert_eq!(uow.organizations().count_owned(user).await.unwrap(), 1);
     uow.organizations().lock(&scope).await.unwrap();
     let change = OrganizationChange { name: Some("Acme".into()), slug: None };
     assert!(uow.organizations().update(&scope, &change, Some(1), now()).await.unwrap().is_some());
@@ -232,6 +234,7 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
     let listed = ListedInvitation { invitation: invitation.clone(), email_bouncing: false };
     assert_eq!(uow.invitations().list(&scope, &page).await.unwrap(), [listed]);
     assert_eq!(uow.invitations().count(&scope).await.unwrap(), 1);
+    assert_eq!(uow.invitations().count_pending(&scope, &guest.email).await.unwrap(), 0);
     assert_eq!(uow.invitations().find(&scope, invitation.id).await.unwrap(), Some(invitation.clone()));
     let token = invitation_token(scope.org(), "a token");
     let renewed = uow.invitations().renew(&scope, invitation.id, &TokenHash::of(&token), later()).await;
@@ -370,7 +373,14 @@ fn new_task(project: &Project, status: &Status, reporter: UserId) -> NewTask {
         parent_id: None,
         due_date: chrono::NaiveDate::from_ymd_opt(2031, 2, 3),
     };
-    NewTask { id: new_id(), project_id: project.id, reporter_id: reporter, fields, created_at: now() }
+    NewTask {
+        id: new_id(),
+        project_id: project.id,
+        reporter_id: reporter,
+        fields,
+        room: Room::ANY,
+        created_at: now(),
+    }
 }
 
 async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, status: &Status) -> Task {
@@ -473,7 +483,7 @@ async fn comments_and_activity(uow: &mut dyn UnitOfWork, scope: &OrgScope, task:
         updated_at: now(),
     };
     let (page, store) = (PageRequest::first(), uow.comments());
-    store.insert(scope, &comment).await.unwrap();
+    store.insert(scope, &comment, i64::MAX).await.unwrap();
     assert_eq!(store.find(scope, task.id, comment.id).await.unwrap().as_ref(), Some(&comment));
     assert_eq!(store.list(scope, task.id, &page).await.unwrap(), std::slice::from_ref(&comment));
     assert_eq!(store.count(scope, task.id).await.unwrap(), 1);

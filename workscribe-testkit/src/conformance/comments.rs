@@ -16,7 +16,7 @@ pub async fn a_comment_is_found_as_it_was_stored(storage: Arc<dyn Storage>) {
     let mut comment = new_comment(&storage, &scope, one.id, UNICODE).await;
     comment.created_at = at_micros(7);
     comment.updated_at = at_micros(8);
-    commit!(storage, uow => uow.comments().insert(&scope, &comment));
+    commit!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX));
     assert_eq!(find(&storage, &scope, &comment).await, Some(comment.clone()));
     assert_eq!(read!(storage, uow => uow.comments().find(&scope, two.id, comment.id)), None);
     assert_eq!(read!(storage, uow => uow.comments().find(&scope, one.id, id())), None);
@@ -33,13 +33,21 @@ pub async fn a_comment_is_on_a_task_and_by_somebody_who_are_there(storage: Arc<d
     let (scope, board) = project_of(&storage, "engines").await;
     let task = add_task(&storage, &scope, &board, "One").await;
     let comment = add_comment(&storage, &scope, task.id, "One").await;
-    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &comment)), Other);
+    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX)), Other);
     let lost = new_comment(&storage, &scope, id(), "Lost").await;
-    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &lost)), Reference);
+    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &lost, i64::MAX)), Reference);
     let mut by_nobody = new_comment(&storage, &scope, task.id, "Lost").await;
     by_nobody.author = Person { id: id(), ..by_nobody.author };
-    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &by_nobody)), Reference);
+    assert_conflict!(
+        attempt!(storage, uow => uow.comments().insert(&scope, &by_nobody, i64::MAX)),
+        Reference
+    );
+    let one_more = new_comment(&storage, &scope, task.id, "Two").await;
+    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &one_more, 1)), Room);
+    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &lost, 0)), Reference);
     assert_eq!(read!(storage, uow => uow.comments().count(&scope, task.id)), 1);
+    commit!(storage, uow => uow.comments().insert(&scope, &one_more, 2));
+    assert_eq!(read!(storage, uow => uow.comments().count(&scope, task.id)), 2);
 }
 
 pub async fn comments_are_listed_by_age_page_by_page(storage: Arc<dyn Storage>) {
@@ -52,7 +60,7 @@ pub async fn comments_are_listed_by_age_page_by_page(storage: Arc<dyn Storage>) 
     for index in 0..9_i64 {
         let mut comment = new_comment(&storage, &scope, task.id, &format!("{index}")).await;
         comment.created_at = at_micros(9 - index / 3);
-        commit!(storage, uow => uow.comments().insert(&scope, &comment));
+        commit!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX));
         expected.push(comment);
     }
     expected.sort_by_key(|comment| (comment.created_at, comment.id));

@@ -23,7 +23,7 @@ use workscribe_core::tenancy::{
 };
 use workscribe_core::work::{
     ActivityAction, Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project,
-    ProjectKey, ProjectType, Status, StatusCategory, Task, TaskFields, TaskType,
+    ProjectKey, ProjectType, Room, Status, StatusCategory, Task, TaskFields, TaskType,
 };
 use workscribe_core::{Constraint, Storage, StoreError, WorkScribe};
 
@@ -418,6 +418,7 @@ pub(super) fn new_task(scope: &OrgScope, board: &Board, title: &str) -> NewTask 
             parent_id: None,
             due_date: None,
         },
+        room: Room::ANY,
         created_at: at(0),
     }
 }
@@ -472,7 +473,7 @@ pub(super) async fn add_comment(
     text: &str,
 ) -> Comment {
     let comment = new_comment(storage, scope, task, text).await;
-    commit!(storage, uow => uow.comments().insert(scope, &comment));
+    commit!(storage, uow => uow.comments().insert(scope, &comment, i64::MAX));
     comment
 }
 

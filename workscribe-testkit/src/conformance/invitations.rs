@@ -87,7 +87,12 @@ pub async fn a_second_invitation_to_an_address_takes_the_place_of_the_pending_on
     assert_eq!(find(&storage, &scope, first.id).await, None, "the old id is gone");
     assert!(read!(storage, uow => uow.invitations().find_by_token(scope.org(), &first.token_hash)).is_none());
     assert_eq!(find(&storage, &scope, second.id).await, Some(second));
-    assert_eq!(find(&storage, &scope, other.id).await, Some(other));
+    let pending = read!(storage, uow => uow.invitations().count_pending(&scope, &other.email));
+    assert_eq!(pending, 1, "the one to the address itself makes room for another");
+    let nobody = Email::parse("nobody@example.com").unwrap();
+    assert_eq!(read!(storage, uow => uow.invitations().count_pending(&scope, &nobody)), 2);
+    assert!(commit!(storage, uow => uow.invitations().revoke(&scope, other.id, None)));
+    assert_eq!(read!(storage, uow => uow.invitations().count_pending(&scope, &nobody)), 1);
     assert_eq!(read!(storage, uow => uow.invitations().count(&scope)), 2);
 }
 

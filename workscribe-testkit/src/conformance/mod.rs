@@ -278,6 +278,7 @@ macro_rules! __storage_cases {
                 a_task_changes_in_all_its_fields
                 a_change_or_removal_of_a_task_of_another_version_is_stale
                 a_document_comes_back_as_it_was
+                a_task_is_added_where_there_is_room_alone
                 a_task_counts_its_parts_and_comments
                 a_task_goes_with_its_comments_its_labels_and_what_is_found_of_it
                 a_task_that_has_parts_stays

@@ -39,6 +39,11 @@ pub async fn the_door_is_shut_to_outsiders_and_former_members(storage: Arc<dyn S
     assert_eq!(membership(&storage, &Slug::parse("compilers").unwrap(), scope.actor()).await, None);
     add_member(&storage, &scope, &grace, Role::Admin, at(1)).await;
     assert_eq!(membership(&storage, &slug, grace.id).await.map(|(_, role)| role), Some(Role::Admin));
+    let owned = |user| {
+        let storage = storage.clone();
+        async move { commit!(storage, uow => uow.organizations().count_owned(user)) }
+    };
+    assert_eq!((owned(scope.actor()).await, owned(grace.id).await), (1, 0), "owners alone are counted");
     commit!(storage, uow => uow.members().remove(&scope, grace.id, None));
     assert_eq!(membership(&storage, &slug, grace.id).await, None);
 }

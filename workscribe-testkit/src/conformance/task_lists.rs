@@ -31,7 +31,7 @@ async fn pages(
         let query = query(filter, sort, limit, cursor.as_deref());
         let rows = list(storage, scope, &query).await;
         assert!(rows.len() <= query.fetch() as usize, "no more rows than were asked for");
-        let page = query.page(rows, None);
+        let page = query.page(rows, None, u32::MAX);
         seen.extend(page.items);
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -296,7 +296,7 @@ pub async fn tasks_added_between_pages_shift_none(storage: Arc<dyn Storage>) {
     }
     let next = async |cursor: Option<String>| {
         let query = query(&TaskFilter::default(), "-created_at", 2, cursor.as_deref());
-        query.page(list(&storage, &scope, &query).await, None)
+        query.page(list(&storage, &scope, &query).await, None, u32::MAX)
     };
     let first = next(None).await;
     add("early", 5).await;

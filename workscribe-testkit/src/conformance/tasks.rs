@@ -5,8 +5,8 @@ use super::prelude::*;
 
 use chrono::NaiveDate;
 use workscribe_core::work::{
-    Document, Entered, NewTask, Numbered, Priority, ProjectChange, Task, TaskFields, TaskLabel, TaskType,
-    order,
+    Document, Entered, NewTask, Numbered, Priority, ProjectChange, Room, Task, TaskFields, TaskLabel,
+    TaskType, order,
 };
 use workscribe_core::{Constraint, StoreError};
 
@@ -306,10 +306,32 @@ pub async fn a_document_comes_back_as_it_was(storage: Arc<dyn Storage>) {
         assert!(stored.description.as_ref() == Some(&document), "a description came back otherwise");
         let mut comment = new_comment(&storage, &scope, new.id, "").await;
         comment.body = document;
-        commit!(storage, uow => uow.comments().insert(&scope, &comment));
+        commit!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX));
         let found = read!(storage, uow => uow.comments().find(&scope, new.id, comment.id));
         assert!(found.as_ref() == Some(&comment), "a body came back otherwise");
     }
+}
+
+pub async fn a_task_is_added_where_there_is_room_alone(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let parent = add_task(&storage, &scope, &board, "The whole").await;
+    let part = |room| {
+        let mut new = NewTask { room, ..new_task(&scope, &board, "A part") };
+        new.fields.parent_id = Some(parent.id);
+        new
+    };
+    let first = part(Room { in_project: 2, below_parent: 1 });
+    assert_eq!(commit!(storage, uow => uow.tasks().insert(&scope, &first)).number, 2);
+    let full = part(Room { below_parent: 1, ..Room::ANY });
+    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &full)), Room);
+    let past = NewTask { room: Room { in_project: 2, ..Room::ANY }, ..new_task(&scope, &board, "Past") };
+    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &past)), OpenProject);
+    let last = NewTask { room: Room { in_project: 3, below_parent: 0 }, ..new_task(&scope, &board, "Last") };
+    let numbered = commit!(storage, uow => uow.tasks().insert(&scope, &last));
+    assert_eq!(
+        numbered.number, 3,
+        "what was refused used no number, and a task below nothing needs no room there"
+    );
 }
 
 pub async fn a_task_counts_its_parts_and_comments(storage: Arc<dyn Storage>) {
@@ -512,7 +534,7 @@ async fn meddle(
         1 => update(storage, scope, stored.id, &TaskFields::of(stored), None).await.map(drop),
         2 => {
             let comment = new_comment(storage, scope, stored.id, "Wait").await;
-            settle!(storage, uow => uow.comments().insert(scope, &comment))
+            settle!(storage, uow => uow.comments().insert(scope, &comment, i64::MAX))
         }
         3 => settle!(storage, uow => uow.labels().attach(scope, stored.id, &[label])),
         _ => {

@@ -50,7 +50,7 @@ impl Tables {
 
 #[async_trait]
 impl CommentStore for MemoryUnit {
-    async fn insert(&mut self, scope: &OrgScope, comment: &Comment) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> Result<(), StoreError> {
         let org = scope.org();
         self.change(|tables| {
             if tables.comments.contains_key(&(org, comment.id)) {
@@ -60,6 +60,9 @@ impl CommentStore for MemoryUnit {
                 return Err(conflict(Constraint::Reference));
             }
             tables.require_user(comment.author.id)?;
+            if tables.comments_of(org, comment.task_id).count() as i64 >= most {
+                return Err(conflict(Constraint::Room));
+            }
             let row = Row {
                 id: comment.id,
                 task_id: comment.task_id,

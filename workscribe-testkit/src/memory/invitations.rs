@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{InvitationId, OrgId, UserId};
-use workscribe_core::identity::TokenHash;
+use workscribe_core::identity::{Email, TokenHash};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, ListedInvitation,
@@ -61,6 +61,16 @@ impl InvitationStore for MemoryUnit {
                 email_bouncing: tables.bounces.contains_key(&invitation.email),
             });
             page_of(listed, page, true, |row| (row.invitation.created_at, row.invitation.id.into()))
+        })
+        .await
+    }
+
+    async fn count_pending(&mut self, scope: &OrgScope, besides: &Email) -> Result<i64, StoreError> {
+        self.view(|tables| {
+            let pending = tables.invitations_of(scope.org()).filter(|invitation| {
+                invitation.stored_status == InvitationStatus::Pending && invitation.email != *besides
+            });
+            pending.count() as i64
         })
         .await
     }

@@ -89,6 +89,14 @@ impl OrganizationStore for MemoryUnit {
     }
 
     /// The first statement of the transaction took the lock of the whole storage.
+    async fn count_owned(&mut self, user: UserId) -> Result<i64, StoreError> {
+        self.change(|tables| {
+            let owned = tables.organizations_of(user).filter(|(_, role)| *role == Role::Owner);
+            Ok(owned.count() as i64)
+        })
+        .await
+    }
+
     async fn lock(&mut self, _scope: &OrgScope) -> Result<(), StoreError> {
         self.change(|_| Ok(())).await
     }

@@ -85,9 +85,17 @@ impl TaskStore for MemoryUnit {
             }
             tables.require_user(task.reporter_id)?;
             tables.require_assignee(&task.fields)?;
+            if let Some(parent) = task.fields.parent_id
+                && tables.children_of(org, parent).count() as i64 >= task.room.below_parent
+            {
+                return Err(conflict(Constraint::Room));
+            }
             let Some(project) = tables.projects.get_mut(&(org, task.project_id)) else {
                 return Err(conflict(Constraint::OpenProject));
             };
+            if project.last_number >= task.room.in_project {
+                return Err(conflict(Constraint::OpenProject));
+            }
             let (number, position) = project.advance();
             let row = Row {
                 id: task.id,

@@ -67,6 +67,7 @@ pub(super) const ROWS: &[Row] = {
     &[
         //                                                          anonymous outsider former member admin owner
         row("getHealth",             Anyone,  "",                             [200, 200, 200, 200, 200, 200]),
+        row("listLimits",            Anyone,  "",                             [200, 200, 200, 200, 200, 200]),
         row("getLiveness",           Anyone,  "",                             [200, 200, 200, 200, 200, 200]),
         row("getReadiness",          Anyone,  "",                             [200, 200, 200, 200, 200, 200]),
         row("getJwks",               Anyone,  "",                             [200, 200, 200, 200, 200, 200]),

@@ -1,0 +1,278 @@
+//! What a tenant can grow ends somewhere, however many come at once.
+
+use std::sync::Arc;
+
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use workscribe_core::Settings;
+use workscribe_core::limits::{Changeable, Limit, Limits};
+use workscribe_core::webhooks::WebhookLimits;
+use workscribe_http::RequestLimits;
+use workscribe_testkit::app::Answer;
+
+use crate::support::{On, at_once, on_every_storage, walk};
+use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+
+async fn shop_with(on: On, limits: Limits) -> Arc<Workshop> {
+    let settings = Settings { limits, ..Settings::default() };
+    Arc::new(Workshop::of(on.app_with(|builder| builder.settings(settings)).await).await)
+}
+
+/// Insists that an answer says which limit was reached, and what it is.
+#[track_caller]
+fn is_past(answer: Answer, limit: Limit, value: u32) {
+    let problem = answer.refused(409, "LIMIT_REACHED").json;
+    assert_eq!(
+        (&problem["params"]["limit_name"], &problem["params"]["limit"]),
+        (&json!(limit.name()), &json!(value))
+    );
+    assert!(problem["detail"].as_str().unwrap().contains(&value.to_string()), "{problem}");
+}
+
+/// Makes many at once, as Ada: `there` more of them come to be, and the others are told of the limit.
+async fn make_at_once(
+    shop: &Arc<Workshop>,
+    path: &str,
+    bodies: Vec<Value>,
+    there: usize,
+    limit: Limit,
+    value: u32,
+) {
+    let calls = bodies.into_iter().map(|body| {
+        let (shop, path) = (Arc::clone(shop), path.to_owned());
+        async move { shop.send(&shop.ada, Method::POST, &path, body).await }
+    });
+    let answers = at_once(calls).await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!(made.len(), there, "{limit:?}");
+    for answer in refused {
+        is_past(answer, limit, value);
+    }
+}
+
+on_every_storage! {
+    async fn a_task_has_no_more_labels_than_the_limit_whichever_way_they_come(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::LabelsPerTask, 2)).await;
+        let mut labels = Vec::new();
+        for name in ["a", "b", "c"] {
+            labels.push(shop.label(name).await);
+        }
+        let task = shop.task(json!({"title": "First", "label_ids": labels[..2]})).await;
+        let other = shop.task(json!({"title": "Second", "label_ids": labels[..1]})).await;
+        let one = format!("{}/labels/{}", path_of(&task), labels[2]);
+        is_past(shop.send(&shop.ada, Method::POST, &one, Value::Null).await, Limit::LabelsPerTask, 2);
+        let many = format!("{ORG}/tasks/bulk");
+        let bulk = json!({"task_ids": [id(&other), id(&task)], "add_label_ids": [labels[2]]});
+        is_past(shop.patch(&shop.ada, &many, bulk).await, Limit::LabelsPerTask, 2);
+        let of = async |task: &Value| shop.read(&shop.ada, &path_of(task)).await["labels"].as_array().unwrap().len();
+        assert_eq!((of(&task).await, of(&other).await), (2, 1), "all of a bulk change or nothing");
+        let all = shop.patch(&shop.ada, &path_of(&task), json!({"label_ids": labels})).await;
+        assert_eq!(all.refused(422, "VALIDATION_FAILED").faults(), ["/label_ids TOO_MANY"]);
+        // One off and another on is no more than before.
+        let swap = json!({"task_ids": [id(&task)], "add_label_ids": [labels[2]], "remove_label_ids": [labels[0]]});
+        shop.patch(&shop.ada, &many, swap).await.expect(StatusCode::OK);
+    }
+
+    async fn labels_projects_and_statuses_end_at_their_limits_however_many_are_made_at_once(on: On) {
+        let limits = Limits::default()
+            .with(Limit::LabelsPerProject, 3)
+            .with(Limit::ProjectsPerOrganization, 4)
+            .with(Limit::StatusesPerProject, 6);
+        let shop = shop_with(on, limits).await;
+        let labels = (0..8).map(|n| json!({"name": format!("label {n}"), "color": "#aabbcc"})).collect();
+        make_at_once(&shop, &format!("{WEB}/labels"), labels, 3, Limit::LabelsPerProject, 3).await;
+        let statuses = (0..8).map(|n| json!({"name": format!("status {n}"), "category": "todo"})).collect();
+        make_at_once(&shop, &format!("{WEB}/statuses"), statuses, 2, Limit::StatusesPerProject, 6).await;
+        shop.remove(&shop.ada, WEB).await.expect(StatusCode::NO_CONTENT);
+        let projects = (0..8).map(|n| json!({"name": format!("project {n}"), "key": format!("P{n}")})).collect();
+        // The archived one counts too.
+        make_at_once(&shop, &format!("{ORG}/projects"), projects, 3, Limit::ProjectsPerOrganization, 4).await;
+    }
+
+    async fn tasks_parts_and_comments_end_at_their_limits_however_many_are_made_at_once(on: On) {
+        let limits = Limits::default()
+            .with(Limit::TasksPerProject, 9)
+            .with(Limit::SubtasksPerTask, 3)
+            .with(Limit::CommentsPerTask, 3);
+        let shop = shop_with(on, limits).await;
+        let whole = shop.task(json!({"title": "The whole"})).await;
+        let aside = shop.task(json!({"title": "Aside"})).await;
+        let tasks = format!("{WEB}/tasks");
+        let parts = (0..8).map(|n| json!({"title": format!("part {n}"), "parent_task_id": id(&whole)})).collect();
+        make_at_once(&shop, &tasks, parts, 3, Limit::SubtasksPerTask, 3).await;
+        let below = json!({"parent_task_id": id(&whole)});
+        is_past(shop.patch(&shop.ada, &path_of(&aside), below).await, Limit::SubtasksPerTask, 3);
+        let comments = (0..8).map(|n| json!({"body_json": says(&format!("comment {n}"))})).collect();
+        let path = format!("{}/comments", path_of(&whole));
+        make_at_once(&shop, &path, comments, 3, Limit::CommentsPerTask, 3).await;
+        let whole = shop.read(&shop.ada, &path_of(&whole)).await;
+        assert_eq!((&whole["subtask_count"], &whole["comment_count"]), (&json!(3), &json!(3)));
+        let others = (0..8).map(|n| json!({"title": format!("other {n}")})).collect();
+        // Five numbers are used: what was refused gave its own back.
+        make_at_once(&shop, &tasks, others, 4, Limit::TasksPerProject, 9).await;
+    }
+
+    async fn nobody_makes_more_organizations_than_they_may_own(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::OrganizationsPerOwner, 3)).await;
+        let new = |n: usize| json!({"name": format!("number {n}"), "slug": format!("number-{n}")});
+        make_at_once(&shop, "/organizations", (0..8).map(new).collect(), 2, Limit::OrganizationsPerOwner, 3).await;
+        // Grace is in one of them, and owns none.
+        shop.make(&shop.grace, "/organizations", json!({"name": "Compilers", "slug": "compilers"})).await;
+        shop.remove(&shop.ada, ORG).await.expect(StatusCode::NO_CONTENT);
+        shop.make(&shop.ada, "/organizations", new(9)).await;
+    }
+
+    async fn pending_invitations_and_members_end_at_their_limits(on: On) {
+        let limits = Limits::default()
+            .with(Limit::InvitationsPerOrganization, 3)
+            .with(Limit::MembersPerOrganization, 3);
+        let shop = shop_with(on, limits).await;
+        let invite = format!("{ORG}/invite");
+        let bodies = (0..6).map(|n| json!({"email": format!("guest{n}@example.com"), "role": "member"})).collect();
+        make_at_once(&shop, &invite, bodies, 3, Limit::InvitationsPerOrganization, 3).await;
+        let listed = shop.read(&shop.ada, &format!("{ORG}/invitations?limit=100")).await;
+        let pending: Vec<String> = listed["invitations"].as_array().unwrap().iter()
+            .filter(|invitation| invitation["status"] == "pending")
+            .map(|invitation| invitation["email"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(pending.len(), 3);
+        // Another one to the same address takes the place of the first.
+        shop.make(&shop.ada, &invite, json!({"email": pending[0], "role": "admin"})).await;
+        let mut calls = Vec::new();
+        for email in &pending {
+            let path = format!("/auth/invitations/{}/accept", shop.app.mailed_token(email).await);
+            let body = json!({"display_name": "Guest", "password": workscribe_testkit::app::PASSWORD});
+            let shop = Arc::clone(&shop);
+            calls.push(async move { shop.app.post(&path).json(&body).send().await });
+        }
+        let answers = at_once(calls).await;
+        let (joined, refused): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status == StatusCode::OK);
+        assert_eq!(joined.len(), 1, "Ada, Grace and one more");
+        for answer in refused {
+            is_past(answer, Limit::MembersPerOrganization, 3);
+        }
+    }
+
+    async fn a_page_ends_early_where_it_shows_enough_bytes_and_nothing_is_lost(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::PageBytes, 100_000)).await;
+        let task = shop.task(json!({"title": "Long"})).await;
+        let path = format!("{}/comments", path_of(&task));
+        let mut made = Vec::new();
+        for length in [30_000, 50_000, 60_000, 10, 10, 200_000, 10, 99_000] {
+            made.push(id(&shop.make(&shop.ada, &path, json!({"body_json": says(&"x".repeat(length))})).await));
+        }
+        let (mut seen, mut sizes, mut cursor) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let page = shop.read(&shop.ada, &format!("{path}?limit=100{cursor}")).await;
+            let comments = page["comments"].as_array().unwrap();
+            sizes.push(comments.len());
+            seen.extend(comments.iter().map(id));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, made);
+        assert_eq!(sizes, [3, 3, 2]);
+        // Other lists end in the same way.
+        let described = "d".repeat(9_000);
+        for n in 0..15 {
+            let body = json!({"name": format!("Project {n}"), "key": format!("P{n}"), "description": described});
+            shop.make(&shop.ada, &format!("{ORG}/projects"), body).await;
+        }
+        let first = shop.read(&shop.ada, &format!("{ORG}/projects?limit=100")).await;
+        assert!(first["projects"].as_array().unwrap().len() < 16 && first["next_cursor"].is_string());
+        assert_eq!(walk(&shop.app, &shop.ada, &format!("{ORG}/projects"), 100).await.len(), 16);
+    }
+
+    async fn anyone_can_read_the_limits_of_this_server(on: On) {
+        let shop = shop_with(on, Limits::default().with(Limit::LabelsPerTask, 7)).await;
+        let told = shop.app.get("/limits").send().await.expect(StatusCode::OK).json;
+        let told = told["limits"].as_array().unwrap();
+        assert_eq!(told.len(), Limit::ALL.len());
+        for (told, limit) in told.iter().zip(Limit::ALL) {
+            let value = if *limit == Limit::LabelsPerTask { 7 } else { limit.default_value() };
+            assert_eq!((&told["limit_name"], &told["limit"]), (&json!(limit.name()), &json!(value)));
+            assert_eq!(told["unit"], limit.unit().as_str());
+            assert_eq!(told["code"].as_str().unwrap_or_default(), limit.code());
+            assert!(told["detail"].as_str().unwrap().contains(&value.to_string()));
+        }
+    }
+}
+
+/// The rows of the table in `docs/LIMITS.md`, as the declaration has them.
+fn rows() -> String {
+    let defaults = Limits::default();
+    let row = |limit: &Limit| {
+        let setting = if limit.changeable() == Changeable::Yes { "`WORKSCRIBE_LIMITS`" } else { "" };
+        let code = if limit.code().is_empty() { String::new() } else { format!("`{}`", limit.code()) };
+        let (name, value, unit) = (limit.name(), limit.default_value(), limit.unit().as_str());
+        format!("| `{name}` | {value} | {unit} | {setting} | {code} | {} |", defaults.sentence(*limit))
+    };
+    Limit::ALL.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_document_of_limits_has_every_limit_as_it_is_declared() {
+    let document = include_str!("../../../docs/LIMITS.md");
+    assert!(document.contains(&rows()), "docs/LIMITS.md must have these rows:\n{}", rows());
+}
+
+#[test]
+fn the_document_of_limits_has_the_rates_as_they_are() {
+    let document = include_str!("../../../docs/LIMITS.md");
+    let (requests, webhooks) = (RequestLimits::default(), WebhookLimits::default());
+    for (what, value) in [
+        ("requests of a user, a minute", requests.user.limit),
+        ("requests in an organization, a minute", requests.organization.limit),
+        ("webhook messages of an organization to one host, a minute", webhooks.messages.limit),
+        ("webhook messages sent by hand", webhooks.by_hand.limit),
+        ("to one host, of all organizations", webhooks.places_of_host),
+        ("to one host, of one organization", webhooks.places_of_organization),
+    ] {
+        let row =
+            document.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no row for {what}"));
+        assert!(row.contains(&format!("| {value} |")), "{what} are {value}: {row}");
+    }
+}
+
+/// The limit of a field of a request, by its schema and name.
+fn limit_of(schema: &str, field: &str) -> Option<Limit> {
+    Some(match field {
+        "title" => Limit::TitleCharacters,
+        "name" if schema.contains("Label") || schema.contains("Status") => Limit::LabelNameCharacters,
+        "name" | "display_name" => Limit::NameCharacters,
+        "description" if schema.contains("Webhook") => Limit::WebhookDescriptionCharacters,
+        "description" => Limit::DescriptionCharacters,
+        "slug" => Limit::SlugCharacters,
+        "key" => Limit::KeyCharacters,
+        "email" => Limit::EmailBytes,
+        "password" | "new_password" => Limit::PasswordCharacters,
+        "avatar_url" => Limit::AvatarUrlBytes,
+        "url" => Limit::WebhookUrlCharacters,
+        "events" => Limit::EventsPerWebhook,
+        "label_ids" | "add_label_ids" | "remove_label_ids" => Limit::LabelsPerTask,
+        "task_ids" | "updates" => Limit::TasksPerChange,
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_bound_in_the_openapi_document_is_a_declared_limit() {
+    let document = workscribe_http::openapi::whole();
+    let mut compared = 0;
+    for (schema, value) in document["components"]["schemas"].as_object().unwrap() {
+        for (field, property) in value["properties"].as_object().into_iter().flatten() {
+            for keyword in ["maxLength", "maxItems"] {
+                let Some(told) = property[keyword].as_u64() else { continue };
+                let limit =
+                    limit_of(schema, field).unwrap_or_else(|| panic!("{schema}.{field} has no limit"));
+                assert_eq!(told, u64::from(limit.default_value()), "{keyword} of {schema}.{field}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 30, "{compared} bounds are told");
+}
