@@ -90,7 +90,11 @@ async fn a_worker_that_is_told_to_stop_ends_what_is_short_and_gives_back_what_is
     }
     let given_back = scene.job(long).await;
     assert_eq!((given_back.state, given_back.put_off), (JobState::Available, 1));
-    assert_eq!((given_back.attempt, given_back.max_attempts), (0, Gated::MAX_ATTEMPTS), "it costs no attempt");
+    assert_eq!(
+        (given_back.attempt, given_back.max_attempts),
+        (0, Gated::MAX_ATTEMPTS),
+        "it costs no attempt"
+    );
     assert!(given_back.run_at <= SystemClock.now(), "and may run at once");
     assert_eq!(lines(&scene.book, "ended", long, 1).await, 0);
 

@@ -210,7 +210,7 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
         tasks.insert(mine, &new) => |_: Numbered| false;
         tasks.place(mine, &[Slot { position: 7, id: task }]) => whatever;
         tasks.move_column(mine, project, todo, done, 0, at(5)) => |found: Option<_>| found.is_none();
-        comments.insert(mine, &comment_of_mine) => |()| false;
+        comments.insert(mine, &comment_of_mine, 5_000) => |()| false;
         search.put(mine, &task_document(task, "taken over", "")) => |()| false;
         search.remove(mine, task.into()) => whatever;
     }
