@@ -109,7 +109,7 @@ impl CommentStore for Unit {
     ) -> Result<Vec<Comment>, StoreError> {
         let (at, id) = after(page);
         // Bodies past what the page shows stay where they are, but for one that tells of a next page.
-        let list = query_as::<_, CommentRow>(concat!(
+        let list = query_as::<_, CommentRow>(
             "SELECT c.id, c.task_id, c.author_id, u.display_name AS author_name, u.avatar_url AS author_avatar_url, c.body,
                     c.is_edited, c.version, c.created_at, c.updated_at
                FROM (SELECT near.*, sum(octet_length(body)) OVER (
@@ -122,7 +122,7 @@ impl CommentStore for Unit {
                JOIN ws_users u ON u.id = c.author_id
               WHERE c.bytes_before IS NULL OR c.bytes_before < $6
               ORDER BY c.created_at, c.id"
-        ))
+        )
         .bind(scope.org().as_uuid())
         .bind(task.as_uuid())
         .bind(at)
