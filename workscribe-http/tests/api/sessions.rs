@@ -117,7 +117,7 @@ on_every_storage! {
         one.post("/auth/forgot-password").json(&forgot).send().await.expect(StatusCode::NO_CONTENT);
         let token = one.mailed_token("ada@example.com").await;
         let reset = json!({"token": token, "new_password": PASSWORD});
-        let change = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+        let change = json!({"current_password": PASSWORD, "new_password": "another fine password"});
         for (ends_the_others, path, body) in [
             (false, "/auth/logout", None),
             (false, "/auth/reset-password", Some(reset)),
