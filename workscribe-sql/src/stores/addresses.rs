@@ -16,7 +16,7 @@ const PORTION: i64 = 1_000;
 ///
 /// Invitations and mailed tokens need no step: what is read of them has its form, and they end within days.
 pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreError> {
-    let refused = |error| store_error("ws_users: forms of addresses", error, dialect::classify);
+    let refused = |error| store_error("migrate: forms of addresses", error, dialect::classify);
     let mut after = Uuid::nil();
     loop {
         let others = query_as::<Db, (Uuid, String)>(

@@ -129,7 +129,9 @@ async fn identity(uow: &mut dyn UnitOfWork) -> UserId {
     assert!(uow.users().set_password(user.id, "new", now()).await.unwrap().is_some());
     assert!(uow.users().rehash(user.id, "new", "newer").await.unwrap());
     assert!(uow.users().set_verified(user.id, &email, now()).await.unwrap());
-    assert!(uow.users().set_disabled(user.id, true, now()).await.unwrap().is_some());
+    for disabled in [true, false] {
+        assert!(uow.users().set_disabled(user.id, disabled, now()).await.unwrap().is_some());
+    }
 
     let place = LoginPlace::new("account", "network");
     assert_eq!(uow.attempts().record_failure(&place.account, now(), long_ago()).await.unwrap(), 1);
@@ -491,6 +493,8 @@ async fn comments_and_activity(uow: &mut dyn UnitOfWork, scope: &OrgScope, task:
     assert!(store.update(scope, task.id, comment.id, &body, Some(1), now()).await.unwrap());
     assert!(store.update(scope, task.id, comment.id, &body, Some(1), now()).await.is_err());
     assert!(store.delete(scope, task.id, comment.id, Some(2)).await.unwrap());
+    let one_too_many = Comment { id: new_id(), ..comment };
+    assert!(store.insert(scope, &one_too_many, 0).await.is_err());
 
     let line = |task: Option<TaskId>| NewActivity {
         id: new_id(),
