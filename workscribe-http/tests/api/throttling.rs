@@ -11,10 +11,10 @@ use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use workscribe_core::identity::{Client, IssuedTokens};
+use workscribe_core::identity::{Client, HashingShares, IssuedTokens};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::ports::{RateRule, Secret};
-use workscribe_core::{Code, Error};
+use workscribe_core::{Code, Error, Settings};
 use workscribe_http::{HttpOptions, Limits};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
@@ -153,7 +153,9 @@ on_every_storage! {
 
     async fn guesses_of_the_present_password_count_as_failed_logins(on: On) {
         let hasher = HeldHasher::holding(PASSWORD);
-        let app = on.app_with(|builder| builder.hasher(hasher.clone())).await;
+        // One of a user's at a time would wait for the one that is held.
+        let settings = Settings { hashing: HashingShares::UNLIMITED, ..Settings::default() };
+        let app = on.app_with(|builder| builder.hasher(hasher.clone()).settings(settings)).await;
         let ada = app.register("ada@example.com").await;
         let wrong = async {
             hasher.arrived().await;
