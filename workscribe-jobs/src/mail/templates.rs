@@ -404,11 +404,11 @@ mod tests {
 
     #[test]
     fn names_are_escaped_in_html_and_plain_in_text() {
-        let content = invitation("<script>alert(1)</script>", "\"Tom\" & 'Jerry'");
+        let content = invitation("<script>alert(1)<b>", "\"Tom\" & 'Jerry'");
         assert!(!content.html.contains("<script>"), "{}", content.html);
-        assert!(content.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert!(content.html.contains("&lt;script&gt;alert(1)&lt;b&gt;"));
         assert!(content.html.contains("&quot;Tom&quot; &amp; &#39;Jerry&#39;"));
-        assert!(content.text.contains("\"Tom\" & 'Jerry' invites you to join <script>alert(1)</script>"));
+        assert!(content.text.contains("\"Tom\" & 'Jerry' invites you to join <script>alert(1)<b>"));
         assert!(content.html.contains("href=\"https://example.com/invitations/t/accept?a=1&amp;b=2\""));
     }
 
