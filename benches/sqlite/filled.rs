@@ -25,8 +25,6 @@ const OWNER: &str = "owner@example.com";
 /// The owner and others.
 const PEOPLE: u32 = 20;
 const LABELS: u32 = 6;
-/// Tasks this far apart are in one column.
-const SAME_COLUMN: u32 = 30;
 
 pub(crate) struct Filled {
     pub(crate) app: TestApp,
@@ -246,18 +244,27 @@ impl Rows {
         let id = |number: u32| self.id::<TaskId>(Of::Task, number).to_string();
         // A step that no size is a multiple of.
         let spread = |step: u32| (1..).map(move |turn: u32| turn * 7_919 * step % self.tasks + 1);
-        let pairs = spread(3).filter(|number| number + SAME_COLUMN <= self.tasks);
+        let pairs = spread(3).filter_map(|number| {
+            let after = (number + 1..=self.tasks).find(|other| column(*other) == column(number));
+            Some((number, after?))
+        });
         World {
             slug: "acme".to_owned(),
             project: "WEB".to_owned(),
             tasks: spread(1).take(400).map(id).collect(),
             board: (1..=100).map(id).collect(),
-            neighbours: pairs.take(60).map(|number| (id(number), id(number + SAME_COLUMN))).collect(),
+            neighbours: pairs.take(60).map(|(number, after)| (id(number), id(after))).collect(),
             status: self.few::<StatusId>(Of::Status, 2).to_string(),
             label: self.few::<LabelId>(Of::Label, 1).to_string(),
             assignee: self.few::<UserId>(Of::User, 3).to_string(),
         }
     }
+}
+
+/// Which status a task has: half of all the last one.
+fn column(number: u32) -> u32 {
+    let status = drawn(number, 1);
+    if status.is_multiple_of(2) { 3 } else { status / 2 % 3 }
 }
 
 /// What a task has, drawn for each by itself, so that one thing does not tell the other: a mixing of bits (Steele, Lea and Flood, "Fast
