@@ -1,3 +1,5 @@
+//! The delay after failed logins: what failures are counted by, and how long they delay whom.
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -64,7 +64,8 @@ pub(super) const PLANS: [(&str, &str); 6] = [
 pub(super) fn limits(statement_timeout: Duration) -> [(&'static str, u128); 3] {
     [
         ("statement_timeout", statement_timeout.as_millis()),
-        // A statement of which nobody will hear ends when its connection has gone.
+        // A statement of which nobody will hear ends when its connection has gone. A server on Windows cannot look, and wants it set to 0
+        // in the URL's `options`.
         ("client_connection_check_interval", 500),
         // What a process that hangs in a transaction keeps locked is free again after this.
         ("idle_in_transaction_session_timeout", (statement_timeout * 6).as_millis()),

@@ -156,6 +156,8 @@ impl Drop for Own {
 async fn roll_back(mut held: Held) {
     let is_over = Manager::rollback(held.lend()).await.is_ok()
         || dialect::begin_anew(held.lend()).await.is_ok() && Manager::rollback(held.lend()).await.is_ok();
+    // What breaks a statement off is not to break off the next one's.
+    held.ended();
     if !is_over {
         tracing::warn!("a connection was closed, because its transaction could not be rolled back");
         held.connection.close_on_drop();

@@ -54,6 +54,8 @@ impl Shares {
         let turn = {
             let mut state = self.lock();
             let line = state.lines.entry(party).or_default();
+            // Whose line is not empty has a place among the turns, also when all in it have given up.
+            let has_turn = !line.waiting.is_empty();
             if line.waiting.len() >= LONGEST_LINE {
                 line.waiting.retain(|waiting| !waiting.is_closed());
             }
@@ -62,7 +64,7 @@ impl Shares {
             }
             let (sender, turn) = oneshot::channel();
             line.waiting.push_back(sender);
-            if line.waiting.len() == 1 {
+            if !has_turn {
                 state.turns.push_back(party);
             }
             self.serve(state);
@@ -224,6 +226,16 @@ mod tests {
         assert_eq!(waiting.len(), LONGEST_LINE);
         assert!(matches!(shares.enter(org(1)).await, Err(StoreError::Crowded)));
         assert!(poll(&mut enters(&shares, org(2))).is_none(), "others wait in a line of their own");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_all_have_left_has_one_turn_when_somebody_comes() {
+        let shares = Shares::new(1, PATIENCE);
+        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_LINE);
+        drop(waiting);
+        let (none, _one) = come(&shares, org(1), 1);
+        assert!(none.is_empty());
+        assert_eq!(shares.lock().turns, [org(1)]);
     }
 
     #[tokio::test]
