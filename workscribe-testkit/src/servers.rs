@@ -124,10 +124,17 @@ impl PostgresServer {
         let Some(first) = noted.ok().and_then(|text| text.lines().next().map(str::to_owned)) else {
             return false;
         };
+        let send = |to: &str| {
+            let sent = Command::new("kill").args([&format!("-{name}"), to]).status();
+            sent.is_ok_and(|status| status.success())
+        };
+        // The first one first: once it stands still there are no new children. One of those may end meanwhile.
+        let is_sent = send(&first);
         let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
-        let children = children.unwrap_or_default();
-        let all = std::iter::once(&*first).chain(children.split_whitespace());
-        Command::new("kill").arg(format!("-{name}")).args(all).status().is_ok_and(|status| status.success())
+        for child in children.unwrap_or_default().split_whitespace() {
+            send(child);
+        }
+        is_sent
     }
 
     fn stopped(&self, mode: &str) -> Command {
