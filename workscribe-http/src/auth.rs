@@ -49,7 +49,7 @@ impl BearerAuth {
         slug: &str,
     ) -> Result<(OrgScope, Organization), Error> {
         let entered = OrgScope::enter(uow, slug, self.0.actor.user).await?;
-        self.count_in(&entered.0).await?;
+        self.count_in(&entered.0)?;
         Ok(entered)
     }
 
@@ -61,7 +61,7 @@ impl BearerAuth {
         project: &str,
     ) -> Result<(OrgScope, Entered<Project>), Error> {
         let entered = OrgScope::enter_project(uow, slug, project, self.0.actor.user).await?;
-        self.count_in(&entered.0).await?;
+        self.count_in(&entered.0)?;
         Ok(entered)
     }
 
@@ -72,13 +72,13 @@ impl BearerAuth {
         task: &str,
     ) -> Result<(OrgScope, Entered<Task>), Error> {
         let entered = OrgScope::enter_task(uow, task, self.0.actor.user).await?;
-        self.count_in(&entered.0).await?;
+        self.count_in(&entered.0)?;
         Ok(entered)
     }
 
     /// Counts the request for an organization: after the door, so that no stranger uses its limit up.
-    async fn count_in(&self, scope: &OrgScope) -> Result<(), Error> {
-        self.0.metering.organization(&self.0.app, scope.org()).await
+    fn count_in(&self, scope: &OrgScope) -> Result<(), Error> {
+        self.0.metering.organization(&self.0.app, scope.org())
     }
 
     /// A transaction, on behalf of the bearer until it enters an organization.
@@ -93,7 +93,7 @@ async fn check(request: &Request, bearer: Bearer) -> Result<Bearing> {
     let app = request.data::<WorkScribe>().ok_or(poem::error::GetDataError("WorkScribe"))?;
     let actor = app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?;
     let metering = Metering::of(request);
-    metering.user(app, actor.user).await.map_err(ApiError::from)?;
+    metering.user(app, actor.user).map_err(ApiError::from)?;
     let turn = metering.turn(actor.user).await.map_err(ApiError::from)?;
     Ok(Bearing { actor, app: app.clone(), metering, _turn: turn })
 }

@@ -51,8 +51,8 @@ impl Default for RequestLimits {
 const LONGEST_LINE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who is above the limit is answered after this pause, so that a program that asks again at once is slowed down by itself.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Who is refused for now (429, 503) is answered after this pause, so that a program that asks again at once is slowed down by itself.
+pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often the log names one who is above the limit.
 const TOLD: RateRule = RateRule { name: "told", limit: 1, window: Duration::from_secs(60) };
@@ -128,8 +128,8 @@ impl Metering {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub(crate) async fn user(&self, app: &WorkScribe, user: UserId) -> Result<(), Error> {
-        self.count(app, |limits| &limits.user, user).await
+    pub(crate) fn user(&self, app: &WorkScribe, user: UserId) -> Result<(), Error> {
+        self.count(app, |limits| &limits.user, user)
     }
 
     /// Waits until it is worked on, among others of the same user. It has its turn until what is answered is dropped; a server without
@@ -164,11 +164,11 @@ impl Metering {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub(crate) async fn organization(&self, app: &WorkScribe, org: OrgId) -> Result<(), Error> {
-        self.count(app, |limits| &limits.organization, org).await
+    pub(crate) fn organization(&self, app: &WorkScribe, org: OrgId) -> Result<(), Error> {
+        self.count(app, |limits| &limits.organization, org)
     }
 
-    async fn count(
+    fn count(
         &self,
         app: &WorkScribe,
         rule: impl Fn(&RequestLimits) -> &RateRule,
@@ -187,7 +187,6 @@ impl Metering {
                     "requests are refused: too many"
                 );
             }
-            tokio::time::sleep(PAUSE).await;
         }
         noted
     }

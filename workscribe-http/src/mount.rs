@@ -20,7 +20,7 @@ use workscribe_core::{VERSION, WorkScribe};
 
 use crate::caller::{ClientIp, Counted, client_ip};
 use crate::cors::CorsGate;
-use crate::meter::{Meter, RequestLimits};
+use crate::meter::{Meter, PAUSE, RequestLimits};
 use crate::resend::{self, ResendEvents};
 use crate::{openapi, problem};
 
@@ -230,6 +230,11 @@ impl Endpoint for Inner {
         }
         let operation = response.data::<OperationId>().copied();
         let mut response = problem::finish(Ok(response), &id);
+        if self.meter.is_some()
+            && [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status())
+        {
+            tokio::time::sleep(PAUSE).await;
+        }
         if let Some(operation) = operation {
             response.set_data(operation);
         }

@@ -10,9 +10,7 @@ use crate::tenancy::OrgScope;
 
 use super::changes::{Resolved, find_labels, find_status, hold_assignee, keep_found};
 use super::model::{Person, name_key};
-use super::order::GAP;
 use super::record::{Trail, writable};
-use super::store::Slot;
 use super::task::{Priority, Task, TaskLabel};
 use super::tasks::Tasks;
 
@@ -35,15 +33,6 @@ pub struct BulkChange {
     pub add_label_ids: Vec<LabelId>,
     /// Labels to take off.
     pub remove_label_ids: Vec<LabelId>,
-}
-
-/// Where one of many tasks goes in its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placement {
-    /// Which task.
-    pub task_id: TaskId,
-    /// How many are before it; past the end means at the end.
-    pub index: i64,
 }
 
 /// How many tasks are changed at once.
@@ -121,49 +110,8 @@ impl Tasks<'_> {
         Ok(tasks)
     }
 
-    /// Gives many tasks of one project their places in their columns, or none of them: each ends up with as many before it
-    /// as its index says.
-    ///
-    /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for tasks that are not of the first one's project, `PROJECT_ARCHIVED`.
-    pub async fn arrange(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        first: &Task,
-        placements: &[Placement],
-    ) -> Result<(), Error> {
-        self.edit(scope)?;
-        let ids = distinct(placements.iter().map(|placement| placement.task_id), "/updates", "/task_id")?;
-        let mut violations = Violations::default();
-        for (at, _) in placements.iter().enumerate().filter(|(_, placement)| placement.index < 0) {
-            let message = "Positions in a column are counted from 0.";
-            violations.add(format!("/updates/{at}/position"), "OUT_OF_RANGE", message);
-        }
-        violations.into_result()?;
-        let project = first.project_id;
-        uow.projects().hold(scope, project).await?;
-        let tasks = self.lock_all(uow, scope, &ids, "/updates", |task| task.project_id == project).await?;
-        writable(tasks.iter().any(|task| task.project_is_archived))?;
-        let mut placed: Vec<(i64, &Task)> =
-            placements.iter().map(|placement| placement.index).zip(&tasks).collect();
-        placed.sort_by_key(|(index, _)| *index);
-        // First all to the end, in their order; then each to its index, the lowest first: so none pushes another away.
-        let count = i64::try_from(placed.len()).unwrap_or(i64::MAX);
-        let end = self.advance(uow, scope, first, GAP.saturating_mul(count)).await?;
-        let slots: Vec<Slot> = (1..)
-            .zip(&placed)
-            .map(|(n, (_, task))| Slot { position: end - (count - n) * GAP, id: task.id })
-            .collect();
-        uow.tasks().place(scope, &slots).await?;
-        for (index, task) in placed {
-            self.put_at(uow, scope, task, index).await?;
-        }
-        Ok(())
-    }
-
     /// The tasks under their locks, in the order of `ids`. One that is missing, or does not fit, is a fault of its id.
-    async fn lock_all(
+    pub(super) async fn lock_all(
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
@@ -187,7 +135,11 @@ impl Tasks<'_> {
 }
 
 /// The ids, if there are 1 to 100 of them and none twice.
-fn distinct(ids: impl Iterator<Item = TaskId>, pointer: &str, suffix: &str) -> Result<Vec<TaskId>, Error> {
+pub(super) fn distinct(
+    ids: impl Iterator<Item = TaskId>,
+    pointer: &str,
+    suffix: &str,
+) -> Result<Vec<TaskId>, Error> {
     let ids: Vec<TaskId> = ids.collect();
     let mut violations = Violations::default();
     if ids.is_empty() || ids.len() > MOST {

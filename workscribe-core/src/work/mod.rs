@@ -17,6 +17,7 @@
 //! Organization, members, project, tasks by id, and last the digests of people by id. A write that keeps to it cannot wait
 //! for one that waits for it.
 
+mod arrange;
 mod bulk;
 mod changes;
 mod comments;
@@ -34,7 +35,8 @@ mod store;
 mod task;
 mod tasks;
 
-pub use bulk::{BulkChange, Placement};
+pub use arrange::Placement;
+pub use bulk::BulkChange;
 pub use changes::TaskChange;
 pub(crate) use departures::unassign_former;
 pub use departures::{UNASSIGNED_AT_ONCE, UnassignFormer};

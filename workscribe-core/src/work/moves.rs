@@ -113,53 +113,38 @@ impl Tasks<'_> {
         let Some(Room { above, next }) = room else { return self.advance(uow, scope, task, GAP).await };
         match order::between(above.map(|slot| slot.position), Some(next.position)) {
             Some(position) => Ok(position),
-            None => self.spread(uow, scope, task, column, next).await,
+            None => {
+                let positions = self.spread(uow, scope, task, column, next, &[task.id], &[task.id]).await?;
+                positions.first().copied().ok_or_else(|| Error::internal("the task is not in its own window"))
+            }
         }
     }
 
-    /// Puts a task at an index of its column, under the project's lock.
-    pub(super) async fn put_at(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        index: i64,
-    ) -> Result<(), Error> {
-        let (project, status) = (task.project_id, task.status.id);
-        let next = uow.tasks().slot_at(scope, project, status, task.id, index).await?;
-        let room = match next {
-            None => None,
-            Some(next) => {
-                let above = uow.tasks().slots_before(scope, project, status, task.id, Some(next), 1).await?;
-                Some(Room { above: above.first().copied(), next })
-            }
-        };
-        let position = self.find_room(uow, scope, task, status, room).await?;
-        Ok(uow.tasks().place(scope, &[Slot { position, id: task.id }]).await?)
-    }
-
-    /// Makes room before `next` by spreading out the tasks around it: the smallest window that has room.
-    async fn spread(
+    /// Makes room before `next` for a row of tasks by spreading out those around it: the smallest window that has room. Answers
+    /// the row's positions. `absent` are tasks that have no place in the column at this moment, the row's own among them.
+    pub(super) async fn spread(
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         task: &Task,
         status: StatusId,
         next: Slot,
-    ) -> Result<i64, Error> {
+        row: &[TaskId],
+        absent: &[TaskId],
+    ) -> Result<Vec<i64>, Error> {
         let project = task.project_id;
         let mut window = WINDOW;
         loop {
             // One more than the window on each side: the bounds, unless the column ends there.
             let limit = window.saturating_add(1);
             let mut before =
-                uow.tasks().slots_before(scope, project, status, task.id, Some(next), limit).await?;
-            let mut after = uow.tasks().slots_from(scope, project, status, task.id, next, limit).await?;
+                uow.tasks().slots_before(scope, project, status, absent, Some(next), limit).await?;
+            let mut after = uow.tasks().slots_from(scope, project, status, absent, next, limit).await?;
             let bound = |slots: &mut Vec<Slot>| {
                 if slots.len() > window as usize { slots.pop().map(|slot| slot.position) } else { None }
             };
             let (low, mut high) = (bound(&mut before), bound(&mut after));
-            let count = before.len() + 1 + after.len();
+            let count = before.len() + row.len() + after.len();
             if high.is_none() {
                 // No position is above the last that the project has given out.
                 let room = GAP.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1));
@@ -169,13 +154,19 @@ impl Tasks<'_> {
                 window = window.saturating_mul(2);
                 continue;
             };
-            let ids = before.iter().rev().map(|slot| slot.id).chain([task.id]);
-            let ids = ids.chain(after.iter().map(|slot| slot.id));
-            let slots = ids.zip(positions).map(|(id, position)| Slot { position, id });
-            let (own, others): (Vec<Slot>, Vec<Slot>) = slots.partition(|slot| slot.id == task.id);
+            let others: Vec<Slot> = before.iter().rev().chain(&after).copied().collect();
+            let own = before.len()..before.len() + row.len();
+            let elsewhere = positions.iter().enumerate().filter(|(at, _)| !own.contains(at));
+            let others: Vec<Slot> = others
+                .iter()
+                .zip(elsewhere)
+                .map(|(slot, (_, position))| Slot { position: *position, ..*slot })
+                .collect();
             uow.tasks().place(scope, &others).await?;
-            let own = own.first().map(|slot| slot.position);
-            return own.ok_or_else(|| Error::internal("the task is not in its own window"));
+            return positions
+                .get(own)
+                .map(<[i64]>::to_vec)
+                .ok_or_else(|| Error::internal("a row has no place"));
         }
     }
 

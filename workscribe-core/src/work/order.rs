@@ -33,6 +33,18 @@ pub fn between(before: Option<i64>, after: Option<i64>) -> Option<i64> {
     }
 }
 
+/// Where some tasks stand that are put in a row before `after`, and behind `before` if there is one there; `None` when there is
+/// no room.
+#[must_use]
+pub fn row(before: Option<i64>, after: i64, count: usize) -> Option<Vec<i64>> {
+    let steps = i64::try_from(count).ok()?.checked_add(1)?;
+    let (first, step) = match before {
+        Some(before) => (before, after.checked_sub(before)? / steps),
+        None => (after.checked_sub(steps.checked_mul(GAP)?)?, GAP),
+    };
+    (step >= 1).then(|| (1..steps).map(|n| first + n * step).collect())
+}
+
 /// Positions for `count` tasks strictly between two bounds, evenly spread; `None` when the window is too dense, and a
 /// larger one is to be taken. A side without a bound has all the room it needs.
 #[must_use]
@@ -60,6 +72,16 @@ mod tests {
         assert_eq!(between(Some(-3), Some(-1)), Some(-2));
         assert_eq!(between(Some(1), Some(2)), None);
         assert_eq!(between(Some(2), Some(2)), None);
+    }
+
+    #[test]
+    fn a_row_stands_between_its_neighbours_if_there_is_room() {
+        assert_eq!(row(Some(0), 4, 3), Some(vec![1, 2, 3]));
+        assert_eq!(row(Some(0), 9, 2), Some(vec![3, 6]));
+        assert_eq!(row(Some(0), 3, 3), None);
+        assert_eq!(row(Some(2), 2, 1), None);
+        assert_eq!(row(None, 0, 2), Some(vec![-2 * GAP, -GAP]));
+        assert_eq!(row(None, i64::MIN, 1), None);
     }
 
     #[test]

@@ -278,16 +278,16 @@ pub trait TaskStore: Send {
         limit: u32,
     ) -> Result<Vec<TaskId>, StoreError>;
 
-    /// The task at an index of a column, `excluded` passed over; `None` past the end. Take the project's lock first, here and
-    /// below.
-    async fn slot_at(
+    /// The tasks at some indexes of a column, `excluded` passed over, each with its index, in any order; none past the end. One
+    /// walk through the column, as far as the largest index. Take the project's lock first, here and below.
+    async fn slots_at(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
-        index: i64,
-    ) -> Result<Option<Slot>, StoreError>;
+        excluded: &[TaskId],
+        indexes: &[i64],
+    ) -> Result<Vec<(i64, Slot)>, StoreError>;
     /// Takes a task's lock and reads it, with the places around a landmark of a column: that of `status`, or the task's own. One
     /// statement. `None` when the task is gone.
     async fn lift(
@@ -304,7 +304,7 @@ pub trait TaskStore: Send {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Option<Slot>,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError>;
@@ -314,7 +314,7 @@ pub trait TaskStore: Send {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Slot,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError>;

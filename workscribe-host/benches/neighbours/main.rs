@@ -4,7 +4,7 @@
 //! organization work, first alone and then while another organization attacks in every way at once; the 99th percentiles of both times
 //! are printed side by side. It fails where a request of the first fails, or takes more than 5 times as long.
 //!
-//! `--quick` attacks for 5 s instead of 20.
+//! `--quick` attacks for 5 s instead of 20. The beginning of an attack's name has it alone (`-- searches`).
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -39,30 +39,33 @@ fn main() -> ExitCode {
 }
 
 async fn bench() -> Outcome<bool> {
-    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments.iter().find(|argument| !argument.starts_with('-')).map_or("", String::as_str);
     let time = Duration::from_secs(if is_quick { 5 } else { 20 });
     let directory = tempfile::tempdir()?;
     let mut is_fair =
-        side_by_side("SQLite", &format!("sqlite://{}/neighbours.db", directory.path().display()), time)
+        side_by_side("SQLite", &format!("sqlite://{}/neighbours.db", directory.path().display()), time, only)
             .await?;
     if std::env::var_os("WORKSCRIBE_TEST_POSTGRES_URL").is_some() {
         let schema = Schema::new().await;
-        is_fair &= side_by_side("Postgres", &schema.url, time).await?;
+        is_fair &= side_by_side("Postgres", &schema.url, time, only).await?;
     }
     Ok(is_fair)
 }
 
-async fn side_by_side(name: &str, url: &str, time: Duration) -> Outcome<bool> {
+async fn side_by_side(name: &str, url: &str, time: Duration, only: &str) -> Outcome<bool> {
     let (mut server, base) = serve(url).await?;
     let quiet = Tenant::new(&base, "ada", "198.51.100.1", 50).await?;
     let hostile = Hostile::new(&base, &quiet).await?;
-    let before = watch(&quiet, PEOPLE, time / 2).await;
+    let before = watch(&quiet, PEOPLE, time).await;
     // Of a thread of its own, so that the attackers wait for nobody here.
     let end = Instant::now() + time;
     let answered = std::sync::Arc::clone(&hostile.answered);
+    let only = only.to_owned();
     let attacking = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map(|runtime| runtime.block_on(hostile.attack(end)))
+        runtime.map(|runtime| runtime.block_on(hostile.attack(end, &only)))
     });
     let during = watch(&quiet, PEOPLE, time).await;
     attacking.join().map_err(|_| "the attack broke off")??;

@@ -73,22 +73,30 @@ impl Tenant {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// One round of what people do: they look at themselves, a board and a task, search, change and make something, and log in.
-    fn work(&self, turn: usize) -> [(&'static str, RequestBuilder); 7] {
+    /// One round of what people do: they look at themselves, a board and a task, search, change and make something.
+    fn work(&self, turn: usize) -> Vec<(&'static str, RequestBuilder)> {
         let task = format!("/tasks/{}", self.tasks[turn % self.tasks.len()]);
         let title = json!({"title": format!("Another title, the {turn}th")});
-        let login = json!({"email": self.email, "password": PASSWORD});
-        [
+        vec![
             ("me", self.request(Method::GET, "/auth/me")),
             ("a board", self.request(Method::GET, &self.at("/tasks"))),
             ("a task", self.request(Method::GET, &task)),
             ("a search", self.request(Method::GET, &format!("/organizations/{}/search?q=title", self.slug))),
             ("a change", self.request(Method::PATCH, &task).json(&title)),
             ("a new task", self.request(Method::POST, &self.at("/tasks")).json(&title)),
-            ("a log-in", self.request(Method::POST, "/auth/login").json(&login)),
         ]
     }
+
+    fn log_in(&self) -> RequestBuilder {
+        let login = json!({"email": self.email, "password": PASSWORD});
+        self.request(Method::POST, "/auth/login").json(&login)
+    }
 }
+
+/// In every so manyth round somebody logs in: at most ten times a minute, which is as often as one network may.
+const ROUNDS_A_LOG_IN: usize = 12;
+/// Between two requests of one of them. All together stay below what one user may ask for.
+const PAUSE: Duration = Duration::from_millis(90);
 
 /// How long the requests of one kind took, in µs, and what was answered in place of success.
 #[derive(Default)]
@@ -112,17 +120,21 @@ pub(crate) async fn watch(tenant: &Tenant, people: usize, time: Duration) -> See
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut all = JoinSet::new();
     for person in 0..people {
-        let (tenant, seen) = (tenant.clone(), Arc::clone(&seen));
+        let (mut tenant, seen) = (tenant.clone(), Arc::clone(&seen));
+        tenant.network = format!("198.51.{person}.1");
         all.spawn(async move {
             let mut turn = person;
             while Instant::now() < end {
-                for (kind, request) in tenant.work(turn) {
+                let mut work = tenant.work(turn);
+                if turn / people % ROUNDS_A_LOG_IN == 0 {
+                    work.push(("a log-in", tenant.log_in()));
+                }
+                for (kind, request) in work {
                     let begun = Instant::now();
                     let answer = async { request.send().await?.error_for_status()?.bytes().await }.await;
                     let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
                     note_of(&seen, kind, took, answer.err());
-                    // No more log-ins than a person's network may make.
-                    sleep(Duration::from_millis(if kind == "a log-in" { 600 } else { 30 })).await;
+                    sleep(PAUSE).await;
                 }
                 turn += people;
             }
@@ -185,8 +197,8 @@ impl Hostile {
         Ok(Self { tenant, victim: victim.email.clone(), slow, answered: Answered::default() })
     }
 
-    /// Attacks in every way at once, until then.
-    pub(crate) async fn attack(&self, end: Instant) {
+    /// Attacks in every way at once whose name begins so, until then.
+    pub(crate) async fn attack(&self, end: Instant, only: &str) {
         let mut all = JoinSet::new();
         for number in 0..4 {
             let hook = json!({"url": format!("http://{}/{number}", self.slow), "events": ["task.updated"]});
@@ -269,7 +281,7 @@ impl Hostile {
             ]
         };
         let turns = Arc::new(AtomicUsize::new(0));
-        for (name, many, make) in kinds {
+        for (name, many, make) in kinds.into_iter().filter(|(name, ..)| name.starts_with(only)) {
             let make = Arc::new(make);
             for _ in 0..many {
                 let (make, turns, answered) =
@@ -286,7 +298,8 @@ impl Hostile {
             }
         }
         // Clients that ask for much and take nothing of it.
-        for path in [comments, format!("/organizations/{slug}/export")].into_iter().cycle().take(30) {
+        let unread = if "unread answers".starts_with(only) { 30 } else { 0 };
+        for path in [comments, format!("/organizations/{slug}/export")].into_iter().cycle().take(unread) {
             let tenant = tenant.clone();
             all.spawn(async move {
                 let address = tenant.base.trim_start_matches("http://");

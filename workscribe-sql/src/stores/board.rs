@@ -73,30 +73,44 @@ impl TryFrom<LiftedRow> for Lifted {
     }
 }
 
+/// The ids as they are bound.
+fn plain(ids: &[TaskId]) -> Json<Vec<Uuid>> {
+    Json(ids.iter().map(|id| id.as_uuid()).collect())
+}
+
 fn slot((position, id): (i64, Uuid)) -> Slot {
     Slot { position, id: id.into() }
 }
 
 impl Unit {
-    pub(super) async fn find_slot(
+    pub(super) async fn find_slots_at(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
-        index: i64,
-    ) -> Result<Option<Slot>, StoreError> {
-        let find = query_as::<_, (i64, Uuid)>(
-            "SELECT position, id FROM ws_tasks
-              WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND id <> $4
-              ORDER BY position, id LIMIT 1 OFFSET $5",
-        )
+        excluded: &[TaskId],
+        indexes: &[i64],
+    ) -> Result<Vec<(i64, Slot)>, StoreError> {
+        let Some(last) = indexes.iter().max() else { return Ok(Vec::new()) };
+        let find = query_as::<_, (i64, i64, Uuid)>(concat!(
+            "SELECT c.n, c.position, c.id
+               FROM (SELECT row_number() OVER (ORDER BY t.position, t.id) - 1 AS n, t.position, t.id
+                       FROM ws_tasks t
+                      WHERE t.org_id = $1 AND t.project_id = $2 AND t.status_id = $3 AND NOT t.id ",
+            in_ids!("$4"),
+            "         ORDER BY t.position, t.id LIMIT $5) AS c
+              WHERE c.n IN (SELECT CAST(given.value AS bigint) FROM ",
+            rows_of!("$6"),
+            ")"
+        ))
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid())
         .bind(status.as_uuid())
-        .bind(excluded.as_uuid())
-        .bind(index);
-        Ok(self.optional("ws_tasks: slot at", find).await?.map(slot))
+        .bind(plain(excluded))
+        .bind(last.saturating_add(1))
+        .bind(Json(indexes.to_vec()));
+        let found = self.all("ws_tasks: slots at", find).await?;
+        Ok(found.into_iter().map(|(index, position, id)| (index, slot((position, id)))).collect())
     }
 
     pub(super) async fn lift_task(
@@ -140,23 +154,24 @@ impl Unit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Option<Slot>,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {
         let (position, id) =
             place.map_or((i64::MAX, Uuid::max()), |place| (place.position, place.id.as_uuid()));
-        let list = query_as::<_, (i64, Uuid)>(
+        let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
-              WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) < ($4, $5) AND id <> $6
-              ORDER BY position DESC, id DESC LIMIT $7",
-        )
+              WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) < ($4, $5) AND NOT id ",
+            in_ids!("$6"),
+            " ORDER BY position DESC, id DESC LIMIT $7"
+        ))
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid())
         .bind(status.as_uuid())
         .bind(position)
         .bind(id)
-        .bind(excluded.as_uuid())
+        .bind(plain(excluded))
         .bind(i64::from(limit));
         Ok(self.all("ws_tasks: slots before", list).await?.into_iter().map(slot).collect())
     }
@@ -166,21 +181,22 @@ impl Unit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Slot,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {
-        let list = query_as::<_, (i64, Uuid)>(
+        let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
-              WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) >= ($4, $5) AND id <> $6
-              ORDER BY position, id LIMIT $7",
-        )
+              WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) >= ($4, $5) AND NOT id ",
+            in_ids!("$6"),
+            " ORDER BY position, id LIMIT $7"
+        ))
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid())
         .bind(status.as_uuid())
         .bind(place.position)
         .bind(place.id.as_uuid())
-        .bind(excluded.as_uuid())
+        .bind(plain(excluded))
         .bind(i64::from(limit));
         Ok(self.all("ws_tasks: slots from", list).await?.into_iter().map(slot).collect())
     }

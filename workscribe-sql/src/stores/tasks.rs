@@ -242,15 +242,15 @@ impl TaskStore for Unit {
         Ok(ids(self.all("ws_tasks: in status", list).await?))
     }
 
-    async fn slot_at(
+    async fn slots_at(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
-        index: i64,
-    ) -> Result<Option<Slot>, StoreError> {
-        self.find_slot(scope, project, status, excluded, index).await
+        excluded: &[TaskId],
+        indexes: &[i64],
+    ) -> Result<Vec<(i64, Slot)>, StoreError> {
+        self.find_slots_at(scope, project, status, excluded, indexes).await
     }
 
     async fn lift(
@@ -269,7 +269,7 @@ impl TaskStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Option<Slot>,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {
@@ -281,7 +281,7 @@ impl TaskStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Slot,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {

@@ -420,11 +420,11 @@ async fn board(uow: &mut dyn UnitOfWork, scope: &OrgScope, task: &Task) {
     let (project, status) = (task.project_id, task.status.id);
     let slot = Slot { position: task.position, id: task.id };
     let store = uow.tasks();
-    assert_eq!(store.slot_at(scope, project, status, new_id(), 0).await.unwrap(), Some(slot));
-    assert_eq!(store.slot_at(scope, project, status, task.id, 0).await.unwrap(), None);
-    assert_eq!(store.slots_before(scope, project, status, new_id(), None, 5).await.unwrap(), [slot]);
-    assert_eq!(store.slots_before(scope, project, status, new_id(), Some(slot), 5).await.unwrap(), []);
-    assert_eq!(store.slots_from(scope, project, status, new_id(), slot, 5).await.unwrap(), [slot]);
+    assert_eq!(store.slots_at(scope, project, status, &[], &[0, 1]).await.unwrap(), [(0, slot)]);
+    assert_eq!(store.slots_at(scope, project, status, &[task.id], &[0]).await.unwrap(), []);
+    assert_eq!(store.slots_before(scope, project, status, &[], None, 5).await.unwrap(), [slot]);
+    assert_eq!(store.slots_before(scope, project, status, &[], Some(slot), 5).await.unwrap(), []);
+    assert_eq!(store.slots_from(scope, project, status, &[], slot, 5).await.unwrap(), [slot]);
     store.place(scope, &[Slot { position: -3, id: task.id }]).await.unwrap();
     store
         .place(scope, &[Slot { position: -2, id: task.id }, Slot { position: 9, id: new_id() }])

@@ -24,7 +24,7 @@ async fn read(
     status: StatusId,
 ) -> Vec<Slot> {
     let least = Slot { position: i64::MIN, id: uuid::Uuid::nil().into() };
-    read!(storage, uow => uow.tasks().slots_from(scope, project, status, id(), least, 100))
+    read!(storage, uow => uow.tasks().slots_from(scope, project, status, &[], least, 100))
 }
 
 /// A column beside the one that a case looks at, and a project beside it.
@@ -41,19 +41,25 @@ pub async fn a_place_in_a_column_is_found_by_its_index(storage: Arc<dyn Storage>
     let slots = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, status) = (board.project.id, board.todo.id);
-    let at_index = async |excluded, index| read!(storage, uow => uow.tasks().slot_at(&scope, project, status, excluded, index));
-    for (index, slot) in (0..).zip(&slots) {
-        assert_eq!(at_index(id(), index).await, Some(*slot));
+    let at = async |excluded: &[TaskId], indexes: &[i64]| {
+        let mut found =
+            read!(storage, uow => uow.tasks().slots_at(&scope, project, status, excluded, indexes));
+        found.sort_unstable();
+        found
+    };
+    let all: Vec<(i64, Slot)> = (0..).zip(slots.clone()).collect();
+    for place in &all {
+        assert_eq!(at(&[], &[place.0]).await, [*place]);
     }
-    assert_eq!(at_index(id(), 6).await, None);
-    assert_eq!(at_index(id(), 1_000_000_000).await, None);
-    // The one that is passed over leaves no gap.
-    assert_eq!(at_index(slots[2].id, 1).await, Some(slots[1]));
-    assert_eq!(at_index(slots[2].id, 2).await, Some(slots[3]));
-    assert_eq!(at_index(slots[2].id, 5).await, None);
-    assert_eq!(at_index(slots[0].id, 0).await, Some(slots[1]));
-    let empty = read!(storage, uow => uow.tasks().slot_at(&scope, project, board.done.id, id(), 0));
-    assert_eq!(empty, None);
+    assert_eq!(at(&[], &[5, 0, 1_000_000_000, 1, 2, 3, 4, 6]).await, all, "none is past the end");
+    assert_eq!(at(&[], &[4, 1, 4]).await, [all[1], all[4]]);
+    assert_eq!(at(&[], &[i64::MAX]).await, []);
+    assert_eq!(at(&[], &[]).await, []);
+    // Those that are passed over leave no gap.
+    assert_eq!(at(&[slots[2].id, id()], &[1, 2, 5]).await, [(1, slots[1]), (2, slots[3])]);
+    assert_eq!(at(&[slots[0].id, slots[1].id, slots[5].id], &[0, 3]).await, [(0, slots[2])]);
+    let empty = read!(storage, uow => uow.tasks().slots_at(&scope, project, board.done.id, &[], &[0]));
+    assert_eq!(empty, []);
 }
 
 pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: Arc<dyn Storage>) {
@@ -61,25 +67,27 @@ pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: A
     let slots = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, status) = (board.project.id, board.todo.id);
-    let before = async |excluded, place, limit| read!(storage, uow => uow.tasks().slots_before(&scope, project, status, excluded, place, limit));
-    let from = async |excluded, place, limit| read!(storage, uow => uow.tasks().slots_from(&scope, project, status, excluded, place, limit));
+    let before = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.tasks().slots_before(&scope, project, status, excluded, place, limit));
+    let from = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.tasks().slots_from(&scope, project, status, excluded, place, limit));
     let backwards = |to: usize| slots[..to].iter().rev().copied().collect::<Vec<_>>();
-    assert_eq!(before(id(), None, 100).await, backwards(6));
-    assert_eq!(before(id(), None, 2).await, backwards(6)[..2]);
+    assert_eq!(before(&[], None, 100).await, backwards(6));
+    assert_eq!(before(&[], None, 2).await, backwards(6)[..2]);
     for (index, slot) in slots.iter().enumerate() {
-        assert_eq!(before(id(), Some(*slot), 100).await, backwards(index));
-        assert_eq!(before(id(), Some(*slot), 2).await, backwards(index)[..index.min(2)]);
-        assert_eq!(from(id(), *slot, 100).await, slots[index..]);
-        assert_eq!(from(id(), *slot, 2).await, slots[index..(index + 2).min(6)]);
+        assert_eq!(before(&[], Some(*slot), 100).await, backwards(index));
+        assert_eq!(before(&[], Some(*slot), 2).await, backwards(index)[..index.min(2)]);
+        assert_eq!(from(&[], *slot, 100).await, slots[index..]);
+        assert_eq!(from(&[], *slot, 2).await, slots[index..(index + 2).min(6)]);
     }
-    // The one that is passed over, and a place where nothing stands.
-    assert_eq!(before(slots[3].id, Some(slots[4]), 2).await, [slots[2], slots[1]]);
-    assert_eq!(from(slots[3].id, slots[3], 2).await, [slots[4], slots[5]]);
+    // Those that are passed over, and a place where nothing stands.
+    assert_eq!(before(&[slots[3].id], Some(slots[4]), 2).await, [slots[2], slots[1]]);
+    assert_eq!(before(&[slots[3].id, slots[1].id, id()], Some(slots[4]), 2).await, [slots[2], slots[0]]);
+    assert_eq!(from(&[slots[3].id], slots[3], 2).await, [slots[4], slots[5]]);
+    assert_eq!(from(&[slots[3].id, slots[4].id], slots[2], 9).await, [slots[2], slots[5]]);
     let nowhere = Slot { position: 30, id: id() };
-    assert_eq!(before(id(), Some(nowhere), 1).await, [slots[1]]);
-    assert_eq!(from(id(), nowhere, 1).await, [slots[2]]);
-    assert_eq!(from(id(), Slot { position: 71, id: id() }, 10).await, []);
-    assert_eq!(before(id(), Some(Slot { position: 9, id: id() }), 10).await, []);
+    assert_eq!(before(&[], Some(nowhere), 1).await, [slots[1]]);
+    assert_eq!(from(&[], nowhere, 1).await, [slots[2]]);
+    assert_eq!(from(&[], Slot { position: 71, id: id() }, 10).await, []);
+    assert_eq!(before(&[], Some(Slot { position: 9, id: id() }), 10).await, []);
 }
 
 pub async fn a_lifted_task_comes_with_the_places_around_a_landmark(storage: Arc<dyn Storage>) {
@@ -162,7 +170,7 @@ pub async fn many_tasks_are_placed_at_once(storage: Arc<dyn Storage>) {
     slots.sort_unstable();
     let least = Slot { position: 0, id: uuid::Uuid::nil().into() };
     let (project, status) = (board.project.id, board.todo.id);
-    let read = read!(storage, uow => uow.tasks().slots_from(&scope, project, status, id(), least, 1_000));
+    let read = read!(storage, uow => uow.tasks().slots_from(&scope, project, status, &[], least, 1_000));
     assert_eq!(read, slots);
 }
 
@@ -228,8 +236,8 @@ pub async fn sixteen_moving_tasks_under_the_projects_lock_lose_none(storage: Arc
                 let mut uow = storage.begin().await.unwrap();
                 uow.projects().lock(&scope, project).await.unwrap().unwrap();
                 // Always to the front.
-                let first = uow.tasks().slot_at(&scope, project, status, moving, 0).await.unwrap().unwrap();
-                let position = order::between(None, Some(first.position)).unwrap();
+                let first = uow.tasks().slots_at(&scope, project, status, &[moving], &[0]).await.unwrap();
+                let position = order::between(None, Some(first[0].1.position)).unwrap();
                 uow.tasks().place(&scope, &[Slot { position, id: moving }]).await.unwrap();
                 uow.commit().await.unwrap();
             }

@@ -139,9 +139,9 @@ async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<
         tasks.is_within(mine, part, task) => |is_within: bool| !is_within;
         tasks.open_of(mine, theirs.task.reporter.id, None, 100) => |rows: Vec<_>| rows.is_empty();
         tasks.in_status(mine, project, todo, None, 100) => |rows: Vec<_>| rows.is_empty();
-        tasks.slot_at(mine, project, todo, part, 0) => |found: Option<_>| found.is_none();
-        tasks.slots_before(mine, project, todo, part, None, 100) => |rows: Vec<_>| rows.is_empty();
-        tasks.slots_from(mine, project, todo, part, least, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.slots_at(mine, project, todo, &[], &[0, 1]) => |rows: Vec<_>| rows.is_empty();
+        tasks.slots_before(mine, project, todo, &[], None, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.slots_from(mine, project, todo, &[], least, 100) => |rows: Vec<_>| rows.is_empty();
         comments.find(mine, task, comment) => |found: Option<_>| found.is_none();
         comments.list(mine, task, &everything) => |rows: Vec<_>| rows.is_empty();
         comments.count(mine, task) => |count| count == 0;

@@ -172,9 +172,9 @@ impl Tables {
         org: OrgId,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
     ) -> Vec<Slot> {
-        let rows = self.tasks_of(org).filter(|row| row.project_id == project && row.id != excluded);
+        let rows = self.tasks_of(org).filter(|row| row.project_id == project && !excluded.contains(&row.id));
         let mut slots: Vec<Slot> = rows.filter(|row| row.fields.status_id == status).map(Row::slot).collect();
         slots.sort_unstable();
         slots

@@ -239,17 +239,17 @@ impl TaskStore for MemoryUnit {
         .await
     }
 
-    async fn slot_at(
+    async fn slots_at(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
-        index: i64,
-    ) -> Result<Option<Slot>, StoreError> {
+        excluded: &[TaskId],
+        indexes: &[i64],
+    ) -> Result<Vec<(i64, Slot)>, StoreError> {
         self.view(|tables| {
-            let column = tables.column(scope.org(), project, status, excluded);
-            column.get(usize::try_from(index).ok()?).copied()
+            let column = (0..).zip(tables.column(scope.org(), project, status, excluded));
+            column.filter(|(index, _)| indexes.contains(index)).collect()
         })
         .await
     }
@@ -264,7 +264,7 @@ impl TaskStore for MemoryUnit {
     ) -> Result<Option<Lifted>, StoreError> {
         self.change(|tables| {
             let Some(task) = tables.task(scope.org(), task) else { return Ok(None) };
-            let column = tables.column(scope.org(), project, status.unwrap_or(task.status.id), task.id);
+            let column = tables.column(scope.org(), project, status.unwrap_or(task.status.id), &[task.id]);
             let at = match landmark {
                 Landmark::Task(other) => column.iter().position(|slot| slot.id == other),
                 Landmark::Index(index) => usize::try_from(index).ok(),
@@ -284,7 +284,7 @@ impl TaskStore for MemoryUnit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Option<Slot>,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {
@@ -301,7 +301,7 @@ impl TaskStore for MemoryUnit {
         scope: &OrgScope,
         project: ProjectId,
         status: StatusId,
-        excluded: TaskId,
+        excluded: &[TaskId],
         place: Slot,
         limit: u32,
     ) -> Result<Vec<Slot>, StoreError> {

@@ -1,0 +1,161 @@
+//! Many tasks given their places in their columns by one request, in a few statements however many they are.
+//!
+//! The tasks that are moved are taken out of their column, in thought; the others keep their order. Each task of the column's new
+//! order then stands behind so many others as its index says, less those that are moved and stand before it. Those between the
+//! same two others make a row, for which there is room between the two, or room is made; see [`super::order`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Violations};
+use crate::id::{StatusId, TaskId};
+use crate::storage::UnitOfWork;
+use crate::tenancy::OrgScope;
+
+use super::bulk::distinct;
+use super::order::{self, GAP};
+use super::record::writable;
+use super::store::Slot;
+use super::task::Task;
+use super::tasks::Tasks;
+
+/// Where one of many tasks goes in its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// Which task.
+    pub task_id: TaskId,
+    /// How many are before it; past the end means at the end. Of several with the same index, the one that is given first stands
+    /// there, and the others follow it.
+    pub index: i64,
+}
+
+impl Tasks<'_> {
+    /// Gives many tasks of one project their places in their columns, or none of them: each ends up with as many before it
+    /// as its index says.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for tasks that are not of the first one's project, `PROJECT_ARCHIVED`.
+    pub async fn arrange(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        first: &Task,
+        placements: &[Placement],
+    ) -> Result<(), Error> {
+        self.edit(scope)?;
+        let ids = distinct(placements.iter().map(|placement| placement.task_id), "/updates", "/task_id")?;
+        let mut violations = Violations::default();
+        for (at, _) in placements.iter().enumerate().filter(|(_, placement)| placement.index < 0) {
+            let message = "Positions in a column are counted from 0.";
+            violations.add(format!("/updates/{at}/position"), "OUT_OF_RANGE", message);
+        }
+        violations.into_result()?;
+        let project = first.project_id;
+        uow.projects().hold(scope, project).await?;
+        let tasks = self.lock_all(uow, scope, &ids, "/updates", |task| task.project_id == project).await?;
+        writable(tasks.iter().any(|task| task.project_is_archived))?;
+        let mut columns: BTreeMap<StatusId, Vec<Placement>> = BTreeMap::new();
+        for (placement, task) in placements.iter().zip(&tasks) {
+            columns.entry(task.status.id).or_default().push(*placement);
+        }
+        for (status, mut placements) in columns {
+            placements.sort_by_key(|placement| placement.index);
+            self.arrange_column(uow, scope, first, status, &placements).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives tasks of one column their places, the lowest index first, under the project's lock.
+    async fn arrange_column(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        first: &Task,
+        status: StatusId,
+        mut waiting: &[Placement],
+    ) -> Result<(), Error> {
+        while !waiting.is_empty() {
+            let absent: Vec<TaskId> = waiting.iter().map(|placement| placement.task_id).collect();
+            let others = others_before(waiting);
+            let around: BTreeSet<i64> =
+                others.iter().flat_map(|others| [others - 1, *others]).filter(|index| *index >= 0).collect();
+            let around: Vec<i64> = around.into_iter().collect();
+            let project = first.project_id;
+            let found = uow.tasks().slots_at(scope, project, status, &absent, &around).await?;
+            let found: BTreeMap<i64, Slot> = found.into_iter().collect();
+            let mut placed: Vec<Slot> = Vec::new();
+            let mut dense = None;
+            // All that are past the end make one row.
+            for row in others.chunk_by(|one, other| one == other || !found.contains_key(one)) {
+                let from = placed.len();
+                let ids = &absent[from..from + row.len()];
+                let positions = match found.get(&row[0]) {
+                    None => self.at_the_end(uow, scope, first, row.len()).await?,
+                    Some(next) => {
+                        let above = found.get(&(row[0] - 1)).map(|slot| slot.position);
+                        match order::row(above, next.position, row.len()) {
+                            Some(positions) => positions,
+                            None => {
+                                dense = Some((*next, ids));
+                                break;
+                            }
+                        }
+                    }
+                };
+                placed.extend(ids.iter().zip(positions).map(|(id, position)| Slot { position, id: *id }));
+            }
+            uow.tasks().place(scope, &placed).await?;
+            let mut done = placed.len();
+            if let Some((next, row)) = dense {
+                let absent = &absent[done..];
+                let positions = self.spread(uow, scope, first, status, next, row, absent).await?;
+                let row: Vec<Slot> =
+                    row.iter().zip(positions).map(|(id, position)| Slot { position, id: *id }).collect();
+                uow.tasks().place(scope, &row).await?;
+                done += row.len();
+            }
+            // What was spread has new positions: the rest is looked up anew.
+            waiting = &waiting[done..];
+        }
+        Ok(())
+    }
+
+    async fn at_the_end(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        first: &Task,
+        count: usize,
+    ) -> Result<Vec<i64>, Error> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let end = self.advance(uow, scope, first, GAP.saturating_mul(count)).await?;
+        Ok((1..=count).map(|n| end - (count - n) * GAP).collect())
+    }
+}
+
+/// Of each task, in the order of their indexes, how many that are not among them stand before it.
+fn others_before(placements: &[Placement]) -> Vec<i64> {
+    let mut most = 0;
+    let others = (0..).zip(placements).map(|(moved, placement)| {
+        most = (placement.index - moved).max(most);
+        most
+    });
+    others.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn others(indexes: &[i64]) -> Vec<i64> {
+        let placement = |index: &i64| Placement { task_id: uuid::Uuid::nil().into(), index: *index };
+        others_before(&indexes.iter().map(placement).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn before_a_task_stand_so_many_others_as_its_index_says_less_those_that_are_moved() {
+        assert_eq!(others(&[0, 1, 2]), [0, 0, 0]);
+        assert_eq!(others(&[3, 4, 9]), [3, 3, 7]);
+        assert_eq!(others(&[1, 1, 2]), [1, 1, 1], "those with the same index follow each other");
+        assert_eq!(others(&[i64::MAX, i64::MAX]), [i64::MAX, i64::MAX]);
+    }
+}
