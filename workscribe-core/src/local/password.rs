@@ -20,8 +20,9 @@ const DEFAULT_KEY: &[u8] = b"workscribe password digest v1";
 /// bcrypt over a keyed digest.
 ///
 /// bcrypt reads 72 bytes and stops at a NUL, so it gets `base64(HMAC-SHA-256(key, password))`: 43 characters that
-/// depend on every byte of the password (OWASP Password Storage; ASVS 5.0, 6.2.8). Work runs on blocking threads, as
-/// many at once as there are cores; past a bounded queue the answer is `OVERLOADED`.
+/// depend on every byte of the password (OWASP Password Storage; ASVS 5.0, 6.2.8). Each hash is worked on by a thread of its own, as
+/// many at once as there are cores; past a bounded queue the answer is `OVERLOADED`. On Linux those threads yield to others (by 5
+/// steps of `nice`), since a hash takes a core for a quarter of a second and a request some milliseconds.
 pub struct BcryptHasher {
     key: Vec<u8>,
     cost: u32,
@@ -71,15 +72,35 @@ impl BcryptHasher {
         let place = Place::take(&self.waiting, self.most_waiting)?;
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
         drop(place);
-        tokio::task::spawn_blocking(move || {
+        let (sender, done) = tokio::sync::oneshot::channel();
+        // Not a thread of a pool: nobody but root can take the lower priority back.
+        let thread = std::thread::Builder::new().name("password-hash".into());
+        let started = thread.spawn(move || {
             // The permit goes with the work, which a dropped request does not stop.
             let _permit = permit;
-            work()
-        })
-        .await
-        .map_err(Error::internal)
+            yield_to_others();
+            // Nobody waits for it any more: no fault.
+            let _ = sender.send(work());
+        });
+        started.map_err(Error::internal)?;
+        done.await.map_err(Error::internal)
     }
 }
+
+/// Has this thread yield to others. Linux keeps a `nice` for each thread (setpriority(2)); elsewhere it is of the whole process, and
+/// nothing is done.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::getpriority_process(None)
+        .and_then(|nice| rustix::process::setpriority_process(None, nice.saturating_add(NICE)))
+    {
+        tracing::debug!(%error, "passwords are hashed at the usual priority");
+    }
+}
+
+/// Others get three times as much of a core (sched(7)).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
 
 /// Checks a text, and works as long as for a hash of the present cost whatever the stored one's is, so that the time does not tell of
 /// whose account the hash is an old one. Each step of the cost doubles the work, so a hash of each cost from the stored one's to

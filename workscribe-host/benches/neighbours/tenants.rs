@@ -105,15 +105,6 @@ pub(crate) struct Seen {
     pub(crate) failed: Vec<String>,
 }
 
-impl Seen {
-    /// The 99th percentile of a kind, in µs.
-    pub(crate) fn p99(&self, kind: &str) -> u64 {
-        let mut took = self.took.get(kind).cloned().unwrap_or_default();
-        took.sort_unstable();
-        took.get(took.len() * 99 / 100).or(took.last()).copied().unwrap_or_default()
-    }
-}
-
 /// Has so many people of a tenant work, each with a pause between requests as people make them.
 pub(crate) async fn watch(tenant: &Tenant, people: usize, time: Duration) -> Seen {
     let end = Instant::now() + time;

@@ -13,6 +13,7 @@
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
 //! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
 //! | `pooler.rs` | Postgres behind PgBouncer |
+//! | `neighbours.rs` | two tenants, of which one attacks (`tenants.rs` of the benchmark) |
 //! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
 //!
 //! **How to add a case**: `Setup::new().serve().await` gives a server on an SQLite file of its own; `.env(…)` sets what it
@@ -30,6 +31,7 @@ mod crashes;
 mod jobs;
 mod journeys;
 mod logs;
+mod neighbours;
 mod outages;
 mod pooler;
 mod program;
@@ -38,4 +40,6 @@ mod services;
 mod slow;
 mod start;
 mod stop;
+#[path = "../../benches/neighbours/tenants.rs"]
+mod tenants;
 mod transfer;
