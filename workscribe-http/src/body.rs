@@ -12,7 +12,7 @@ use poem_openapi::types::{MaybeUndefined, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use workscribe_core::error::FieldError;
 use workscribe_core::limits::Limit;
@@ -276,9 +276,19 @@ pub(crate) fn nullable<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
     }
 }
 
-impl<T: ToJSON + Send> IntoResponse for Body<T> {
+/// What can be answered: poem-openapi describes it, serde writes it.
+pub trait Answer: Type + ToJSON + Serialize {}
+
+impl<T: Type + ToJSON + Serialize> Answer for T {}
+
+impl<T: Answer> IntoResponse for Body<T> {
     fn into_response(self) -> Response {
-        Response::builder().header(header::CONTENT_TYPE, JSON).body(self.0.to_json_string())
+        // What is written is what is described: while tests run, of every answer.
+        debug_assert_eq!(serde_json::to_value(&self.0).ok(), self.0.to_json(), "of {}", T::name());
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => Response::builder().header(header::CONTENT_TYPE, JSON).body(body),
+            Err(error) => poem::Error::from(ApiError::from(Error::internal(error))).into_response(),
+        }
     }
 }
 

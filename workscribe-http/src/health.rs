@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::Serialize;
 use serde_json::Value;
 use workscribe_core::{VERSION, WorkScribe};
 
@@ -24,8 +25,9 @@ impl HealthApi {
 }
 
 /// How the server is.
-#[derive(Enum)]
+#[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// All is well.
     Ok,
@@ -34,7 +36,7 @@ pub enum Condition {
 }
 
 /// That the server runs.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Health {
     /// Always `ok`.
     pub status: Condition,
@@ -43,7 +45,7 @@ pub struct Health {
 }
 
 /// One part that is not ready.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct NotReadyPart {
     /// `database`, `migrations` or `redis`.
     pub part: String,
@@ -52,7 +54,7 @@ pub struct NotReadyPart {
 }
 
 /// Whether the server can do its work.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Readiness {
     /// `ok`, or `not_ready`.
     pub status: Condition,
@@ -61,7 +63,7 @@ pub struct Readiness {
 }
 
 /// A JSON Web Key Set (RFC 7517).
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Jwks {
     /// The public keys; empty when tokens are signed with a shared secret.
     pub keys: Vec<BTreeMap<String, Value>>,

@@ -1,6 +1,7 @@
 //! The bounds of the product over HTTP.
 
 use poem_openapi::{Enum, Object, OpenApi};
+use serde::Serialize;
 use workscribe_core::WorkScribe;
 use workscribe_core::limits::{Limit, Unit};
 
@@ -8,8 +9,9 @@ use crate::reply::Reply;
 use crate::tags::Tags;
 
 /// What a limit counts.
-#[derive(Enum)]
+#[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum LimitUnit {
     /// Things.
     Items,
@@ -33,7 +35,7 @@ impl From<Unit> for LimitUnit {
 }
 
 /// A bound of what there may be.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct LimitInfo {
     /// Its name, which stands as `limit_name` in the parameters of a problem.
     pub limit_name: String,
@@ -48,7 +50,7 @@ pub struct LimitInfo {
 }
 
 /// The bounds of what there may be.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct LimitList {
     /// All of them.
     pub limits: Vec<LimitInfo>,

@@ -1,6 +1,6 @@
 //! Requests that may be sent twice: the `Idempotency-Key` of POSTs that create.
 
-use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
+use poem_openapi::types::ParseFromJSON;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use workscribe_core::storage::Party;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
+use crate::body::Answer;
 use crate::problem::{ApiError, ApiResult};
 use crate::reply::Created;
 
@@ -88,7 +89,7 @@ pub(crate) struct Made<T> {
     pub(crate) version: i64,
 }
 
-impl<T: Type + ToJSON> From<Made<T>> for Created<T> {
+impl<T: Answer> From<Made<T>> for Created<T> {
     fn from(made: Made<T>) -> Self {
         Self::new(made.value, made.location, made.version)
     }
@@ -126,7 +127,7 @@ pub(crate) struct Once<'a> {
 }
 
 /// What is to be done with a request.
-pub(crate) enum Begun<'a, T: Type + ToJSON> {
+pub(crate) enum Begun<'a, T: Answer> {
     /// Carry it out, then call [`Once::finish`].
     Fresh(Once<'a>),
     /// It was carried out before; answer the same.
@@ -136,7 +137,7 @@ pub(crate) enum Begun<'a, T: Type + ToJSON> {
 /// Claims the key, if there is one, and begins the transaction.
 pub(crate) async fn begin<'a, T>(app: &'a WorkScribe, request: Request<'_>) -> ApiResult<Begun<'a, T>>
 where
-    T: Type + ToJSON + ParseFromJSON,
+    T: Answer + ParseFromJSON,
 {
     let key = request.key()?;
     if let Some(key) = &key {
@@ -161,10 +162,7 @@ impl Once<'_> {
 
     /// Stores the answer in the transaction of the work, so that either both are there or neither, and commits. A refusal
     /// rolls back and gives the key back.
-    pub(crate) async fn finish<T: Type + ToJSON>(
-        self,
-        done: Result<Made<T>, Error>,
-    ) -> ApiResult<Created<T>> {
+    pub(crate) async fn finish<T: Answer>(self, done: Result<Made<T>, Error>) -> ApiResult<Created<T>> {
         let Self { app, key, uow } = self;
         let committed = match done {
             Ok(made) => commit(app, key.as_ref(), uow, made).await,
@@ -183,15 +181,14 @@ impl Once<'_> {
     }
 }
 
-async fn commit<T: Type + ToJSON>(
+async fn commit<T: Answer>(
     app: &WorkScribe,
     key: Option<&IdempotencyKey>,
     mut uow: Box<dyn UnitOfWork>,
     made: Made<T>,
 ) -> Result<Made<T>, Error> {
     if let Some(key) = key {
-        let body =
-            json!({ "value": made.value.to_json(), "location": made.location, "version": made.version });
+        let body = json!({ "value": serde_json::to_value(&made.value).map_err(Error::internal)?, "location": made.location, "version": made.version });
         uow.idempotency().finish(key, &StoredAnswer { status: 201, body }).await?;
     }
     app.commit(uow).await?;
@@ -210,7 +207,7 @@ async fn release(app: &WorkScribe, key: &IdempotencyKey) {
     }
 }
 
-fn replay<T: Type + ToJSON + ParseFromJSON>(mut answer: StoredAnswer) -> ApiResult<Created<T>> {
+fn replay<T: Answer + ParseFromJSON>(mut answer: StoredAnswer) -> ApiResult<Created<T>> {
     let unreadable = || ApiError::from(Error::internal("a stored answer cannot be read"));
     let value = T::parse_from_json(Some(answer.body["value"].take())).map_err(|_| unreadable())?;
     let location = answer.body["location"].as_str().ok_or_else(unreadable)?.to_owned();

@@ -12,8 +12,9 @@ use std::time::Duration;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::registry::{MetaResponses, Registry};
-use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use workscribe_core::{Error, ErrorKind};
 
@@ -71,7 +72,7 @@ pub const fn status_of(kind: ErrorKind) -> StatusCode {
 }
 
 /// One fault of one field.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct FieldProblem {
     /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
     pub pointer: String,
@@ -82,10 +83,11 @@ pub struct FieldProblem {
 }
 
 /// A problem document (RFC 9457): the answer to every request that is refused.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Problem {
     /// A URN that names the kind of problem: `urn:workscribe:problem:<code in kebab-case>`.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub type_: String,
     /// A short summary that does not change from one occurrence to the next.
     pub title: String,
@@ -101,6 +103,7 @@ pub struct Problem {
     pub request_id: String,
     /// For a 422: every fault, by field.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldProblem>>,
 }
 
@@ -127,8 +130,10 @@ impl Refusal<'_> {
             request_id: request_id.to_owned(),
             errors: self.errors,
         };
-        let mut response =
-            Response::builder().status(self.status).content_type(PROBLEM_JSON).body(problem.to_json_string());
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type(PROBLEM_JSON)
+            .body(serde_json::to_string(&problem).unwrap_or_default());
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

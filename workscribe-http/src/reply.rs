@@ -1,13 +1,12 @@
 //! What operations answer when all is well: one type for each status.
 
 use poem_openapi::ApiResponse;
-use poem_openapi::types::{ToJSON, Type};
 
-use crate::body::Body;
+use crate::body::{Answer, Body};
 
 /// 200 with a body.
 #[derive(ApiResponse)]
-pub enum Reply<T: Type + ToJSON> {
+pub enum Reply<T: Answer> {
     /// The answer.
     #[oai(status = 200)]
     Ok(Body<T>),
@@ -15,7 +14,7 @@ pub enum Reply<T: Type + ToJSON> {
 
 /// 200 with a single resource and its version.
 #[derive(ApiResponse)]
-pub enum Versioned<T: Type + ToJSON> {
+pub enum Versioned<T: Answer> {
     /// The resource as it is now.
     #[oai(status = 200)]
     Ok(
@@ -28,7 +27,7 @@ pub enum Versioned<T: Type + ToJSON> {
 
 /// 201 with the resource, where it is, and its version.
 #[derive(ApiResponse)]
-pub enum Created<T: Type + ToJSON> {
+pub enum Created<T: Answer> {
     /// The new resource.
     #[oai(status = 201)]
     Created(
@@ -44,7 +43,7 @@ pub enum Created<T: Type + ToJSON> {
 
 /// 202 with what will be done.
 #[derive(ApiResponse)]
-pub enum Accepted<T: Type + ToJSON> {
+pub enum Accepted<T: Answer> {
     /// What will be done.
     #[oai(status = 202)]
     Accepted(Body<T>),
@@ -58,28 +57,28 @@ pub enum NoContent {
     Done,
 }
 
-impl<T: Type + ToJSON> Reply<T> {
+impl<T: Answer> Reply<T> {
     /// 200 with a body.
     pub fn new(value: T) -> Self {
         Self::Ok(Body::new(value))
     }
 }
 
-impl<T: Type + ToJSON> Versioned<T> {
+impl<T: Answer> Versioned<T> {
     /// 200 with a resource and its version.
     pub fn new(value: T, version: i64) -> Self {
         Self::Ok(Body::new(value), etag(version))
     }
 }
 
-impl<T: Type + ToJSON> Created<T> {
+impl<T: Answer> Created<T> {
     /// 201 with a resource, its path and its version.
     pub fn new(value: T, location: String, version: i64) -> Self {
         Self::Created(Body::new(value), location, etag(version))
     }
 }
 
-impl<T: Type + ToJSON> Accepted<T> {
+impl<T: Answer> Accepted<T> {
     /// 202 with what will be done.
     pub fn new(value: T) -> Self {
         Self::Accepted(Body::new(value))

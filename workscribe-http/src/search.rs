@@ -2,6 +2,7 @@
 
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use uuid::Uuid;
 use workscribe_core::WorkScribe;
 use workscribe_core::search::{self, SearchKind};
@@ -27,10 +28,11 @@ wire_names! {
 }
 
 /// Something that was found.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct SearchResult {
     /// What it is.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: SearchType,
     /// Its id.
     pub id: Uuid,
@@ -64,7 +66,7 @@ impl From<search::SearchResult> for SearchResult {
 }
 
 /// What was found, the best match first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct SearchResults {
     /// What was found.
     pub results: Vec<SearchResult>,

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{NaiveDate, SecondsFormat};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use workscribe_core::clock::{Timestamp, is_writable_day, parse_time};
 
@@ -17,6 +17,18 @@ pub struct Time(pub Timestamp);
 impl From<Timestamp> for Time {
     fn from(time: Timestamp) -> Self {
         Self(time)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -44,7 +56,7 @@ impl Type for Time {
 
 impl ToJSON for Time {
     fn to_json(&self) -> Option<Value> {
-        Some(Value::String(self.0.to_rfc3339_opts(SecondsFormat::Micros, true)))
+        Some(Value::String(self.to_string()))
     }
 }
 
@@ -90,6 +102,12 @@ impl TryFrom<String> for Date {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         Self::parse(&text).ok_or("a day is written as YYYY-MM-DD")
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

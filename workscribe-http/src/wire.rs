@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workscribe_core::work::Document;
 
@@ -30,6 +30,12 @@ macro_rules! wire_names {
             }
         }
 
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(match self { $(Self::$variant => $text,)+ })
+            }
+        }
+
         impl From<$domain> for $name {
             fn from(value: $domain) -> Self {
                 match value { $(<$domain>::$variant => Self::$variant,)+ }
@@ -46,7 +52,7 @@ macro_rules! wire_names {
 pub(crate) use wire_names;
 
 /// A rich text: a ProseMirror document, or any other JSON object. What it holds is kept as it came.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct RichText(pub Value);
 

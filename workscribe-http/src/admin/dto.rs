@@ -1,5 +1,5 @@
 use poem_openapi::Object;
-use poem_openapi::types::ToJSON;
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 use workscribe_core::outbox::{self, JobRecord, KindCounts, QueueState};
@@ -24,7 +24,7 @@ wire_names! {
 }
 
 /// A job.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Job {
     /// Its id.
     pub id: Uuid,
@@ -87,10 +87,11 @@ impl From<JobRecord> for Job {
 }
 
 /// A job with what its handler gets.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct JobDetails {
     /// The job.
     #[oai(flatten)]
+    #[serde(flatten)]
     pub job: Job,
     /// What the handler gets. It may name people.
     pub payload: Value,
@@ -104,7 +105,7 @@ impl From<JobRecord> for JobDetails {
 }
 
 /// A page of jobs, the newest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct JobList {
     /// The jobs, without their payloads.
     pub jobs: Vec<Job>,
@@ -113,7 +114,7 @@ pub struct JobList {
 }
 
 /// How many jobs of one kind in one queue are in which state.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct KindStats {
     /// The queue.
     pub queue: String,
@@ -150,14 +151,14 @@ impl From<KindCounts> for KindStats {
 }
 
 /// How many jobs there are.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct JobStats {
     /// By queue and kind.
     pub kinds: Vec<KindStats>,
 }
 
 /// A queue.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Queue {
     /// Its name.
     pub name: String,
@@ -172,7 +173,7 @@ impl From<QueueState> for Queue {
 }
 
 /// The queues in which there is a job, and those that are paused.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct QueueList {
     /// The queues, by name.
     pub queues: Vec<Queue>,
@@ -180,6 +181,6 @@ pub struct QueueList {
 
 /// Anything of these as the JSON that the API answers, for programs that show it elsewhere.
 #[must_use]
-pub fn json(value: &impl ToJSON) -> Value {
-    value.to_json().unwrap_or_default()
+pub fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }

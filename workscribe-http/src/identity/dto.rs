@@ -1,13 +1,13 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workscribe_core::identity::{self, IssuedTokens};
 
 use crate::time::Time;
 
 /// A person with an account.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct User {
     /// Their id.
     pub id: Uuid,
@@ -22,6 +22,7 @@ pub struct User {
     /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
     /// `/auth/me` alone.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_bouncing: Option<bool>,
     /// When the account was made.
     pub created_at: Time,
@@ -51,15 +52,16 @@ impl From<identity::Account> for User {
 }
 
 /// How an access token is to be sent.
-#[derive(Enum)]
+#[derive(Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum TokenType {
     /// In an `Authorization: Bearer` header.
     Bearer,
 }
 
 /// What a login gives.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Tokens {
     /// The access token, a JWT. Send it as `Authorization: Bearer`.
     pub access_token: String,
@@ -86,7 +88,7 @@ impl From<IssuedTokens> for Tokens {
 }
 
 /// One login.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Session {
     /// Its id.
     pub id: Uuid,
@@ -116,7 +118,7 @@ impl Session {
 }
 
 /// One's own sessions, newest first: 100 at the most.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct SessionList {
     /// The sessions.
     pub sessions: Vec<Session>,
@@ -202,7 +204,7 @@ pub struct UpdateMeRequest {
 }
 
 /// What becomes of an invitation, for those who hold its token.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct InvitationPreview {
     /// The organization's name.
     pub org_name: String,

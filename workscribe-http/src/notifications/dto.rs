@@ -1,6 +1,6 @@
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workscribe_core::Error;
 use workscribe_core::notifications::{self, PreferencesChange};
@@ -31,7 +31,7 @@ wire_names! {
 }
 
 /// From which organization a notification comes.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct NotificationOrganization {
     /// Its name in URLs.
     pub slug: String,
@@ -40,7 +40,7 @@ pub struct NotificationOrganization {
 }
 
 /// A notification.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Notification {
     /// Its id.
     pub id: Uuid,
@@ -50,6 +50,7 @@ pub struct Notification {
     pub organization: NotificationOrganization,
     /// Why.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: NotificationType,
     /// One line.
     pub title: String,
@@ -88,7 +89,7 @@ impl From<notifications::Notification> for Notification {
 }
 
 /// A page of notifications, the newest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct NotificationList {
     /// The notifications.
     pub notifications: Vec<Notification>,
@@ -98,6 +99,7 @@ pub struct NotificationList {
     pub unread_count: i64,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
@@ -110,21 +112,21 @@ pub struct ReadNotificationRequest {
 }
 
 /// What marking all as read did.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct ReadNotifications {
     /// How many were unread.
     pub updated: u64,
 }
 
 /// How one kind of notification comes, besides in the list.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Channels {
     /// By mail.
     pub email: bool,
 }
 
 /// How notifications come, by kind.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct NotificationPreferences {
     /// A task was given to one.
     pub task_assigned: Channels,

@@ -1,6 +1,6 @@
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::tenancy;
@@ -21,7 +21,7 @@ wire_names! {
 }
 
 /// An organization: a tenant.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Organization {
     /// Its id.
     pub id: Uuid,
@@ -48,7 +48,7 @@ impl From<tenancy::Organization> for Organization {
 }
 
 /// An organization, and what one is in it.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct OwnOrganization {
     /// Its id.
     pub id: Uuid,
@@ -72,7 +72,7 @@ impl From<(tenancy::Organization, tenancy::Role)> for OwnOrganization {
 }
 
 /// A page of one's organizations, the oldest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct OrganizationList {
     /// The organizations.
     pub organizations: Vec<OwnOrganization>,
@@ -80,11 +80,12 @@ pub struct OrganizationList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// An organization in short.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct OrganizationName {
     /// Its id.
     pub id: Uuid,
@@ -95,7 +96,7 @@ pub struct OrganizationName {
 }
 
 /// A user in an organization.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Member {
     /// The user's id.
     pub user_id: Uuid,
@@ -125,7 +126,7 @@ impl From<tenancy::Member> for Member {
 }
 
 /// A page of members, by time of joining.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct MemberList {
     /// The members.
     pub members: Vec<Member>,
@@ -133,12 +134,14 @@ pub struct MemberList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// Where an invitation stands.
-#[derive(Enum, Clone, Copy)]
+#[derive(Enum, Serialize, Clone, Copy)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum InvitationStatus {
     /// It can be accepted.
     Pending,
@@ -162,7 +165,7 @@ impl From<tenancy::InvitationStatus> for InvitationStatus {
 }
 
 /// An invitation into an organization. Its token is in the mail only.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Invitation {
     /// Its id.
     pub id: Uuid,
@@ -174,6 +177,7 @@ pub struct Invitation {
     pub status: InvitationStatus,
     /// Whether the address refused the last mail. In the list alone.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_bouncing: Option<bool>,
     /// The user who invites.
     pub invited_by: Uuid,
@@ -203,7 +207,7 @@ impl Invitation {
 }
 
 /// A page of invitations, the newest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct InvitationList {
     /// The invitations.
     pub invitations: Vec<Invitation>,
@@ -211,6 +215,7 @@ pub struct InvitationList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 

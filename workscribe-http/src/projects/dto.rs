@@ -1,6 +1,6 @@
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workscribe_core::work;
 
@@ -28,7 +28,7 @@ wire_names! {
 }
 
 /// A project.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Project {
     /// Its id.
     pub id: Uuid,
@@ -42,6 +42,7 @@ pub struct Project {
     pub description: Option<String>,
     /// How it is worked on.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: ProjectType,
     /// Whether it is read-only.
     pub is_archived: bool,
@@ -71,7 +72,7 @@ impl From<work::Project> for Project {
 }
 
 /// A page of projects, the oldest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct ProjectList {
     /// The projects.
     pub projects: Vec<Project>,
@@ -79,11 +80,12 @@ pub struct ProjectList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// A status of a project's tasks: a column of its board.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Status {
     /// Its id.
     pub id: Uuid,
@@ -110,7 +112,7 @@ impl From<work::Status> for Status {
 }
 
 /// A label of a project's tasks.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Label {
     /// Its id.
     pub id: Uuid,
@@ -133,7 +135,7 @@ impl From<work::TaskLabel> for Label {
 }
 
 /// A page of labels, the oldest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct LabelList {
     /// The labels.
     pub labels: Vec<Label>,
@@ -141,6 +143,7 @@ pub struct LabelList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 

@@ -1,6 +1,6 @@
 use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workscribe_core::work;
 
@@ -70,7 +70,7 @@ wire_names! {
 }
 
 /// A user as others see them beside what they did.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Person {
     /// Their id.
     pub id: Uuid,
@@ -90,7 +90,7 @@ impl From<work::Person> for Person {
 macro_rules! shown {
     ($($(#[$doc:meta])* $name:ident { $($(#[$own_doc:meta])* $own:ident: $own_type:ty = $value:expr)? })+) => {$(
         $(#[$doc])*
-        #[derive(Object)]
+        #[derive(Object, Serialize)]
         pub struct $name {
             /// Its id.
             pub id: Uuid,
@@ -121,6 +121,7 @@ macro_rules! shown {
             pub priority: Priority,
             /// What sort of work it is.
             #[oai(rename = "type")]
+            #[serde(rename = "type")]
             pub kind: TaskType,
             /// The task of which it is a part.
             pub parent_task_id: Option<Uuid>,
@@ -183,7 +184,7 @@ shown! {
 }
 
 /// A page of tasks.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct TaskList {
     /// The tasks.
     pub tasks: Vec<TaskSummary>,
@@ -191,11 +192,12 @@ pub struct TaskList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// Tasks that were changed together, in the order of the request.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct ChangedTasks {
     /// The tasks as they are now.
     pub tasks: Vec<TaskSummary>,
@@ -341,7 +343,7 @@ pub struct UpdateTasksRequest {
 }
 
 /// A comment on a task.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Comment {
     /// Its id.
     pub id: Uuid,
@@ -377,7 +379,7 @@ impl From<work::Comment> for Comment {
 }
 
 /// A page of comments, the oldest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct CommentList {
     /// The comments.
     pub comments: Vec<Comment>,
@@ -385,6 +387,7 @@ pub struct CommentList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
@@ -405,7 +408,7 @@ pub struct UpdateCommentRequest {
 }
 
 /// One line of the history. Values are as a person reads them: names, not ids.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Activity {
     /// Its id.
     pub id: Uuid,
@@ -444,7 +447,7 @@ impl From<work::Activity> for Activity {
 }
 
 /// A page of the history, the newest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct ActivityList {
     /// The lines.
     pub activity: Vec<Activity>,
@@ -452,5 +455,6 @@ pub struct ActivityList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }

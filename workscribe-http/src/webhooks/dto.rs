@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use poem_openapi::Object;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::{MaybeUndefined, ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 use workscribe_core::{Error, webhooks};
@@ -78,7 +78,7 @@ wire_names! {
 }
 
 /// An endpoint that is told of what happens.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct Webhook {
     /// Its id.
     pub id: Uuid,
@@ -123,10 +123,11 @@ impl From<webhooks::Webhook> for Webhook {
 }
 
 /// An endpoint, and the secret with which its messages are signed.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookWithSecret {
     /// The endpoint.
     #[oai(flatten)]
+    #[serde(flatten)]
     pub webhook: Webhook,
     /// `whsec_` and base64, as the libraries of Standard Webhooks take it. It is not shown again.
     pub secret: String,
@@ -139,7 +140,7 @@ impl From<(webhooks::Webhook, webhooks::SigningSecret)> for WebhookWithSecret {
 }
 
 /// A page of webhooks, the oldest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookList {
     /// The webhooks.
     pub webhooks: Vec<Webhook>,
@@ -147,11 +148,12 @@ pub struct WebhookList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// A message on its way to a webhook.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookDelivery {
     /// Its id.
     pub id: Uuid,
@@ -190,7 +192,7 @@ impl From<webhooks::WebhookDelivery> for WebhookDelivery {
 }
 
 /// A page of deliveries, the newest first.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookDeliveryList {
     /// The deliveries.
     pub deliveries: Vec<WebhookDelivery>,
@@ -198,11 +200,12 @@ pub struct WebhookDeliveryList {
     pub next_cursor: Option<String>,
     /// How many there are in all, when asked with `count=true`.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
 /// One attempt at a delivery.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookAttempt {
     /// Which one, from 1.
     pub number: i64,
@@ -229,10 +232,11 @@ impl From<webhooks::DeliveryAttempt> for WebhookAttempt {
 }
 
 /// A delivery with what is sent, and what came of it.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookDeliveryDetail {
     /// The delivery.
     #[oai(flatten)]
+    #[serde(flatten)]
     pub delivery: WebhookDelivery,
     /// The body that is sent.
     pub payload: SentMessage,
@@ -256,10 +260,11 @@ impl WebhookDeliveryDetail {
 }
 
 /// The body of a message to a webhook.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct WebhookMessage {
     /// What it tells of.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: WebhookEvent,
     /// When that was.
     pub timestamp: Time,
@@ -272,6 +277,8 @@ pub struct WebhookMessage {
 }
 
 /// A [`WebhookMessage`] as it was sent, by this version or by an earlier one.
+#[derive(Serialize)]
+#[serde(transparent)]
 pub struct SentMessage(pub Value);
 
 impl Type for SentMessage {
