@@ -7,6 +7,9 @@ use super::world::{Subject, World};
 /// Stands in a request for a number that grows, in as many digits.
 pub(super) const NUMBER: &str = "@@@@@@@@";
 
+/// The operation that reads the most.
+pub(super) const PAGE: &str = "GET a page of 25 tasks";
+
 /// With what an operation is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beside {
@@ -61,7 +64,7 @@ pub(super) fn all(world: &World) -> Vec<Operation> {
         one("GET a task", Beside::Reads, &|s| {
             s.tasks.iter().map(|task| get(s, format!("/tasks/{task}"))).collect()
         }),
-        one("GET a page of 25 tasks", Beside::Reads, &|s| {
+        one(PAGE, Beside::Reads, &|s| {
             vec![get(s, format!("/organizations/{}/projects/{}/tasks", s.slug, s.project))]
         }),
         Operation {

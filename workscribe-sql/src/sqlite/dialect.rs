@@ -159,6 +159,23 @@ macro_rules! users_by_id {
     };
 }
 
+/// The same of a tenant's table.
+macro_rules! rows_by_id {
+    ($columns:literal, $table:literal, $org:literal, $ids:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM (WITH wanted (wanted_id) AS (SELECT DISTINCT * FROM ",
+            $ids,
+            ") SELECT wanted_id FROM wanted) CROSS JOIN ",
+            $table,
+            " ON org_id = ",
+            $org,
+            " AND id = wanted_id"
+        )
+    };
+}
+
 /// Keys as rows `given`, with a number from [`FIRST_KEY`]: each column is an [`array`].
 macro_rules! given {
     ($kind:ident $bound:literal $name:literal $(, $kinds:ident $bounds:literal $names:literal)*) => {

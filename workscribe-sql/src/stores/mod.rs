@@ -32,6 +32,7 @@ mod slugs;
 mod statuses;
 mod task_list;
 mod task_row;
+mod task_shown;
 mod task_writes;
 mod tasks;
 mod tokens;

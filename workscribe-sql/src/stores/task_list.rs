@@ -1,8 +1,8 @@
 //! Lists of tasks, in statements made of the conditions that are set: so each gets the plan that suits it, and none has to suit
 //! all. Values are bound, never written.
 //!
-//! A page is chosen first, of the tasks `i` alone, by an index that has them in order; then only the chosen are read with all
-//! that is shown of them.
+//! A page is chosen of the tasks `i` alone, by an index that has them in order. What they are shown with is looked up by a second
+//! statement, see `task_shown.rs`.
 
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
@@ -14,8 +14,8 @@ use workscribe_core::work::{
     TaskQuery, TaskSort,
 };
 
-use super::task_row::TaskRow;
-use super::{Db, Ts, Unit, dialect};
+use super::task_shown::ListedRow;
+use super::{Db, Ts, Unit, corrupt, dialect};
 
 type Statement = QueryBuilder<Db>;
 
@@ -32,22 +32,20 @@ impl Unit {
         scope: &OrgScope,
         query: &TaskQuery,
     ) -> Result<Vec<Task>, StoreError> {
-        let way = self.way(scope, query.filter()).await?;
-        let mut list = Statement::new("WITH t AS MATERIALIZED (");
-        choose(&mut list, scope.org(), query, way);
-        // The organization is the first value that is bound.
-        list.push(concat!(
-            ")",
-            shown_with!("$1"),
-            "SELECT ",
-            task_columns!("NULL"),
-            " FROM t",
-            task_joins!(),
-            "ORDER BY "
-        ));
-        list.push(order(query.sort(), "t.sort_key", "t."));
-        let rows = self.all("ws_tasks: list", list.build_query_as::<TaskRow>()).await?;
-        rows.into_iter().map(Task::try_from).collect()
+        for _ in 0..TRIES {
+            let way = self.way(scope, query.filter()).await?;
+            let mut list = Statement::new("WITH t AS MATERIALIZED (");
+            choose(&mut list, scope.org(), query, way);
+            list.push(") SELECT t.* FROM t ORDER BY ").push(order(query.sort(), "t.sort_key", "t."));
+            let rows = self.all("ws_tasks: list", list.build_query_as::<ListedRow>()).await?;
+            let shown = self.shown_with(scope, &rows).await?;
+            let tasks =
+                rows.into_iter().map(|row| shown.task(row)).collect::<Result<Option<Vec<Task>>, _>>()?;
+            if let Some(tasks) = tasks {
+                return Ok(tasks);
+            }
+        }
+        Err(corrupt("ws_tasks", "the project, the status or a person of a task is not there".to_owned()))
     }
 
     pub(super) async fn count_tasks(
@@ -65,6 +63,9 @@ impl Unit {
         Ok(self.one("ws_tasks: count", count.build_query_as::<(i64,)>()).await?.0)
     }
 }
+
+/// A status that was removed after its tasks were read has tasks no more: they are read again, so many times at the most.
+const TRIES: usize = 3;
 
 /// A project that never had more tasks is walked through, whoever is asked for.
 const SHORT_WALK: i64 = 1_000;
