@@ -32,7 +32,7 @@ async fn main() {
     let app = TestApp::with(
         database.storage.clone(),
         database,
-        HttpOptions { requests: None, ..HttpOptions::default() },
+        HttpOptions { counts_requests: false, ..HttpOptions::default() },
         |builder| builder.hasher(hasher),
     );
     for account in 0..accounts {

@@ -341,7 +341,7 @@ async fn serve(url: &str) -> Outcome<()> {
     let api = mount(
         &app,
         (TasksApi::new(&app), SearchApi::new(&app)),
-        &HttpOptions { requests: None, ..HttpOptions::default() },
+        &HttpOptions { counts_requests: false, ..HttpOptions::default() },
     );
     let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
     let address = acceptor.local_addr().remove(0);

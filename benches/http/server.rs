@@ -80,7 +80,7 @@ pub(super) async fn serve(url: &str, kept: u32) -> Outcome<()> {
         (IdentityApi::new(&app), OrganizationsApi::new(&app), ProjectsApi::new(&app), TasksApi::new(&app));
     let routes = Routes {
         bare: get(bare),
-        api: mount(&app, apis, &HttpOptions { requests: None, ..HttpOptions::default() }),
+        api: mount(&app, apis, &HttpOptions { counts_requests: false, ..HttpOptions::default() }),
     };
     let acceptor = poem::listener::TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
     let address = acceptor.local_addr().remove(0);

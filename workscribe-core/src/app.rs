@@ -12,8 +12,7 @@ use crate::identity::{
     Hashing, HashingShares, Identity, LoginDelay, Normalising, PasswordPolicy, SecretRing,
 };
 use crate::limits::Limits;
-use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup};
-use crate::mail_limits::MailLimits;
+use crate::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, LocalWakeup, Unlimited};
 use crate::notifications::Notifications;
 use crate::outbox::{Enqueued, Job, Jobs, NewJob};
 use crate::ports::{Authorizer, PasswordHasher, RateLimiter, TokenIssuer, Wakeup};
@@ -22,7 +21,7 @@ use crate::search::Search;
 use crate::storage::{Storage, UnitOfWork};
 use crate::tenancy::{OrgScope, Organizations, RoleTable};
 use crate::transfer::Transfer;
-use crate::webhooks::{Listener, WebhookLimits, WebhookNetworks, Webhooks};
+use crate::webhooks::{Listener, WebhookNetworks, Webhooks};
 use crate::work::{Projects, Tasks};
 
 /// How late another node hears of a new webhook: a second.
@@ -63,19 +62,13 @@ pub struct Settings {
     pub notification_ttl: TimeDelta,
     /// To which networks webhooks may go beside the public internet: none. Those may be spoken to over plain HTTP too.
     pub webhook_networks: WebhookNetworks,
-    /// How much an organization sends to one host.
-    pub webhook_limits: WebhookLimits,
     /// The rules for a new password.
     pub password: PasswordPolicy,
     /// The delay after failed logins.
     pub login_delay: LoginDelay,
     /// Whether only people with a verified address invite. The host asks for it in production.
     pub verified_inviters: bool,
-    /// How much mail one may cause.
-    pub mail: MailLimits,
-    /// How many may wait to have a password hashed, by whom it is asked for.
-    pub hashing: HashingShares,
-    /// How much of each thing there may be.
+    /// How much of each thing there may be, how often what may be done, and how many at a time.
     pub limits: Limits,
 }
 
@@ -93,12 +86,9 @@ impl Default for Settings {
             session_cache_ttl: TimeDelta::milliseconds(500),
             notification_ttl: TimeDelta::days(180),
             webhook_networks: WebhookNetworks::default(),
-            webhook_limits: WebhookLimits::default(),
             password: PasswordPolicy::default(),
             login_delay: LoginDelay::default(),
             verified_inviters: false,
-            mail: MailLimits::default(),
-            hashing: HashingShares::default(),
             limits: Limits::default(),
         }
     }
@@ -387,7 +377,7 @@ impl Builder {
         hasher: Arc<dyn PasswordHasher> => |hasher| Some(hasher);
         /// Another issuer of access tokens than HS256 with the server's keys.
         issuer: Arc<dyn TokenIssuer> => |issuer| Some(issuer);
-        /// Another limiter than one in this process's memory.
+        /// Another limiter than one in this process's memory. None limits where the rates are lifted ([`Limits::lifted`]).
         limiter: Arc<dyn RateLimiter> => |limiter| Some(limiter);
         /// Another wake-up than one within this process.
         wakeup: Arc<dyn Wakeup> => |wakeup| Some(wakeup);
@@ -411,9 +401,13 @@ impl Builder {
         let hasher = self.hasher.unwrap_or_else(|| Arc::new(BcryptHasher::default()));
         WorkScribe {
             inner: Arc::new(Inner {
-                hasher: Hashing::new(Arc::new(Normalising(hasher)), self.settings.hashing),
+                hasher: Hashing::new(Arc::new(Normalising(hasher)), HashingShares::of(&self.settings.limits)),
                 issuer: self.issuer.unwrap_or_else(|| Arc::new(JwtIssuer::hs256(&self.secrets))),
-                limiter: self.limiter.unwrap_or_else(|| Arc::new(LocalRateLimiter::default())),
+                limiter: match self.limiter {
+                    _ if self.settings.limits.are_lifted() => Arc::new(Unlimited),
+                    Some(limiter) => limiter,
+                    None => Arc::new(LocalRateLimiter::default()),
+                },
                 wakeup: self.wakeup.unwrap_or_else(|| Arc::new(LocalWakeup::default())),
                 storage: self.storage,
                 clock: self.clock,

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::id::OrgId;
 use crate::storage::{StoreError, UnitOfWork};
+use crate::sweep::Portion;
 
 /// How long an answer is kept.
 pub const KEEP_FOR: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -68,8 +69,8 @@ pub trait IdempotencyStore: Send {
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
     /// Gives a claimed key back, after a refusal: the client may repeat the call.
     async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError>;
-    /// Removes what has expired, up to `limit` rows; answers how many went.
-    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Removes a portion of what has expired, the oldest first; answers how many went.
+    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError>;
 }
 
 /// Claims a key: `None` means that the request is to be carried out, an answer that it was before.

@@ -17,7 +17,7 @@
 //! | [`webhooks`] | endpoints that are told of what happens |
 //! | [`transfer`] | whole organizations, out and in; the demo |
 //! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
-//! | [`limits`] | how much of each thing there may be |
+//! | [`limits`] | how much of each thing there may be, how often what may be done, and how many at a time |
 //! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
 //! | [`WorkScribe`] | all of it put together |
 //!
@@ -56,7 +56,6 @@ pub mod work;
 
 pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
-pub use mail_limits::MailLimits;
 pub use storage::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
 
 /// The version of WorkScribe.

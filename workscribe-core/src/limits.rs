@@ -1,9 +1,14 @@
-//! The bounds of what a tenant can grow, and of what a request and an answer may hold, in one declaration.
+//! The bounds of what a tenant can grow, of what a request and an answer may hold, and of how often and how many at a time, in one
+//! declaration.
 //!
-//! From it come the checks of the services, the setting `WORKSCRIBE_LIMITS` of the host, `GET /api/v1/limits`, and `docs/LIMITS.md`,
-//! which a test compares. To add one: a line in [`limits!`](self), its use, and a row in that document.
+//! From it come the checks of the services, the rules of the limiter, the setting `WORKSCRIBE_LIMITS` of the host,
+//! `GET /api/v1/limits`, and `docs/LIMITS.md`, which a test compares. To add one: a line in [`limits!`](self), its use, and a row in that
+//! document.
+
+use std::time::Duration;
 
 use crate::error::{Code, Error};
+use crate::ports::RateRule;
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +21,16 @@ pub enum Unit {
     Characters,
     /// Objects and arrays within each other.
     Levels,
+    /// Requests.
+    Requests,
+    /// Mails.
+    Mails,
+    /// Messages of webhooks.
+    Messages,
+    /// Hundredths of something else.
+    Percent,
+    /// Seconds.
+    Seconds,
 }
 
 impl Unit {
@@ -27,6 +42,11 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Characters => "characters",
             Self::Levels => "levels",
+            Self::Requests => "requests",
+            Self::Mails => "mails",
+            Self::Messages => "messages",
+            Self::Percent => "percent",
+            Self::Seconds => "seconds",
         }
     }
 }
@@ -36,12 +56,14 @@ impl Unit {
 pub enum Changeable {
     /// By [`Settings::limits`](crate::Settings::limits).
     Yes,
+    /// Likewise, and all of these can be lifted together, for load tests: [`Limits::lifted`].
+    Lifted,
     /// No: it is a part of the contract.
     No,
 }
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $limit:ident = $name:literal, $default:literal, $unit:ident, $changeable:ident, $code:literal, $sentence:literal;)+) => {
+    ($($(#[$doc:meta])* $limit:ident = $name:literal, $default:literal, $unit:ident $(per $seconds:literal)?, $changeable:ident, $code:literal, $sentence:literal;)+) => {
         /// A bound, by what it is of.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Limit { $($(#[$doc])* $limit,)+ }
@@ -66,6 +88,11 @@ macro_rules! limits {
             #[must_use]
             pub const fn unit(self) -> Unit {
                 match self { $(Self::$limit => Unit::$unit,)+ }
+            }
+
+            /// Of a rate, within what time: in this many seconds, which are 0 for what is no rate.
+            const fn seconds(self) -> u64 {
+                match self { $(Self::$limit => 0 $(+ $seconds)?,)+ }
             }
 
             /// Whether an operator can change it.
@@ -153,6 +180,73 @@ limits! {
     TasksPerChange = "tasks_per_change", 100, Items, No, "OUT_OF_RANGE", "One request changes at most {} tasks.";
     /// Requests that wait for a password's hash; those that come then are turned away.
     HashesWaiting = "hashes_waiting", 64, Items, No, "OVERLOADED", "At most {} requests wait for a password's hash.";
+    /// Of them, those of one user; one more is being worked on.
+    HashesWaitingPerUser = "hashes_waiting_per_user", 2, Items, Lifted, "OVERLOADED", "Of a user, at most {} requests wait for a password's hash.";
+    /// Of them, those from one network that are nobody's, a quarter of all; one more is being worked on.
+    HashesWaitingPerNetwork = "hashes_waiting_per_network", 16, Items, Lifted, "OVERLOADED", "From a network (an IPv4 /24, an IPv6 /64), at most {} requests without a user wait for a password's hash.";
+    /// Requests with an access token, by whom. Those of ten seconds may come at once.
+    RequestsPerUser = "requests_per_user", 50, Requests per 1, Lifted, "RATE_LIMITED", "A user makes at most {} requests a second on each server; those of ten seconds may come at once.";
+    /// The same behind the door of an organization.
+    RequestsPerOrganization = "requests_per_organization", 500, Requests per 1, Lifted, "RATE_LIMITED", "In an organization at most {} requests a second are made on each server; those of ten seconds may come at once.";
+    /// Requests of a user that are worked on at a time: as many connections as browsers open to a server.
+    RequestsAtOncePerUser = "requests_at_once_per_user", 6, Items, Lifted, "", "Of a user, {} requests are worked on at a time on each server; others wait.";
+    /// Requests of a user that wait for their turn among those.
+    RequestsWaitingPerUser = "requests_waiting_per_user", 64, Items, Lifted, "OVERLOADED", "Of a user, at most {} requests wait for their turn on each server.";
+    /// Units of work of a party that wait for a connection to the database.
+    DatabaseWaitingPerParty = "database_waiting_per_party", 128, Items, No, "OVERLOADED", "Of an organization or a person, at most {} requests wait for a connection to the database on each server.";
+    /// Logins. An address of IPv6 is its /64, here and below.
+    LoginsPerAddress = "logins_per_address", 30, Requests per 60, Lifted, "RATE_LIMITED", "From an address (IPv6: a /64), at most {} logins are tried a minute.";
+    /// Registrations.
+    RegistrationsPerAddress = "registrations_per_address", 30, Requests per 3_600, Lifted, "RATE_LIMITED", "From an address (IPv6: a /64), at most {} registrations are made an hour.";
+    /// Requests for a link to a new password.
+    PasswordResetsPerAddress = "password_resets_per_address", 30, Requests per 3_600, Lifted, "RATE_LIMITED", "From an address (IPv6: a /64), a new password is asked for at most {} times an hour.";
+    /// The same by the account that is named, whether there is one or not.
+    PasswordResetsPerAccount = "password_resets_per_account", 5, Requests per 3_600, Lifted, "RATE_LIMITED", "For an account, a new password is asked for at most {} times an hour.";
+    /// Uses of what came in a mail.
+    MailedTokensPerAddress = "mailed_tokens_per_address", 60, Requests per 3_600, Lifted, "RATE_LIMITED", "From an address (IPv6: a /64), links of mails are used at most {} times an hour.";
+    /// Changes of a password, wrong tries among them.
+    PasswordChangesPerUser = "password_changes_per_user", 20, Requests per 3_600, Lifted, "RATE_LIMITED", "A user changes the password, or tries to, at most {} times an hour.";
+    /// Mails that verify an address, sent again.
+    VerificationsPerUser = "verifications_per_user", 5, Mails per 3_600, Lifted, "RATE_LIMITED", "The mail that verifies an address is sent again to a user at most {} times an hour.";
+    /// Invitations that are made or sent again, by whom.
+    InvitationsPerUser = "invitations_per_user", 200, Requests per 3_600, Lifted, "RATE_LIMITED", "A user sends at most {} invitations an hour.";
+    /// The same, by the organization.
+    InvitationMailsPerOrganization = "invitation_mails_per_organization", 500, Mails per 86_400, Lifted, "RATE_LIMITED", "An organization sends at most {} invitations a day.";
+    /// The same, by the organization and to whom. Addresses of mail are counted by their digest.
+    InvitationMailsPerRecipientAndOrganization = "invitation_mails_per_recipient_and_organization", 3, Mails per 3_600, Lifted, "RATE_LIMITED", "An organization sends an e-mail address at most {} invitations an hour.";
+    /// The same, to whom, from all organizations.
+    InvitationMailsPerRecipient = "invitation_mails_per_recipient", 10, Mails per 86_400, Lifted, "RATE_LIMITED", "An e-mail address is sent at most {} invitations a day, by all organizations.";
+    /// Mails of one invitation that is sent again.
+    MailsPerInvitation = "mails_per_invitation", 3, Mails per 3_600, Lifted, "RATE_LIMITED", "An invitation is sent again at most {} times an hour.";
+    /// Mails that there is an account already, under `verify_first`. What is above is left out silently, since a refusal would tell that
+    /// there is one.
+    AlreadyRegisteredMailsPerRecipient = "already_registered_mails_per_recipient", 3, Mails per 86_400, Lifted, "", "An e-mail address is told at most {} times a day that it has an account already.";
+    /// Exports that are being taken, by all: each is a file of a server.
+    ExportsAtOnce = "exports_at_once", 16, Items, Yes, "OVERLOADED", "At most {} exports are taken at a time from each server.";
+    /// Of them, those of one organization.
+    ExportsPerOrganization = "exports_per_organization", 1, Items, Yes, "OVERLOADED", "Of an organization, at most {} exports are taken at a time from each server.";
+    /// Of them, those that one person takes.
+    ExportsPerUser = "exports_per_user", 2, Items, Yes, "OVERLOADED", "A person takes at most {} exports at a time from each server.";
+    /// Of them, those that are being read from the database: each holds a connection.
+    ExportsReading = "exports_reading", 2, Items, Yes, "OVERLOADED", "At most {} exports read the database at a time on each server; others wait up to a minute.";
+    /// How long an export may take in all. One that takes longer is a matter for `workscribe export`.
+    ExportSeconds = "export_seconds", 900, Seconds, Yes, "", "An export is broken off after {} seconds.";
+    /// How long a body may take to arrive.
+    BodySeconds = "body_seconds", 10, Seconds, No, "REQUEST_TIMEOUT", "A body arrives within {} seconds.";
+    /// How long a client may take nothing of an answer.
+    UnreadSeconds = "unread_seconds", 30, Seconds, No, "", "A client that takes nothing of an answer for {} seconds is cut off.";
+    /// Messages of an organization to one host, whatever they tell of. What is beyond it is put off, and arrives later.
+    WebhookMessagesPerHost = "webhook_messages_per_host", 600, Messages per 60, Yes, "", "An organization sends at most {} messages a minute to one host from each worker; others are put off.";
+    /// Pings and messages sent again by hand, of an organization to one host.
+    WebhookMessagesByHand = "webhook_messages_by_hand", 10, Messages per 60, Lifted, "RATE_LIMITED", "An organization sends at most {} pings and repeats by hand a minute to one host.";
+    /// Messages that are on their way to one host.
+    WebhookPlacesPerHost = "webhook_places_per_host", 8, Items, Yes, "", "At most {} messages are on their way to one host from each worker; others are put off.";
+    /// Of them, those of one organization: so a slow endpoint leaves places to the organization's others.
+    WebhookPlacesPerHostAndOrganization = "webhook_places_per_host_and_organization", 2, Items, Yes, "", "Of an organization, at most {} messages are on their way to one host from each worker; others are put off.";
+    /// Places of the queue of webhooks that one organization may hold.
+    WebhookShareOfOrganization = "webhook_share_of_organization", 25, Percent, Yes, "", "An organization holds at most {} percent of a worker's places for webhooks.";
+    /// The same of every other queue.
+    JobShareOfOrganization = "job_share_of_organization", 50, Percent, Yes, "", "An organization holds at most {} percent of a worker's places in any other queue.";
 }
 
 impl Limit {
@@ -161,15 +255,28 @@ impl Limit {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|limit| limit.name() == name)
     }
+
+    /// Of a rate, within what time it is counted.
+    #[must_use]
+    pub const fn per(self) -> Option<Duration> {
+        match self.seconds() {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        }
+    }
 }
 
 /// What the limits are on this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits([u32; Limit::ALL.len()]);
+pub struct Limits {
+    values: [u32; Limit::ALL.len()],
+    are_lifted: bool,
+}
 
 impl Default for Limits {
     fn default() -> Self {
-        Self(std::array::from_fn(|at| Limit::ALL[at].default_value()))
+        let values = std::array::from_fn(|at| Limit::ALL[at].default_value());
+        Self { values, are_lifted: false }
     }
 }
 
@@ -177,16 +284,52 @@ impl Limits {
     /// What a limit is.
     #[must_use]
     pub const fn of(&self, limit: Limit) -> u32 {
-        self.0[limit as usize]
+        self.values[limit as usize]
+    }
+
+    /// The same, to count things by.
+    #[must_use]
+    pub fn count_of(&self, limit: Limit) -> usize {
+        usize::try_from(self.of(limit)).unwrap_or(usize::MAX)
     }
 
     /// With another value of a limit. One that is a part of the contract stays as it is.
     #[must_use]
     pub const fn with(mut self, limit: Limit, value: u32) -> Self {
-        if matches!(limit.changeable(), Changeable::Yes) {
-            self.0[limit as usize] = value;
+        if !matches!(limit.changeable(), Changeable::No) {
+            self.values[limit as usize] = value;
         }
         self
+    }
+
+    /// Without those that are [`Changeable::Lifted`]: how often requests, logins and mails may come, and how many of somebody's at a
+    /// time. For load tests.
+    #[must_use]
+    pub const fn lifted(mut self) -> Self {
+        self.are_lifted = true;
+        self
+    }
+
+    /// Whether a limit does not hold on this server.
+    #[must_use]
+    pub const fn is_lifted(&self, limit: Limit) -> bool {
+        self.are_lifted && matches!(limit.changeable(), Changeable::Lifted)
+    }
+
+    /// Whether those are lifted that can be.
+    #[must_use]
+    pub const fn are_lifted(&self) -> bool {
+        self.are_lifted
+    }
+
+    /// A rate as limiters count it. The rule has the limit's name.
+    #[must_use]
+    pub fn rule(&self, limit: Limit) -> RateRule {
+        RateRule {
+            name: limit.name(),
+            limit: self.of(limit),
+            window: limit.per().unwrap_or(Duration::from_secs(1)),
+        }
     }
 
     /// What a limit says to people.
@@ -233,6 +376,17 @@ mod tests {
                 "{sentence}"
             );
         }
+    }
+
+    #[test]
+    fn a_rate_is_counted_under_its_name_within_its_time_and_can_be_lifted() {
+        let limits = Limits::default().with(Limit::LoginsPerAddress, 7);
+        let rule = limits.rule(Limit::LoginsPerAddress);
+        assert_eq!((rule.name, rule.limit, rule.window), ("logins_per_address", 7, Duration::from_secs(60)));
+        assert_eq!(limits.clone().with(Limit::BodySeconds, 7), limits, "a part of the contract");
+        assert!(!limits.is_lifted(Limit::LoginsPerAddress));
+        let lifted = limits.lifted();
+        assert!(lifted.is_lifted(Limit::LoginsPerAddress) && !lifted.is_lifted(Limit::LabelsPerTask));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Removing what has had its time: each sort of rows by itself, in portions, each in a transaction of its own. So the writer is given
-//! back between them, and where one sort cannot be removed the others are.
+//! back between them, and where one sort cannot be removed the others are. Where rows may be large, a portion is bounded by their bytes
+//! too.
 
 use chrono::TimeDelta;
 
@@ -7,10 +8,26 @@ use crate::app::WorkScribe;
 use crate::clock::Timestamp;
 use crate::error::Error;
 
-/// How many small rows are removed in one transaction.
-pub const SWEPT_AT_ONCE: u32 = 1_000;
-/// How many rows that may be large are: kept answers, which may have a megabyte each.
-pub const LARGE_SWEPT_AT_ONCE: u32 = 50;
+/// How much is removed in one transaction: so many rows, and no further one where those before it have so many bytes. So one goes at
+/// least, however large it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portion {
+    /// How many rows at the most.
+    pub rows: u32,
+    /// How many bytes of them, as they are stored.
+    pub bytes: u32,
+}
+
+impl Portion {
+    /// Of so many rows, with 8 MiB: what a disk writes in a fraction of a second, and more than most portions have.
+    #[must_use]
+    pub const fn of(rows: u32) -> Self {
+        Self { rows, bytes: 8 << 20 }
+    }
+}
+
+/// How much a sweep removes in one transaction.
+pub const SWEPT_AT_ONCE: Portion = Portion::of(1_000);
 /// How long an invitation that came to nothing is kept after its end.
 const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
@@ -34,12 +51,14 @@ enum Old {
     Notifications,
     Bounces,
     Deliveries,
+    Messages,
     Invitations,
     Jobs,
 }
 
 impl Old {
-    const ALL: [Self; 9] = [
+    /// Messages of webhooks come after their deliveries, since those keep them.
+    const ALL: [Self; 10] = [
         Self::Tokens,
         Self::Answers,
         Self::FailedLogins,
@@ -47,21 +66,15 @@ impl Old {
         Self::Notifications,
         Self::Bounces,
         Self::Deliveries,
+        Self::Messages,
         Self::Invitations,
         Self::Jobs,
     ];
-
-    const fn rows_at_once(self) -> u32 {
-        match self {
-            Self::Answers => LARGE_SWEPT_AT_ONCE,
-            _ => SWEPT_AT_ONCE,
-        }
-    }
 }
 
 impl WorkScribe {
     /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications and marks of addresses,
-    /// deliveries of webhooks, invitations that came to nothing, finished jobs. To be called now and then.
+    /// deliveries and messages of webhooks, invitations that came to nothing, finished jobs. To be called now and then.
     ///
     /// # Errors
     /// When the storage does not answer, or cannot remove some sort of them; the other sorts are removed all the same.
@@ -85,14 +98,14 @@ impl WorkScribe {
         failed.map_or(Ok(removed), Err)
     }
 
-    /// Removes rows until fewer are found than were asked for.
+    /// Removes rows until none are found.
     async fn sweep_in_portions(&self, old: Old, now: Timestamp) -> Result<u64, Error> {
-        let (mut removed, rows) = (0, old.rows_at_once());
+        let (mut removed, Portion { rows, .. }) = (0, SWEPT_AT_ONCE);
         loop {
             let mut uow = self.begin().await?;
             let portion = match old {
                 Old::Tokens => uow.tokens().sweep(now, rows).await?,
-                Old::Answers => uow.idempotency().sweep(now, rows).await?,
+                Old::Answers => uow.idempotency().sweep(now, SWEPT_AT_ONCE).await?,
                 Old::FailedLogins => {
                     uow.attempts().sweep(now - self.settings().login_delay.forget_after, rows).await?
                 }
@@ -105,12 +118,13 @@ impl WorkScribe {
                 }
                 Old::Bounces => uow.bounces().sweep(now - BOUNCES_KEPT, rows).await?,
                 Old::Deliveries => uow.webhooks().sweep(now - DELIVERIES_KEPT, rows).await?,
+                Old::Messages => uow.webhooks().sweep_messages(now - DELIVERIES_KEPT, SWEPT_AT_ONCE).await?,
                 Old::Invitations => uow.invitations().sweep(now - INVITATIONS_KEPT, rows).await?,
-                Old::Jobs => uow.jobs().sweep(now - JOBS_KEPT, now - BURIED_KEPT, rows).await?,
+                Old::Jobs => uow.jobs().sweep(now - JOBS_KEPT, now - BURIED_KEPT, SWEPT_AT_ONCE).await?,
             };
             self.commit(uow).await?;
             removed += portion;
-            if portion < u64::from(rows) {
+            if portion == 0 {
                 return Ok(removed);
             }
         }

@@ -154,7 +154,8 @@ pub(crate) struct Settings {
     /// How many may be made in an organization, likewise [default: 500].
     #[arg(long, global = true, env = "WORKSCRIBE_REQUESTS_PER_ORGANIZATION", hide_env_values = true)]
     pub(crate) requests_per_organization: Option<String>,
-    /// How much of each thing there may be, as name:number, separated by commas; docs/LIMITS.md has the names [default: those there].
+    /// How much of each thing there may be, and how often what may be done, as name:number, separated by commas; docs/LIMITS.md has the
+    /// names [default: those there].
     #[arg(long, global = true, env = "WORKSCRIBE_LIMITS", hide_env_values = true)]
     pub(crate) limits: Option<String>,
     /// The cost of a password hash, 4 to 31; below 10 in development only [default: 12].

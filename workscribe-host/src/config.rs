@@ -2,18 +2,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use workscribe_core::RegistrationPolicy;
 use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::identity::{SecretKey, SecretRing};
-use workscribe_core::limits::Limits;
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::{BcryptHasher, SigningKey, VerifyingKey};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
-use workscribe_http::RequestLimits;
 use workscribe_jobs::QueueOptions;
 use workscribe_sql::Pooler;
 
@@ -77,8 +75,6 @@ pub(crate) struct Config {
     pub(crate) mail_from: String,
     pub(crate) registration: RegistrationPolicy,
     pub(crate) refresh_rotation: bool,
-    pub(crate) rate_limits: bool,
-    pub(crate) requests: RequestLimits,
     pub(crate) limits: Limits,
     pub(crate) bcrypt_cost: u32,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -88,8 +84,6 @@ pub(crate) struct Config {
 }
 
 const DEFAULT_DATABASE: &str = "sqlite://workscribe.db";
-const REQUESTS_PER_USER: NonZeroU32 = NonZeroU32::new(50).unwrap();
-const REQUESTS_PER_ORGANIZATION: NonZeroU32 = NonZeroU32::new(500).unwrap();
 const DEFAULT_PUBLIC_URL: &str = "http://localhost:5173";
 
 impl Config {
@@ -181,16 +175,18 @@ impl Config {
                 "use 4 to 31, and in production 10 or more",
             ));
         }
-        let per_second =
-            |variable, text, default| parse(variable, text, "a number above 0", default).map(NonZeroU32::get);
-        let requests = RequestLimits::per_second(
-            per_second("WORKSCRIBE_REQUESTS_PER_USER", settings.requests_per_user, REQUESTS_PER_USER)?,
-            per_second(
-                "WORKSCRIBE_REQUESTS_PER_ORGANIZATION",
-                settings.requests_per_organization,
-                REQUESTS_PER_ORGANIZATION,
-            )?,
-        );
+        let rate_limits = switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?;
+        let limits = limits(
+            settings.limits.as_deref(),
+            [
+                ("WORKSCRIBE_REQUESTS_PER_USER", Limit::RequestsPerUser, settings.requests_per_user),
+                (
+                    "WORKSCRIBE_REQUESTS_PER_ORGANIZATION",
+                    Limit::RequestsPerOrganization,
+                    settings.requests_per_organization,
+                ),
+            ],
+        )?;
         let policies =
             [("open", RegistrationPolicy::Open), ("verify_first", RegistrationPolicy::VerifyFirst)];
         Ok(Self {
@@ -215,9 +211,7 @@ impl Config {
                 RegistrationPolicy::Open,
             )?,
             refresh_rotation: switch("WORKSCRIBE_REFRESH_ROTATION", settings.refresh_rotation)?,
-            rate_limits: switch("WORKSCRIBE_RATE_LIMITS", settings.rate_limits)?,
-            requests,
-            limits: limits(settings.limits.as_deref())?,
+            limits: if rate_limits { limits } else { limits.lifted() },
             bcrypt_cost,
             trusted_proxies: networks("WORKSCRIBE_TRUSTED_PROXIES", settings.trusted_proxies.as_deref())?,
             queues: queues(settings.queues.as_deref())?,
@@ -432,7 +426,10 @@ mod tests {
         let config = Config::read(settings()).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8001");
         assert_eq!(config.cors_origins, ["http://localhost:5173"]);
-        assert_eq!((config.bcrypt_cost, config.rate_limits, config.refresh_rotation), (12, true, true));
+        assert_eq!(
+            (config.bcrypt_cost, config.limits.are_lifted(), config.refresh_rotation),
+            (12, false, true)
+        );
         assert!(matches!(config.mail, Mail::Log));
         let queues: Vec<_> =
             config.queues.iter().map(|queue| format!("{}:{}", queue.name, queue.concurrency)).collect();
@@ -470,6 +467,16 @@ mod tests {
             (Settings { limits: Some("tasks".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
             (Settings { limits: Some("labels_per_task:0".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
             (Settings { limits: Some("apples:1".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
+            (Settings { limits: Some("body_seconds:1".into()), ..settings() }, "WORKSCRIBE_LIMITS: "),
+            (Settings { requests_per_user: Some("0".into()), ..settings() }, "WORKSCRIBE_REQUESTS_PER_USER:"),
+            (
+                Settings {
+                    requests_per_user: Some("20".into()),
+                    limits: Some("requests_per_user:30".into()),
+                    ..settings()
+                },
+                "WORKSCRIBE_REQUESTS_PER_USER: is set, and WORKSCRIBE_LIMITS",
+            ),
             (Settings { queues: Some("default".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
             (Settings { queues: Some("default:0".into()), ..settings() }, "WORKSCRIBE_QUEUES:"),
             (Settings { queues: Some("a:1,a:2".into()), ..settings() }, "WORKSCRIBE_QUEUES: name at least"),
@@ -484,6 +491,33 @@ mod tests {
             let text = fault(settings);
             assert!(text.starts_with(start), "{text}");
         }
+    }
+
+    #[test]
+    fn rates_are_limits_by_their_own_settings_too_and_lifted_by_one() {
+        let given = Settings {
+            requests_per_user: Some("20".into()),
+            limits: Some(
+                "requests_per_organization:200, logins_per_address:7,webhook_places_per_host:3".into(),
+            ),
+            ..settings()
+        };
+        let limits = Config::read(given.clone()).unwrap().limits;
+        for (limit, value) in [
+            (Limit::RequestsPerUser, 20),
+            (Limit::RequestsPerOrganization, 200),
+            (Limit::LoginsPerAddress, 7),
+            (Limit::WebhookPlacesPerHost, 3),
+            (Limit::RegistrationsPerAddress, 30),
+        ] {
+            assert_eq!((limits.of(limit), limits.is_lifted(limit)), (value, false), "{limit:?}");
+        }
+        let limits = Config::read(Settings { rate_limits: Some("off".into()), ..given }).unwrap().limits;
+        assert!(limits.is_lifted(Limit::RequestsPerUser) && limits.is_lifted(Limit::LoginsPerAddress));
+        assert!(
+            !limits.is_lifted(Limit::WebhookPlacesPerHost),
+            "others are not the operator's alone to bear"
+        );
     }
 
     #[test]

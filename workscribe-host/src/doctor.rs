@@ -55,7 +55,7 @@ fn environment(config: &Config) -> String {
             "links in mails begin with http://, set WORKSCRIBE_PUBLIC_URL to an https:// address".into(),
         );
     }
-    if !config.rate_limits {
+    if config.limits.are_lifted() {
         notes
             .push("requests are not limited, remove WORKSCRIBE_RATE_LIMITS=off except for load tests".into());
     }

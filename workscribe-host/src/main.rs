@@ -32,7 +32,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use workscribe_http::{HttpOptions, Limits};
+use workscribe_http::HttpOptions;
 use workscribe_jobs::{Registry, Worker, WorkerOptions, workscribe_schedules};
 
 use admin::Admin;
@@ -154,10 +154,9 @@ async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
         cors_origins: config.cors_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         resend_webhook: config.resend_webhook.clone(),
-        requests: config.rate_limits.then_some(config.requests),
+        counts_requests: true,
     };
-    let api =
-        workscribe_http::mount(&system.app, workscribe_http::all(&system.app, Limits::default()), &options);
+    let api = workscribe_http::mount(&system.app, workscribe_http::all(&system.app), &options);
     let stop = Stop::listen()?;
     let fault = |error| ConfigError::new("WORKSCRIBE_LISTEN", format!("{}: {error}", config.listen));
     let listener = TcpListener::bind(config.listen).await.map_err(fault)?;

@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::io::{InspectReader, InspectWriter};
+use workscribe_core::limits::Limit;
 
 use crate::{DRAIN, Stop};
 
@@ -35,7 +36,7 @@ const HEADER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(75);
 /// A client that takes nothing of an answer for this long is cut off, since what it does not take is kept for it. One that takes some
 /// now and then may take as long as it likes.
-const UNREAD: Duration = Duration::from_secs(30);
+const UNREAD: Duration = Duration::from_secs(Limit::UnreadSeconds.default_value() as u64);
 /// Handlers, and what makes a long answer, have limits of their own; this only has to be later than all of them.
 const BUSY: Duration = Duration::from_secs(3_600);
 

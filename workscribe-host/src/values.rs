@@ -43,13 +43,17 @@ pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigErro
     Ok(queues)
 }
 
-/// Reads limits, as name:number, separated by commas.
-pub(crate) fn limits(list: Option<&str>) -> Result<Limits, ConfigError> {
+/// Reads limits, as name:number, separated by commas; some have a setting of their own.
+pub(crate) fn limits(
+    list: Option<&str>,
+    own: impl IntoIterator<Item = (&'static str, Limit, Option<String>)>,
+) -> Result<Limits, ConfigError> {
     const VARIABLE: &str = "WORKSCRIBE_LIMITS";
-    split(list.unwrap_or_default()).try_fold(Limits::default(), |limits, text| {
+    let (mut limits, mut named) = (Limits::default(), BTreeSet::new());
+    for text in split(list.unwrap_or_default()) {
         let (name, value) = text.split_once(':').unwrap_or((text, ""));
         let limit =
-            Limit::parse(name).filter(|limit| limit.changeable() == Changeable::Yes).ok_or_else(|| {
+            Limit::parse(name).filter(|limit| limit.changeable() != Changeable::No).ok_or_else(|| {
                 ConfigError::new(
                     VARIABLE,
                     format!("{name:?} is no limit that can be changed; docs/LIMITS.md has their names"),
@@ -61,8 +65,19 @@ pub(crate) fn limits(list: Option<&str>) -> Result<Limits, ConfigError> {
                 format!("{text:?} is not a limit and a number above 0, such as {name}:100"),
             )
         })?;
-        Ok(limits.with(limit, value.get()))
-    })
+        limits = limits.with(limit, value.get());
+        named.insert(limit.name());
+    }
+    for (variable, limit, text) in own {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+        if named.contains(limit.name()) {
+            let reason = format!("is set, and {VARIABLE} has {} too: keep one of them", limit.name());
+            return Err(ConfigError::new(variable, reason));
+        }
+        let value = parse(variable, Some(text), "a number above 0", NonZeroU32::MIN)?;
+        limits = limits.with(limit, value.get());
+    }
+    Ok(limits)
 }
 
 /// Reads networks, separated by commas. An address is a network of one.

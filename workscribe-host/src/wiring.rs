@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use workscribe_core::identity::HashingShares;
-use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter, Unlimited};
+use workscribe_core::local::{BcryptHasher, JwtIssuer, LocalRateLimiter};
 use workscribe_core::ports::{Mailer, Wakeup};
 use workscribe_core::webhooks::{DeliverWebhook, WebhookNetworks};
 use workscribe_core::{Settings, Storage, WorkScribe};
@@ -40,7 +39,6 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
             refresh_rotation: config.refresh_rotation,
             webhook_networks: WebhookNetworks::with(config.webhook_networks.clone()),
             verified_inviters: config.production,
-            hashing: if config.rate_limits { HashingShares::default() } else { HashingShares::UNLIMITED },
             limits: config.limits.clone(),
             ..Settings::default()
         });
@@ -54,13 +52,10 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
     if let Some(wakeup) = wakeup {
         builder = builder.wakeup(wakeup);
     }
-    builder = match (config.rate_limits, &redis) {
-        (false, _) => builder.limiter(Arc::new(Unlimited)),
-        (true, Some(redis)) => {
-            builder.limiter(Arc::new(RedisRateLimiter::new(redis.clone(), LocalRateLimiter::default())))
-        }
-        (true, None) => builder,
-    };
+    if let Some(redis) = &redis {
+        let limiter = RedisRateLimiter::new(redis.clone(), LocalRateLimiter::default());
+        builder = builder.limiter(Arc::new(limiter));
+    }
     Ok(System { database, app: builder.build() })
 }
 

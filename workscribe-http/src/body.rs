@@ -28,7 +28,7 @@ pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
 /// is refused by its own name.
 pub const MAX_DEPTH: usize = Limit::BodyDepth.default_value() as usize;
 /// A body must have arrived after this time.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(Limit::BodySeconds.default_value() as u64);
 
 /// A JSON body.
 pub struct Body<T>(pub T, Digest256);

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{FromRequest, Request, RequestBody, Result};
 use workscribe_core::identity::Client;
+use workscribe_core::limits::Limit;
 use workscribe_core::ports::{RateDecision, RateRule};
 use workscribe_core::{Code, Error, WorkScribe};
 
@@ -49,47 +49,6 @@ fn limit_key(ip: Option<IpAddr>) -> String {
         }
         Some(v4) => v4.to_string(),
         None => "unknown".to_owned(),
-    }
-}
-
-/// How often what may be done.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Logins from one address: 30 a minute.
-    pub login: RateRule,
-    /// Registrations from one address: 30 an hour.
-    pub register: RateRule,
-    /// Requests for a new password from one address: 30 an hour.
-    pub forgot: RateRule,
-    /// Requests for a new password for one account: 5 an hour.
-    pub forgot_account: RateRule,
-    /// Uses of mailed tokens from one address: 60 an hour.
-    pub mailed_token: RateRule,
-    /// Changes of one user's password, wrong tries included: 20 an hour.
-    pub change_password: RateRule,
-    /// Verification mails sent again to one user: 5 an hour.
-    pub resend: RateRule,
-    /// Invitations sent by one user: 200 an hour.
-    pub invite: RateRule,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
-        const HOUR: Duration = Duration::from_secs(3_600);
-        const fn rule(name: &'static str, limit: u32, window: Duration) -> RateRule {
-            RateRule { name, limit, window }
-        }
-        Self {
-            login: rule("login", 30, MINUTE),
-            register: rule("register", 30, HOUR),
-            forgot: rule("forgot-password", 30, HOUR),
-            forgot_account: rule("forgot-password-account", 5, HOUR),
-            mailed_token: rule("mailed-token", 60, HOUR),
-            change_password: rule("change-password", 20, HOUR),
-            resend: rule("resend", 5, HOUR),
-            invite: rule("invite", 200, HOUR),
-        }
     }
 }
 
@@ -155,17 +114,18 @@ impl Caller {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub async fn limit(&self, app: &WorkScribe, rule: &RateRule) -> Result<(), ApiError> {
-        self.limit_by(app, rule, &limit_key(self.client.ip)).await
+    pub async fn limit(&self, app: &WorkScribe, limit: Limit) -> Result<(), ApiError> {
+        self.limit_by(app, limit, &limit_key(self.client.ip)).await
     }
 
     /// Counts this request by another key.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub async fn limit_by(&self, app: &WorkScribe, rule: &RateRule, key: &str) -> Result<(), ApiError> {
-        let decision = app.limiter().hit(rule, key, app.now()).await;
-        Ok(self.counted.note(rule, decision)?)
+    pub async fn limit_by(&self, app: &WorkScribe, limit: Limit, key: &str) -> Result<(), ApiError> {
+        let rule = app.settings().limits.rule(limit);
+        let decision = app.limiter().hit(&rule, key, app.now()).await;
+        Ok(self.counted.note(&rule, decision)?)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
 use workscribe_core::transfer::Export;
 use workscribe_core::{Code, Error, WorkScribe};
@@ -26,16 +27,8 @@ use crate::auth::BearerAuth;
 use crate::problem::ApiResult;
 use crate::tags::Tags;
 
-/// So many exports read the database at once, since each holds a connection meanwhile. Others wait for their turn.
-const READING: usize = 2;
-/// How long an export waits for its turn.
+/// How long an export waits for its turn to read the database.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// So many files wait to be taken at once: by all, of one organization, and by one person.
-const FILES: usize = 16;
-const FILES_OF_ORGANIZATION: usize = 1;
-const FILES_OF_USER: usize = 2;
-/// How long an export may take in all. One that takes longer is a matter for `workscribe export`.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// How much of a file is read at once.
 const PART: usize = 64 << 10;
 
@@ -63,7 +56,8 @@ impl ExportApi {
     /// The API of an application.
     #[must_use]
     pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone(), reading: Arc::new(Semaphore::new(READING)), files: Arc::default() }
+        let reading = app.settings().limits.count_of(Limit::ExportsReading).min(Semaphore::MAX_PERMITS);
+        Self { app: app.clone(), reading: Arc::new(Semaphore::new(reading)), files: Arc::default() }
     }
 }
 
@@ -82,16 +76,21 @@ impl ExportApi {
         let mut uow = auth.read(&self.app).await?;
         let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
         drop(uow);
-        let place = self.files.take(&[
-            (Party::Organization(scope.org()), FILES_OF_ORGANIZATION),
-            (Party::User(scope.actor()), FILES_OF_USER),
-        ])?;
+        let limits = &self.app.settings().limits;
+        let place = self.files.take(
+            limits.count_of(Limit::ExportsAtOnce),
+            &[
+                (Party::Organization(scope.org()), limits.count_of(Limit::ExportsPerOrganization)),
+                (Party::User(scope.actor()), limits.count_of(Limit::ExportsPerUser)),
+            ],
+        )?;
         let turn = timeout(PATIENCE, Arc::clone(&self.reading).acquire_owned()).await;
         let turn =
             turn.ok().and_then(Result::ok).ok_or_else(|| busy("Other organizations are being exported."))?;
         let export = self.app.transfer().export(&slug.0, auth.actor().user).await?;
         let name = format!("attachment; filename=\"{}.jsonl\"", export.organization().slug);
-        Ok(Exported::Ok(Binary(body(export, turn, place)?), name))
+        let longest = Duration::from_secs(limits.of(Limit::ExportSeconds).into());
+        Ok(Exported::Ok(Binary(body(export, turn, place, longest)?), name))
     }
 }
 
@@ -105,15 +104,16 @@ fn busy(why: &str) -> Error {
 struct Files(Mutex<HashMap<Party, usize>>);
 
 impl Files {
-    /// Takes a place for one, of parties that may each have so many.
-    fn take(self: &Arc<Self>, parties: &[(Party, usize)]) -> Result<FilePlace, Error> {
+    /// Takes a place for one, of so many in all, and of parties that may each have so many.
+    fn take(self: &Arc<Self>, most: usize, parties: &[(Party, usize)]) -> Result<FilePlace, Error> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has = |party: &Party| files.get(party).copied().unwrap_or_default();
-        if parties.iter().any(|(party, most)| has(party) >= *most) {
+        if parties.iter().any(|(party, its_most)| has(party) >= *its_most) {
             return Err(busy("An export of yours is still being taken."));
         }
-        // Each counts for its organization once.
-        if files.iter().filter(|(party, _)| matches!(party, Party::Organization(_))).count() >= FILES {
+        // Each counts for its organization.
+        let of_organizations = files.iter().filter(|(party, _)| matches!(party, Party::Organization(_)));
+        if of_organizations.map(|(_, number)| number).sum::<usize>() >= most {
             return Err(busy("Other organizations are being exported."));
         }
         for (party, _) in parties {
@@ -152,11 +152,16 @@ struct Progress {
 }
 
 /// The lines, by way of a file that has no name any more and goes with the answer.
-fn body(export: Export, turn: OwnedSemaphorePermit, place: FilePlace) -> Result<Body, Error> {
+fn body(
+    export: Export,
+    turn: OwnedSemaphorePermit,
+    place: FilePlace,
+    longest: Duration,
+) -> Result<Body, Error> {
     let named = tempfile::NamedTempFile::new().map_err(Error::internal)?;
     let reader = File::from_std(named.reopen().map_err(Error::internal)?);
     let writer = File::from_std(named.into_file());
-    let deadline = Instant::now() + LONGEST;
+    let deadline = Instant::now() + longest;
     let (told, progress) = watch::channel(Progress::default());
     tokio::spawn(async move {
         let _turn = turn;

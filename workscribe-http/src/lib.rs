@@ -67,12 +67,11 @@ pub use admin::{AdminToken, mount_admin};
 pub use auth::{BearerAuth, OptionalActor};
 pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
 pub use bridge::ApiService;
-pub use caller::{Caller, Limits};
+pub use caller::Caller;
 pub use export::ExportApi;
 pub use health::HealthApi;
 pub use identity::IdentityApi;
 pub use limits::LimitsApi;
-pub use meter::RequestLimits;
 pub use mount::{HttpOptions, mount};
 pub use notifications::NotificationsApi;
 pub use organizations::OrganizationsApi;
@@ -102,13 +101,13 @@ pub type AllApis = (
     LimitsApi,
 );
 
-/// Every API of WorkScribe, with the given limits: what the host serves.
+/// Every API of WorkScribe: what the host serves.
 #[must_use]
-pub fn all(app: &WorkScribe, limits: Limits) -> AllApis {
+pub fn all(app: &WorkScribe) -> AllApis {
     (
         HealthApi::new(app),
-        IdentityApi::new(app).with_limits(limits),
-        OrganizationsApi::new(app).with_limits(limits),
+        IdentityApi::new(app),
+        OrganizationsApi::new(app),
         ProjectsApi::new(app),
         TasksApi::new(app),
         CommentsApi::new(app),

@@ -21,6 +21,16 @@ pub enum LimitUnit {
     Characters,
     /// Objects and arrays within each other.
     Levels,
+    /// Requests.
+    Requests,
+    /// Mails.
+    Mails,
+    /// Messages of webhooks.
+    Messages,
+    /// Hundredths of something else.
+    Percent,
+    /// Seconds.
+    Seconds,
 }
 
 impl From<Unit> for LimitUnit {
@@ -30,26 +40,34 @@ impl From<Unit> for LimitUnit {
             Unit::Bytes => Self::Bytes,
             Unit::Characters => Self::Characters,
             Unit::Levels => Self::Levels,
+            Unit::Requests => Self::Requests,
+            Unit::Mails => Self::Mails,
+            Unit::Messages => Self::Messages,
+            Unit::Percent => Self::Percent,
+            Unit::Seconds => Self::Seconds,
         }
     }
 }
 
-/// A bound of what there may be.
+/// A bound of what there may be, or of how often.
 #[derive(Object, Serialize)]
 pub struct LimitInfo {
-    /// Its name, which stands as `limit_name` in the parameters of a problem.
+    /// Its name, which stands as `limit_name` in the parameters of a problem, and of a rate as `policy` there and in the `RateLimit`
+    /// headers.
     pub limit_name: String,
     /// What it is on this server.
     pub limit: i64,
     /// What it counts.
     pub unit: LimitUnit,
+    /// Of a rate, within how many seconds; null of what is no rate.
+    pub per_seconds: Option<i64>,
     /// The code that answers who would pass it; null where nobody is refused.
     pub code: Option<String>,
     /// What it says to people.
     pub detail: String,
 }
 
-/// The bounds of what there may be.
+/// The bounds of what there may be, and of how often.
 #[derive(Object, Serialize)]
 pub struct LimitList {
     /// All of them.
@@ -73,7 +91,8 @@ impl LimitsApi {
 impl LimitsApi {
     /// List the limits
     ///
-    /// How much of each thing there may be on this server, and how large requests and answers may be.
+    /// How much of each thing there may be on this server, how large requests and answers may be, and how often they may come. Rates
+    /// that this server does not hold anybody to are left out.
     #[oai(path = "/limits", method = "get", operation_id = "listLimits")]
     async fn list(&self) -> Reply<LimitList> {
         let limits = &self.app.settings().limits;
@@ -81,9 +100,11 @@ impl LimitsApi {
             limit_name: limit.name().to_owned(),
             limit: limits.of(*limit).into(),
             unit: limit.unit().into(),
+            per_seconds: limit.per().map(|per| i64::try_from(per.as_secs()).unwrap_or(i64::MAX)),
             code: Some(limit.code()).filter(|code| !code.is_empty()).map(str::to_owned),
             detail: limits.sentence(*limit),
         };
-        Reply::new(LimitList { limits: Limit::ALL.iter().map(info).collect() })
+        let held = Limit::ALL.iter().filter(|limit| !limits.is_lifted(**limit));
+        Reply::new(LimitList { limits: held.map(info).collect() })
     }
 }

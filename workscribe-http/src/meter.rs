@@ -11,6 +11,7 @@ use std::time::Duration;
 use poem::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workscribe_core::id::{OrgId, UserId};
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::ports::RateRule;
 use workscribe_core::{Code, Error, WorkScribe};
@@ -18,37 +19,32 @@ use workscribe_core::{Code, Error, WorkScribe};
 use crate::caller::Counted;
 
 /// How many requests may be made with access tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestLimits {
-    /// By one user: 50 a second, which may come as 500 at once.
-    pub user: RateRule,
-    /// In one organization: 500 a second, which may come as 5,000 at once.
-    pub organization: RateRule,
-    /// How many of one user's are worked on at a time: 6, as many connections as browsers open to a server. Others wait for their turn.
-    pub at_once: usize,
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    user: RateRule,
+    organization: RateRule,
+    /// How many of one user's are worked on at a time, and how many wait for their turn.
+    at_once: usize,
+    waiting: usize,
 }
 
-impl RequestLimits {
-    /// So many a second, or those of ten seconds at once, by a user and in an organization.
-    #[must_use]
-    pub fn per_second(user: u32, organization: u32) -> Self {
-        let rule = |name, limit: u32| RateRule {
-            name,
-            limit: limit.saturating_mul(10),
-            window: Duration::from_secs(10),
+impl Rules {
+    fn of(limits: &Limits) -> Self {
+        // Those of ten seconds may come at once.
+        let rule = |limit| {
+            let RateRule { name, limit, window } = limits.rule(limit);
+            RateRule { name, limit: limit.saturating_mul(10), window: window * 10 }
         };
-        Self { user: rule("user", user), organization: rule("organization", organization), at_once: 6 }
+        Self {
+            user: rule(Limit::RequestsPerUser),
+            organization: rule(Limit::RequestsPerOrganization),
+            at_once: limits.count_of(Limit::RequestsAtOncePerUser).min(Semaphore::MAX_PERMITS),
+            waiting: limits.count_of(Limit::RequestsWaitingPerUser),
+        }
     }
 }
 
-impl Default for RequestLimits {
-    fn default() -> Self {
-        Self::per_second(50, 500)
-    }
-}
-
-/// So many of a user's requests wait for their turn, each for so long at the most.
-const LONGEST_LINE: usize = 64;
+/// How long a user's request waits for its turn at the most.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who is refused for now (429, 503) is answered after this pause, so that a program that asks again at once is slowed down by itself.
@@ -60,7 +56,7 @@ const TOLD: RateRule = RateRule { name: "told", limit: 1, window: Duration::from
 /// Counts requests.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    limits: RequestLimits,
+    rules: Rules,
     counts: LocalRateLimiter,
     told: LocalRateLimiter,
     turns: Mutex<HashMap<UserId, Arc<Line>>>,
@@ -74,13 +70,15 @@ struct Line {
 }
 
 impl Meter {
-    pub(crate) fn new(limits: RequestLimits) -> Self {
-        Self {
-            limits,
+    /// One that counts by the limits of an application; none where they are lifted.
+    pub(crate) fn of(limits: &Limits) -> Option<Self> {
+        let meter = Self {
+            rules: Rules::of(limits),
             counts: LocalRateLimiter::default(),
             told: LocalRateLimiter::default(),
             turns: Mutex::default(),
-        }
+        };
+        (!limits.is_lifted(Limit::RequestsPerUser)).then_some(meter)
     }
 
     fn line(&self, user: UserId) -> Arc<Line> {
@@ -91,10 +89,10 @@ impl Meter {
         // Those of whom nothing is worked on go when the map would grow.
         if turns.len() == turns.capacity() {
             turns.retain(|_, line| {
-                Arc::strong_count(line) > 1 || line.places.available_permits() < self.limits.at_once
+                Arc::strong_count(line) > 1 || line.places.available_permits() < self.rules.at_once
             });
         }
-        let places = Arc::new(Semaphore::new(self.limits.at_once));
+        let places = Arc::new(Semaphore::new(self.rules.at_once));
         let line = Arc::new(Line { places, waiting: AtomicUsize::new(0) });
         turns.insert(user, Arc::clone(&line));
         line
@@ -129,7 +127,7 @@ impl Metering {
     /// # Errors
     /// `RATE_LIMITED`.
     pub(crate) fn user(&self, app: &WorkScribe, user: UserId) -> Result<(), Error> {
-        self.count(app, |limits| &limits.user, user)
+        self.count(app, |rules| &rules.user, user)
     }
 
     /// Waits until it is worked on, among others of the same user. It has its turn until what is answered is dropped; a server without
@@ -146,7 +144,7 @@ impl Metering {
         let waiting = line.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&line.waiting);
         let turn = async {
-            match waiting < LONGEST_LINE {
+            match waiting < meter.rules.waiting {
                 true => {
                     tokio::time::timeout(PATIENCE, Arc::clone(&line.places).acquire_owned()).await.ok()?.ok()
                 }
@@ -165,17 +163,17 @@ impl Metering {
     /// # Errors
     /// `RATE_LIMITED`.
     pub(crate) fn organization(&self, app: &WorkScribe, org: OrgId) -> Result<(), Error> {
-        self.count(app, |limits| &limits.organization, org)
+        self.count(app, |rules| &rules.organization, org)
     }
 
     fn count(
         &self,
         app: &WorkScribe,
-        rule: impl Fn(&RequestLimits) -> &RateRule,
+        rule: impl Fn(&Rules) -> &RateRule,
         key: impl ToString,
     ) -> Result<(), Error> {
         let Some(meter) = &self.meter else { return Ok(()) };
-        let rule = rule(&meter.limits);
+        let rule = rule(&meter.rules);
         let key = key.to_string();
         let noted = self.counted.note(rule, meter.counts.count(rule, &key, app.now()));
         if noted.is_err() {

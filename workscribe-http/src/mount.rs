@@ -20,7 +20,7 @@ use workscribe_core::{VERSION, WorkScribe};
 
 use crate::caller::{ClientIp, Counted, client_ip};
 use crate::cors::CorsGate;
-use crate::meter::{Meter, PAUSE, RequestLimits};
+use crate::meter::{Meter, PAUSE};
 use crate::resend::{self, ResendEvents};
 use crate::{openapi, problem};
 
@@ -34,8 +34,8 @@ pub struct HttpOptions {
     /// The secret of Resend's webhook. Where it is given, `POST /hooks/resend` takes the events that tell of addresses which
     /// refuse mail: `email.bounced`, `email.suppressed`, `suppression.added` and `suppression.removed`.
     pub resend_webhook: Option<VerifyingSecret>,
-    /// How many requests a user and an organization may make; `None` for no limit.
-    pub requests: Option<RequestLimits>,
+    /// Whether the requests of users and organizations are counted, by the limits of the application's settings.
+    pub counts_requests: bool,
 }
 
 impl Default for HttpOptions {
@@ -44,7 +44,7 @@ impl Default for HttpOptions {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             resend_webhook: None,
-            requests: Some(RequestLimits::default()),
+            counts_requests: true,
         }
     }
 }
@@ -105,7 +105,7 @@ pub(crate) fn around(
     allowed: Vec<(Vec<String>, String)>,
     options: &HttpOptions,
 ) -> BoxEndpoint<'static, Response> {
-    let meter = options.requests.map(|limits| Arc::new(Meter::new(limits)));
+    let meter = Meter::of(&app.settings().limits).filter(|_| options.counts_requests).map(Arc::new);
     let inner = Arc::new(Inner { app: app.clone(), meter, route, allowed });
     let front = Front {
         app: app.clone(),

@@ -301,7 +301,7 @@ pub fn document<T: OpenApi>(apis: T, policy: RegistrationPolicy) -> Value {
 pub fn whole() -> Value {
     let key = SecretKey::new(&Secret::new("no request is ever signed with this key")).expect("long enough");
     let app = WorkScribe::builder(Arc::new(NoStorage), SecretRing::new(key, Vec::new())).build();
-    document(crate::all(&app, crate::Limits::default()), RegistrationPolicy::Open)
+    document(crate::all(&app), RegistrationPolicy::Open)
 }
 
 /// Describing an API takes no database.

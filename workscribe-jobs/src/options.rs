@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::outbox::{Job as _, MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::webhooks::DeliverWebhook;
 
@@ -11,32 +12,44 @@ pub struct QueueOptions {
     pub name: Cow<'static, str>,
     /// How many of its jobs run at the same time in this worker; at least 1.
     pub concurrency: u32,
-    /// How many of them may be of one organization; at least 1. So slow work of one leaves places to others.
-    pub per_organization: u32,
+    /// How many of them may be of one organization; at least 1. So slow work of one leaves places to others. `None` for the share that
+    /// the limits of the application give it ([`Limit::JobShareOfOrganization`], [`Limit::WebhookShareOfOrganization`]).
+    pub per_organization: Option<u32>,
 }
 
 impl QueueOptions {
-    /// A queue of which an organization holds at most half of the places.
+    /// A queue of which an organization holds as many places as the limits give it: a quarter of those for webhooks, half of others.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, concurrency: u32) -> Self {
-        Self { name: name.into(), concurrency, per_organization: concurrency.div_ceil(2).max(1) }
+        Self { name: name.into(), concurrency, per_organization: None }
     }
 
     /// With another number of places for one organization.
     #[must_use]
     pub const fn per_organization(mut self, places: u32) -> Self {
-        self.per_organization = places;
+        self.per_organization = Some(places);
         self
     }
 
+    /// How many places one organization may hold.
+    pub(crate) fn places_of_organization(&self, limits: &Limits) -> u32 {
+        let places = self.concurrency.max(1);
+        let share = limits.of(match self.name == DeliverWebhook::QUEUE {
+            true => Limit::WebhookShareOfOrganization,
+            false => Limit::JobShareOfOrganization,
+        });
+        let shared = (u64::from(places) * u64::from(share)).div_ceil(100);
+        self.per_organization.unwrap_or(u32::try_from(shared).unwrap_or(places)).clamp(1, places)
+    }
+
     /// The queues of WorkScribe's own jobs, and `default` for an embedder's. Each has places of its own, so that none starves
-    /// another: mail 4, webhooks 16 since those mostly wait, of which an organization has 4, and long work 2.
+    /// another: mail 4, webhooks 16 since those mostly wait, and long work 2.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
         vec![
             Self::new("default", 4),
             Self::new(MAIL_QUEUE, 4),
-            Self::new(DeliverWebhook::QUEUE, 16).per_organization(4),
+            Self::new(DeliverWebhook::QUEUE, 16),
             Self::new(UPKEEP_QUEUE, 2),
         ]
     }
@@ -89,5 +102,25 @@ impl Default for WorkerOptions {
             poll: Duration::from_secs(1),
             shutdown_grace: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_organization_holds_the_share_of_a_queue_that_the_limits_give_it() {
+        let limits = Limits::default();
+        let places = |queue: QueueOptions, limits: &Limits| queue.places_of_organization(limits);
+        assert_eq!(places(QueueOptions::new("default", 4), &limits), 2);
+        assert_eq!(places(QueueOptions::new("default", 5), &limits), 3);
+        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 4);
+        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 1), &limits), 1);
+        let limits =
+            limits.with(Limit::WebhookShareOfOrganization, 100).with(Limit::JobShareOfOrganization, 900);
+        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 16);
+        assert_eq!(places(QueueOptions::new("default", 4), &limits), 4, "no more than there are");
+        assert_eq!(places(QueueOptions::new("default", 4).per_organization(1), &limits), 1, "as it is said");
     }
 }

@@ -83,7 +83,7 @@ impl Core {
         let wakeup = Arc::clone(self.app.wakeup());
         let mut woken = wakeup.wait();
         let mut running = JoinSet::new();
-        let mut places = Places::new(queue.per_organization.clamp(1, slots));
+        let mut places = Places::new(queue.places_of_organization(&self.app.settings().limits));
         let mut pause = Pause::default();
         while !*stop.borrow() {
             // All that have ended, so that one claim fills all their places.

@@ -12,12 +12,13 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::page::PageRequest;
-use workscribe_core::ports::{RateRule, Secret};
+use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{
     DeliverWebhook, DeliveryAttempt, DeliveryStatus, DisabledReason, SigningSecret, Webhook, WebhookChange,
-    WebhookDelivery, WebhookLimits, WebhookNetworks,
+    WebhookDelivery, WebhookNetworks,
 };
 use workscribe_core::{Settings, Storage, WorkScribe};
 use workscribe_jobs::webhooks::WebhookSender;
@@ -471,13 +472,11 @@ async fn a_slow_endpoint_keeps_no_other_waiting(storage: Arc<dyn Storage>) {
 }
 
 async fn what_is_beyond_an_organizations_rate_arrives_later(storage: Arc<dyn Storage>) {
-    let messages = RateRule { name: "messages", limit: 3, window: Duration::from_secs(60) };
-    let webhook_limits = WebhookLimits { messages, places_of_organization: 5, ..WebhookLimits::default() };
-    let place = Place::with(
-        storage,
-        Settings { webhook_networks: loopback(), webhook_limits, ..Settings::default() },
-    )
-    .await;
+    let limits = Limits::default()
+        .with(Limit::WebhookMessagesPerHost, 3)
+        .with(Limit::WebhookPlacesPerHostAndOrganization, 5);
+    let settings = Settings { webhook_networks: loopback(), limits, ..Settings::default() };
+    let place = Place::with(storage, settings).await;
     place.answers(ResponseTemplate::new(200)).await;
     let (webhook, _) = place.webhook().await;
     for index in 0..5 {

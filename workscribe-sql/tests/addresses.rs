@@ -10,7 +10,7 @@ use workscribe_core::local::BcryptHasher;
 use workscribe_core::ports::Secret;
 use workscribe_core::{Code, Storage, WorkScribe};
 use workscribe_sql::{PostgresStorage, SqliteStorage};
-use workscribe_testkit::databases::{self, TestDatabase, options};
+use workscribe_testkit::databases::{TestDatabase, options};
 
 const PASSWORD: &str = "correct horse battery staple";
 /// As an earlier release wrote them. The last belongs to two people, in two forms.
@@ -44,50 +44,90 @@ async fn accounts(app: &WorkScribe) {
     register(app, "four@xn--bcher-kva.example").await.unwrap();
 }
 
-fn statements() -> Vec<AssertSqlSafe<String>> {
-    let update = |(now, stored)| format!("UPDATE ws_users SET email = '{stored}' WHERE email = '{now}'");
-    AS_STORED.map(update).map(AssertSqlSafe).into()
+/// A database as it was before the step, with addresses as they were stored then.
+fn of_before() -> Vec<String> {
+    let mut statements: Vec<String> = AS_STORED
+        .iter()
+        .map(|(now, stored)| format!("UPDATE ws_users SET email = '{stored}' WHERE email = '{now}'"))
+        .collect();
+    statements.push("DELETE FROM ws_steps".into());
+    statements
 }
 
-async fn check(app: &WorkScribe, database: &TestDatabase) {
-    assert_eq!(
-        who_logs_in(app, "one@bücher.example").await,
-        Err(Code::InvalidCredentials),
-        "not found before"
-    );
+async fn run(database: &TestDatabase, statement: String) {
+    let changed = if database.url.starts_with("sqlite:") {
+        let storage = SqliteStorage::connect(&database.url, &options()).await.unwrap();
+        query(AssertSqlSafe(statement)).execute(storage.writer()).await.unwrap().rows_affected()
+    } else {
+        let storage = PostgresStorage::connect(&database.url, &options()).await.unwrap();
+        query(AssertSqlSafe(statement)).execute(storage.pool()).await.unwrap().rows_affected()
+    };
+    assert_eq!(changed, 1);
+}
+
+async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form(database: TestDatabase) {
+    let app = app(&database);
+    accounts(&app).await;
+    for statement in of_before() {
+        run(&database, statement).await;
+    }
+    let before = who_logs_in(&app, "one@bücher.example").await;
+    assert_eq!(before, Err(Code::InvalidCredentials), "not found before");
     for _ in 0..2 {
         database.database.migrate().await.unwrap();
         for one in ["one@bücher.example", "one@xn--bcher-kva.example", "One@BÜCHER.example"] {
-            assert_eq!(who_logs_in(app, one).await.unwrap(), "one@xn--bcher-kva.example", "{one}");
-            assert_eq!(register(app, one).await, Err(Code::EmailTaken), "{one}");
+            assert_eq!(who_logs_in(&app, one).await.unwrap(), "one@xn--bcher-kva.example", "{one}");
+            assert_eq!(register(&app, one).await, Err(Code::EmailTaken), "{one}");
         }
         for zoe in ["zoë@example.com", "zoe\u{308}@example.com"] {
-            assert_eq!(who_logs_in(app, zoe).await.unwrap(), "zoë@example.com");
+            assert_eq!(who_logs_in(&app, zoe).await.unwrap(), "zoë@example.com");
         }
-        assert_eq!(who_logs_in(app, "four@bücher.example").await.unwrap(), "four@xn--bcher-kva.example");
+        assert_eq!(who_logs_in(&app, "four@bücher.example").await.unwrap(), "four@xn--bcher-kva.example");
     }
 }
 
-#[tokio::test]
-async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form_on_postgres() {
-    let database = databases::postgres().await;
+/// So accounts are not read at every start.
+async fn stored_addresses_are_looked_through_once(database: TestDatabase) {
     let app = app(&database);
     accounts(&app).await;
-    let storage = PostgresStorage::connect(&database.url, &options()).await.unwrap();
-    for statement in statements() {
-        assert_eq!(query(statement).execute(storage.pool()).await.unwrap().rows_affected(), 1);
+    let (now, stored) = AS_STORED[0];
+    run(&database, format!("UPDATE ws_users SET email = '{stored}' WHERE email = '{now}'")).await;
+    database.database.migrate().await.unwrap();
+    assert_eq!(who_logs_in(&app, now).await, Err(Code::InvalidCredentials), "it was done before");
+    run(&database, "DELETE FROM ws_steps".into()).await;
+    // Servers that start at once: one does it, and the others find it done.
+    let starting = (0..4).map(|_| {
+        let url = database.url.clone();
+        tokio::spawn(async move {
+            let database = workscribe_sql::connect(&url, &options()).await.unwrap();
+            database.migrate().await.unwrap();
+            database.close().await;
+        })
+    });
+    for start in starting.collect::<Vec<_>>() {
+        start.await.unwrap();
     }
-    check(&app, &database).await;
+    assert_eq!(who_logs_in(&app, stored).await.unwrap(), now);
 }
 
-#[tokio::test]
-async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form_on_sqlite() {
-    let database = databases::sqlite().await;
-    let app = app(&database);
-    accounts(&app).await;
-    let storage = SqliteStorage::connect(&database.url, &options()).await.unwrap();
-    for statement in statements() {
-        assert_eq!(query(statement).execute(storage.writer()).await.unwrap().rows_affected(), 1);
-    }
-    check(&app, &database).await;
+macro_rules! on_both {
+    ($($test:ident)+) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(workscribe_testkit::databases::postgres().await).await;
+            })+
+        }
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(workscribe_testkit::databases::sqlite().await).await;
+            })+
+        }
+    };
+}
+
+on_both! {
+    a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form
+    stored_addresses_are_looked_through_once
 }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, query, query_scalar};
 use workscribe_core::idempotency::IdempotencyKey;
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::ports::Secret;
-use workscribe_core::sweep::LARGE_SWEPT_AT_ONCE;
+use workscribe_core::sweep::{Portion, SWEPT_AT_ONCE};
 use workscribe_core::tenancy::{OrgScope, VacatedOrg};
 use workscribe_core::transfer::{DEMO_OWNER, DEMO_TASKS, DemoOptions};
 use workscribe_core::webhooks::{DeliverWebhook, Outcome, Sent, WebhookChange};
@@ -121,7 +121,7 @@ async fn a_removal_leaves_nothing_for_its_last_statement(database: TestDatabase)
         assert!(raw.count(table).await > 0, "{table} has rows");
     }
     let mut uow = app.begin().await.unwrap();
-    assert!(uow.organizations().vacate(&scope, None, &VacatedOrg::slug(scope.org())).await.unwrap());
+    assert!(uow.organizations().vacate(&scope, None, &VacatedOrg::slug(scope.org()), 2_000).await.unwrap());
     app.commit(uow).await.unwrap();
     for portion in 0.. {
         let mut left = Vec::new();
@@ -132,7 +132,7 @@ async fn a_removal_leaves_nothing_for_its_last_statement(database: TestDatabase)
         }
         let mut uow = app.begin().await.unwrap();
         let vacated = VacatedOrg::enter(&mut *uow, scope.org()).await.unwrap().unwrap();
-        let removed = uow.organizations().clear(&vacated, 2_000).await.unwrap();
+        let removed = uow.organizations().clear(&vacated, Portion::of(2_000)).await.unwrap();
         app.commit(uow).await.unwrap();
         if removed == 0 {
             assert_eq!(left, Vec::<&String>::new(), "what the last statement would have had to remove");
@@ -146,7 +146,7 @@ async fn a_removal_leaves_nothing_for_its_last_statement(database: TestDatabase)
 async fn what_cannot_be_swept_leaves_the_rest(database: TestDatabase) {
     let clock = FrozenClock::default();
     let app = app(&database, &clock);
-    let keys = i64::from(LARGE_SWEPT_AT_ONCE) * 2 + 1;
+    let keys = i64::from(SWEPT_AT_ONCE.rows) * 2 + 1;
     let mut uow = app.begin().await.unwrap();
     for number in 0..keys {
         let key =
@@ -162,6 +162,88 @@ async fn what_cannot_be_swept_leaves_the_rest(database: TestDatabase) {
     assert_eq!(raw.count("ws_idempotency_keys").await, 0, "in three portions");
     raw.run("ALTER TABLE ws_sessions_away RENAME TO ws_sessions").await;
     assert_eq!(app.sweep().await.unwrap(), 0, "the next time all goes well");
+}
+
+async fn a_removal_of_large_texts_goes_in_portions_of_so_many_bytes(database: TestDatabase) {
+    let app = app(&database, &FrozenClock::default());
+    let scope = filled(&app).await;
+    let raw = Raw::of(&database).await;
+    let mut uow = app.begin().await.unwrap();
+    assert!(uow.organizations().vacate(&scope, None, &VacatedOrg::slug(scope.org()), 2_000).await.unwrap());
+    app.commit(uow).await.unwrap();
+    let text = format!("'{}'", "x".repeat(1_000));
+    for (table, column) in
+        [("ws_comments", "body"), ("ws_tasks", "description"), ("ws_webhook_messages", "payload")]
+    {
+        raw.run(&format!("UPDATE {table} SET {column} = {text}")).await;
+    }
+    // Three go after the two that are not enough.
+    let portion = Portion { rows: 1_000, bytes: 2_500 };
+    for table in ["ws_webhook_messages", "ws_comments", "ws_tasks"] {
+        let (before, mut portions) = (raw.count(table).await, 0);
+        loop {
+            let there = raw.count(table).await;
+            let mut uow = app.begin().await.unwrap();
+            let vacated = VacatedOrg::enter(&mut *uow, scope.org()).await.unwrap().unwrap();
+            uow.organizations().clear(&vacated, portion).await.unwrap();
+            app.commit(uow).await.unwrap();
+            let gone = there - raw.count(table).await;
+            assert!(gone <= 3, "{gone} rows of {table} at once");
+            portions += i64::from(gone > 0);
+            if there == gone {
+                break;
+            }
+        }
+        assert_eq!(portions, (before + 2) / 3, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_in_an_organization_goes_in_portions_and_what_opens_no_door_is_left_to_the_job() {
+    let database = workscribe_testkit::databases::postgres().await;
+    let app = app(&database, &FrozenClock::default());
+    let scope = filled(&app).await;
+    let raw = Raw::of(&database).await;
+    let org = scope.org();
+    raw.run(
+        "INSERT INTO ws_users (id, email, display_name, email_verified, session_epoch, version, created_at, updated_at)
+         SELECT gen_random_uuid(), 'user' || n || '@example.net', 'A user', true, 0, 1, now(), now() FROM generate_series(1, 35) n",
+    )
+    .await;
+    for statement in [
+        "INSERT INTO ws_members (org_id, user_id, role, version, joined_at)
+         SELECT 'ORG', id, 'member', 1, now() FROM ws_users WHERE email LIKE '%@example.net'",
+        "INSERT INTO ws_invitations (org_id, id, email, role, status, token_hash, invited_by, expires_at, version, created_at)
+         SELECT 'ORG', gen_random_uuid(), s || email, 'member', s, sha256('x'), id, now(), 1, now()
+           FROM ws_users, unnest(ARRAY['pending', 'accepted']) s WHERE email LIKE '%@example.net'",
+    ] {
+        raw.run(&statement.replace("ORG", &org.to_string())).await;
+    }
+    raw.run(
+        "CREATE FUNCTION bounded() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM gone) > 10 THEN RAISE EXCEPTION 'too many rows at once'; END IF;
+            RETURN NULL;
+         END $$",
+    )
+    .await;
+    for table in ["ws_members", "ws_invitations", "ws_webhooks"] {
+        raw.run(&format!(
+            "CREATE TRIGGER bounded AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone
+             FOR EACH STATEMENT EXECUTE FUNCTION bounded()"
+        ))
+        .await;
+    }
+    let mut uow = app.begin().await.unwrap();
+    assert!(uow.organizations().vacate(&scope, None, &VacatedOrg::slug(org), 10).await.unwrap());
+    app.commit(uow).await.unwrap();
+    assert_eq!((raw.count("ws_members").await, raw.count("ws_webhooks").await), (0, 0));
+    assert_eq!(raw.count("ws_invitations WHERE status = 'pending'").await, 0);
+    assert_eq!(raw.count("ws_invitations WHERE status = 'accepted'").await, 35, "these open no door");
+    let mut uow = app.begin().await.unwrap();
+    let vacated = VacatedOrg::enter(&mut *uow, org).await.unwrap().unwrap();
+    while uow.organizations().clear(&vacated, Portion::of(10)).await.unwrap() > 0 {}
+    app.commit(uow).await.unwrap();
+    assert_eq!(raw.count("ws_invitations").await, 0);
 }
 
 macro_rules! on_both {
@@ -183,5 +265,6 @@ macro_rules! on_both {
 
 on_both! {
     a_removal_leaves_nothing_for_its_last_statement
+    a_removal_of_large_texts_goes_in_portions_of_so_many_bytes
     what_cannot_be_swept_leaves_the_rest
 }

@@ -14,7 +14,7 @@ use workscribe_core::local::{BcryptHasher, Unlimited};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::DeliverWebhook;
 use workscribe_core::{Builder, Settings, Storage, WorkScribe};
-use workscribe_http::{HttpOptions, Limits};
+use workscribe_http::HttpOptions;
 use workscribe_jobs::mail::{DefaultTemplates, Links, workscribe_jobs};
 use workscribe_jobs::webhooks::WebhookSender;
 use workscribe_jobs::{Worker, WorkerOptions};
@@ -82,7 +82,7 @@ impl TestApp {
 
     /// Without limits of requests: a test may make very many at one moment of its clock.
     fn unlimited() -> HttpOptions {
-        HttpOptions { requests: None, ..HttpOptions::default() }
+        HttpOptions { counts_requests: false, ..HttpOptions::default() }
     }
 
     fn at(
@@ -108,7 +108,7 @@ impl TestApp {
             registry = registry.register::<DeliverWebhook>(sender);
         }
         let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
-        let api = workscribe_http::mount(&app, workscribe_http::all(&app, Limits::default()), options);
+        let api = workscribe_http::mount(&app, workscribe_http::all(&app), options);
         Self { app, clock, mail, worker, api, _guard: Box::new(guard) }
     }
 

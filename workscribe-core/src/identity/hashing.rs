@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Code, Error};
 use crate::id::UserId;
+use crate::limits::{Limit, Limits};
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
 use super::model::Client;
@@ -16,22 +17,22 @@ use super::throttle::network_of;
 
 /// How many may wait to have a password hashed, by whom it is asked for. Of each, one is hashed at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashingShares {
-    /// Requests of one user that may wait: 2.
-    pub per_user: usize,
-    /// Requests from one network, without a user, that may wait: 16, a quarter of the hasher's queue.
-    pub per_network: usize,
-}
-
-impl Default for HashingShares {
-    fn default() -> Self {
-        Self { per_user: 2, per_network: 16 }
-    }
+pub(crate) struct HashingShares {
+    /// Requests of one user that may wait.
+    per_user: usize,
+    /// Requests from one network, without a user, that may wait.
+    per_network: usize,
 }
 
 impl HashingShares {
-    /// No bound, for load tests.
-    pub const UNLIMITED: Self = Self { per_user: usize::MAX, per_network: usize::MAX };
+    /// As the limits have it; `usize::MAX` where they are lifted.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let most = |limit| if limits.is_lifted(limit) { usize::MAX } else { limits.count_of(limit) };
+        Self {
+            per_user: most(Limit::HashesWaitingPerUser),
+            per_network: most(Limit::HashesWaitingPerNetwork),
+        }
+    }
 }
 
 /// Who asks for a hash.

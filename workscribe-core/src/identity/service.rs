@@ -2,6 +2,7 @@ use crate::app::{RegistrationPolicy, WorkScribe};
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::{SessionId, UserId};
+use crate::limits::Limit;
 use crate::mail_limits;
 use crate::ports::{Secret, Verdict};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
@@ -167,8 +168,8 @@ impl<'a> Identity<'a> {
             }
             (Err(error), RegistrationPolicy::VerifyFirst) if error.code() == Code::EmailTaken => {
                 drop(uow);
-                let rule = &self.app.settings().mail.already_registered;
-                if !mail_limits::hit(self.app, rule, &mail_limits::key_of(&email)).await.allowed {
+                let limit = Limit::AlreadyRegisteredMailsPerRecipient;
+                if !mail_limits::hit(self.app, limit, &mail_limits::key_of(&email)).await.allowed {
                     return Ok(RegisterOutcome::MailSent);
                 }
                 let mut uow = self.app.begin().await?;

@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::id::{JobId, OrgId};
 use crate::storage::StoreError;
+use crate::sweep::Portion;
 
 use super::job::NewJob;
 use super::model::{
@@ -89,12 +90,12 @@ pub trait JobStore: Send {
     async fn pause(&mut self, queue: &str, now: Timestamp) -> Result<(), StoreError>;
     /// Ends a pause; `false` when there was none.
     async fn resume(&mut self, queue: &str) -> Result<bool, StoreError>;
-    /// Removes up to `limit` jobs: the completed and cancelled of before the first time, the buried of before the second.
+    /// Removes a portion of jobs: the completed and cancelled of before the first time, the buried of before the second.
     async fn sweep(
         &mut self,
         completed_before: Timestamp,
         buried_before: Timestamp,
-        limit: u32,
+        portion: Portion,
     ) -> Result<u64, StoreError>;
     /// The last slot of a schedule. A schedule that is new begins at the given slot.
     async fn schedule(&mut self, name: &str, begin: Timestamp) -> Result<Timestamp, StoreError>;

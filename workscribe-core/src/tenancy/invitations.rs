@@ -96,7 +96,7 @@ impl Organizations<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`; `EMAIL_NOT_VERIFIED` where inviters must be
-    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by [`crate::MailLimits`]; `LIMIT_REACHED`.
+    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by the mails that go; `LIMIT_REACHED`.
     pub async fn invite(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -187,10 +187,9 @@ impl Organizations<'_> {
     ) -> Result<(), Error> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         self.require_verified(uow, scope).await?;
-        let limits = &self.app.settings().mail;
         let again =
             "This invitation was sent several times already. Wait until the time in Retry-After has passed.";
-        mail_limits::count(self.app, &limits.invitation, &id.to_string(), again).await?;
+        mail_limits::count(self.app, Limit::MailsPerInvitation, &id.to_string(), again).await?;
         let token = self.new_token(scope.org())?;
         let expires_at = self.app.now() + self.app.settings().invitation_ttl;
         match uow.invitations().renew(scope, id, &token.hash, expires_at).await? {
@@ -411,12 +410,12 @@ impl Organizations<'_> {
     async fn count_mail(&self, scope: &OrgScope, email: &Email) -> Result<(), Error> {
         const TO_ADDRESS: &str = "This address was sent several invitations already. Wait until the time in Retry-After has passed.";
         const OF_ORGANIZATION: &str = "This organization has sent many invitations today. Wait until the time in Retry-After has passed.";
-        let limits = &self.app.settings().mail;
         let (recipient, org) = (mail_limits::key_of(email), scope.org().to_string());
         let both = format!("{org} {recipient}");
-        mail_limits::count(self.app, &limits.recipient_in_organization, &both, TO_ADDRESS).await?;
-        mail_limits::count(self.app, &limits.recipient, &recipient, TO_ADDRESS).await?;
-        mail_limits::count(self.app, &limits.organization, &org, OF_ORGANIZATION).await
+        let of_both = Limit::InvitationMailsPerRecipientAndOrganization;
+        mail_limits::count(self.app, of_both, &both, TO_ADDRESS).await?;
+        mail_limits::count(self.app, Limit::InvitationMailsPerRecipient, &recipient, TO_ADDRESS).await?;
+        mail_limits::count(self.app, Limit::InvitationMailsPerOrganization, &org, OF_ORGANIZATION).await
     }
 
     fn new_token(&self, org: OrgId) -> Result<NewToken, Error> {

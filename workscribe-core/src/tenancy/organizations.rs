@@ -11,13 +11,14 @@ use crate::limits::Limit;
 use crate::outbox::{Job, JobPriority};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::sweep::Portion;
 
 use super::model::{Organization, OrganizationChange, Role, Slug};
 use super::permission::Action;
 use super::scope::{OrgScope, VacatedOrg};
 
-/// How many rows are removed in one transaction.
-const AT_ONCE: u32 = 2_000;
+/// How much is removed in one transaction.
+const AT_ONCE: Portion = Portion::of(2_000);
 
 /// Removes what is left of an organization that was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,7 +151,7 @@ impl<'a> Organizations<'a> {
             return if uow.organizations().delete(scope, expected).await? { Ok(()) } else { Err(gone()) };
         }
         let slug = VacatedOrg::slug(scope.org());
-        if !uow.organizations().vacate(scope, expected, &slug).await? {
+        if !uow.organizations().vacate(scope, expected, &slug, AT_ONCE.rows).await? {
             return Err(gone());
         }
         self.app.enqueue(uow, &ClearOrganization { org_id: scope.org() }).await?;

@@ -5,6 +5,7 @@ use crate::id::{InvitationId, OrgId, UserId};
 use crate::identity::{Email, TokenHash};
 use crate::page::PageRequest;
 use crate::storage::StoreError;
+use crate::sweep::Portion;
 
 use super::model::{
     Invitation, InvitationPreview, ListedInvitation, Member, Organization, OrganizationChange, Role, Slug,
@@ -45,20 +46,22 @@ pub trait OrganizationStore: Send {
     ) -> Result<Option<Organization>, StoreError>;
     /// Removes it with all that belongs to it; [`StoreError::StaleVersion`] as above, `false` when it is gone.
     async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError>;
-    /// Whether its tasks, the lines of its history and the deliveries of its webhooks are more than `rows`. Reads no more than it has to.
-    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError>;
-    /// Gives it a slug that nobody can enter by, and removes its members, invitations and webhooks, so that nobody is in it;
-    /// [`StoreError::StaleVersion`] as above, `false` when it is gone.
+    /// Whether its tasks, with what is about them, and the deliveries and messages of its webhooks are more than a portion. Reads no
+    /// more than it has to.
+    async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> Result<bool, StoreError>;
+    /// Gives it a slug that nobody can enter by, and removes what lets anybody in or tells anybody: its members, pending invitations and
+    /// webhooks, in statements of up to `rows` each. [`StoreError::StaleVersion`] as above, `false` when it is gone.
     async fn vacate(
         &mut self,
         scope: &OrgScope,
         expected: Option<i64>,
         slug: &Slug,
+        rows: u32,
     ) -> Result<bool, StoreError>;
     /// The look-up behind [`VacatedOrg::enter`]: whether an organization has this slug.
     async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError>;
-    /// Removes up to `rows` of what is left in it, and answers how many; at 0 it has removed the organization itself.
-    async fn clear(&mut self, vacated: &VacatedOrg, rows: u32) -> Result<u64, StoreError>;
+    /// Removes a portion of what is left in it, and answers how many rows; at 0 it has removed the organization itself.
+    async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> Result<u64, StoreError>;
 }
 
 /// Members of an organization.

@@ -1,39 +1,11 @@
-//! How much an organization sends to one host.
-
-use std::time::Duration;
+//! How much an organization sends to one host (a name or an address, with the port): the tenant chose it, and it may be somebody
+//! else's, who never asked for anything.
 
 use crate::error::{Code, Error};
 use crate::id::OrgId;
-use crate::ports::RateRule;
+use crate::limits::Limit;
 
 use super::service::Webhooks;
-
-/// How much an organization sends to one host (a name or an address, with the port): the tenant chose it, and it may be somebody
-/// else's, who never asked for anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WebhookLimits {
-    /// Messages of an organization to one host, whatever they tell of: 600 a minute. What is beyond it is put off, and arrives
-    /// later.
-    pub messages: RateRule,
-    /// Pings and messages sent again by hand, of an organization to one host: 10 a minute. More are refused with `RATE_LIMITED`.
-    pub by_hand: RateRule,
-    /// How many messages are on their way to one host at a time, from one worker: 8.
-    pub places_of_host: u32,
-    /// How many of them are of one organization: 2. So a slow endpoint leaves places to the organization's others.
-    pub places_of_organization: u32,
-}
-
-impl Default for WebhookLimits {
-    fn default() -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
-        Self {
-            messages: RateRule { name: "webhook-messages", limit: 600, window: MINUTE },
-            by_hand: RateRule { name: "webhook-by-hand", limit: 10, window: MINUTE },
-            places_of_host: 8,
-            places_of_organization: 2,
-        }
-    }
-}
 
 /// The host and the port of an endpoint, as they are counted: `example.com:443`.
 #[must_use]
@@ -46,9 +18,9 @@ pub fn host_and_port(url: &str) -> String {
 impl Webhooks<'_> {
     /// Counts a message that a person sends by hand.
     pub(super) async fn limit_by_hand(&self, org: OrgId, url: &str) -> Result<(), Error> {
-        let rule = &self.app.settings().webhook_limits.by_hand;
+        let rule = self.app.limits().rule(Limit::WebhookMessagesByHand);
         let host = host_and_port(url);
-        let decision = self.app.limiter().hit(rule, &format!("{org}:{host}"), self.app.now()).await;
+        let decision = self.app.limiter().hit(&rule, &format!("{org}:{host}"), self.app.now()).await;
         if decision.allowed {
             return Ok(());
         }
@@ -58,6 +30,7 @@ impl Webhooks<'_> {
             "Your organization has sent too many pings and repeats to this host. Wait until the time in Retry-After has passed.",
         )
         .with_param("limit", rule.limit)
+        .with_param("policy", rule.name)
         .with_retry_after(decision.retry_after))
     }
 }

@@ -32,7 +32,7 @@ pub use delivery::{
     DeliverWebhook, DeliveryPass, EnteredDelivery, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent,
 };
 pub use event::{EventSet, WebhookEvent};
-pub use limits::{WebhookLimits, host_and_port};
+pub use limits::host_and_port;
 pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };

@@ -5,6 +5,7 @@ use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use crate::identity::Sealed;
 use crate::page::PageRequest;
 use crate::storage::StoreError;
+use crate::sweep::Portion;
 use crate::tenancy::OrgScope;
 
 use super::delivery::{DeliveryPass, EnteredDelivery};
@@ -97,6 +98,8 @@ pub trait WebhookStore: Send {
 
     /// Removes deliveries made before a time, up to a number of them, and answers how many it removed.
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Removes a portion of the messages made before a time that no delivery has any more, and answers how many it removed.
+    async fn sweep_messages(&mut self, before: Timestamp, portion: Portion) -> Result<u64, StoreError>;
     /// Endpoints of all organizations whose secrets are not sealed under this key.
     async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> Result<Vec<Resealing>, StoreError>;
     /// Puts other secrets in the place of some, if they are there still.

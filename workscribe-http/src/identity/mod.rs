@@ -6,13 +6,14 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
 use workscribe_core::id::SessionId;
 use workscribe_core::identity::{Email, ProfileChange, Register, RegisterOutcome};
+use workscribe_core::limits::Limit;
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::NewAccount;
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::{BearerAuth, OptionalActor};
 use crate::body::{Body, OptionalBody, not_null};
-use crate::caller::{Caller, Limits};
+use crate::caller::Caller;
 use crate::problem::ApiResult;
 use crate::reply::{NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
@@ -22,21 +23,13 @@ pub use dto::*;
 /// Register, log in, refresh, log out; one's account, password, sessions and invitations.
 pub struct IdentityApi {
     app: WorkScribe,
-    limits: Limits,
 }
 
 impl IdentityApi {
-    /// The API of an application, with the usual limits.
+    /// The API of an application.
     #[must_use]
     pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone(), limits: Limits::default() }
-    }
-
-    /// With other limits.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
+        Self { app: app.clone() }
     }
 }
 
@@ -69,7 +62,7 @@ impl IdentityApi {
     /// Makes an account and logs it in. A mail with a link verifies the address.
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(&self, caller: Caller, body: Body<RegisterRequest>) -> ApiResult<RegisterResponse> {
-        caller.limit(&self.app, &self.limits.register).await?;
+        caller.limit(&self.app, Limit::RegistrationsPerAddress).await?;
         let RegisterRequest { display_name, email, password } = body.0;
         let input = Register { email, display_name, password: Secret::new(password) };
         Ok(match self.app.identity().register(&input, caller.client()).await? {
@@ -87,7 +80,7 @@ impl IdentityApi {
     /// for 30 days wait too.
     #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn login(&self, caller: Caller, body: Body<LoginRequest>) -> ApiResult<Reply<Tokens>> {
-        caller.limit(&self.app, &self.limits.login).await?;
+        caller.limit(&self.app, Limit::LoginsPerAddress).await?;
         let LoginRequest { email, password } = body.0;
         let tokens = self.app.identity().login(&email, &Secret::new(password), caller.client()).await?;
         Ok(Reply::new(tokens.into()))
@@ -122,10 +115,10 @@ impl IdentityApi {
         caller: Caller,
         body: Body<ForgotPasswordRequest>,
     ) -> ApiResult<NoContent> {
-        caller.limit(&self.app, &self.limits.forgot).await?;
+        caller.limit(&self.app, Limit::PasswordResetsPerAddress).await?;
         // Cut, since what is no address is counted too, and a limiter keeps what it counts by.
         let account: String = body.0.email.trim().to_lowercase().chars().take(Email::MAX_BYTES).collect();
-        caller.limit_by(&self.app, &self.limits.forgot_account, &account).await?;
+        caller.limit_by(&self.app, Limit::PasswordResetsPerAccount, &account).await?;
         let mut uow = self.app.begin().await?;
         self.app.identity().forgot_password(&mut *uow, &body.0.email).await?;
         self.app.commit(uow).await?;
@@ -137,7 +130,7 @@ impl IdentityApi {
     /// Ends every session of the account.
     #[oai(path = "/reset-password", method = "post", operation_id = "resetPassword")]
     async fn reset_password(&self, caller: Caller, body: Body<ResetPasswordRequest>) -> ApiResult<NoContent> {
-        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let ResetPasswordRequest { token, new_password } = body.0;
         self.app.identity().reset_password(&token, &Secret::new(new_password), caller.client()).await?;
         Ok(NoContent::Done)
@@ -187,7 +180,7 @@ impl IdentityApi {
         caller: Caller,
         body: Body<ChangePasswordRequest>,
     ) -> ApiResult<NoContent> {
-        caller.limit_by(&self.app, &self.limits.change_password, &auth.actor().user.to_string()).await?;
+        caller.limit_by(&self.app, Limit::PasswordChangesPerUser, &auth.actor().user.to_string()).await?;
         let ChangePasswordRequest { current_password, new_password } = body.0;
         let (current, new) = (Secret::new(current_password), Secret::new(new_password));
         self.app.identity().change_password(auth.actor(), &current, &new).await?;
@@ -237,7 +230,7 @@ impl IdentityApi {
     /// Verify one's address with the token of a mail
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
     async fn verify_email(&self, caller: Caller, body: Body<VerifyEmailRequest>) -> ApiResult<NoContent> {
-        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let mut uow = self.app.begin().await?;
         self.app.identity().verify_email(&mut *uow, &body.0.token).await?;
         self.app.commit(uow).await?;
@@ -250,7 +243,7 @@ impl IdentityApi {
     /// takes mail again.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(&self, auth: BearerAuth, caller: Caller) -> ApiResult<NoContent> {
-        caller.limit_by(&self.app, &self.limits.resend, &auth.actor().user.to_string()).await?;
+        caller.limit_by(&self.app, Limit::VerificationsPerUser, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
         self.app.identity().resend_verification(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
@@ -267,7 +260,7 @@ impl IdentityApi {
         /// The token of the link in the mail.
         token: Path<String>,
     ) -> ApiResult<Reply<InvitationPreview>> {
-        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let mut uow = self.app.read().await?;
         let preview = self.app.organizations().preview_invitation(&mut *uow, &token.0).await?;
         Ok(Reply::new(InvitationPreview {
@@ -293,7 +286,7 @@ impl IdentityApi {
         token: Path<String>,
         body: OptionalBody<AcceptInvitationRequest>,
     ) -> ApiResult<Reply<Tokens>> {
-        caller.limit(&self.app, &self.limits.mailed_token).await?;
+        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let AcceptInvitationRequest { display_name, password } = body.0;
         let account = NewAccount { display_name, password: password.map(Secret::new) };
         let organizations = self.app.organizations();

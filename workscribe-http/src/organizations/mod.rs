@@ -5,13 +5,14 @@ mod dto;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use workscribe_core::id::{InvitationId, UserId};
+use workscribe_core::limits::Limit;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{self, NewOrganization};
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::BearerAuth;
 use crate::body::{Body, not_null};
-use crate::caller::{Caller, Limits};
+use crate::caller::Caller;
 use crate::once::{self, Begun, Made, Place};
 use crate::problem::ApiResult;
 use crate::query::page;
@@ -23,21 +24,13 @@ pub use dto::*;
 /// Organizations, their members and their invitations.
 pub struct OrganizationsApi {
     app: WorkScribe,
-    limits: Limits,
 }
 
 impl OrganizationsApi {
-    /// The API of an application, with the usual limits.
+    /// The API of an application.
     #[must_use]
     pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone(), limits: Limits::default() }
-    }
-
-    /// With other limits.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
+        Self { app: app.clone() }
     }
 }
 
@@ -224,7 +217,7 @@ impl OrganizationsApi {
         body: Body<InviteRequest>,
     ) -> ApiResult<Created<Invitation>> {
         let (actor, digest) = (auth.actor(), body.digest());
-        caller.limit_by(&self.app, &self.limits.invite, &actor.user.to_string()).await?;
+        caller.limit_by(&self.app, Limit::InvitationsPerUser, &actor.user.to_string()).await?;
         let (key, operation) = (key.0.as_deref(), "inviteMember");
         let place = Place::organization(&self.app, key, &slug.0, actor.user).await?;
         let request = once::Request { key, operation, user: actor.user, place, digest };
@@ -287,7 +280,7 @@ impl OrganizationsApi {
         /// The invitation's id.
         invitation_id: Path<String>,
     ) -> ApiResult<NoContent> {
-        caller.limit_by(&self.app, &self.limits.invite, &auth.actor().user.to_string()).await?;
+        caller.limit_by(&self.app, Limit::InvitationsPerUser, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
         let (scope, organization) = auth.enter(&mut *uow, &slug.0).await?;
         let id = self::invitation_id(&invitation_id.0)?;

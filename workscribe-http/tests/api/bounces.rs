@@ -11,7 +11,7 @@ use workscribe_core::identity::Email;
 use workscribe_core::outbox::{JobFilter, JobState};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
-use workscribe_http::{HttpOptions, Limits};
+use workscribe_http::HttpOptions;
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
 use crate::support::{On, on_every_storage, walk};
@@ -71,7 +71,7 @@ async fn listening(on: On) -> TestApp {
     let app = on.app().await;
     let secret = VerifyingSecret::parse(&Secret::new(format!("whsec_{}", STANDARD.encode(KEY))));
     let options = HttpOptions { resend_webhook: secret, ..HttpOptions::default() };
-    let apis = workscribe_http::all(&app.app, Limits::default());
+    let apis = workscribe_http::all(&app.app);
     app.serving(apis, &options)
 }
 

@@ -2,6 +2,8 @@
 
 use poem::http::StatusCode;
 use serde_json::json;
+use workscribe_core::Settings;
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::transfer::{Bundle, Ids, ImportOptions, Record};
 
 use crate::support::on_every_storage;
@@ -63,6 +65,19 @@ on_every_storage! {
             let text = answer.into_body().into_string().await.unwrap();
             assert!(text.lines().last().unwrap().contains("\"end\""), "{text}");
         }
+    }
+
+    async fn an_operator_says_how_many_exports_are_taken_at_a_time(on: On) {
+        let limits = Limits::default().with(Limit::ExportsAtOnce, 1);
+        let settings = Settings { limits, ..Settings::default() };
+        let app = on.app_with(|builder| builder.settings(settings)).await;
+        let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
+        app.organization(&ada, "engines").await;
+        app.organization(&grace, "looms").await;
+        let unread = app.get("/organizations/engines/export").bearer(&ada).open().await;
+        app.get("/organizations/looms/export").bearer(&grace).send().await.refused(503, "OVERLOADED");
+        drop(unread);
+        app.get("/organizations/looms/export").bearer(&grace).send().await.expect(StatusCode::OK);
     }
 
     async fn a_person_takes_no_more_than_two_exports_at_a_time(on: On) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use workscribe_core::Settings;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role, invitation_token};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
@@ -366,8 +367,8 @@ on_every_storage! {
     }
 
     async fn an_address_gets_few_invitations_and_an_organization_sends_so_many(on: On) {
-        let mut settings = Settings::default();
-        settings.mail.organization.limit = 12;
+        let limits = Limits::default().with(Limit::InvitationMailsPerOrganization, 12);
+        let settings = Settings { limits, ..Settings::default() };
         let limiter = Arc::new(LocalRateLimiter::default());
         let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
         let ada = app.register("ada@example.com").await;
@@ -387,14 +388,14 @@ on_every_storage! {
         }
         send("forges", BOB).await.expect(StatusCode::CREATED);
         let refused = send("forges", BOB).await.refused(429, "RATE_LIMITED");
-        assert_eq!(refused.json["params"]["policy"], "invite-recipient");
+        assert_eq!(refused.json["params"]["policy"], "invitation_mails_per_recipient");
         assert_eq!(refused.header("retry-after"), Some("8640"), "ten a day");
         // What was refused for the address is not the organization's.
         for number in 0..9 {
             send("engines", &format!("guest-{number}@example.com")).await.expect(StatusCode::CREATED);
         }
         let refused = send("engines", "one-more@example.com").await.refused(429, "RATE_LIMITED");
-        assert_eq!(refused.json["params"]["policy"], "invite-organization");
+        assert_eq!(refused.json["params"]["policy"], "invitation_mails_per_organization");
         app.drain().await;
         assert_eq!(app.mail.all().iter().filter(|mail| mail.to == BOB).count(), 10);
     }

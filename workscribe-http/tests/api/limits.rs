@@ -6,8 +6,6 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use workscribe_core::Settings;
 use workscribe_core::limits::{Changeable, Limit, Limits};
-use workscribe_core::webhooks::WebhookLimits;
-use workscribe_http::RequestLimits;
 use workscribe_testkit::app::Answer;
 
 use crate::support::{On, at_once, on_every_storage, walk};
@@ -199,50 +197,58 @@ on_every_storage! {
             let value = if *limit == Limit::LabelsPerTask { 7 } else { limit.default_value() };
             assert_eq!((&told["limit_name"], &told["limit"]), (&json!(limit.name()), &json!(value)));
             assert_eq!(told["unit"], limit.unit().as_str());
+            assert_eq!(told["per_seconds"].as_u64(), limit.per().map(|per| per.as_secs()));
             assert_eq!(told["code"].as_str().unwrap_or_default(), limit.code());
             assert!(told["detail"].as_str().unwrap().contains(&value.to_string()));
         }
     }
+
+    async fn the_rates_are_told_with_their_time_and_not_where_they_are_lifted(on: On) {
+        let limits = Limits::default().with(Limit::LoginsPerAddress, 12);
+        let shop = shop_with(on, limits.clone()).await;
+        let told = shop.app.get("/limits").send().await.expect(StatusCode::OK).json;
+        let of = |name: &str| {
+            let all = told["limits"].as_array().unwrap();
+            let one = all.iter().find(|one| one["limit_name"] == name).unwrap_or_else(|| panic!("no {name}"));
+            json!([one["limit"], one["unit"], one["per_seconds"], one["code"]])
+        };
+        assert_eq!(of("requests_per_user"), json!([50, "requests", 1, "RATE_LIMITED"]));
+        assert_eq!(of("logins_per_address"), json!([12, "requests", 60, "RATE_LIMITED"]));
+        assert_eq!(of("invitation_mails_per_recipient"), json!([10, "mails", 86_400, "RATE_LIMITED"]));
+        assert_eq!(of("webhook_messages_per_host"), json!([600, "messages", 60, null]));
+        assert_eq!(of("webhook_share_of_organization"), json!([25, "percent", null, null]));
+        assert_eq!(of("labels_per_task"), json!([50, "items", null, "LIMIT_REACHED"]));
+        let without = shop_with(on, limits.lifted()).await.app.get("/limits").send().await.expect(StatusCode::OK).json;
+        let names: Vec<&str> =
+            without["limits"].as_array().unwrap().iter().map(|one| one["limit_name"].as_str().unwrap()).collect();
+        assert!(!names.contains(&"requests_per_user") && !names.contains(&"logins_per_address"), "{names:?}");
+        assert!(names.contains(&"webhook_messages_per_host") && names.contains(&"labels_per_task"), "{names:?}");
+    }
 }
 
 /// The rows of the table in `docs/LIMITS.md`, as the declaration has them.
-fn rows() -> String {
+fn rows() -> Vec<String> {
     let defaults = Limits::default();
     let row = |limit: &Limit| {
-        let setting = if limit.changeable() == Changeable::Yes { "`WORKSCRIBE_LIMITS`" } else { "" };
+        let setting = match limit.changeable() {
+            Changeable::Yes => "`WORKSCRIBE_LIMITS`",
+            Changeable::Lifted => "`WORKSCRIBE_LIMITS`, `WORKSCRIBE_RATE_LIMITS`",
+            Changeable::No => "",
+        };
         let code = if limit.code().is_empty() { String::new() } else { format!("`{}`", limit.code()) };
+        let per = limit.per().map(|per| format!(" in {} s", per.as_secs())).unwrap_or_default();
         let (name, value, unit) = (limit.name(), limit.default_value(), limit.unit().as_str());
-        format!("| `{name}` | {value} | {unit} | {setting} | {code} | {} |", defaults.sentence(*limit))
+        format!("| `{name}` | {value} | {unit}{per} | {setting} | {code} | {} |", defaults.sentence(*limit))
     };
-    Limit::ALL.iter().map(row).collect::<Vec<_>>().join("\n")
+    Limit::ALL.iter().map(row).collect()
 }
 
 #[test]
-fn the_document_of_limits_has_every_limit_as_it_is_declared() {
+fn the_document_of_limits_has_every_limit_as_it_is_declared_and_no_other() {
     let document = include_str!("../../../docs/LIMITS.md");
-    assert!(document.contains(&rows()), "docs/LIMITS.md must have these rows:\n{}", rows());
-}
-
-#[test]
-fn the_document_of_limits_has_the_rates_as_they_are() {
-    let document = include_str!("../../../docs/LIMITS.md");
-    let (requests, webhooks) = (RequestLimits::default(), WebhookLimits::default());
-    for (what, value) in [
-        ("requests of a user, in ten seconds", requests.user.limit),
-        ("requests in an organization, likewise", requests.organization.limit),
-        ("requests of a user that are worked on", u32::try_from(requests.at_once).unwrap()),
-        ("webhook messages of an organization to one host, a minute", webhooks.messages.limit),
-        ("webhook messages sent by hand", webhooks.by_hand.limit),
-        ("to one host, of all organizations", webhooks.places_of_host),
-        ("to one host, of one organization", webhooks.places_of_organization),
-    ] {
-        let row =
-            document.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no row for {what}"));
-        assert!(
-            row.contains(&format!("| {value} |")) || row.contains(&format!("| {value}, ")),
-            "{what} are {value}: {row}"
-        );
-    }
+    let rows = rows();
+    let there: Vec<&str> = document.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    assert!(there == rows, "docs/LIMITS.md must have these rows alone:\n{}", rows.join("\n"));
 }
 
 /// The limit of a field of a request, by its schema and name.

@@ -30,7 +30,7 @@ impl On {
 
     /// An application with other parts or settings.
     pub(crate) async fn app_with(self, change: impl FnOnce(Builder) -> Builder) -> TestApp {
-        let options = HttpOptions { requests: None, ..HttpOptions::default() };
+        let options = HttpOptions { counts_requests: false, ..HttpOptions::default() };
         match self {
             Self::Memory => TestApp::with(Arc::new(MemoryStorage::new()), (), options, change),
             Self::Sqlite => {

@@ -11,11 +11,12 @@ use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use workscribe_core::identity::{Client, HashingShares, IssuedTokens};
+use workscribe_core::identity::{Client, IssuedTokens};
+use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
-use workscribe_core::ports::{RateRule, Secret};
+use workscribe_core::ports::Secret;
 use workscribe_core::{Code, Error, Settings};
-use workscribe_http::{HttpOptions, Limits};
+use workscribe_http::HttpOptions;
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
 use crate::support::{HeldHasher, On, header_names, on_every_storage};
@@ -154,7 +155,7 @@ on_every_storage! {
     async fn guesses_of_the_present_password_count_as_failed_logins(on: On) {
         let hasher = HeldHasher::holding(PASSWORD);
         // One of a user's at a time would wait for the one that is held.
-        let settings = Settings { hashing: HashingShares::UNLIMITED, ..Settings::default() };
+        let settings = Settings { limits: Limits::default().lifted(), ..Settings::default() };
         let app = on.app_with(|builder| builder.hasher(hasher.clone()).settings(settings)).await;
         let ada = app.register("ada@example.com").await;
         let wrong = async {
@@ -242,23 +243,19 @@ on_every_storage! {
     }
 
     async fn logins_registrations_and_resets_are_limited_by_address(on: On) {
-        let app = on.app_with(|builder| builder.limiter(Arc::new(LocalRateLimiter::default()))).await;
-        let rule = |name| RateRule { name, limit: 3, window: Duration::from_secs(60) };
-        let limits = Limits {
-            login: rule("login"),
-            register: rule("register"),
-            forgot: rule("forgot"),
-            mailed_token: rule("mailed"),
-            ..Limits::default()
-        };
-        let apis = workscribe_http::all(&app.app, limits);
-        let app = app.serving(apis, &HttpOptions::default());
-        for (path, name, accepted) in [
-            ("/auth/login", "login", 401),
-            ("/auth/register", "register", 201),
-            ("/auth/forgot-password", "forgot", 204),
-            ("/auth/reset-password", "mailed", 400),
-        ] {
+        let limiter = Arc::new(LocalRateLimiter::default());
+        let rates = [
+            ("/auth/login", Limit::LoginsPerAddress, 401),
+            ("/auth/register", Limit::RegistrationsPerAddress, 201),
+            ("/auth/forgot-password", Limit::PasswordResetsPerAddress, 204),
+            ("/auth/reset-password", Limit::MailedTokensPerAddress, 400),
+        ];
+        let limits = rates.iter().fold(Limits::default(), |limits, (_, limit, _)| limits.with(*limit, 3));
+        let settings = Settings { limits, ..Settings::default() };
+        let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+        for (path, limit, accepted) in rates {
+            let (name, window) = (limit.name(), limit.per().unwrap().as_secs());
+            let third = window / 3;
             let send = async |turn: usize| {
                 let email = format!("ada{turn}@example.com");
                 let body = json!({
@@ -267,27 +264,27 @@ on_every_storage! {
                 });
                 app.post(path).json(&body).send().await
             };
-            let policy = format!("\"{name}\";q=3;w=60");
+            let policy = format!("\"{name}\";q=3;w={window}");
             for turn in 0..3 {
                 // Addresses nobody has registered, but for the logins.
                 let answer = send(if path == "/auth/login" { turn + 10 } else { turn }).await;
                 assert_eq!(answer.status.as_u16(), accepted, "{path}: {}", answer.text);
                 if path == "/auth/forgot-password" {
                     // It is counted by the account, too.
-                    let both = format!("{policy}, \"forgot-password-account\";q=5;w=3600");
+                    let both = format!("{policy}, \"password_resets_per_account\";q=5;w=3600");
                     assert_eq!(answer.header("ratelimit-policy"), Some(both.as_str()));
                     continue;
                 }
                 assert_eq!(answer.header("ratelimit-policy"), Some(policy.as_str()));
-                let left = format!("\"{name}\";r={};t={}", 2 - turn, 20 * (turn + 1));
+                let left = format!("\"{name}\";r={};t={}", 2 - turn, third * (turn as u64 + 1));
                 assert_eq!(answer.header("ratelimit"), Some(left.as_str()));
             }
             let refused = send(20).await.refused(429, "RATE_LIMITED");
-            assert_eq!(refused.header("retry-after"), Some("20"));
+            assert_eq!(refused.header("retry-after"), Some(third.to_string().as_str()));
             assert_eq!(refused.header("ratelimit-policy"), Some(policy.as_str()));
-            assert_eq!(refused.header("ratelimit"), Some(format!("\"{name}\";r=0;t=60").as_str()));
-            assert_eq!(refused.json["params"]["limit"], 3);
-            app.clock.advance(TimeDelta::seconds(20));
+            assert_eq!(refused.header("ratelimit"), Some(format!("\"{name}\";r=0;t={window}").as_str()));
+            assert_eq!((&refused.json["params"]["limit"], &refused.json["params"]["policy"]), (&json!(3), &json!(name)));
+            app.clock.advance(TimeDelta::from_std(Duration::from_secs(third)).unwrap());
             assert_eq!(send(20).await.status.as_u16(), accepted, "{path}");
             send(21).await.refused(429, "RATE_LIMITED");
         }
@@ -327,9 +324,10 @@ async fn login_over_tcp(server: SocketAddr, forwarded_for: &str, email: &str) ->
 /// A server on a port of this machine, which is one of the trusted proxies or not. One login a minute is allowed.
 async fn serve(trusted_proxies: &[&str]) -> (TestApp, SocketAddr) {
     let limiter = Arc::new(LocalRateLimiter::default());
-    let app = On::Memory.app_with(|builder| builder.limiter(limiter)).await;
-    let login = RateRule { name: "login", limit: 1, window: Duration::from_secs(60) };
-    let apis = workscribe_http::all(&app.app, Limits { login, ..Limits::default() });
+    let limits = Limits::default().with(Limit::LoginsPerAddress, 1);
+    let settings = Settings { limits, ..Settings::default() };
+    let app = On::Memory.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+    let apis = workscribe_http::all(&app.app);
     let trusted_proxies = trusted_proxies.iter().map(|net| net.parse().unwrap()).collect();
     let options = HttpOptions { trusted_proxies, ..HttpOptions::default() };
     let api = workscribe_http::mount(&app.app, apis, &options);

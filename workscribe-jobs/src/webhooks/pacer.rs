@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::TimeDelta;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{JobId, OrgId};
-use workscribe_core::webhooks::WebhookLimits;
+use workscribe_core::limits::{Limit, Limits};
 
 /// Those that wait for a place look again one after the other, and not all at once.
 const BETWEEN_LOOKS: TimeDelta = TimeDelta::milliseconds(250);
@@ -54,7 +54,7 @@ impl Pacer {
         job: JobId,
         org: OrgId,
         host: &str,
-        limits: &WebhookLimits,
+        limits: &Limits,
         now: Timestamp,
     ) -> Result<Place, PutOff> {
         let target = (org, host.to_owned());
@@ -63,8 +63,9 @@ impl Pacer {
         if let Some(begin) = state.later_by_rate(job, &target, limits, now) {
             return Err(PutOff::Rate(begin - now));
         }
-        let is_full = state.of_host.get(host).is_some_and(|held| *held >= limits.places_of_host)
-            || state.of_target.get(&target).is_some_and(|held| *held >= limits.places_of_organization);
+        let (of_host, of_target) = (Limit::WebhookPlacesPerHost, Limit::WebhookPlacesPerHostAndOrganization);
+        let is_full = state.of_host.get(host).is_some_and(|held| *held >= limits.of(of_host))
+            || state.of_target.get(&target).is_some_and(|held| *held >= limits.of(of_target));
         if is_full {
             // Its turn by the rate has come: it is not counted again.
             state.reserved.insert(job, now);
@@ -86,14 +87,15 @@ impl State {
         &mut self,
         job: JobId,
         target: &Target,
-        limits: &WebhookLimits,
+        limits: &Limits,
         now: Timestamp,
     ) -> Option<Timestamp> {
         if let Some(begin) = self.reserved.get(&job) {
             return Some(*begin).filter(|begin| *begin > now);
         }
-        let window = TimeDelta::from_std(limits.messages.window).unwrap_or(TimeDelta::MAX);
-        let step = window / i32::try_from(limits.messages.limit.max(1)).unwrap_or(i32::MAX);
+        let rule = limits.rule(Limit::WebhookMessagesPerHost);
+        let window = TimeDelta::from_std(rule.window).unwrap_or(TimeDelta::MAX);
+        let step = window / i32::try_from(rule.limit.max(1)).unwrap_or(i32::MAX);
         let arrival = self.arrivals.get(target).copied().unwrap_or(now).max(now) + step;
         self.arrivals.insert(target.clone(), arrival);
         let begin = arrival - window;
@@ -139,10 +141,6 @@ fn give_back<K: std::hash::Hash + Eq>(held: &mut HashMap<K, u32>, key: &K) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use workscribe_core::ports::RateRule;
-
     use super::*;
 
     fn job(number: u32) -> JobId {
@@ -153,9 +151,9 @@ mod tests {
         format!("00000000-0000-0000-0000-{number:012x}").parse().unwrap()
     }
 
-    fn limits(messages: u32) -> WebhookLimits {
-        let rule = RateRule { name: "test", limit: messages, window: Duration::from_secs(10) };
-        WebhookLimits { messages: rule, ..WebhookLimits::default() }
+    /// So many messages in a minute.
+    fn limits(messages: u32) -> Limits {
+        Limits::default().with(Limit::WebhookMessagesPerHost, messages)
     }
 
     #[test]
@@ -166,10 +164,10 @@ mod tests {
             pacer.place(job(number), org(1), "a:443", &limits, now).map(drop)
         };
         assert_eq!((at(1, 0), at(2, 0)), (Ok(()), Ok(())));
-        assert_eq!(at(3, 0), Err(PutOff::Rate(TimeDelta::seconds(5))));
-        assert_eq!(at(4, 0), Err(PutOff::Rate(TimeDelta::seconds(10))));
-        assert_eq!(at(3, 4), Err(PutOff::Rate(TimeDelta::seconds(1))), "to look early costs nothing");
-        assert_eq!((at(3, 5), at(4, 10)), (Ok(()), Ok(())));
+        assert_eq!(at(3, 0), Err(PutOff::Rate(TimeDelta::seconds(30))));
+        assert_eq!(at(4, 0), Err(PutOff::Rate(TimeDelta::seconds(60))));
+        assert_eq!(at(3, 29), Err(PutOff::Rate(TimeDelta::seconds(1))), "to look early costs nothing");
+        assert_eq!((at(3, 30), at(4, 60)), (Ok(()), Ok(())));
         let other = pacer.place(job(5), org(2), "a:443", &limits, now).map(drop);
         assert_eq!(other, Ok(()), "another organization has a rate of its own");
         let elsewhere = pacer.place(job(6), org(1), "b:443", &limits, now).map(drop);
@@ -179,7 +177,7 @@ mod tests {
     #[test]
     fn a_host_has_places_and_an_organization_some_of_them() {
         let (pacer, now) = (Pacer::default(), Timestamp::default());
-        let limits = WebhookLimits { places_of_host: 3, ..limits(1_000) };
+        let limits = limits(1_000).with(Limit::WebhookPlacesPerHost, 3);
         let place = |number, of| pacer.place(job(number), org(of), "a:443", &limits, now);
         let held = (place(1, 1), place(2, 1));
         let waits = |result: Result<Place, PutOff>| result.err();

@@ -132,7 +132,7 @@ impl WebhookSender {
     /// A place on the way to the message's host, or when to look again.
     fn place(&self, context: &JobContext, message: &PreparedDelivery) -> Result<Place, Failure> {
         let (org, host) = (message.org(), host_and_port(message.url()));
-        let limits = &context.app.settings().webhook_limits;
+        let limits = &context.app.settings().limits;
         let put_off = match self.pacer.place(context.id, org, &host, limits, context.app.now()) {
             Ok(place) => return Ok(place),
             Err(put_off) => put_off,

@@ -82,6 +82,13 @@ macro_rules! of_each_turn {
     };
 }
 
+/// How many bytes a value takes, as it is stored: told without reading what is stored apart.
+macro_rules! bytes_of {
+    ($value:literal) => {
+        concat!("COALESCE(pg_column_size(", $value, "), 0)")
+    };
+}
+
 /// Whether one statement can make several writes.
 pub(crate) const WRITES_TOGETHER: bool = true;
 

@@ -79,6 +79,13 @@ macro_rules! of_each_turn {
     };
 }
 
+/// How many bytes a value takes: told without reading it.
+macro_rules! bytes_of {
+    ($value:literal) => {
+        concat!("COALESCE(octet_length(", $value, "), 0)")
+    };
+}
+
 /// Whether one statement can make several writes: none can, since a `WITH` only reads.
 pub(crate) const WRITES_TOGETHER: bool = false;
 

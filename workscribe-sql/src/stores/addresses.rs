@@ -10,13 +10,39 @@ use super::{Conn, Db, dialect, store_error};
 /// So many accounts are read at once.
 const PORTION: i64 = 1_000;
 
-/// Brings the addresses of accounts into the form that [`Email`] gives them, which no database can do by itself. Run with every
-/// migration: it changes nothing where nothing is to change. The account of an address that another one has in its new form keeps
-/// the old one, by which it is found no more; the log names both.
+/// Under which name the step is noted.
+const STEP: &str = "forms of addresses";
+
+fn refused(error: sqlx::Error) -> StoreError {
+    store_error("migrate: forms of addresses", error, dialect::classify)
+}
+
+/// Brings the addresses of accounts into the form that [`Email`] gives them, which no database can do by itself, unless that is noted as
+/// done. Run after the migrations, under their lock. What is broken off is not noted, and done again it changes what is left. The account
+/// of an address that another one has in its new form keeps the old one, by which it is found no more; the log names both.
 ///
 /// Invitations and mailed tokens need no step: what is read of them has its form, and they end within days.
 pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreError> {
-    let refused = |error| store_error("migrate: forms of addresses", error, dialect::classify);
+    let done = query_as::<Db, (String,)>("SELECT name FROM ws_steps WHERE name = $1")
+        .bind(STEP)
+        .persistent(false)
+        .fetch_optional(&mut *conn)
+        .await
+        .map_err(refused)?;
+    if done.is_some() {
+        return Ok(());
+    }
+    change_all(conn).await?;
+    query::<Db>("INSERT INTO ws_steps (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
+        .bind(STEP)
+        .persistent(false)
+        .execute(conn)
+        .await
+        .map_err(refused)?;
+    Ok(())
+}
+
+async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
     let mut after = Uuid::nil();
     loop {
         let others = query_as::<Db, (Uuid, String)>(

@@ -4,6 +4,7 @@ use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
+use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
 use super::{Ts, Unit, corrupt, digest};
@@ -118,15 +119,24 @@ impl IdempotencyStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let delete = query(
-            "DELETE FROM ws_idempotency_keys
-              WHERE (scope, key) IN (SELECT scope, key FROM ws_idempotency_keys
-                                      WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)
-                AND expires_at <= $1",
-        )
+    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+        let delete = query(concat!(
+            "DELETE FROM ws_idempotency_keys WHERE (scope, key) IN (",
+            first_bytes!(
+                "scope, key",
+                "expires_at, scope, key",
+                "$3",
+                concat!(
+                    "SELECT scope, key, expires_at, ",
+                    bytes_of!("body"),
+                    " AS bytes FROM ws_idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
+                )
+            ),
+            ") AND expires_at <= $1"
+        ))
         .bind(Ts(now))
-        .bind(i64::from(limit));
+        .bind(i64::from(portion.rows))
+        .bind(i64::from(portion.bytes));
         self.execute("ws_idempotency_keys: sweep", delete).await
     }
 }

@@ -11,6 +11,7 @@ use workscribe_core::outbox::{
     Backlog, Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobFilter, JobRecord, JobState, JobStore,
     KindCounts, NewJob, Outbox, QueueState, Settled,
 };
+use workscribe_core::sweep::Portion;
 
 use super::job_records::{attempts, duration};
 use super::{Ts, Unit, dialect, storable};
@@ -484,12 +485,16 @@ impl JobStore for Unit {
         &mut self,
         completed_before: Timestamp,
         buried_before: Timestamp,
-        limit: u32,
+        portion: Portion,
     ) -> Result<u64, StoreError> {
         macro_rules! old_of {
             ($state:literal, $before:literal) => {
                 concat!(
-                    "SELECT id FROM (SELECT id FROM ws_jobs WHERE state = '",
+                    "SELECT * FROM (SELECT id, finished_at, ",
+                    bytes_of!("payload"),
+                    " + ",
+                    bytes_of!("last_error"),
+                    " AS bytes FROM ws_jobs WHERE state = '",
                     $state,
                     "' AND finished_at < ",
                     $before,
@@ -499,19 +504,28 @@ impl JobStore for Unit {
             };
         }
         let delete = query(concat!(
-            "WITH old AS MATERIALIZED (SELECT id FROM (",
-            old_of!("completed", "$1"),
-            " UNION ALL ",
-            old_of!("cancelled", "$1"),
-            " UNION ALL ",
-            old_of!("buried", "$2"),
-            ") AS ended LIMIT $3)
-             DELETE FROM ws_jobs WHERE id ",
+            "WITH old AS MATERIALIZED (",
+            first_bytes!(
+                "id",
+                "finished_at, id",
+                "$4",
+                concat!(
+                    "SELECT * FROM (",
+                    old_of!("completed", "$1"),
+                    " UNION ALL ",
+                    old_of!("cancelled", "$1"),
+                    " UNION ALL ",
+                    old_of!("buried", "$2"),
+                    ") AS ended LIMIT $3"
+                )
+            ),
+            ") DELETE FROM ws_jobs WHERE id ",
             any_of!("(SELECT id FROM old)")
         ))
         .bind(Ts(completed_before))
         .bind(Ts(buried_before))
-        .bind(i64::from(limit));
+        .bind(i64::from(portion.rows))
+        .bind(i64::from(portion.bytes));
         self.execute("ws_jobs: sweep", delete).await
     }
 

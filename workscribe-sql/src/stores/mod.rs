@@ -3,6 +3,8 @@
 
 #[macro_use]
 mod columns;
+#[macro_use]
+mod portions;
 
 mod activity;
 pub(super) mod addresses;

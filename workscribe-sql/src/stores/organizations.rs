@@ -5,6 +5,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::page::PageRequest;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{
     OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
 };
@@ -48,30 +49,6 @@ impl TryFrom<MembershipRow> for (Organization, Role) {
     fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
         Ok((row.organization.into(), parse_role("ws_members", &row.role)?))
     }
-}
-
-/// Does something to up to `$2` of some rows.
-macro_rules! portion_of {
-    ($what:literal, $rows:literal) => {
-        concat!($what, " WHERE org_id = $1 AND id IN (SELECT id FROM ", $rows, " LIMIT $2)")
-    };
-}
-
-/// Removes up to `$2` rows, or a few more: all that have what the first ones name.
-macro_rules! portion_by {
-    ($table:literal, $column:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE org_id = $1 AND ",
-            $column,
-            " IN (SELECT ",
-            $column,
-            " FROM ",
-            $table,
-            " WHERE org_id = $1 LIMIT $2)"
-        )
-    };
 }
 
 #[async_trait]
@@ -193,18 +170,40 @@ impl OrganizationStore for Unit {
         Ok(deleted)
     }
 
-    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
-        let count = query_as::<_, (i64,)>(
-            "SELECT (SELECT count(*) FROM (SELECT 1 FROM ws_tasks WHERE org_id = $1 LIMIT $2) AS tasks)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_task_labels WHERE org_id = $1 LIMIT $2) AS labels)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_comments WHERE org_id = $1 LIMIT $2) AS comments)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_activity WHERE org_id = $1 LIMIT $2) AS lines)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_notifications WHERE org_id = $1 LIMIT $2) AS told)
-                  + (SELECT count(*) FROM (SELECT 1 FROM ws_webhook_deliveries WHERE org_id = $1 LIMIT $2) AS sent)",
-        )
+    async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> Result<bool, StoreError> {
+        macro_rules! some_of {
+            ($bytes:expr, $table:literal) => {
+                concat!(
+                    "SELECT * FROM (SELECT ",
+                    $bytes,
+                    " AS bytes FROM ",
+                    $table,
+                    " WHERE org_id = $1 LIMIT $2) AS of_",
+                    $table
+                )
+            };
+        }
+        let weigh = query_as::<_, (i64, i64)>(concat!(
+            "SELECT count(*), CAST(COALESCE(sum(bytes), 0) AS bigint) FROM (",
+            some_of!(bytes_of!("description"), "ws_tasks"),
+            " UNION ALL ",
+            some_of!("0", "ws_task_labels"),
+            " UNION ALL ",
+            some_of!(bytes_of!("body"), "ws_comments"),
+            " UNION ALL ",
+            some_of!("0", "ws_activity"),
+            " UNION ALL ",
+            some_of!("0", "ws_notifications"),
+            " UNION ALL ",
+            some_of!("0", "ws_webhook_deliveries"),
+            " UNION ALL ",
+            some_of!(bytes_of!("payload"), "ws_webhook_messages"),
+            ") AS weighed"
+        ))
         .bind(scope.org().as_uuid())
-        .bind(i64::from(rows) + 1);
-        Ok(self.one("ws_organizations: size", count).await?.0 > i64::from(rows))
+        .bind(i64::from(portion.rows) + 1);
+        let (rows, bytes) = self.one("ws_organizations: size", weigh).await?;
+        Ok(rows > i64::from(portion.rows) || bytes > i64::from(portion.bytes))
     }
 
     async fn vacate(
@@ -212,6 +211,7 @@ impl OrganizationStore for Unit {
         scope: &OrgScope,
         expected: Option<i64>,
         slug: &Slug,
+        rows: u32,
     ) -> Result<bool, StoreError> {
         let org = scope.org().as_uuid();
         let rename = query(
@@ -225,12 +225,21 @@ impl OrganizationStore for Unit {
             self.refuse_stale_organization(scope, expected).await?;
             return Ok(false);
         }
-        let members = query("DELETE FROM ws_members WHERE org_id = $1").bind(org);
-        self.execute("ws_members: vacate", members).await?;
-        let invitations = query("DELETE FROM ws_invitations WHERE org_id = $1").bind(org);
-        self.execute("ws_invitations: vacate", invitations).await?;
-        let webhooks = query("DELETE FROM ws_webhooks WHERE org_id = $1").bind(org);
-        self.execute("ws_webhooks: vacate", webhooks).await?;
+        // In this transaction, since its end is what shuts the doors; the statements have an end each.
+        let ways_in = [
+            ("ws_members: vacate", portion_by!("ws_members", "user_id")),
+            (
+                "ws_invitations: vacate",
+                portion_of!(
+                    "DELETE FROM ws_invitations",
+                    "ws_invitations WHERE org_id = $1 AND status = 'pending'"
+                ),
+            ),
+            ("ws_webhooks: vacate", portion_of!("DELETE FROM ws_webhooks", "ws_webhooks WHERE org_id = $1")),
+        ];
+        for (name, statement) in ways_in {
+            while self.execute(name, query(statement).bind(org).bind(i64::from(rows))).await? > 0 {}
+        }
         Ok(true)
     }
 
@@ -241,35 +250,56 @@ impl OrganizationStore for Unit {
         Ok(self.optional("ws_organizations: is vacated", find).await?.is_some())
     }
 
-    async fn clear(&mut self, vacated: &VacatedOrg, rows: u32) -> Result<u64, StoreError> {
+    async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> Result<u64, StoreError> {
+        let of = |statement: &'static str| {
+            query(statement).bind(vacated.org().as_uuid()).bind(i64::from(portion.rows))
+        };
+        let large = |statement: &'static str| of(statement).bind(i64::from(portion.bytes));
         // What refers to a row goes before it; tasks stand below none by then. A test holds this to every table of the catalogue.
         let portions = [
-            query(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),
-            query(portion_by!("ws_unread", "user_id")),
-            query(portion_by!("ws_webhook_attempts", "delivery_id")),
-            query(portion_of!(
-                "DELETE FROM ws_webhook_deliveries",
-                "ws_webhook_deliveries WHERE org_id = $1"
+            of(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
+            of(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),
+            of(portion_by!("ws_unread", "user_id")),
+            of(portion_by!("ws_webhook_attempts", "delivery_id")),
+            of(portion_of!("DELETE FROM ws_webhook_deliveries", "ws_webhook_deliveries WHERE org_id = $1")),
+            large(large_portion_of!(
+                "DELETE FROM ws_webhook_messages",
+                "ws_webhook_messages WHERE org_id = $1",
+                bytes_of!("payload")
             )),
-            query(portion_of!("DELETE FROM ws_webhook_messages", "ws_webhook_messages WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_webhooks", "ws_webhooks WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_search", "ws_search WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_comments", "ws_comments WHERE org_id = $1")),
-            query(portion_by!("ws_task_labels", "task_id")),
-            query(portion_of!(
+            of(portion_of!("DELETE FROM ws_webhooks", "ws_webhooks WHERE org_id = $1")),
+            large(large_portion_of!(
+                "DELETE FROM ws_search",
+                "ws_search WHERE org_id = $1",
+                concat!(bytes_of!("body"), " + ", bytes_of!("body_words"))
+            )),
+            large(large_portion_of!(
+                "DELETE FROM ws_comments",
+                "ws_comments WHERE org_id = $1",
+                bytes_of!("body")
+            )),
+            of(portion_by!("ws_task_labels", "task_id")),
+            large(large_portion_of!(
                 "UPDATE ws_tasks SET parent_id = NULL",
-                "ws_tasks WHERE org_id = $1 AND parent_id IS NOT NULL"
+                "ws_tasks WHERE org_id = $1 AND parent_id IS NOT NULL",
+                bytes_of!("description")
             )),
-            query(portion_of!("DELETE FROM ws_tasks", "ws_tasks WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_labels", "ws_labels WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_statuses", "ws_statuses WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_projects", "ws_projects WHERE org_id = $1")),
-            query(portion_of!("DELETE FROM ws_invitations", "ws_invitations WHERE org_id = $1")),
-            query(portion_by!("ws_members", "user_id")),
+            large(large_portion_of!(
+                "DELETE FROM ws_tasks",
+                "ws_tasks WHERE org_id = $1",
+                bytes_of!("description")
+            )),
+            of(portion_of!("DELETE FROM ws_labels", "ws_labels WHERE org_id = $1")),
+            of(portion_of!("DELETE FROM ws_statuses", "ws_statuses WHERE org_id = $1")),
+            large(large_portion_of!(
+                "DELETE FROM ws_projects",
+                "ws_projects WHERE org_id = $1",
+                bytes_of!("description")
+            )),
+            of(portion_of!("DELETE FROM ws_invitations", "ws_invitations WHERE org_id = $1")),
+            of(portion_by!("ws_members", "user_id")),
         ];
         for portion in portions {
-            let portion = portion.bind(vacated.org().as_uuid()).bind(i64::from(rows));
             let done = self.execute("ws_organizations: clear a portion", portion).await?;
             if done > 0 {
                 return Ok(done);

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use workscribe_core::StoreError;
+use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
 
 /// So many wait in one line. Who comes then is refused, alone.
-const LONGEST_LINE: usize = 128;
+const LONGEST_LINE: usize = Limit::DatabaseWaitingPerParty.default_value() as usize;
 
 /// The places before one pool, and who waits for them.
 pub(crate) struct Shares {

@@ -1,17 +1,19 @@
-//! The rows of what is sent to endpoints.
+//! The rows of what is sent to endpoints, and how they go.
 
 use std::time::Duration;
 
-use sqlx::FromRow;
 use sqlx::types::Uuid;
+use sqlx::{FromRow, query};
 use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery, WebhookEvent,
 };
 
 use super::webhooks::WebhookRow;
-use super::{Ts, named};
+use super::{Ts, Unit, named};
 use crate::error::corrupt;
 
 const TABLE: &str = "ws_webhook_deliveries";
@@ -101,4 +103,36 @@ impl TryFrom<AttemptRow> for DeliveryAttempt {
 
 fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Result<T, StoreError> {
     T::try_from(value).map_err(|_| corrupt(table, format!("{column} is {value}")))
+}
+
+impl Unit {
+    /// Messages go when nothing refers to them any more; one that was sent again stays as long as that.
+    pub(super) async fn remove_old_messages(
+        &mut self,
+        before: Timestamp,
+        portion: Portion,
+    ) -> Result<u64, StoreError> {
+        let delete = query(concat!(
+            "DELETE FROM ws_webhook_messages WHERE (org_id, id) IN (",
+            first_bytes!(
+                "org_id, id",
+                "created_at, org_id, id",
+                "$3",
+                concat!(
+                    "SELECT m.org_id, m.id, m.created_at, ",
+                    bytes_of!("m.payload"),
+                    " AS bytes FROM ws_webhook_messages m
+                      WHERE m.created_at < $1
+                        AND NOT EXISTS (SELECT 1 FROM ws_webhook_deliveries d
+                                         WHERE d.org_id = m.org_id AND d.message_id = m.id)
+                      ORDER BY m.created_at LIMIT $2"
+                )
+            ),
+            ")"
+        ))
+        .bind(Ts(before))
+        .bind(i64::from(portion.rows))
+        .bind(i64::from(portion.bytes));
+        self.execute("ws_webhook_messages: sweep", delete).await
+    }
 }

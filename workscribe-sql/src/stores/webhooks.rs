@@ -11,6 +11,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
 use workscribe_core::page::PageRequest;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery, EventSet,
@@ -428,19 +429,11 @@ impl WebhookStore for Unit {
         )
         .bind(Ts(before))
         .bind(i64::from(limit));
-        let removed = self.execute("ws_webhook_deliveries: sweep", sweep).await?;
-        // Messages go when nothing refers to them any more; one that was sent again stays as long as that.
-        let messages = query(
-            "DELETE FROM ws_webhook_messages
-              WHERE (org_id, id) IN (SELECT m.org_id, m.id FROM ws_webhook_messages m
-                                      WHERE m.created_at < $1
-                                        AND NOT EXISTS (SELECT 1 FROM ws_webhook_deliveries d
-                                                         WHERE d.org_id = m.org_id AND d.message_id = m.id)
-                                      ORDER BY m.created_at LIMIT $2)",
-        )
-        .bind(Ts(before))
-        .bind(i64::from(limit));
-        Ok(removed.max(self.execute("ws_webhook_messages: sweep", messages).await?))
+        self.execute("ws_webhook_deliveries: sweep", sweep).await
+    }
+
+    async fn sweep_messages(&mut self, before: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+        self.remove_old_messages(before, portion).await
     }
 
     async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> Result<Vec<Resealing>, StoreError> {

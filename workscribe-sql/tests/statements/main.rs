@@ -30,6 +30,7 @@ use workscribe_core::outbox::{
 };
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
     OrganizationChange, Role, RoleTable, Slug, VacatedOrg, invitation_token,
@@ -263,11 +264,11 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
 
     let (scope, ..) = organization_with_a_task(uow, user).await;
     let slug = VacatedOrg::slug(scope.org());
-    assert!(!uow.organizations().is_larger_than(&scope, 10).await.unwrap());
-    assert!(uow.organizations().vacate(&scope, None, &slug).await.unwrap());
-    assert!(!uow.organizations().vacate(&scope, Some(9), &slug).await.is_ok_and(|vacated| vacated));
+    assert!(!uow.organizations().is_larger_than(&scope, Portion::of(10)).await.unwrap());
+    assert!(uow.organizations().vacate(&scope, None, &slug, 10).await.unwrap());
+    assert!(!uow.organizations().vacate(&scope, Some(9), &slug, 10).await.is_ok_and(|vacated| vacated));
     let vacated = VacatedOrg::enter(uow, scope.org()).await.unwrap().unwrap();
-    while uow.organizations().clear(&vacated, 10).await.unwrap() > 0 {}
+    while uow.organizations().clear(&vacated, Portion::of(10)).await.unwrap() > 0 {}
 }
 
 async fn work(uow: &mut dyn UnitOfWork, user: UserId) {
@@ -746,7 +747,7 @@ async fn jobs(uow: &mut dyn UnitOfWork) {
         (counts.available, counts.running, counts.completed, counts.buried)
     };
     assert_eq!(states(store.counts(now()).await.unwrap()), (1, 2, 1, 1));
-    assert_eq!(store.sweep(long_ago(), long_ago(), 10).await.unwrap(), 0);
+    assert_eq!(store.sweep(long_ago(), long_ago(), Portion::of(10)).await.unwrap(), 0);
     assert!(store.find(only.id).await.unwrap().is_some());
     let filter = JobFilter { queue: Some("default".into()), ..JobFilter::default() };
     assert_eq!(store.list(&filter, None, 10).await.unwrap().len(), 5);
@@ -813,6 +814,7 @@ async fn webhooks(uow: &mut dyn UnitOfWork, user: UserId) {
     assert!(store.turn_off(&pass, disabled, None).await.unwrap());
     assert_eq!(store.owners(&pass).await.unwrap(), [user]);
     assert_eq!(store.sweep(long_ago(), 10).await.unwrap(), 0);
+    assert_eq!(store.sweep_messages(long_ago(), Portion::of(10)).await.unwrap(), 0);
     let others = store.sealed_otherwise("another", 10).await.unwrap();
     store.reseal(&others[0], &others[0].secrets).await.unwrap();
     store.delete(&scope, webhook.id).await.unwrap();
@@ -826,7 +828,7 @@ async fn answers(uow: &mut dyn UnitOfWork) {
     uow.idempotency().claim(&key, now(), long_ago(), later()).await.unwrap();
     let answer = StoredAnswer { status: 201, body: serde_json::json!({ "id": 1 }) };
     uow.idempotency().finish(&key, &answer).await.unwrap();
-    uow.idempotency().sweep(long_ago(), 100).await.unwrap();
+    uow.idempotency().sweep(long_ago(), Portion::of(100)).await.unwrap();
 }
 
 /// Statements as Postgres has prepared them, with their names.

@@ -3,6 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::sweep::Portion;
+
 fn new_key(scope: &str, key: &str) -> IdempotencyKey {
     IdempotencyKey { org: None, scope: scope.into(), key: key.into(), fingerprint: [7; 32] }
 }
@@ -106,14 +108,32 @@ pub async fn a_sweep_removes_expired_keys_only(storage: Arc<dyn Storage>) {
     let (old, recent) = (new_key("user 1", "old"), new_key("user 1", "recent"));
     claim(&storage, &old, 0).await;
     claim(&storage, &recent, 1).await;
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(999), 100)), 0);
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(999), Portion::of(100))), 0);
     assert_eq!(
-        commit!(storage, uow => uow.idempotency().sweep(at(1_000), 0)),
+        commit!(storage, uow => uow.idempotency().sweep(at(1_000), Portion::of(0))),
         0,
         "no more than is asked for"
     );
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), 100)), 1);
-    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), 100)), 0);
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), Portion::of(100))), 1);
+    assert_eq!(commit!(storage, uow => uow.idempotency().sweep(at(1_000), Portion::of(100))), 0);
+}
+
+pub async fn a_sweep_of_answers_ends_where_those_before_have_the_bytes_of_a_portion(
+    storage: Arc<dyn Storage>,
+) {
+    for number in 0..5 {
+        let key = new_key("user 1", &format!("key {number}"));
+        claim(&storage, &key, number).await;
+        finish(&storage, &key, serde_json::json!("x".repeat(1_000))).await;
+    }
+    let sweep = async |bytes| {
+        let portion = Portion { rows: 100, bytes };
+        commit!(storage, uow => uow.idempotency().sweep(at(5_000), portion))
+    };
+    assert_eq!(sweep(1).await, 1, "one goes, however large it is");
+    assert_eq!(sweep(1_500).await, 2, "and another one after what is not enough");
+    assert_eq!(sweep(1_000_000).await, 2);
+    assert_eq!(sweep(1_000_000).await, 0);
 }
 
 pub async fn an_answer_that_is_rolled_back_leaves_the_claim(storage: Arc<dyn Storage>) {

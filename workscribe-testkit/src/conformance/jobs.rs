@@ -7,6 +7,7 @@ use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{
     Claim, Ending, Enqueued, Held, HeldJob, JobPriority, Settled, Turn, Unique, Until,
 };
+use workscribe_core::sweep::Portion;
 
 const MAIL: &[&str] = &["mail"];
 
@@ -285,7 +286,7 @@ pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Ar
     claim_one(&storage, 0, 60).await;
     add_job(&storage, "mail", at(0)).await;
     assert_eq!(counts(&storage).await, (1, 1, 2, 2));
-    let sweep = async |completed_before, buried_before| commit!(storage, uow => uow.jobs().sweep(at(completed_before), at(buried_before), 10));
+    let sweep = async |completed_before, buried_before| commit!(storage, uow => uow.jobs().sweep(at(completed_before), at(buried_before), Portion::of(10)));
     assert_eq!(sweep(10, 10).await, 0, "before, and not at the time");
     assert_eq!(sweep(20, 10).await, 1);
     assert_eq!(counts(&storage).await, (1, 1, 1, 2));
@@ -293,6 +294,24 @@ pub async fn a_sweep_removes_finished_jobs_of_before_the_given_times(storage: Ar
     assert_eq!(counts(&storage).await, (1, 1, 1, 1));
     assert_eq!(sweep(10_000, 10_000).await, 2);
     assert_eq!(counts(&storage).await, (1, 1, 0, 0), "what is not finished stays");
+}
+
+pub async fn a_sweep_of_jobs_ends_where_those_before_have_the_bytes_of_a_portion(storage: Arc<dyn Storage>) {
+    let payload = serde_json::json!("x".repeat(1_000));
+    let large: Vec<NewJob> =
+        (0..5).map(|_| NewJob { payload: payload.clone(), ..new_job("mail", at(0)) }).collect();
+    enqueue(&storage, &large).await;
+    for (seconds, job) in (1..).zip(claim(&storage, 10, 0, 60).await) {
+        assert!(complete(&storage, job.id, 1, seconds).await);
+    }
+    let sweep = async |bytes| {
+        let portion = Portion { rows: 100, bytes };
+        commit!(storage, uow => uow.jobs().sweep(at(100), at(100), portion))
+    };
+    assert_eq!(sweep(1).await, 1, "one goes, however large it is");
+    assert_eq!(sweep(1_500).await, 2, "and another one after what is not enough");
+    assert_eq!(sweep(1_000_000).await, 2);
+    assert_eq!(sweep(1_000_000).await, 0);
 }
 
 pub async fn a_claim_that_is_rolled_back_leaves_the_job_to_others(storage: Arc<dyn Storage>) {
@@ -404,7 +423,7 @@ pub async fn a_unique_key_lets_go_when_it_is_said_to(storage: Arc<dyn Storage>) 
     assert!(!enqueue(&storage, &[daily(at(30))]).await[0].is_new, "it is done, and yet it is today's");
     let tomorrow = daily(at(86_400));
     assert!(enqueue(&storage, std::slice::from_ref(&tomorrow)).await[0].is_new);
-    let sweep = async |now| commit!(storage, uow => uow.jobs().sweep(now, now, 10));
+    let sweep = async |now| commit!(storage, uow => uow.jobs().sweep(now, now, Portion::of(10)));
     let end = today.unique.and_then(|unique| unique.keep_until).unwrap();
     assert_eq!(sweep(end).await, 0, "its day is not over");
     assert_eq!(sweep(end + chrono::TimeDelta::microseconds(1)).await, 1);

@@ -188,6 +188,7 @@ macro_rules! __storage_cases {
                 what_is_gone_is_neither_changed_nor_removed_nor_stale
                 the_lock_is_held_until_the_end_of_the_transaction
                 a_vacated_organization_is_nobodys_and_goes_in_portions
+                an_organization_is_large_by_the_bytes_of_its_texts_too
             ;
             members, members:
                 a_member_joins_as_what_the_invitation_says
@@ -385,6 +386,7 @@ macro_rules! __storage_cases {
                 a_job_given_back_takes_its_place_by_its_new_time
                 the_next_due_time_is_that_of_the_kinds_asked_for
                 a_sweep_removes_finished_jobs_of_before_the_given_times
+                a_sweep_of_jobs_ends_where_those_before_have_the_bytes_of_a_portion
                 a_claim_that_is_rolled_back_leaves_the_job_to_others
                 eight_workers_claim_each_of_two_hundred_jobs_once
                 many_jobs_are_enqueued_at_once_and_answered_for_in_order
@@ -421,6 +423,7 @@ macro_rules! __storage_cases {
                 a_webhook_is_turned_off_once_and_not_when_it_took_a_message_meanwhile
                 a_removed_webhook_takes_its_deliveries_with_it
                 a_removed_webhook_takes_a_long_log_with_it
+                messages_go_after_their_deliveries_in_portions_of_so_many_bytes
                 an_organization_takes_its_webhooks_with_it
                 old_deliveries_are_swept_oldest_first_up_to_a_limit
                 secrets_under_another_key_are_found_and_sealed_anew_unless_they_changed
@@ -435,6 +438,7 @@ macro_rules! __storage_cases {
                 an_expired_key_is_free_again
                 a_released_key_is_free_again
                 a_sweep_removes_expired_keys_only
+                a_sweep_of_answers_ends_where_those_before_have_the_bytes_of_a_portion
                 an_answer_that_is_rolled_back_leaves_the_claim
                 of_many_claims_at_once_one_is_fresh
             ;

@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::VacatedOrg;
 
 async fn membership(storage: &Arc<dyn Storage>, slug: &Slug, user: UserId) -> Option<(Organization, Role)> {
@@ -227,7 +228,7 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     let (invitation, _) = add_invitation(&storage, &scope, "edsger").await;
     for (rows, is_larger) in [(10, true), (11, false)] {
         assert_eq!(
-            read!(storage, uow => uow.organizations().is_larger_than(&scope, rows)),
+            read!(storage, uow => uow.organizations().is_larger_than(&scope, Portion::of(rows))),
             is_larger,
             "{rows}"
         );
@@ -235,9 +236,9 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     assert_eq!(enter(scope.org()).await, None, "people are in it");
 
     let slug = VacatedOrg::slug(scope.org());
-    assert_stale!(attempt!(storage, uow => uow.organizations().vacate(&scope, Some(7), &slug)));
-    assert!(commit!(storage, uow => uow.organizations().vacate(&scope, Some(1), &slug)));
-    assert!(!commit!(storage, uow => uow.organizations().vacate(&scope, None, &slug)), "it is vacated");
+    assert_stale!(attempt!(storage, uow => uow.organizations().vacate(&scope, Some(7), &slug, 2)));
+    assert!(commit!(storage, uow => uow.organizations().vacate(&scope, Some(1), &slug, 2)));
+    assert!(!commit!(storage, uow => uow.organizations().vacate(&scope, None, &slug, 2)), "it is vacated");
     assert_eq!(membership(&storage, &Slug::parse("engines").unwrap(), scope.actor()).await, None);
     assert_eq!(membership(&storage, &slug, scope.actor()).await, None);
     assert!(
@@ -248,7 +249,7 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
 
     let vacated = enter(scope.org()).await.unwrap();
     let mut portions = 0;
-    while commit!(storage, uow => uow.organizations().clear(&vacated, 2)) > 0 {
+    while commit!(storage, uow => uow.organizations().clear(&vacated, Portion::of(2))) > 0 {
         portions += 1;
         assert!(portions < 100, "it comes to an end");
     }
@@ -256,7 +257,25 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     assert_eq!(enter(scope.org()).await, None, "it is gone");
     assert_eq!(task(&storage, &scope, parent.id).await, None);
     assert_eq!(read!(storage, uow => uow.projects().find(&scope, board.project.id)), None);
-    assert_eq!(commit!(storage, uow => uow.organizations().clear(&vacated, 2)), 0, "once more does no harm");
+    assert_eq!(
+        commit!(storage, uow => uow.organizations().clear(&vacated, Portion::of(2))),
+        0,
+        "once more does no harm"
+    );
     assert!(task(&storage, &other, kept.id).await.is_some());
     assert!(membership(&storage, &Slug::parse("compilers").unwrap(), other.actor()).await.is_some());
+}
+
+pub async fn an_organization_is_large_by_the_bytes_of_its_texts_too(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let is_larger = async |bytes| {
+        let portion = Portion { rows: 100, bytes };
+        read!(storage, uow => uow.organizations().is_larger_than(&scope, portion))
+    };
+    assert!(!is_larger(0).await, "it is empty");
+    let task = add_task(&storage, &scope, &board, "A task").await;
+    for _ in 0..3 {
+        add_comment(&storage, &scope, task.id, &"x".repeat(500)).await;
+    }
+    assert!(is_larger(1_500).await && !is_larger(3_000).await);
 }

@@ -5,6 +5,7 @@ use super::prelude::*;
 
 use workscribe_core::id::{WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
+use workscribe_core::sweep::Portion;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EventSet, Listener, Resealing,
     Webhook, WebhookDelivery, WebhookEvent,
@@ -323,12 +324,18 @@ pub async fn a_removed_webhook_takes_a_long_log_with_it(storage: Arc<dyn Storage
     let log: Vec<_> = (0..5_001).map(|seconds| new_delivery(webhook.id, seconds)).collect();
     commit!(storage, uow => uow.webhooks().add_deliveries(&scope, &log));
     add_delivery(&storage, &scope, other.id, 1).await;
-    assert!(read!(storage, uow => uow.organizations().is_larger_than(&scope, 5_001)));
+    let is_larger = async |rows| {
+        let portion = Portion { rows, bytes: u32::MAX };
+        read!(storage, uow => uow.organizations().is_larger_than(&scope, portion))
+    };
+    // Deliveries and their messages.
+    assert!(is_larger(2 * 5_002 - 1).await && !is_larger(2 * 5_002).await);
     commit!(storage, uow => uow.webhooks().delete(&scope, webhook.id));
     assert_eq!(read!(storage, uow => uow.webhooks().count_deliveries(&scope, webhook.id, None)), 0);
     assert_eq!(read!(storage, uow => uow.webhooks().count_deliveries(&scope, other.id, None)), 1);
-    assert!(!read!(storage, uow => uow.organizations().is_larger_than(&scope, 1)));
-    assert!(read!(storage, uow => uow.organizations().is_larger_than(&scope, 0)));
+    assert!(is_larger(5_002).await && !is_larger(5_003).await, "the messages are there until they are swept");
+    commit!(storage, uow => uow.webhooks().sweep_messages(at(10_000), Portion::of(10_000)));
+    assert!(is_larger(1).await && !is_larger(2).await, "the other's delivery and message");
 }
 
 pub async fn an_organization_takes_its_webhooks_with_it(storage: Arc<dyn Storage>) {
@@ -363,6 +370,30 @@ pub async fn old_deliveries_are_swept_oldest_first_up_to_a_limit(storage: Arc<dy
     assert_eq!(left().await, [3, 10]);
     assert_eq!(commit!(storage, uow => uow.webhooks().sweep(at(10), 2)), 1);
     assert_eq!(left().await, [10]);
+}
+
+pub async fn messages_go_after_their_deliveries_in_portions_of_so_many_bytes(storage: Arc<dyn Storage>) {
+    let scope = tenant(&storage, "engines").await;
+    let webhook = add_webhook(&storage, &scope, 0).await;
+    let payload = Some(format!("\"{}\"", "x".repeat(1_000)));
+    let mut log: Vec<_> = (0..6)
+        .map(|seconds| WebhookDelivery { payload: payload.clone(), ..new_delivery(webhook.id, seconds) })
+        .collect();
+    // The first message was sent again since.
+    let again = new_delivery(webhook.id, 50);
+    log.push(WebhookDelivery { message_id: log[0].message_id, payload: payload.clone(), ..again });
+    commit!(storage, uow => uow.webhooks().add_deliveries(&scope, &log));
+    let sweep = async |before, rows, bytes| commit!(storage, uow => uow.webhooks().sweep_messages(at(before), Portion { rows, bytes }));
+    assert_eq!(sweep(10, 10, 1_000_000).await, 0, "they have deliveries");
+    assert_eq!(commit!(storage, uow => uow.webhooks().sweep(at(10), 100)), 6);
+    assert_eq!(sweep(1, 10, 1_000_000).await, 0, "the oldest of before has a delivery still");
+    assert_eq!(sweep(10, 10, 1).await, 1, "one goes, however large it is");
+    assert_eq!(sweep(10, 10, 1_500).await, 2, "and another one after what is not enough");
+    assert_eq!(sweep(10, 1, 1_000_000).await, 1);
+    assert_eq!(sweep(10, 10, 1_000_000).await, 1);
+    let again = log.last().unwrap();
+    let kept = read!(storage, uow => uow.webhooks().delivery(&scope, webhook.id, again.id));
+    assert_eq!(kept.and_then(|kept| kept.payload), payload, "the one that was sent again has its message");
 }
 
 pub async fn secrets_under_another_key_are_found_and_sealed_anew_unless_they_changed(

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
+use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, conflict, sweep_some};
+use super::{MemoryUnit, conflict, sweep_portion};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -61,8 +62,9 @@ impl IdempotencyStore for MemoryUnit {
         .await
     }
 
-    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.change(|tables| Ok(sweep_some(&mut tables.idempotency, limit, |row| row.expires_at <= now)))
-            .await
+    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+        let bytes = |row: &Row| row.answer.as_ref().map_or(0, |answer| answer.body.to_string().len());
+        let is_old = |row: &Row| row.expires_at <= now;
+        self.change(|tables| Ok(sweep_portion(&mut tables.idempotency, portion, is_old, bytes))).await
     }
 }

@@ -9,9 +9,10 @@ use workscribe_core::outbox::{
     Backlog, Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobPriority,
     JobRecord, JobState, JobStore, KindCounts, NewJob, Outbox, QueueState, Settled, Until,
 };
+use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict};
+use super::{MemoryUnit, Tables, conflict, sweep_portion};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -357,10 +358,10 @@ impl JobStore for MemoryUnit {
         &mut self,
         completed_before: Timestamp,
         buried_before: Timestamp,
-        limit: u32,
+        portion: Portion,
     ) -> Result<u64, StoreError> {
         self.change(|tables| {
-            let is_old = |row: &&Row| {
+            let is_old = |row: &Row| {
                 let before = match row.job.state {
                     JobState::Completed | JobState::Cancelled => completed_before,
                     JobState::Buried => buried_before,
@@ -369,12 +370,10 @@ impl JobStore for MemoryUnit {
                 row.job.finished_at.is_some_and(|at| at < before)
                     && row.keep_until.is_none_or(|keep| keep < completed_before)
             };
-            let old = tables.jobs.values().filter(is_old).map(|row| row.job.id);
-            let old: Vec<JobId> = old.take(limit as usize).collect();
-            for id in &old {
-                tables.jobs.remove(id);
-            }
-            Ok(old.len() as u64)
+            let bytes = |row: &Row| {
+                row.job.payload.to_string().len() + row.job.last_error.as_ref().map_or(0, String::len)
+            };
+            Ok(sweep_portion(&mut tables.jobs, portion, is_old, bytes))
         })
         .await
     }

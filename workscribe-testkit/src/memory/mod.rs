@@ -40,7 +40,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{
     ActivityId, CommentId, InvitationId, JobId, LabelId, NotificationId, OneTimeTokenId, OrgId, ProjectId,
-    SessionId, StatusId, TaskId, UserId, WebhookDeliveryId, WebhookId,
+    SessionId, StatusId, TaskId, UserId, WebhookDeliveryId, WebhookId, WebhookMessageId,
 };
 use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{
@@ -51,6 +51,7 @@ use workscribe_core::outbox::{JobStore, Outbox};
 use workscribe_core::page::Cursor;
 use workscribe_core::search::{SearchDocument, SearchStore};
 use workscribe_core::storage::Party;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{Invitation, InvitationStore, MemberStore, Organization, OrganizationStore};
 use workscribe_core::transfer::TransferStore;
 use workscribe_core::webhooks::{Webhook, WebhookStore};
@@ -129,6 +130,7 @@ struct Tables {
     search: Table<(OrgId, uuid::Uuid), Arc<SearchDocument>>,
     webhooks: Table<(OrgId, WebhookId), Webhook>,
     deliveries: Table<(OrgId, WebhookDeliveryId), webhooks::DeliveryRow>,
+    messages: Table<(OrgId, WebhookMessageId), webhooks::MessageRow>,
     idempotency: Table<(String, String), idempotency::Row>,
     jobs: Table<JobId, jobs::Row>,
     /// Since when.
@@ -414,12 +416,24 @@ fn sweep_some<K: Ord + Clone, V: Clone>(
     limit: u32,
     is_old: impl Fn(&V) -> bool,
 ) -> u64 {
-    let old: Vec<K> = table
-        .iter()
-        .filter(|(_, row)| is_old(row))
-        .map(|(key, _)| key.clone())
-        .take(limit as usize)
-        .collect();
+    sweep_portion(table, Portion::of(limit), is_old, |_| 0)
+}
+
+/// The same where rows may be large: no more after those that have the portion's bytes.
+fn sweep_portion<K: Ord + Clone, V: Clone>(
+    table: &mut Table<K, V>,
+    portion: Portion,
+    is_old: impl Fn(&V) -> bool,
+    bytes: impl Fn(&V) -> usize,
+) -> u64 {
+    let (mut old, mut weight) = (Vec::new(), 0);
+    for (key, row) in table.iter().filter(|(_, row)| is_old(row)).take(portion.rows as usize) {
+        if weight >= portion.bytes as usize {
+            break;
+        }
+        weight += bytes(row);
+        old.push(key.clone());
+    }
     for key in &old {
         table.remove(key);
     }

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::page::PageRequest;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{
-    OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
+    InvitationStatus, OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
 };
+use workscribe_core::work::Document;
 use workscribe_core::{Constraint, StoreError};
 
 use super::{MemoryUnit, Tables, conflict, expect_version, members, page_of};
@@ -28,6 +30,7 @@ impl Tables {
         self.search.retain(|(other, _), _| *other != org);
         self.webhooks.retain(|(other, _), _| *other != org);
         self.deliveries.retain(|(other, _), _| *other != org);
+        self.messages.retain(|(other, _), _| *other != org);
     }
 
     fn organizations_of(&self, user: UserId) -> impl Iterator<Item = (Organization, Role)> {
@@ -141,15 +144,25 @@ impl OrganizationStore for MemoryUnit {
         })
         .await
     }
-    async fn is_larger_than(&mut self, scope: &OrgScope, rows: u32) -> Result<bool, StoreError> {
+
+    async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> Result<bool, StoreError> {
         self.view(|tables| {
-            let tasks = tables.tasks.keys().filter(|(org, _)| *org == scope.org()).count();
-            let lines = tables.activity.keys().filter(|(org, _)| *org == scope.org()).count();
-            let sent = tables.deliveries.keys().filter(|(org, _)| *org == scope.org()).count();
-            let labels = tables.task_labels.keys().filter(|(org, ..)| *org == scope.org()).count();
-            let comments = tables.comments.keys().filter(|(org, _)| *org == scope.org()).count();
-            let told = tables.notifications.keys().filter(|(org, _)| *org == scope.org()).count();
-            tasks + labels + comments + lines + told + sent > usize::try_from(rows).unwrap_or(usize::MAX)
+            let is_ours = |org: &OrgId| *org == scope.org();
+            let bytes = |text: &Document| text.to_stored().len();
+            let tasks = tables.tasks.iter().filter(|((org, _), _)| is_ours(org));
+            let comments = tables.comments.iter().filter(|((org, _), _)| is_ours(org));
+            let messages = tables.messages.iter().filter(|((org, _), _)| is_ours(org));
+            let small = tables.activity.keys().filter(|(org, _)| is_ours(org)).count()
+                + tables.deliveries.keys().filter(|(org, _)| is_ours(org)).count()
+                + tables.task_labels.keys().filter(|(org, ..)| is_ours(org)).count()
+                + tables.notifications.keys().filter(|(org, _)| is_ours(org)).count();
+            let large: Vec<usize> = tasks
+                .map(|(_, task)| task.fields.description.as_ref().map_or(0, bytes))
+                .chain(comments.map(|(_, comment)| bytes(&comment.body)))
+                .chain(messages.map(|(_, message)| message.bytes()))
+                .collect();
+            small + large.len() > portion.rows as usize
+                || large.iter().sum::<usize>() > portion.bytes as usize
         })
         .await
     }
@@ -159,6 +172,7 @@ impl OrganizationStore for MemoryUnit {
         scope: &OrgScope,
         expected: Option<i64>,
         slug: &Slug,
+        _rows: u32,
     ) -> Result<bool, StoreError> {
         let org = scope.org();
         self.change(|tables| {
@@ -170,7 +184,9 @@ impl OrganizationStore for MemoryUnit {
             organization.slug.clone_from(slug);
             organization.version += 1;
             tables.members.retain(|(other, _), _| *other != org);
-            tables.invitations.retain(|(other, _), _| *other != org);
+            tables
+                .invitations
+                .retain(|(other, _), row| *other != org || row.stored_status != InvitationStatus::Pending);
             tables.webhooks.retain(|(other, _), _| *other != org);
             Ok(true)
         })
@@ -182,7 +198,7 @@ impl OrganizationStore for MemoryUnit {
     }
 
     /// All at once, and in two steps as elsewhere: what is left, and then the organization.
-    async fn clear(&mut self, vacated: &VacatedOrg, _rows: u32) -> Result<u64, StoreError> {
+    async fn clear(&mut self, vacated: &VacatedOrg, _portion: Portion) -> Result<u64, StoreError> {
         let org = vacated.org();
         self.change(|tables| {
             let before = tables.tasks.keys().filter(|(other, _)| *other == org).count();

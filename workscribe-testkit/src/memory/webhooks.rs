@@ -1,10 +1,13 @@
 //! Endpoints that are told of what happens, and what is sent to them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
 use workscribe_core::page::PageRequest;
+use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{OrgScope, Role};
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, EnteredDelivery, Listener, Resealing, Webhook,
@@ -18,6 +21,19 @@ use super::{MemoryUnit, Tables, conflict, page_of};
 pub(super) struct DeliveryRow {
     delivery: WebhookDelivery,
     attempts: Vec<DeliveryAttempt>,
+}
+
+/// A message, which is stored once and goes after its deliveries.
+#[derive(Clone)]
+pub(super) struct MessageRow {
+    bytes: usize,
+    created_at: Timestamp,
+}
+
+impl MessageRow {
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 impl Tables {
@@ -125,6 +141,10 @@ impl WebhookStore for MemoryUnit {
             for delivery in deliveries {
                 let row = DeliveryRow { delivery: delivery.clone(), attempts: Vec::new() };
                 tables.deliveries.insert((org, delivery.id), row);
+                let bytes = delivery.payload.as_ref().map_or(0, String::len);
+                let message = MessageRow { bytes, created_at: delivery.created_at };
+                // One that is sent again is there.
+                tables.messages.entry((org, delivery.message_id)).or_insert(message);
             }
             Ok(())
         })
@@ -272,6 +292,28 @@ impl WebhookStore for MemoryUnit {
                 tables.deliveries.remove(key);
             }
             Ok(old.len() as u64)
+        })
+        .await
+    }
+
+    async fn sweep_messages(&mut self, before: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+        self.change(|tables| {
+            let kept = tables.deliveries.iter().map(|((org, _), row)| (*org, row.delivery.message_id));
+            let kept: BTreeSet<_> = kept.collect();
+            let old =
+                tables.messages.iter().filter(|(key, row)| row.created_at < before && !kept.contains(key));
+            let mut old: Vec<_> = old.map(|(key, row)| (row.created_at, *key, row.bytes)).collect();
+            old.sort_unstable();
+            let (mut removed, mut weight) = (0, 0);
+            for (_, key, bytes) in old.into_iter().take(portion.rows as usize) {
+                if weight >= portion.bytes as usize {
+                    break;
+                }
+                weight += bytes;
+                removed += 1;
+                tables.messages.remove(&key);
+            }
+            Ok(removed)
         })
         .await
     }

@@ -8,7 +8,7 @@ use poem::http::{Method, StatusCode};
 use poem_openapi::OpenApi;
 use serde_json::json;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
-use workscribe_http::{ApiResult, HttpOptions, Limits, NoContent};
+use workscribe_http::{ApiResult, HttpOptions, NoContent};
 use workscribe_testkit::app::{Answer, PASSWORD, TestApp, token_of};
 use workscribe_testkit::memory::MemoryStorage;
 
@@ -29,7 +29,7 @@ impl Broken {
 }
 
 fn with_fault(app: TestApp) -> TestApp {
-    let apis = (workscribe_http::all(&app.app, Limits::default()), Broken);
+    let apis = (workscribe_http::all(&app.app), Broken);
     let options = HttpOptions { cors_origins: vec![ORIGIN.to_owned()], ..HttpOptions::default() };
     app.serving(apis, &options)
 }
