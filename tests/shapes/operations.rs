@@ -100,45 +100,45 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
     reads("one project", 12, (2, 2), |world, _| project(world, "")),
     reads("one task", 26, (2, 2), |world, turn| (task(world, turn, ""), Value::Null)),
-    Operation { more: 78, ..reads("25 tasks of the board", 130, (3, 3), |world, _| list(world, "")) },
+    Operation { more: 78, ..reads("25 tasks of the board", 130, (4, 4), |world, _| list(world, "")) },
     Operation {
         more: 78,
-        ..reads("100 tasks of the board", 400, (3, 3), |world, _| list(world, "limit=100"))
+        ..reads("100 tasks of the board", 400, (4, 4), |world, _| list(world, "limit=100"))
     },
     Operation {
         more: 78,
-        ..reads("25 tasks, last changed first", 150, (3, 3), |world, _| list(world, "sort=-updated_at"))
+        ..reads("25 tasks, last changed first", 150, (4, 4), |world, _| list(world, "sort=-updated_at"))
     },
     Operation {
         more: 78,
-        ..reads("25 tasks by due date", 150, (3, 3), |world, _| list(world, "sort=due_date"))
+        ..reads("25 tasks by due date", 150, (4, 4), |world, _| list(world, "sort=due_date"))
     },
     Operation {
         more: 78,
-        ..reads("25 tasks of a status", 200, (3, 3), |world, _| {
+        ..reads("25 tasks of a status", 200, (4, 4), |world, _| {
             list(world, &format!("status_id={}", world.status))
         })
     },
     Operation {
         more: 500,
-        ..reads("25 tasks of a person", 560, (4, 4), |world, _| {
+        ..reads("25 tasks of a person", 560, (5, 5), |world, _| {
             list(world, &format!("assignee_id={}", world.assignee))
         })
     },
     Operation {
         more: 1_100,
-        ..reads("25 tasks with a label", 1_200, (4, 4), |world, _| {
+        ..reads("25 tasks with a label", 1_200, (5, 5), |world, _| {
             list(world, &format!("label_id={}", world.label))
         })
     },
     Operation {
         more: 3_500,
-        ..reads("25 tasks of a person with a label", 3_500, (4, 4), |world, _| {
+        ..reads("25 tasks of a person with a label", 3_500, (5, 5), |world, _| {
             list(world, &format!("assignee_id={}&label_id={}", world.assignee, world.label))
         })
     },
     // Of several projects at once, each with its statuses and labels.
-    Operation { more: 180, ..reads("my tasks", 220, (3, 3), |world, _| organization(world, "/my-tasks")) },
+    Operation { more: 180, ..reads("my tasks", 220, (4, 4), |world, _| organization(world, "/my-tasks")) },
     // The newest 200 tell how common the words are, and of those that have them 500 are ranked.
     Operation {
         more: 700,

@@ -5,9 +5,10 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,11 +20,10 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, Response};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::io::{InspectReader, InspectWriter};
 use workscribe_core::limits::Limit;
 
 use crate::{DRAIN, Stop};
@@ -97,20 +97,10 @@ where
         async move {
             let response = api.get_response(request).await;
             let response = hyper::Response::from(response);
-            Ok::<_, Infallible>(response.map(|body| Paced { body, pace }))
+            Ok::<_, Infallible>(response.map(|body| Answer { body, pace }))
         }
     });
-    let read = |bytes: &[u8]| {
-        if !bytes.is_empty() && pace.get().0 == Phase::Idle {
-            pace.set(Phase::Header);
-        }
-    };
-    let written = |bytes: &[u8]| {
-        if !bytes.is_empty() && pace.get().0 == Phase::Answer {
-            pace.set(Phase::Answer);
-        }
-    };
-    let io = TokioIo::new(InspectWriter::new(InspectReader::new(stream, read), written));
+    let io = TokioIo::new(Paced { stream, pace: pace.clone(), is_full: false });
     let mut served = pin!(http1::Builder::new().serve_connection(io, service));
     tokio::select! {
         () = within(&pace, served.as_mut()) => return,
@@ -145,51 +135,155 @@ enum Phase {
     Idle,
     /// A header has begun.
     Header,
-    /// A request is worked on, or the next part of an answer is made.
+    /// A request is worked on, or its answer is made.
     Busy,
-    /// A part of an answer is there to be taken.
-    Answer,
 }
 
 /// What a connection does, and until when it may.
 #[derive(Clone)]
 struct Pace {
-    now: Arc<Mutex<(Phase, Instant)>>,
-    /// How long a client may take nothing of an answer.
+    now: Arc<Mutex<Moment>>,
+    /// How long a client may take nothing of what is there for it.
     unread: Duration,
+}
+
+#[derive(Clone, Copy)]
+struct Moment {
+    phase: Phase,
+    /// Until when the phase may last.
+    limit: Instant,
+    /// Until when the client may take nothing, while there is more than the system keeps for it.
+    unread: Option<Instant>,
 }
 
 impl Pace {
     fn new(unread: Duration) -> Self {
-        Self { now: Arc::new(Mutex::new((Phase::Header, Instant::now() + HEADER))), unread }
+        let moment = Moment { phase: Phase::Header, limit: Instant::now() + HEADER, unread: None };
+        Self { now: Arc::new(Mutex::new(moment)), unread }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Moment> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, phase: Phase) {
-        let limit = match phase {
-            Phase::Idle => IDLE,
-            Phase::Header => HEADER,
-            Phase::Busy => BUSY,
-            Phase::Answer => self.unread,
-        };
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now() + limit);
+        let mut now = self.now();
+        now.phase = phase;
+        now.limit = Instant::now() + phase.limit();
     }
 
-    fn get(&self) -> (Phase, Instant) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Something has come.
+    fn read(&self) {
+        if self.now().phase == Phase::Idle {
+            self.set(Phase::Header);
+        }
+    }
+
+    /// The client has taken something: the phase has its whole time from here.
+    fn taken(&self) {
+        let mut now = self.now();
+        now.limit = Instant::now() + now.phase.limit();
+        now.unread = None;
+    }
+
+    /// There is more than the system keeps for the client.
+    fn full(&self) {
+        self.now().unread = Some(Instant::now() + self.unread);
     }
 
     fn deadline(&self) -> Instant {
-        self.get().1
+        let now = self.now();
+        now.unread.unwrap_or(now.limit)
     }
 }
 
-/// The body of an answer, which tells the connection's pace whether there is something to be taken.
-struct Paced<B> {
+impl Phase {
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Idle => IDLE,
+            Self::Header => HEADER,
+            Self::Busy => BUSY,
+        }
+    }
+}
+
+/// A connection that tells its pace what the client sends and takes.
+struct Paced<S> {
+    stream: S,
+    pace: Pace,
+    is_full: bool,
+}
+
+impl<S> Paced<S> {
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
+        if written.is_pending() {
+            if !self.is_full {
+                self.pace.full();
+            }
+            self.is_full = true;
+            return;
+        }
+        self.pace.taken();
+        self.is_full = false;
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.pace.read();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// The body of an answer, which tells the connection's pace that nothing more comes.
+struct Answer<B> {
     body: B,
     pace: Pace,
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -197,9 +291,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        self.pace.set(if frame.is_ready() { Phase::Answer } else { Phase::Busy });
-        frame
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -211,8 +303,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
     }
 }
 
-impl<B> Drop for Paced<B> {
-    /// Nothing more comes. What was not taken yet is small, and the time of an idle connection is enough for it.
+impl<B> Drop for Answer<B> {
     fn drop(&mut self) {
         self.pace.set(Phase::Idle);
     }
@@ -220,8 +311,6 @@ impl<B> Drop for Paced<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use futures_util::stream;
     use poem::{EndpointExt as _, endpoint::make_sync};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -231,14 +320,23 @@ mod tests {
     /// Long enough that a busy machine does not look like a client that reads nothing.
     const PATIENCE: Duration = Duration::from_secs(3);
 
+    type Served = (DuplexStream, tokio::task::JoinHandle<()>);
+
     /// A connection to a server whose answers have so many parts of 64 kB, and its end.
-    async fn asked(parts: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
-        let api = make_sync(move |_| {
+    async fn asked(parts: usize) -> Served {
+        let mut served = connected(move || {
             let part = || Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]));
             let parts = stream::iter((0..parts).map(move |_| part()));
             Response::builder().body(poem::Body::from_bytes_stream(parts))
         });
-        let (mut client, server) = duplex(1 << 10);
+        served.0.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        served
+    }
+
+    /// A connection to a server that gives these answers.
+    fn connected(answer: impl Fn() -> Response + Send + Sync + 'static) -> Served {
+        let api = make_sync(move |_| answer());
+        let (client, server) = duplex(1 << 10);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         let (sender, stop) = tokio::sync::watch::channel(false);
         let served = tokio::spawn(async move {
@@ -253,7 +351,6 @@ mod tests {
             .await;
             drop(sender);
         });
-        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         (client, served)
     }
 
@@ -264,6 +361,25 @@ mod tests {
         let mut taken = Vec::new();
         client.read_to_end(&mut taken).await.unwrap();
         assert!(taken.len() <= 1 << 10, "it was given {} bytes", taken.len());
+    }
+
+    #[tokio::test]
+    async fn nor_does_it_keep_an_answer_that_was_made_in_one_piece() {
+        let (mut client, served) = connected(|| Response::builder().body(vec![b'x'; 1 << 20]));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        timeout(10 * PATIENCE, served).await.expect("it is cut off").unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_requests_whose_answers_are_not_taken_no_more_are_read() {
+        let (mut client, served) = connected(|| Response::builder().finish());
+        let request = b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut sent = 0;
+        while client.write_all(request).await.is_ok() {
+            sent += 1;
+            assert!(sent < 100_000, "its answers pile up");
+        }
+        served.await.unwrap();
     }
 
     #[tokio::test]

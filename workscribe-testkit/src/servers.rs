@@ -261,7 +261,10 @@ fn directory() -> TempDir {
 }
 
 /// Gives a file to the servers' user alone.
-fn give(path: &Path) {
+///
+/// # Panics
+/// When the file is not the caller's.
+pub fn give(path: &Path) {
     if let Some((user, group)) = other_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root may give files away");
     }

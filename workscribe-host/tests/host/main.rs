@@ -12,6 +12,8 @@
 //! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
 //! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
+//! | `disks.rs`, `faults.rs` | full disks; databases that hang, cut connections, two servers; under load |
+//! | `load.rs` | the clients that make that load |
 //! | `pooler.rs` | Postgres behind PgBouncer |
 //! | `neighbours.rs` | two tenants, of which one attacks (`tenants.rs` of the benchmark) |
 //! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
@@ -28,8 +30,11 @@
 mod checks;
 mod client;
 mod crashes;
+mod disks;
+mod faults;
 mod jobs;
 mod journeys;
+mod load;
 mod logs;
 mod neighbours;
 mod outages;

@@ -21,13 +21,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Setup {
     directory: Arc<TempDir>,
     variables: BTreeMap<String, String>,
+    ignored: Option<&'static str>,
 }
 
 impl Setup {
     /// The defaults, but for a free port, a cheap hash, and no limits on requests.
     pub(crate) fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        Self { directory, variables: BTreeMap::new() }
+        Self { directory, variables: BTreeMap::new(), ignored: None }
             .env("WORKSCRIBE_LISTEN", "127.0.0.1:0")
             .env("WORKSCRIBE_BCRYPT_COST", "4")
             .env("WORKSCRIBE_RATE_LIMITS", "off")
@@ -41,6 +42,11 @@ impl Setup {
     pub(crate) fn without(mut self, variable: &str) -> Self {
         self.variables.remove(variable);
         self
+    }
+
+    /// Has the program ignore a signal, such as `XFSZ`.
+    pub(crate) fn ignoring(self, signal: &'static str) -> Self {
+        Self { ignored: Some(signal), ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -79,7 +85,16 @@ impl Setup {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_workscribe"));
+        let program = env!("CARGO_BIN_EXE_workscribe");
+        let mut command = match self.ignored {
+            None => Command::new(program),
+            Some(signal) => {
+                // What is ignored stays so in the program that takes the shell's place.
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("trap '' {signal}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         // Nothing of the caller's surroundings has a say, proxies for HTTP included.
         command.env_clear().envs(&self.variables).args(arguments).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -178,9 +193,14 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
         assert!(sent.success());
     }
@@ -214,8 +234,13 @@ pub(crate) struct Server {
 }
 
 /// Waits until something holds.
-pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+pub(crate) async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
+}
+
+/// The same for what may take longer than other things.
+pub(crate) async fn until_within(patience: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + patience;
     while !holds().await {
         assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

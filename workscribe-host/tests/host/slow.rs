@@ -1,9 +1,12 @@
 //! Clients that are slow, with a purpose or without, do not keep their connections (guarantee 17).
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::program::{PATIENCE, Setup};
+use crate::client::Client;
+use crate::load::{Desk, document};
+use crate::program::{PATIENCE, Server, Setup, until, until_within};
 
 /// Sends a beginning, then one byte now and then, or nothing at all; answers what came back until the server closed.
 async fn drip(address: &str, beginning: &str) -> String {
@@ -59,5 +62,90 @@ async fn slow_clients_are_cut_off_and_others_are_served() {
         assert!(answer.contains("\"REQUEST_TIMEOUT\""), "{answer}");
     }
     assert_eq!(server.client.get("/livez").send().await.status, 200);
+    server.process.stop().await;
+}
+
+/// A client that sends requests and takes next to nothing of their answers.
+async fn ask(server: &Server, requests: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(server.client.address().parse().unwrap()).await.unwrap();
+    stream.write_all(requests.as_bytes()).await.unwrap();
+    stream
+}
+
+/// How many connections the server has open, its own included.
+fn connections(server: &Server) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.process.pid())).unwrap();
+    let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+/// How much memory the server has (`VmRSS`), or has had at the most (`VmHWM`), in MiB.
+fn memory(server: &Server, which: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(which)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
+}
+
+/// Each of so many people has several clients that ask and take nothing.
+const PEOPLE: usize = 10;
+const CLIENTS: usize = 3;
+/// How many pages of a MiB each of those clients asks for.
+const PAGES: usize = 40;
+
+/// A task of somebody's with so many comments of a quarter of a MiB; answers the path of those.
+async fn comments(client: &Client, desk: &Desk, count: usize) -> String {
+    let task = desk.make_task(client, "Read me", 100).send().await.expect(201);
+    let comments = format!("/tasks/{}/comments", task.json["id"].as_str().unwrap());
+    for _ in 0..count {
+        let body = json!({"body_json": document(262_000)});
+        client.post(&comments, &body).bearer(&desk.login).send().await.expect(201);
+    }
+    format!("/api/v1{comments}?limit=100")
+}
+
+#[tokio::test]
+async fn clients_that_read_nothing_of_large_answers_cost_little_and_are_cut_off() {
+    let server = Setup::new().serve().await;
+    let client = &server.client;
+    let get = |path: &str, desk: &Desk| {
+        let bearer = &desk.login.access;
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n\r\n")
+    };
+    let mut requests = Vec::new();
+    for number in 0..PEOPLE {
+        let desk = Desk::new(client, &format!("idler-{number}")).await;
+        let page = comments(client, &desk, 4).await;
+        let whole = client.get(&page).bearer(&desk.login).send().await.expect(200).text.len();
+        assert!(whole >= 1 << 20, "a page is large: {whole}");
+        requests.push(get(&page, &desk).repeat(PAGES));
+    }
+    let (ada, grace) = (Desk::new(client, "ada").await, Desk::new(client, "grace").await);
+    // More than the system keeps for a client.
+    comments(client, &ada, 32).await;
+    let export = "/api/v1/organizations/ada/export";
+    let before = memory(&server, "VmRSS");
+
+    let mut idlers = vec![ask(&server, &get(export, &ada)).await];
+    for requests in &requests {
+        for _ in 0..CLIENTS {
+            idlers.push(ask(&server, requests).await);
+        }
+    }
+    until("all are connected", async || connections(&server) >= idlers.len()).await;
+    for number in 0..10 {
+        grace.make_task(client, &format!("Task {number}"), 100).send().await.expect(201);
+    }
+    client.get("/readyz").send().await.expect(200);
+    let busy = client.get(export).bearer(&ada.login).send().await.expect(503);
+    assert_eq!(busy.json["code"], "OVERLOADED", "the first export is still to be taken");
+
+    let are_cut_off = async || connections(&server) < idlers.len() / 2;
+    until_within(2 * PATIENCE, "they are cut off", are_cut_off).await;
+    client.get(export).bearer(&ada.login).send().await.expect(200);
+    let (more, asked) = (memory(&server, "VmHWM") - before, PEOPLE * CLIENTS * PAGES);
+    assert!(more < asked / 4, "{more} MiB are kept for clients that read nothing of {asked} MiB");
+    drop(idlers);
     server.process.stop().await;
 }

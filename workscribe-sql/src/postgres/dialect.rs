@@ -438,6 +438,14 @@ pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
     time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into()
 }
 
+/// A statement that fails on a full disk, where a small change may still find a place: its rows are more than it may keep in memory, so
+/// that they go into a file beside the tables for as long as it runs.
+pub(crate) const TAKES_SPACE: Option<&str> = Some(
+    "SELECT count(*)
+       FROM (SELECT set_config('work_mem', '64kB', TRUE) || set_config('temp_tablespaces', '', TRUE) AS small OFFSET 0) AS set
+      CROSS JOIN LATERAL generate_series(length(set.small), 20000)",
+);
+
 /// Whether there is a table of this name where the schema is looked for.
 pub(crate) const TABLE_EXISTS: &str = "SELECT to_regclass($1) IS NOT NULL";
 
@@ -494,8 +502,10 @@ pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
         Some("23503") => Meaning::Conflict(Constraint::Reference),
         // A task without a number: its project, which counts them, is gone or archived.
         Some("23502") if is_unnumbered_task(error) => Meaning::Conflict(Constraint::OpenProject),
-        // Cancelled by a timeout; serialization failure and deadlock; too many connections; lock not to be had.
-        Some("57014" | "40001" | "40P01" | "53300" | "55P03") => Meaning::Unavailable,
+        // Cancelled by a timeout; serialization failure and deadlock; lock not to be had; a disk that fails.
+        Some("57014" | "40001" | "40P01" | "55P03" | "58030") => Meaning::Unavailable,
+        // Out of something: space on the disk, memory, connections.
+        Some(code) if code.starts_with("53") => Meaning::Unavailable,
         // Read only: a standby that was not promoted yet. Idle in a transaction for too long.
         Some("25006" | "25P03") => Meaning::Unavailable,
         // Connection exceptions; shut down, crashed, starting.

@@ -368,6 +368,9 @@ pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
     time.timestamp_micros().into()
 }
 
+/// Nothing: every change takes some space, in the log.
+pub(crate) const TAKES_SPACE: Option<&str> = None;
+
 /// Whether there is a table of this name.
 pub(crate) const TABLE_EXISTS: &str =
     "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1";

@@ -112,6 +112,9 @@ impl Try {
         let mut unit = (self.unit)(Kind::Writes);
         unit.execute("ws_readiness: try", query("UPDATE ws_readiness SET tries = tries + 1 WHERE id = 1"))
             .await?;
+        if let Some(statement) = dialect::TAKES_SPACE {
+            unit.execute("readiness: space", query(statement)).await?;
+        }
         Box::new(unit).commit().await?;
         Ok(Vec::new())
     }
