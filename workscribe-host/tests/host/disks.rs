@@ -33,7 +33,7 @@ impl Disk {
         if mount.is_ok_and(|status| status.success()) {
             return Some(Self(directory));
         }
-        println!("no file system may be mounted here: the same is shown without one beside this");
+        eprintln!("no file system may be mounted here: the same is shown without one beside this");
         None
     }
 
