@@ -122,6 +122,11 @@ impl Load {
         self.told.lock().unwrap().acknowledged.len()
     }
 
+    /// Whether a job has been run for the second time.
+    pub(crate) fn has_repeated(&self) -> bool {
+        self.ledger.lock().unwrap().values().any(|attempts| attempts.keys().any(|attempt| *attempt > 1))
+    }
+
     /// Waits until more was enqueued, and more was run.
     pub(crate) async fn goes_on(&self) {
         let (enqueued, run) = (self.acknowledged(), self.ledger.lock().unwrap().len());

@@ -188,8 +188,8 @@ limits! {
     RequestsPerUser = "requests_per_user", 50, Requests per 1, Lifted, "RATE_LIMITED", "A user makes at most {} requests a second on each server; those of ten seconds may come at once.";
     /// The same behind the door of an organization.
     RequestsPerOrganization = "requests_per_organization", 500, Requests per 1, Lifted, "RATE_LIMITED", "In an organization at most {} requests a second are made on each server; those of ten seconds may come at once.";
-    /// Requests of a user that are worked on at a time: as many connections as browsers open to a server.
-    RequestsAtOncePerUser = "requests_at_once_per_user", 6, Items, Lifted, "", "Of a user, {} requests are worked on at a time on each server; others wait.";
+    /// Requests of a user that are worked on at a time. Three that take 5 ms are 600 a second, and three that take long leave cores to others.
+    RequestsAtOncePerUser = "requests_at_once_per_user", 3, Items, Lifted, "", "Of a user, {} requests are worked on at a time on each server; others wait.";
     /// Requests of a user that wait for their turn among those.
     RequestsWaitingPerUser = "requests_waiting_per_user", 64, Items, Lifted, "OVERLOADED", "Of a user, at most {} requests wait for their turn on each server.";
     /// Units of work of a party that wait for a connection to the database.
