@@ -1,7 +1,9 @@
 //! The schema: that it can be applied by many at once, holds tenants apart, and can be partitioned.
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, query, query_scalar};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, query, query_as, query_scalar,
+};
 use workscribe_core::NotReady;
 use workscribe_sql::{Options, PostgresStorage, SqliteStorage};
 use workscribe_testkit::databases::{self, Schema};
@@ -163,4 +165,39 @@ async fn limits_are_set_on_our_own_pool_and_not_on_an_embedders() {
     let url = format!("{}&options=-c%20statement_timeout%3D1234", schema.url);
     let chosen = PostgresStorage::connect(&url, &Options::default()).await.unwrap();
     assert_eq!(query_scalar::<_, String>(timeout).fetch_one(chosen.pool()).await.unwrap(), "1234ms");
+}
+
+/// Foreign keys: the table that is referred to, the types of the key, the condition on it, and its index.
+const FOREIGN_KEYS: &str = "SELECT DISTINCT CAST(CAST(f.confrelid AS regclass) AS text),
+        string_agg(format_type(a.atttypid, a.atttypmod), ', ' ORDER BY k.n),
+        string_agg(a.attname || ' = $' || k.n, ' AND ' ORDER BY k.n), CAST(i.relname AS text)
+   FROM pg_constraint f
+  CROSS JOIN LATERAL unnest(f.confkey) WITH ORDINALITY AS k (attnum, n)
+   JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum
+   JOIN pg_class i ON i.oid = f.conindid
+  WHERE f.contype = 'f' AND f.connamespace = CAST(current_schema() AS regnamespace)
+  GROUP BY f.oid, f.confrelid, i.relname";
+
+/// Postgres looks for the row that a foreign key names by a statement of its own, which it plans once in a session: perhaps on empty
+/// tables.
+#[tokio::test]
+async fn what_a_foreign_key_names_is_found_by_its_key_though_the_table_was_empty_when_that_was_planned() {
+    let schema = Schema::new().await;
+    let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
+    storage.migrate().await.unwrap();
+    let mut connection = storage.pool().acquire().await.unwrap();
+    let keys: Vec<(String, String, String, String)> =
+        query_as(FOREIGN_KEYS).fetch_all(&mut *connection).await.unwrap();
+    assert!(keys.iter().any(|(table, ..)| table.ends_with("ws_tasks")), "{keys:?}");
+    for (table, types, condition, index) in keys {
+        let nothing = vec!["NULL"; types.split(", ").count()].join(", ");
+        let look_up = format!("SELECT 1 FROM ONLY {table} x WHERE {condition} FOR KEY SHARE OF x");
+        let statements = format!("DEALLOCATE ALL; PREPARE named ({types}) AS {look_up}");
+        connection.execute(AssertSqlSafe(statements)).await.unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE named ({nothing})"));
+        let plan: Vec<(String,)> =
+            query_as(explain).persistent(false).fetch_all(&mut *connection).await.unwrap();
+        let is_found = plan.iter().any(|(line,)| line.contains(&format!("Index Scan using {index} ")));
+        assert!(is_found, "{look_up}: {plan:?}");
+    }
 }
