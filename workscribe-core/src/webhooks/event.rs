@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
@@ -262,12 +264,12 @@ fn time(at: Timestamp) -> String {
 }
 
 /// Which events an endpoint asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventSet {
     /// All of them, those of later versions too.
     All,
-    /// These: a bit for each of [`WebhookEvent::ALL`].
-    Some(u32),
+    /// These.
+    Some(BTreeSet<WebhookEvent>),
 }
 
 impl EventSet {
@@ -277,33 +279,30 @@ impl EventSet {
     /// The set of some events.
     #[must_use]
     pub fn of(events: &[WebhookEvent]) -> Self {
-        Self::Some(events.iter().fold(0, |set, event| set | bit(*event)))
+        Self::Some(events.iter().copied().collect())
     }
 
     /// Whether it has an event.
     #[must_use]
-    pub fn has(self, event: WebhookEvent) -> bool {
+    pub fn has(&self, event: WebhookEvent) -> bool {
         match self {
             Self::All => true,
-            Self::Some(set) => set & bit(event) != 0,
+            Self::Some(set) => set.contains(&event),
         }
     }
 
     /// The names in it, or `*`.
     #[must_use]
-    pub fn names(self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<&'static str> {
         match self {
             Self::All => vec![Self::ALL],
-            Self::Some(_) => {
-                let has = WebhookEvent::ALL.iter().filter(|event| self.has(**event));
-                has.map(|event| event.as_str()).collect()
-            }
+            Self::Some(set) => set.iter().map(|event| event.as_str()).collect(),
         }
     }
 
     /// As it is stored: the names, separated by spaces.
     #[must_use]
-    pub fn to_stored(self) -> String {
+    pub fn to_stored(&self) -> String {
         self.names().join(" ")
     }
 
@@ -316,10 +315,6 @@ impl EventSet {
         let events: Vec<_> = text.split(' ').filter_map(WebhookEvent::parse).collect();
         Self::of(&events)
     }
-}
-
-const fn bit(event: WebhookEvent) -> u32 {
-    1 << event as u32
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ names! {
 }
 
 /// Which endpoint asks for what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// The endpoint.
     pub id: WebhookId,

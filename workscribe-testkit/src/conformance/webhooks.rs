@@ -167,7 +167,8 @@ pub async fn those_that_are_on_listen(storage: Arc<dyn Storage>) {
         commit!(storage, uow => uow.webhooks().insert(&scope, webhook));
     }
     let some = add_webhook(&storage, &scope, 0).await;
-    let mut expected = [&all, &some].map(|webhook| Listener { id: webhook.id, events: webhook.events });
+    let mut expected =
+        [&all, &some].map(|webhook| Listener { id: webhook.id, events: webhook.events.clone() });
     expected.sort_by_key(|listener| listener.id);
     assert_eq!(read!(storage, uow => uow.webhooks().listeners(&scope)), expected);
 }

@@ -117,7 +117,7 @@ impl WebhookStore for MemoryUnit {
     async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError> {
         self.view(|tables| {
             let on = tables.webhooks_of(scope.org()).filter(|webhook| webhook.disabled.is_none());
-            on.map(|webhook| Listener { id: webhook.id, events: webhook.events }).collect()
+            on.map(|webhook| Listener { id: webhook.id, events: webhook.events.clone() }).collect()
         })
         .await
     }
