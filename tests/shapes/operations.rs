@@ -155,7 +155,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..reads("notifications", 120, (3, 3), |_, _| ("/api/v1/notifications".to_owned(), Value::Null))
     },
     Operation {
-        more: 30,
+        more: 24,
         ..writes("create a task", "POST", 130, (6, 6), |world, turn| {
             (project(world, "/tasks").0, json!({ "title": format!("A new one, the {turn}th") }))
         })
@@ -167,14 +167,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         })
     },
     Operation {
-        more: 30,
+        more: 24,
         ..writes("move by after_id", "PATCH", 120, (6, 7), |world, turn| {
             let (moved, after) = &world.neighbours[turn % world.neighbours.len()];
             (format!("/api/v1/tasks/{moved}/move"), json!({ "after_id": after }))
         })
     },
     Operation {
-        more: 30,
+        more: 24,
         ..writes("comment", "POST", 118, (5, 5), |world, turn| {
             let text = json!({ "type": "text", "text": "Seen it too" });
             let body = json!({ "type": "doc", "content": [{ "type": "paragraph", "content": [text] }] });
