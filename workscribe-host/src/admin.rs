@@ -100,6 +100,8 @@ fn record() -> Result<PrometheusHandle, AnyError> {
     let seconds = Matcher::Suffix("_seconds".to_owned());
     let recorder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS)?.install_recorder()?;
     describe_counter!("workscribe_jobs_ended_total", "Attempts that ended, by kind and outcome.");
+    let refused = "Requests that were refused for now (429, 503), by operation and limit.";
+    describe_counter!("workscribe_requests_refused_total", refused);
     describe_histogram!("workscribe_job_run_seconds", "How long an attempt ran.");
     describe_histogram!("workscribe_job_wait_seconds", "How long a job that was due waited for a worker.");
     describe_gauge!("workscribe_jobs_running", "How many jobs run in this worker.");

@@ -75,6 +75,12 @@ impl Counted {
         .with_retry_after(decision.retry_after))
     }
 
+    /// The limit that refused the request, if one of these did.
+    pub(crate) fn exhausted(&self) -> Option<&'static str> {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.iter().find(|(_, decision)| !decision.allowed).map(|(rule, _)| rule.name)
+    }
+
     /// Adds the `RateLimit` and `RateLimit-Policy` headers (draft-ietf-httpapi-ratelimit-headers-10).
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);

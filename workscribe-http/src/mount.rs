@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use ipnet::IpNet;
+use metrics::counter;
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::web::Html;
@@ -115,6 +116,9 @@ pub(crate) fn around(
     front.boxed()
 }
 
+/// The metric of requests that were refused for now.
+const REFUSED: &str = "workscribe_requests_refused_total";
+
 /// The id of a request, on the request.
 #[derive(Clone)]
 struct Id(String);
@@ -213,6 +217,7 @@ impl Endpoint for Inner {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let id = request.data::<Id>().map(|id| id.0.clone()).unwrap_or_default();
         let path = request.uri().path().to_owned();
+        let counted = request.data::<Counted>().cloned().unwrap_or_default();
         request.set_data(self.app.clone());
         if let Some(meter) = &self.meter {
             request.set_data(Arc::clone(meter));
@@ -230,10 +235,14 @@ impl Endpoint for Inner {
         }
         let operation = response.data::<OperationId>().copied();
         let mut response = problem::finish(Ok(response), &id);
-        if self.meter.is_some()
-            && [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status())
-        {
-            tokio::time::sleep(PAUSE).await;
+        if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status()) {
+            let operation = operation.map_or("", |operation| operation.0);
+            let status = response.status().as_u16().to_string();
+            let limit = counted.exhausted().unwrap_or_default();
+            counter!(REFUSED, "operation" => operation, "status" => status, "limit" => limit).increment(1);
+            if self.meter.is_some() {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         if let Some(operation) = operation {
             response.set_data(operation);

@@ -133,7 +133,8 @@ async fn operators(process: &mut Process) -> Client {
 
 #[tokio::test]
 async fn operators_have_a_listener_of_their_own_with_metrics_when_they_ask_for_one() {
-    let setup = Setup::new().mails_to_folder();
+    let setup = Setup::new().mails_to_folder().without("WORKSCRIBE_RATE_LIMITS");
+    let setup = setup.env("WORKSCRIBE_LIMITS", "logins_per_address:1");
     let setup = setup.env("WORKSCRIBE_ADMIN_BIND", "127.0.0.1:0").env("WORKSCRIBE_ADMIN_TOKEN", TOKEN);
     let mut server = setup.serve().await;
     let admin = operators(&mut server.process).await;
@@ -148,6 +149,9 @@ async fn operators_have_a_listener_of_their_own_with_metrics_when_they_ask_for_o
         get("/admin/jobs?state=completed").await.expect(200).json["jobs"].as_array().unwrap().len() == 1
     })
     .await;
+    for status in [200, 429, 429] {
+        server.client.log_in("ada@example.com").await.expect(status);
+    }
     let job = get("/admin/jobs").await.json["jobs"][0].clone();
     let kind = job["kind"].as_str().unwrap();
     let metrics = get("/metrics").await.expect(200).text;
@@ -156,6 +160,7 @@ async fn operators_have_a_listener_of_their_own_with_metrics_when_they_ask_for_o
         format!("workscribe_jobs_ended_total{{kind=\"{kind}\",outcome=\"completed\"}} 1"),
         format!("workscribe_job_run_seconds_count{{kind=\"{kind}\"}} 1"),
         format!("workscribe_job_run_seconds_bucket{{kind=\"{kind}\",le=\"+Inf\"}} 1"),
+        "workscribe_requests_refused_total{operation=\"login\",status=\"429\",limit=\"logins_per_address\"} 2".to_owned(),
         "# TYPE workscribe_job_wait_seconds histogram".to_owned(),
         "# TYPE workscribe_jobs_running gauge".to_owned(),
     ] {
