@@ -176,15 +176,8 @@ impl Metering {
         let rule = rule(&meter.rules);
         let key = key.to_string();
         let noted = self.counted.note(rule, meter.counts.count(rule, &key, app.now()));
-        if noted.is_err() {
-            if meter.told.count(&TOLD, &key, app.now()).allowed {
-                tracing::warn!(
-                    limit = rule.limit,
-                    of = rule.name,
-                    id = key,
-                    "requests are refused: too many"
-                );
-            }
+        if noted.is_err() && meter.told.count(&TOLD, &key, app.now()).allowed {
+            tracing::warn!(limit = rule.limit, of = rule.name, id = key, "requests are refused: too many");
         }
         noted
     }
