@@ -117,7 +117,7 @@ pub(crate) async fn watch(tenant: &Tenant, people: usize, time: Duration) -> See
             let mut turn = person;
             while Instant::now() < end {
                 let mut work = tenant.work(turn);
-                if turn / people % ROUNDS_A_LOG_IN == 0 {
+                if (turn / people).is_multiple_of(ROUNDS_A_LOG_IN) {
                     work.push(("a log-in", tenant.log_in()));
                 }
                 for (kind, request) in work {
