@@ -25,8 +25,8 @@
 //!
 //! 1. A module in its area: `model.rs` (plain data and its rules), `store.rs` (an object-safe trait; every call within an
 //!    organization takes an [`tenancy::OrgScope`] first), the service.
-//! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, the memory form in the testkit, and
-//!    a migration for each database.
+//! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, and a migration for each
+//!    database.
 //! 3. A conformance case for every store method: all storages run them.
 //! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix, which fails until they are there.
 

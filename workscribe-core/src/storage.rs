@@ -6,8 +6,8 @@
 //! look-up before the insert.
 //!
 //! **How to add an aggregate**: model and store trait in its area's module, an accessor here, the statements
-//! in `workscribe-sql/src/stores/`, the memory form in `workscribe-testkit/src/memory/`, a migration for
-//! each database, and cases in `workscribe-testkit/src/conformance/`, which every storage then runs.
+//! in `workscribe-sql/src/stores/`, a migration for each database, and cases in
+//! `workscribe-testkit/src/conformance/`, which every storage then runs.
 
 use std::any::Any;
 

@@ -130,7 +130,8 @@ impl Core {
             let is_waiting = free > 0;
             tokio::select! {
                 biased;
-                _ = stop.changed() => {}
+                // Not `changed`: a look that was under way may have seen the change.
+                _ = stop.wait_for(|stop| *stop) => {}
                 Some(ended) = running.join_next(), if !running.is_empty() => {
                     places.give_back(ended.unwrap_or_default());
                 }
