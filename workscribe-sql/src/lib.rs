@@ -41,7 +41,7 @@
 //! 1. The trait and its accessor in the core; a migration for each database.
 //! 2. A file in `stores/` with a row struct for each table (`FromRow`), its conversion into the model (a value that cannot be
 //!    read is [`StoreError::Corrupt`]), and the trait for `Unit`. Names such as `find` may be those of other stores.
-//! 3. The accessor in `stores/unit.rs`, and its unique rules in both dialects (`unique_rule`).
+//! 3. The accessor in `stores/unit.rs`, and its unique rules that people can break in [`UNIQUE_RULES`].
 
 #![cfg_attr(
     all(feature = "postgres", feature = "sqlite"),
@@ -62,6 +62,7 @@ use async_trait::async_trait;
 use workscribe_core::ports::Wakeup;
 use workscribe_core::{Storage, StoreError};
 
+pub use error::{UNIQUE_RULES, UniqueRule};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStorage;
 #[cfg(feature = "sqlite")]

@@ -82,7 +82,7 @@ impl CommentStore for Unit {
             .bind(task);
         let is_there = self.optional("ws_tasks: find without room", there).await?.is_some();
         let constraint = if is_there { Constraint::Room } else { Constraint::Reference };
-        Err(StoreError::Conflict { constraint })
+        Err(StoreError::conflict(constraint, "ws_tasks: count a comment"))
     }
 
     async fn find(

@@ -9,7 +9,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Activity, ActivityStore, NewActivity};
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, page_of};
+use super::{MemoryUnit, Tables, conflict, page_of, taken_key};
 
 pub(super) struct Row {
     pub(super) line: NewActivity,
@@ -53,7 +53,7 @@ impl ActivityStore for MemoryUnit {
                 let field_name = line.field_name.map(str::to_owned);
                 let row = Arc::new(Row { line: line.clone(), field_name, actor });
                 if tables.activity.insert((org, line.id), row).is_some() {
-                    return Err(conflict(Constraint::Other));
+                    return Err(taken_key());
                 }
             }
             Ok(())

@@ -10,7 +10,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Comment, CommentStore, Document};
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, expect_version, page_of};
+use super::{MemoryUnit, Tables, conflict, expect_version, page_of, taken_key};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -54,7 +54,7 @@ impl CommentStore for MemoryUnit {
         let org = scope.org();
         self.change(|tables| {
             if tables.comments.contains_key(&(org, comment.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             if !tables.tasks.contains_key(&(org, comment.task_id)) {
                 return Err(conflict(Constraint::Reference));

@@ -45,7 +45,7 @@ impl IdempotencyStore for MemoryUnit {
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {
         self.change(|tables| {
             let row = tables.idempotency.get_mut(&name(key)).filter(|row| row.answer.is_none());
-            row.ok_or_else(|| conflict(Constraint::Other))?.answer = Some(answer.clone());
+            row.ok_or_else(|| conflict(Constraint::IdempotencyClaim))?.answer = Some(answer.clone());
             Ok(())
         })
         .await

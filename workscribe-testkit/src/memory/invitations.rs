@@ -11,7 +11,7 @@ use workscribe_core::tenancy::{
 };
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, expect_version, page_of};
+use super::{MemoryUnit, Tables, conflict, expect_version, page_of, taken_key};
 
 impl Tables {
     fn pending_mut(&mut self, org: OrgId, id: InvitationId) -> Option<&mut Invitation> {
@@ -35,7 +35,7 @@ impl InvitationStore for MemoryUnit {
                 return Err(conflict(Constraint::Reference));
             }
             if tables.invitations.contains_key(&(org, invitation.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             tables.invitations.retain(|_, other| {
                 other.org_id != org

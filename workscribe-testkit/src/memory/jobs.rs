@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
@@ -10,9 +11,8 @@ use workscribe_core::outbox::{
     JobRecord, JobState, JobStore, KindCounts, NewJob, Outbox, QueueState, Settled, Until,
 };
 use workscribe_core::sweep::Portion;
-use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, sweep_portion};
+use super::{MemoryUnit, Tables, sweep_portion, taken_key};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -139,7 +139,7 @@ impl Outbox for MemoryUnit {
                 let mut enqueued = Vec::new();
                 for job in jobs {
                     if tables.jobs.contains_key(&job.id) {
-                        return Err(conflict(Constraint::Other));
+                        return Err(taken_key());
                     }
                     let key = job.unique.as_ref().map(|unique| &unique.key);
                     let same = |row: &&Row| key.is_some() && row.job.unique_key.as_ref() == key;

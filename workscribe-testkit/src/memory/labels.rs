@@ -8,7 +8,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Label, LabelChange, LabelStore, name_key};
 use workscribe_core::{Constraint, StoreError};
 
-use super::{Deferred, MemoryUnit, Tables, conflict, expect_version, page_of};
+use super::{Deferred, MemoryUnit, Tables, conflict, expect_version, page_of, taken_key};
 
 impl Tables {
     fn labels_of(&self, org: OrgId, project: ProjectId) -> impl Iterator<Item = &Label> {
@@ -74,7 +74,7 @@ impl LabelStore for MemoryUnit {
         let org = scope.org();
         self.change(|tables| {
             if tables.labels.contains_key(&(org, label.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             if tables.has_label_name(org, label.project_id, &label.name, label.id) {
                 return Err(conflict(Constraint::LabelName));

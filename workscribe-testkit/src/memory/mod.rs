@@ -245,7 +245,7 @@ impl MemoryUnit {
             return Err(StoreError::Backend("a unit for reading was asked to write".into()));
         };
         let result = statement(Arc::make_mut(tables));
-        if matches!(result, Err(StoreError::Conflict { .. })) {
+        if matches!(result, Err(StoreError::Conflict { .. } | StoreError::Backend(_))) {
             self.state = State::Failed;
         }
         result
@@ -376,8 +376,13 @@ fn aborted() -> StoreError {
     StoreError::Backend("an earlier statement failed, so the transaction takes no more".into())
 }
 
-const fn conflict(constraint: Constraint) -> StoreError {
-    StoreError::Conflict { constraint }
+fn conflict(constraint: Constraint) -> StoreError {
+    StoreError::conflict(constraint, "in memory")
+}
+
+/// A primary key is broken.
+fn taken_key() -> StoreError {
+    StoreError::Backend("there is a row with this key".into())
 }
 
 /// Refuses another version than the one expected.

@@ -11,7 +11,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, page_of, sweep_some};
+use super::{MemoryUnit, Tables, conflict, page_of, sweep_some, taken_key};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -98,7 +98,7 @@ impl NotificationStore for MemoryUnit {
                 let mail = if new.mail { Mail::Waiting } else { Mail::None };
                 let row = Row { org, new: new.clone(), actor, is_read: false, mail };
                 if tables.notifications.insert((org, new.id), row).is_some() {
-                    return Err(conflict(Constraint::Other));
+                    return Err(taken_key());
                 }
             }
             Ok(())

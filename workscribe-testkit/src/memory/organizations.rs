@@ -45,7 +45,7 @@ impl OrganizationStore for MemoryUnit {
     async fn insert(&mut self, organization: &Organization, owner: UserId) -> Result<(), StoreError> {
         self.change(|tables| {
             if tables.organizations.contains_key(&organization.id) {
-                return Err(conflict(Constraint::Other));
+                return Err(conflict(Constraint::OrganizationId));
             }
             if tables.organizations.values().any(|other| other.slug == organization.slug) {
                 return Err(conflict(Constraint::OrganizationSlug));

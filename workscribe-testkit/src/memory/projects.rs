@@ -10,7 +10,7 @@ use workscribe_core::work::{
 };
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, expect_version, page_of};
+use super::{MemoryUnit, Tables, conflict, expect_version, page_of, taken_key};
 
 #[derive(Clone)]
 pub(super) struct Row {
@@ -77,7 +77,7 @@ impl ProjectStore for MemoryUnit {
         let org = scope.org();
         self.change(|tables| {
             if tables.projects.contains_key(&(org, project.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             if tables.projects_of(org, Archived::All).any(|other| other.key == project.key) {
                 return Err(conflict(Constraint::ProjectKey));

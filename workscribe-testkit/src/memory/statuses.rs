@@ -7,7 +7,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Status, StatusChange, StatusStore, name_key};
 use workscribe_core::{Constraint, StoreError};
 
-use super::{Deferred, MemoryUnit, Tables, conflict, expect_version};
+use super::{Deferred, MemoryUnit, Tables, conflict, expect_version, taken_key};
 
 impl Tables {
     /// The statuses of a project, in order.
@@ -29,7 +29,7 @@ impl Tables {
 
     pub(super) fn add_status(&mut self, org: OrgId, status: &Status) -> Result<(), StoreError> {
         if self.statuses.contains_key(&(org, status.id)) {
-            return Err(conflict(Constraint::Other));
+            return Err(taken_key());
         }
         if self.has_status_name(org, status.project_id, &status.name, status.id) {
             return Err(conflict(Constraint::StatusName));

@@ -15,7 +15,7 @@ use workscribe_core::work::{
 use workscribe_core::{Constraint, StoreError};
 
 use super::task_rows::Row;
-use super::{Deferred, MemoryUnit, Tables, conflict, expect_version};
+use super::{Deferred, MemoryUnit, Tables, conflict, expect_version, taken_key};
 
 impl Tables {
     fn task_mut(&mut self, org: OrgId, id: TaskId) -> Option<&mut Row> {
@@ -81,7 +81,7 @@ impl TaskStore for MemoryUnit {
                 return Err(conflict(Constraint::OpenProject));
             }
             if tables.tasks.contains_key(&(org, task.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             tables.require_user(task.reporter_id)?;
             tables.require_assignee(&task.fields)?;

@@ -8,7 +8,7 @@ use workscribe_core::identity::{
 };
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, sweep_some};
+use super::{MemoryUnit, Tables, conflict, sweep_some, taken_key};
 
 /// The most sessions of a user that are listed.
 const SESSIONS_LISTED: usize = 100;
@@ -41,7 +41,7 @@ impl TokenStore for MemoryUnit {
         self.change(|tables| {
             tables.require_user(session.user_id)?;
             if tables.sessions.contains_key(&session.id) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             tables.sessions.insert(session.id, Row { session: session.clone(), previous: None });
             Ok(())

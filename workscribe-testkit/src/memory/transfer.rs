@@ -15,7 +15,8 @@ use workscribe_core::work::{Label, NewActivity, Project, Status, TaskFields};
 use workscribe_core::{Constraint, StoreError};
 
 use super::{
-    Deferred, MemoryUnit, Tables, activity, comments, conflict, members, notifications, projects, task_rows,
+    Deferred, MemoryUnit, Tables, activity, comments, conflict, members, notifications, projects, taken_key,
+    task_rows,
 };
 
 impl Tables {
@@ -64,7 +65,7 @@ impl Tables {
         for user in record.people() {
             self.require_user(user)?;
         }
-        let taken = || conflict(Constraint::Other);
+        let taken = || taken_key();
         let is_new = match record {
             Record::Header(_) | Record::Organization(_) | Record::User(_) | Record::End(_) => true,
             Record::Member(row) => {

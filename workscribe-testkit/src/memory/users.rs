@@ -40,7 +40,7 @@ impl UserStore for MemoryUnit {
     async fn insert(&mut self, new: &NewUser) -> Result<User, StoreError> {
         self.change(|tables| {
             if tables.users.contains_key(&new.id) {
-                return Err(conflict(Constraint::Other));
+                return Err(conflict(Constraint::UserId));
             }
             if tables.users.values().any(|row| row.user.email == new.email) {
                 return Err(conflict(Constraint::UserEmail));

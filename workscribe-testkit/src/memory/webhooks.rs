@@ -15,7 +15,7 @@ use workscribe_core::webhooks::{
 };
 use workscribe_core::{Constraint, StoreError};
 
-use super::{MemoryUnit, Tables, conflict, page_of};
+use super::{MemoryUnit, Tables, conflict, page_of, taken_key};
 
 #[derive(Clone)]
 pub(super) struct DeliveryRow {
@@ -81,7 +81,7 @@ impl WebhookStore for MemoryUnit {
         let org = scope.org();
         self.change(|tables| {
             if tables.webhooks.contains_key(&(org, webhook.id)) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             if !tables.organizations.contains_key(&org) || !tables.users.contains_key(&webhook.created_by) {
                 return Err(conflict(Constraint::Reference));
@@ -136,7 +136,7 @@ impl WebhookStore for MemoryUnit {
                 return Err(conflict(Constraint::Reference));
             }
             if deliveries.iter().any(|delivery| tables.deliveries.contains_key(&(org, delivery.id))) {
-                return Err(conflict(Constraint::Other));
+                return Err(taken_key());
             }
             for delivery in deliveries {
                 let row = DeliveryRow { delivery: delivery.clone(), attempts: Vec::new() };
