@@ -278,6 +278,7 @@ fn notification(row: &notifications::Row) -> Record {
         entity_id: new.entity_id,
         actor_id: row.actor,
         is_read: row.is_read,
+        is_mailed: false,
         created_at: new.created_at,
     })
 }
