@@ -40,23 +40,27 @@ pub mod identity;
 pub mod limits;
 pub mod local;
 mod mail_limits;
+mod named;
 mod names;
 pub mod notifications;
 pub mod outbox;
 pub mod page;
+mod portion;
 pub mod ports;
 mod recent;
 pub mod search;
 pub mod storage;
+mod store_error;
 pub mod sweep;
 pub mod tenancy;
 pub mod transfer;
 pub mod webhooks;
 pub mod work;
 
-pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
+pub use app::{Builder, Hook, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
-pub use storage::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
+pub use storage::{NotReady, Storage, UnitOfWork};
+pub use store_error::{Constraint, StoreError};
 
 /// The version of WorkScribe.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,15 +2,14 @@
 //!
 //! One transaction spans every store and the outbox, so a job, a hook's row and the write that caused them
 //! commit together or not at all. Stores only read and write; services decide. A missing row is an
-//! `Option`; a broken rule that people can break is a [`StoreError::Conflict`] that names the [`Constraint`],
-//! never a look-up before the insert. Any other broken rule is a fault of the program.
+//! `Option`; a broken rule that people can break is a [`StoreError::Conflict`] that names the
+//! [`Constraint`](crate::Constraint), never a look-up before the insert. Any other is a fault of the program.
 //!
 //! **How to add an aggregate**: model and store trait in its area's module, an accessor here, the statements
 //! in `workscribe-sql/src/stores/`, the memory form in `workscribe-testkit/src/memory/`, a migration for
 //! each database, and cases in `workscribe-testkit/src/conformance/`, which every storage then runs.
 
 use std::any::Any;
-use std::error::Error as StdError;
 
 use async_trait::async_trait;
 
@@ -20,6 +19,7 @@ use crate::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
 use crate::notifications::NotificationStore;
 use crate::outbox::{JobStore, Outbox};
 use crate::search::SearchStore;
+use crate::store_error::StoreError;
 use crate::tenancy::{InvitationStore, MemberStore, OrganizationStore};
 use crate::transfer::TransferStore;
 use crate::webhooks::WebhookStore;
@@ -129,76 +129,4 @@ pub trait UnitOfWork: Send {
     /// # Errors
     /// [`StoreError`] when the database refuses; then nothing was written.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
-}
-
-/// The rules that people can break, one alone or two at once, told apart by name and not by a driver's text. What only a fault of the
-/// program can break, such as the key of a row whose id the program makes, is none of them: it is a [`StoreError::Backend`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Constraint {
-    /// A user's id, which an import may bring along. From elsewhere it is a fault.
-    UserId,
-    /// A user's e-mail address.
-    UserEmail,
-    /// An organization's id, which an import may bring along. From elsewhere it is a fault.
-    OrganizationId,
-    /// An organization's slug.
-    OrganizationSlug,
-    /// One membership for a user in an organization.
-    Membership,
-    /// A project's key in its organization.
-    ProjectKey,
-    /// A status's name in its project.
-    StatusName,
-    /// A label's name in its project.
-    LabelName,
-    /// A row that is referred to is not there.
-    Reference,
-    /// A new task is in a project that is there, not archived, and has numbers left: only such a project gives one.
-    OpenProject,
-    /// What a row is added to has room for it.
-    Room,
-    /// The claim of an idempotency key is there, and not answered yet.
-    IdempotencyClaim,
-}
-
-/// Why a storage could not do it. The sources name the statement, and the table and the rule as far as the database tells them, for the
-/// log; never the values of a row, since those may be secrets.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A rule is broken that people can break.
-    #[error("the {constraint:?} rule is broken")]
-    Conflict {
-        /// Which rule.
-        constraint: Constraint,
-        /// Which statement has found it broken, and how.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The row is there, in another version than the one expected.
-    #[error("the row has another version than the one expected")]
-    StaleVersion,
-    /// The database cannot be reached, is too busy, or gave up on the statement's time.
-    #[error("the storage does not answer")]
-    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
-    /// Too many wait already for whom this unit works, or they have waited for too long. Nobody else is held up by it.
-    #[error("too many wait for the same organization or person")]
-    Crowded,
-    /// A stored value cannot be read back.
-    #[error("a value in {table} cannot be read: {problem}")]
-    Corrupt {
-        /// The table it stands in.
-        table: &'static str,
-        /// Which column, and what is wrong with it.
-        problem: String,
-    },
-    /// Anything else that the database says: a fault of the program, or of the database.
-    #[error("the storage refused the statement")]
-    Backend(#[source] Box<dyn StdError + Send + Sync>),
-}
-
-impl StoreError {
-    /// A broken rule, with the statement that has found it or the database's error.
-    pub fn conflict(constraint: Constraint, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::Conflict { constraint, source: source.into() }
-    }
 }

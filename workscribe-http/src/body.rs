@@ -18,10 +18,8 @@ use workscribe_core::error::FieldError;
 use workscribe_core::limits::Limit;
 use workscribe_core::{Code, Error};
 
-use crate::problem::ApiError;
+use crate::problem::{ApiError, JSON};
 
-/// The media type of bodies.
-pub(crate) const JSON: &str = "application/json";
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
 /// The deepest nesting of arrays and objects in a body: more than a document in it may have, so that one that is too deep

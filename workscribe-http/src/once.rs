@@ -143,7 +143,7 @@ where
     if let Some(key) = &key {
         let mut claiming = app.begin().await?;
         claiming.on_behalf_of(Party::User(request.user));
-        let earlier = claim(&mut *claiming, key, app.now()).await?;
+        let earlier = claim(claiming.idempotency(), key, app.now()).await?;
         app.commit(claiming).await?;
         if let Some(answer) = earlier {
             return Ok(Begun::Repeated(replay(answer)?));

@@ -11,9 +11,9 @@ use workscribe_core::Error;
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{ClaimedJob, Turn};
 
-use crate::core::{Core, Pause};
+use super::metrics;
+use super::shared::{Core, Pause};
 use crate::handler::with_sources;
-use crate::metrics;
 use crate::options::QueueOptions;
 
 /// A claim under way at the time of the shutdown may take this long to end.
