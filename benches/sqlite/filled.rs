@@ -231,6 +231,7 @@ impl Rows {
                 entity_id: id.into(),
                 actor_id: Some(person(number / 2)),
                 is_read: number.is_multiple_of(40),
+                is_mailed: false,
                 created_at: at,
             }));
         }

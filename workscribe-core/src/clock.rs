@@ -61,6 +61,23 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Times as RFC 3339 in UTC, always to the microsecond. None lies before 1970, with which lists begin.
+pub(crate) mod micros {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        let time = super::parse_time(&text).filter(|time| *time >= DateTime::UNIX_EPOCH);
+        let message = || format!("“{text}” is no moment as RFC 3339 has it, of the years 1970 to 9999");
+        time.ok_or_else(|| D::Error::custom(message()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

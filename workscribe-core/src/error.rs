@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::store_error::StoreError;
+use crate::store_error::{Constraint, StoreError};
 
 /// The family of an error: what the caller may do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -369,12 +369,15 @@ impl From<StoreError> for Error {
                 Code::StaleVersion,
                 "This was changed since you read it. Read it again and repeat your change.",
             ),
+            // Only an import is given ids from elsewhere, and it says itself that one is taken.
+            StoreError::Conflict { constraint: Constraint::UserId | Constraint::OrganizationId, .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Backend(_) => Self::internal(error),
             StoreError::Conflict { .. } => Self::new(
                 Code::WriteConflict,
                 "Another request changed the same thing at the same time. Try again.",
             )
             .with_source(error),
-            StoreError::Corrupt { .. } | StoreError::Backend(_) => Self::internal(error),
         }
     }
 }

@@ -64,7 +64,7 @@ pub trait IdempotencyStore: Send {
         stale_before: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Claim, StoreError>;
-    /// Keeps the answer under a claimed key; [`crate::Constraint::Other`] when the claim is gone or answered, so that of two
+    /// Keeps the answer under a claimed key; [`crate::Constraint::IdempotencyClaim`] when it is gone or answered, so that of two
     /// that hold a stale claim only one commits.
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
     /// Gives a claimed key back, after a refusal: the client may repeat the call.

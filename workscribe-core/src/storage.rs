@@ -2,8 +2,8 @@
 //!
 //! One transaction spans every store and the outbox, so a job, a hook's row and the write that caused them
 //! commit together or not at all. Stores only read and write; services decide. A missing row is an
-//! `Option`; a broken unique rule is a [`StoreError::Conflict`] that names the [`Constraint`], never a
-//! look-up before the insert.
+//! `Option`; a broken rule that people can break is a [`StoreError::Conflict`] that names the
+//! [`Constraint`](crate::Constraint), never a look-up before the insert. Any other is a fault of the program.
 //!
 //! **How to add an aggregate**: model and store trait in its area's module, an accessor here, the statements
 //! in `workscribe-sql/src/stores/`, a migration for each database, and cases in

@@ -2,13 +2,16 @@
 
 use std::error::Error as StdError;
 
-/// The unique rules of the schema, told apart by name and not by a driver's text.
+/// The rules that people can break, one alone or two at once, told apart by name and not by a driver's text. What only a fault of the
+/// program can break, such as the key of a row whose id the program makes, is none of them: it is a [`StoreError::Backend`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Constraint {
-    /// A primary key, or another rule that only a fault of the program can break.
-    Other,
+    /// A user's id, which an import may bring along. From elsewhere it is a fault.
+    UserId,
     /// A user's e-mail address.
     UserEmail,
+    /// An organization's id, which an import may bring along. From elsewhere it is a fault.
+    OrganizationId,
     /// An organization's slug.
     OrganizationSlug,
     /// One membership for a user in an organization.
@@ -25,17 +28,22 @@ pub enum Constraint {
     OpenProject,
     /// What a row is added to has room for it.
     Room,
+    /// The claim of an idempotency key is there, and not answered yet.
+    IdempotencyClaim,
 }
 
-/// Why a storage could not do it.
+/// Why a storage could not do it. The sources name the statement, and the table and the rule as far as the database tells them, for the
+/// log; never the values of a row, since those may be secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A unique rule is broken by another row.
-    #[error("the {constraint:?} rule is broken by another row")]
+    /// A rule is broken that people can break.
+    #[error("the {constraint:?} rule is broken")]
     Conflict {
         /// Which rule.
         constraint: Constraint,
+        /// Which statement has found it broken, and how.
+        source: Box<dyn StdError + Send + Sync>,
     },
     /// The row is there, in another version than the one expected.
     #[error("the row has another version than the one expected")]
@@ -54,7 +62,14 @@ pub enum StoreError {
         /// Which column, and what is wrong with it.
         problem: String,
     },
-    /// Anything else that the database says.
+    /// Anything else that the database says: a fault of the program, or of the database.
     #[error("the storage refused the statement")]
     Backend(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl StoreError {
+    /// A broken rule, with the statement that has found it or the database's error.
+    pub fn conflict(constraint: Constraint, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Conflict { constraint, source: source.into() }
+    }
 }

@@ -6,10 +6,50 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use workscribe_core::{Constraint, StoreError};
 
+/// A unique rule that people can break, with what the databases call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UniqueRule {
+    /// What it is in the core.
+    pub constraint: Constraint,
+    /// The table.
+    pub table: &'static str,
+    /// The rule's name, which Postgres tells.
+    pub name: &'static str,
+    /// Its columns, which SQLite tells.
+    pub columns: &'static [&'static str],
+}
+
+const fn rule(
+    constraint: Constraint,
+    table: &'static str,
+    name: &'static str,
+    columns: &'static [&'static str],
+) -> UniqueRule {
+    UniqueRule { constraint, table, name, columns }
+}
+
+/// The unique rules that people can break. Any other is broken by a fault of the program alone, which `tests/schema.rs` asks to be said of
+/// every rule of the schema that is not here.
+pub const UNIQUE_RULES: [UniqueRule; 8] = [
+    rule(Constraint::UserId, "ws_users", "ws_users_pkey", &["id"]),
+    rule(Constraint::UserEmail, "ws_users", "ws_users_email_key", &["email"]),
+    rule(Constraint::OrganizationId, "ws_organizations", "ws_organizations_pkey", &["id"]),
+    rule(Constraint::OrganizationSlug, "ws_organizations", "ws_organizations_slug_key", &["slug"]),
+    rule(Constraint::Membership, "ws_members", "ws_members_pkey", &["org_id", "user_id"]),
+    rule(Constraint::ProjectKey, "ws_projects", "ws_projects_key_key", &["org_id", "key"]),
+    rule(
+        Constraint::StatusName,
+        "ws_statuses",
+        "ws_statuses_name_key",
+        &["org_id", "project_id", "name_key"],
+    ),
+    rule(Constraint::LabelName, "ws_labels", "ws_labels_name_key", &["org_id", "project_id", "name_key"]),
+];
+
 /// What a database's own error means. Each dialect tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// A unique rule or a reference.
+    /// A rule that people can break.
     Conflict(Constraint),
     /// It is down, too busy, or gave up on the statement's time.
     Unavailable,
@@ -35,14 +75,25 @@ struct Failed {
 impl Failed {
     fn boxed(statement: &'static str, error: sqlx::Error) -> Box<Self> {
         let (problem, source) = match error {
-            sqlx::Error::Database(error) => {
-                let code = error.code().unwrap_or_default();
-                (format!("{} (code {code})", error.message()), None)
-            }
+            sqlx::Error::Database(error) => (problem_of(error.as_ref()), None),
             other => (kind_of(&other).to_owned(), Some(other.into())),
         };
         Box::new(Self { statement, problem, source })
     }
+}
+
+/// What a database says, with the table and the rule. SQLite has them in its message alone: `UNIQUE constraint failed: ws_users.email`.
+fn problem_of(error: &dyn DatabaseError) -> String {
+    let said = error.message().split_once(" constraint failed: ").map(|(_, rule)| rule);
+    let constraint = error.constraint().or(said);
+    let table = error.table().or_else(|| said?.split_once('.').map(|(table, _)| table));
+    let mut problem = format!("{} (code {}", error.message(), error.code().unwrap_or_default());
+    for (what, name) in [("table", table), ("constraint", constraint)] {
+        if let Some(name) = name {
+            problem.push_str(&format!(", {what} {name}"));
+        }
+    }
+    problem + ")"
 }
 
 fn kind_of(error: &sqlx::Error) -> &'static str {
@@ -67,7 +118,7 @@ pub(crate) fn store_error(statement: &'static str, error: sqlx::Error, classify:
         _ => Meaning::Other,
     };
     match meaning {
-        Meaning::Conflict(constraint) => StoreError::Conflict { constraint },
+        Meaning::Conflict(constraint) => StoreError::conflict(constraint, Failed::boxed(statement, error)),
         Meaning::Unavailable => StoreError::Unavailable(Failed::boxed(statement, error)),
         Meaning::Other => StoreError::Backend(Failed::boxed(statement, error)),
     }

@@ -12,7 +12,8 @@
 //! | `stores/pending.rs` | writes that wait for the next one, or the commit |
 //! | `stores/slugs.rs` | which organization a slug names |
 //! | `stores/truth.rs` | whether stored counts are right |
-//! | `stores/columns.rs` | the columns of tables that are read in more than one place |
+//! | `stores/table.rs`, `stores/tables.rs` | rows that are read and written whole: one list of columns a table |
+//! | `stores/columns.rs` | the columns of other tables that are read in more than one place |
 //! | `stores/schema.rs` | which migrations are missing, and readiness |
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, how to migrate |
 //! | `postgres/dialect.rs`, `sqlite/dialect.rs` | all that differs between the two, under the same names |
@@ -34,14 +35,16 @@
 //! 4. Say its path, so that its plan depends on no statistics: `one_of!` and `users_by_id!` of the dialects, an `org_id` for every
 //!    table of a tenant. What nobody reads before the commit goes to `self.write_later`.
 //! 5. Write a conformance case in the testkit, and call the method in `tests/statements`, which runs every statement on
-//!    both databases and looks at its plan, and at which parts of a distributed database it would touch.
+//!    both databases and looks at its plan, and at which parts of a distributed database it would touch. To read and to try them
+//!    whole: `./test --test statements -- --nocapture print_statements`.
 //!
 //! # How to add a store
 //!
 //! 1. The trait and its accessor in the core; a migration for each database.
-//! 2. A file in `stores/` with a row struct for each table (`FromRow`), its conversion into the model (a value that cannot be
-//!    read is [`StoreError::Corrupt`]), and the trait for `Unit`. Names such as `find` may be those of other stores.
-//! 3. The accessor in `stores/unit.rs`, and its unique rules in both dialects (`unique_rule`).
+//! 2. For a table whose rows are read and written whole, a line in `stores/tables.rs`; `labels.rs` shows what is left to write. For
+//!    another one a row struct (`FromRow`) and its conversion into the model; a value that cannot be read is [`StoreError::Corrupt`].
+//!    Then a file in `stores/` with the trait for `Unit`. Names such as `find` may be those of other stores.
+//! 3. The accessor in `stores/unit.rs`, and its unique rules that people can break in [`UNIQUE_RULES`].
 
 #![cfg_attr(
     all(feature = "postgres", feature = "sqlite"),
@@ -62,6 +65,7 @@ use async_trait::async_trait;
 use workscribe_core::ports::Wakeup;
 use workscribe_core::{Storage, StoreError};
 
+pub use error::{UNIQUE_RULES, UniqueRule};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStorage;
 #[cfg(feature = "sqlite")]

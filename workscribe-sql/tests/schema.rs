@@ -1,11 +1,13 @@
 //! The schema: that it can be applied by many at once, holds tenants apart, and can be partitioned.
 
+use std::collections::BTreeSet;
+
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, query, query_as, query_scalar,
 };
 use workscribe_core::NotReady;
-use workscribe_sql::{Options, PostgresStorage, SqliteStorage};
+use workscribe_sql::{Options, PostgresStorage, SqliteStorage, UNIQUE_RULES};
 use workscribe_testkit::databases::{self, Schema};
 
 fn migrations_missing(readiness: &[NotReady]) -> bool {
@@ -146,6 +148,107 @@ async fn every_unique_rule_of_a_tenants_table_begins_with_the_organization() {
     .await
     .unwrap();
     assert_eq!(unnamed, Vec::<String>::new());
+}
+
+/// The unique rules that only a fault of the program can break, by their tables and columns, and why. The others are `UNIQUE_RULES`.
+const OF_THE_PROGRAM: [(&str, &[&str]); 6] = [
+    (
+        "the program makes the id, or the bundle was checked for a second one",
+        &[
+            "ws_activity (org_id, id)",
+            "ws_comments (org_id, id)",
+            "ws_invitations (org_id, id)",
+            "ws_jobs (id)",
+            "ws_labels (org_id, id)",
+            "ws_notifications (org_id, id)",
+            "ws_projects (org_id, id)",
+            "ws_sessions (id)",
+            "ws_statuses (org_id, id)",
+            "ws_tasks (org_id, id)",
+            "ws_webhook_deliveries (org_id, id)",
+            "ws_webhooks (org_id, id)",
+        ],
+    ),
+    (
+        "the id is in it",
+        &["ws_statuses (org_id, project_id, id)", "ws_statuses (org_id, project_id, position, id)"],
+    ),
+    (
+        "counted by the statement that writes the row, under the lock of what it is in",
+        &["ws_tasks (org_id, project_id, number)", "ws_webhook_attempts (org_id, delivery_id, number)"],
+    ),
+    (
+        "every INSERT says ON CONFLICT",
+        &[
+            "ws_digests (user_id)",
+            "ws_email_bounces (email)",
+            "ws_idempotency_keys (scope, key)",
+            "ws_invitations (org_id, email)",
+            "ws_job_queues (name)",
+            "ws_job_schedules (name)",
+            "ws_jobs (unique_key)",
+            "ws_login_attempts (account)",
+            "ws_login_networks (place)",
+            "ws_notification_preferences (user_id, type)",
+            "ws_one_time_tokens (id)",
+            "ws_search (org_id, id)",
+            "ws_steps (name)",
+            "ws_task_labels (org_id, task_id, label_id)",
+            "ws_unread (org_id, user_id)",
+            "ws_webhook_messages (org_id, id)",
+        ],
+    ),
+    ("the migration writes its one row", &["ws_readiness (id)"]),
+    (
+        "SQLite's own",
+        &[
+            "ws_search (rowid)",
+            "ws_search_words_config (k)",
+            "ws_search_words_data (id)",
+            "ws_search_words_docsize (id)",
+            "ws_search_words_idx (segid, term)",
+        ],
+    ),
+];
+
+/// The unique rules of a catalogue, each as `table (columns)` with its name.
+const RULES_OF_POSTGRES: &str = "SELECT CAST(t.relname AS text) || ' (' || string_agg(a.attname, ', ' ORDER BY k.n) || ')', CAST(c.relname AS text)
+   FROM pg_index i
+   JOIN pg_class t ON t.oid = i.indrelid
+   JOIN pg_class c ON c.oid = i.indexrelid
+  CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
+   JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+  WHERE i.indisunique AND t.relnamespace = CAST(current_schema() AS regnamespace) AND t.relname LIKE 'ws\\_%'
+  GROUP BY t.relname, c.relname";
+const RULES_OF_SQLITE: &str = "SELECT t.name || ' (' || (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))
+        || ')', i.name
+   FROM sqlite_schema t JOIN pragma_index_list(t.name) i
+  WHERE t.type = 'table' AND t.name LIKE 'ws\\_%' ESCAPE '\\' AND i.\"unique\"
+  UNION ALL
+ SELECT t.name || ' (' || c.name || ')', 'rowid'
+   FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+  WHERE t.type = 'table' AND t.name LIKE 'ws\\_%' ESCAPE '\\' AND c.pk = 1 AND c.type = 'INTEGER'
+    AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.name) i WHERE i.origin = 'pk')";
+
+#[tokio::test]
+async fn every_unique_rule_is_one_that_people_can_break_or_a_fault_on_purpose() {
+    let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
+    let sqlite = SqliteStorage::connect(&sqlite.url, &databases::options()).await.unwrap();
+    let postgres = PostgresStorage::connect(&postgres.url, &databases::options()).await.unwrap();
+    let on_sqlite: Vec<(String, String)> =
+        query_as(RULES_OF_SQLITE).fetch_all(sqlite.writer()).await.unwrap();
+    let on_postgres: Vec<(String, String)> =
+        query_as(RULES_OF_POSTGRES).fetch_all(postgres.pool()).await.unwrap();
+    let of_people = UNIQUE_RULES.map(|rule| format!("{} ({})", rule.table, rule.columns.join(", ")));
+    let of_the_program = OF_THE_PROGRAM.iter().flat_map(|(_, rules)| *rules).copied();
+    let said: BTreeSet<&str> = of_people.iter().map(String::as_str).chain(of_the_program).collect();
+    let there: BTreeSet<&str> = on_sqlite.iter().chain(&on_postgres).map(|(rule, _)| rule.as_str()).collect();
+    assert_eq!(there.difference(&said).collect::<Vec<_>>(), Vec::<&&str>::new(), "who can break it?");
+    assert_eq!(said.difference(&there).collect::<Vec<_>>(), Vec::<&&str>::new(), "no database has it");
+    for (rule, columns) in UNIQUE_RULES.iter().zip(&of_people) {
+        assert!(on_postgres.contains(&(columns.clone(), rule.name.to_owned())), "{rule:?}");
+        assert!(on_sqlite.iter().any(|(there, _)| there == columns), "{rule:?}");
+    }
 }
 
 #[tokio::test]

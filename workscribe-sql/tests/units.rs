@@ -3,15 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Executor as _, query, query_scalar};
 use workscribe_core::clock::{Clock as _, SystemClock};
-use workscribe_core::identity::{Email, NewUser};
+use workscribe_core::identity::{Client, Email, NewUser, Session, TokenHash};
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
 use workscribe_core::tenancy::{OrgScope, Organization, Slug};
-use workscribe_core::{Constraint, Storage, StoreError, UnitOfWork};
+use workscribe_core::{Code, Constraint, Error, Storage, StoreError, UnitOfWork};
 use workscribe_sql::{Database, Options, PostgresStorage, SqliteStorage, postgres, sqlite};
 use workscribe_testkit::databases;
 
@@ -99,11 +100,42 @@ async fn after_a_failed_statement_nothing_is_committed() {
         let refused = uow.users().insert(&new_user(1)).await.unwrap_err();
         assert!(matches!(
             refused,
-            StoreError::Conflict { constraint: Constraint::Other | Constraint::UserEmail }
+            StoreError::Conflict { constraint: Constraint::UserId | Constraint::UserEmail, .. }
         ));
         assert!(uow.commit().await.is_err(), "a commit that would write nothing does not succeed");
         let mut uow = database.storage.read().await.unwrap();
         assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_broken_key_is_a_fault_that_names_the_statement_the_table_and_the_rule() {
+    for (database, rule) in [
+        (databases::sqlite().await, "constraint ws_sessions.id"),
+        (databases::postgres().await, "constraint ws_sessions_pkey"),
+    ] {
+        let mut uow = database.storage.begin().await.unwrap();
+        let user = uow.users().insert(&new_user(1)).await.unwrap();
+        let session = Session {
+            id: uuid::Uuid::from_u128(2).into(),
+            user_id: user.id,
+            epoch: 0,
+            refresh_hash: TokenHash::of("a secret"),
+            created_at: user.created_at,
+            last_used_at: user.created_at,
+            expires_at: user.created_at,
+            client: Client { ip: None, user_agent: Some("a secret too".into()) },
+        };
+        uow.tokens().insert_session(&session).await.unwrap();
+        let error = Error::from(uow.tokens().insert_session(&session).await.unwrap_err());
+        assert_eq!(error.code(), Code::Internal);
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        for part in ["ws_sessions: insert", "table ws_sessions", rule] {
+            assert!(causes.iter().any(|cause| cause.contains(part)), "{part}: {causes:?}");
+        }
+        let id = session.id.to_string();
+        assert!(!causes.iter().any(|cause| cause.contains("secret") || cause.contains(&id)), "{causes:?}");
     }
 }
 
@@ -132,7 +164,10 @@ async fn a_reference_that_the_commit_finds_broken_is_told_as_one() {
         };
         uow.search().put(&scope, &document).await.unwrap();
         let refused = uow.commit().await.unwrap_err();
-        assert!(matches!(refused, StoreError::Conflict { constraint: Constraint::Reference }), "{refused:?}");
+        assert!(
+            matches!(refused, StoreError::Conflict { constraint: Constraint::Reference, .. }),
+            "{refused:?}"
+        );
         // The connection is not left in the transaction.
         let mut uow = database.storage.begin().await.unwrap();
         assert!(uow.users().find(user.id).await.unwrap().is_none());

@@ -140,7 +140,7 @@ impl<'a> Identity<'a> {
 
     async fn insert(&self, uow: &mut dyn UnitOfWork, new: &NewUser) -> Result<User, Error> {
         let user = uow.users().insert(new).await.map_err(|error| match error {
-            StoreError::Conflict { constraint: Constraint::UserEmail } => Error::new(
+            StoreError::Conflict { constraint: Constraint::UserEmail, .. } => Error::new(
                 Code::EmailTaken,
                 "There is an account with this e-mail address. Log in, or reset the password.",
             ),

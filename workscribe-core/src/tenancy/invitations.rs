@@ -144,7 +144,7 @@ impl Organizations<'_> {
         };
         uow.invitations().put_pending(scope, &invitation).await.map_err(|error| match error {
             // The organization was removed at the same moment.
-            StoreError::Conflict { constraint: Constraint::Reference } => super::organizations::gone(),
+            StoreError::Conflict { constraint: Constraint::Reference, .. } => super::organizations::gone(),
             other => other.into(),
         })?;
         // Held after the organization, which the invitation holds: who removes its maker waits, and then revokes it.
@@ -311,11 +311,11 @@ impl Organizations<'_> {
         let there = uow.members().count(&scope).await?;
         self.app.limits().admit(Limit::MembersPerOrganization, there)?;
         uow.members().join(pass, user.id, now).await.map_err(|error| match error {
-            StoreError::Conflict { constraint: Constraint::Membership } => {
+            StoreError::Conflict { constraint: Constraint::Membership, .. } => {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
             }
             // The organization was removed at the same moment.
-            StoreError::Conflict { constraint: Constraint::Reference } => super::door::ended(),
+            StoreError::Conflict { constraint: Constraint::Reference, .. } => super::door::ended(),
             other => other.into(),
         })?;
         if !user.email_verified {

@@ -180,7 +180,7 @@ impl<'a> Organizations<'a> {
 
 fn slug_taken(error: StoreError) -> Error {
     match error {
-        StoreError::Conflict { constraint: Constraint::OrganizationSlug } => {
+        StoreError::Conflict { constraint: Constraint::OrganizationSlug, .. } => {
             Error::new(Code::SlugTaken, "Another organization has this slug. Choose another.")
         }
         other => other.into(),

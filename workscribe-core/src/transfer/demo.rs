@@ -414,6 +414,7 @@ impl Story {
             entity_id,
             actor_id: Some(actor.id),
             is_read: age > TimeDelta::days(4) || self.dice.chance(30),
+            is_mailed: false,
             created_at: at,
         };
         self.draft.hang(told.line, Record::Notification(row));

@@ -215,16 +215,15 @@ impl<'a> Transfer<'a> {
             Ids::Keep => row.id,
             Ids::Remap => renewed(self.app, row.id.into()).into(),
         };
-        if let Some(other) = uow.users().find(id).await? {
+        let taken = |other: &str| {
             let message = format!(
-                "The id of {} is that of another account here, {}. Import with new ids.",
-                row.email, other.email
+                "The id of {} is that of another account here{other}. Import with new ids.",
+                row.email
             );
-            return Err(Error::invalid(vec![FieldError {
-                pointer: format!("/users/{id}"),
-                code: "ID_TAKEN",
-                message,
-            }]));
+            Error::invalid(vec![FieldError { pointer: format!("/users/{id}"), code: "ID_TAKEN", message }])
+        };
+        if let Some(other) = uow.users().find(id).await? {
+            return Err(taken(&format!(", {}", other.email)));
         }
         let now = self.app.now();
         let new = NewUser {
@@ -235,7 +234,10 @@ impl<'a> Transfer<'a> {
             email_verified: false,
             created_at: now,
         };
-        uow.users().insert(&new).await?;
+        uow.users().insert(&new).await.map_err(|error| match error {
+            StoreError::Conflict { constraint: Constraint::UserId, .. } => taken(""),
+            other => other.into(),
+        })?;
         if row.avatar_url.is_some() {
             let change =
                 ProfileChange { avatar_url: Some(row.avatar_url.clone()), ..ProfileChange::default() };
@@ -292,11 +294,11 @@ fn organization(records: &[Record], options: &ImportOptions) -> Result<Organizat
 
 fn taken(error: StoreError, organization: &Organization) -> Error {
     match error {
-        StoreError::Conflict { constraint: Constraint::OrganizationSlug } => Error::new(
+        StoreError::Conflict { constraint: Constraint::OrganizationSlug, .. } => Error::new(
             Code::SlugTaken,
             format!("There is an organization “{}” here already. Choose another slug.", organization.slug),
         ),
-        StoreError::Conflict { constraint: Constraint::Other } => {
+        StoreError::Conflict { constraint: Constraint::OrganizationId, .. } => {
             let message =
                 "This organization is here already, under its id. Import with new ids, and another slug.";
             Error::invalid(vec![FieldError {

@@ -4,15 +4,13 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, micros};
 use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, display_name};
 use crate::names::kept_form;
 use crate::notifications::{EntityType, NotificationType};
 use crate::tenancy::{Role, Slug};
-use crate::work::{
-    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
-};
+use crate::work::{ActivityAction, Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
 
 use super::draft::person_name;
 
@@ -164,36 +162,10 @@ pub struct ProjectRow {
 }
 
 /// A status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct StatusRow {
-    pub id: StatusId,
-    pub project_id: ProjectId,
-    pub name: String,
-    pub category: StatusCategory,
-    pub position: i64,
-    pub color: Option<Color>,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
-}
+pub type StatusRow = Status;
 
 /// A label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct LabelRow {
-    pub id: LabelId,
-    pub project_id: ProjectId,
-    pub name: String,
-    pub color: Color,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
-}
+pub type LabelRow = Label;
 
 /// A task, with the labels that are on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -274,6 +246,9 @@ pub struct NotificationRow {
     pub entity_id: Uuid,
     pub actor_id: Option<UserId>,
     pub is_read: bool,
+    /// Whether a mail is to tell of it. No line has it.
+    #[serde(skip)]
+    pub is_mailed: bool,
     #[serde(with = "micros")]
     pub created_at: Timestamp,
 }
@@ -358,23 +333,6 @@ fn replace(text: &mut String, kept: String) -> bool {
     let is_other = kept != *text;
     *text = kept;
     is_other
-}
-
-/// Times as RFC 3339 in UTC, always to the microsecond. None lies before 1970, with which lists begin.
-mod micros {
-    use chrono::{DateTime, SecondsFormat, Utc};
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        let time = crate::clock::parse_time(&text).filter(|time| *time >= DateTime::UNIX_EPOCH);
-        let message = || format!("“{text}” is no moment as RFC 3339 has it, of the years 1970 to 9999");
-        time.ok_or_else(|| D::Error::custom(message()))
-    }
 }
 
 /// A rich text as the JSON that it is.

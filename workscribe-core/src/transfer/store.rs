@@ -24,8 +24,8 @@ pub trait TransferStore: Send {
     async fn people(&mut self, users: &[UserId]) -> Result<Vec<UserRow>, StoreError>;
     /// Writes rows as they are. Those that have no place in an organization's own tables (header, organization, users and
     /// end) are passed over, and a membership takes the place of one of the same person. A row that is referred to, other
-    /// than the parent of a task in the same call, comes first; [`crate::StoreError::Conflict`] when it does not, or when an
-    /// id is taken. The counts of a task are taken as they are given.
+    /// than the parent of a task in the same call, comes first; [`crate::Constraint::Reference`] when it does not. An id that is
+    /// taken is a fault of whoever made the rows. The counts of a task are taken as they are given.
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError>;
     /// Says of which task each of some tasks is a part, and counts nothing: for parents that are restored later than their parts.
     async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError>;

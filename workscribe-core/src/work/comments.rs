@@ -72,8 +72,8 @@ impl Tasks<'_> {
         trail.write(uow).await?;
         let most = i64::from(self.app.limits().of(Limit::CommentsPerTask));
         uow.comments().insert(scope, &comment, most).await.map_err(|error| match error {
-            StoreError::Conflict { constraint: Constraint::Reference } => no_such_task(),
-            StoreError::Conflict { constraint: Constraint::Room } => {
+            StoreError::Conflict { constraint: Constraint::Reference, .. } => no_such_task(),
+            StoreError::Conflict { constraint: Constraint::Room, .. } => {
                 self.app.limits().reached(Limit::CommentsPerTask)
             }
             other => other.into(),

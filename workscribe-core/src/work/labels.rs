@@ -146,7 +146,7 @@ impl Projects<'_> {
 
 fn name_taken(error: StoreError) -> Error {
     match error {
-        StoreError::Conflict { constraint: Constraint::LabelName } => {
+        StoreError::Conflict { constraint: Constraint::LabelName, .. } => {
             Error::new(Code::LabelNameTaken, "Another label of this project has this name. Choose another.")
         }
         other => other.into(),

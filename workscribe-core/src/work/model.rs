@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, micros};
 use crate::error::Fault;
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, UserId};
 use crate::limits::Limit;
@@ -176,7 +176,7 @@ names! {
 }
 
 /// A status of a project's tasks: a column of its board.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its id.
     pub id: StatusId,
@@ -193,8 +193,10 @@ pub struct Status {
     /// Grows with every change but those of the position; the `ETag`.
     pub version: i64,
     /// When it was made.
+    #[serde(with = "micros")]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[serde(with = "micros")]
     pub updated_at: Timestamp,
 }
 
@@ -243,7 +245,7 @@ impl Color {
 }
 
 /// A label of a project's tasks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// Its id.
     pub id: LabelId,
@@ -256,8 +258,10 @@ pub struct Label {
     /// Grows with every change; the `ETag`.
     pub version: i64,
     /// When it was made.
+    #[serde(with = "micros")]
     pub created_at: Timestamp,
     /// When it was last changed.
+    #[serde(with = "micros")]
     pub updated_at: Timestamp,
 }
 

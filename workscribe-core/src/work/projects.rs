@@ -108,12 +108,12 @@ impl<'a> Projects<'a> {
         let there = uow.projects().count(scope, Archived::All).await?;
         self.app.limits().admit(Limit::ProjectsPerOrganization, there)?;
         uow.projects().insert(scope, &project, &statuses).await.map_err(|error| match error {
-            StoreError::Conflict { constraint: Constraint::ProjectKey } => Error::new(
+            StoreError::Conflict { constraint: Constraint::ProjectKey, .. } => Error::new(
                 Code::KeyTaken,
                 "Another project of this organization has this key. Choose another.",
             ),
             // The organization was removed at the same moment.
-            StoreError::Conflict { constraint: Constraint::Reference } => crate::tenancy::gone(),
+            StoreError::Conflict { constraint: Constraint::Reference, .. } => crate::tenancy::gone(),
             other => other.into(),
         })?;
         index_project(uow, scope, &project).await?;

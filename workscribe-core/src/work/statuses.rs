@@ -262,7 +262,7 @@ fn index(position: Option<i64>, len: usize) -> usize {
 
 fn name_taken(error: StoreError) -> Error {
     match error {
-        StoreError::Conflict { constraint: Constraint::StatusName } => {
+        StoreError::Conflict { constraint: Constraint::StatusName, .. } => {
             Error::new(Code::StatusNameTaken, "Another status of this project has this name. Choose another.")
         }
         other => other.into(),

@@ -101,10 +101,10 @@ impl<'a> Tasks<'a> {
         };
         let numbered = match uow.tasks().insert(scope, &row).await {
             Ok(numbered) => numbered,
-            Err(StoreError::Conflict { constraint: Constraint::OpenProject }) => {
+            Err(StoreError::Conflict { constraint: Constraint::OpenProject, .. }) => {
                 return Err(self.closed(scope, project.id).await?);
             }
-            Err(StoreError::Conflict { constraint: Constraint::Room }) => {
+            Err(StoreError::Conflict { constraint: Constraint::Room, .. }) => {
                 return Err(self.app.limits().reached(Limit::SubtasksPerTask));
             }
             Err(error) => return Err(error.into()),

@@ -16,12 +16,12 @@ use std::sync::LazyLock;
 use chrono::TimeDelta;
 use deadpool_redis::redis::{Script, cmd};
 use serde::{Deserialize, Serialize};
+use workscribe_core::StoreError;
 use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{OneTimeTokenId, SessionId, UserId};
 use workscribe_core::identity::{
     Client, Email, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash,
 };
-use workscribe_core::{Constraint, StoreError};
 
 use crate::client::Redis;
 
@@ -113,7 +113,7 @@ impl Redis {
         if self.script::<bool>(&script).await? {
             Ok(())
         } else {
-            Err(StoreError::Conflict { constraint: Constraint::Other })
+            Err(StoreError::Backend("sessions: insert: there is a session with this id".into()))
         }
     }
 

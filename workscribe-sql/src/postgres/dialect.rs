@@ -13,7 +13,7 @@ use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::Words;
 
-use crate::error::Meaning;
+use crate::error::{Meaning, UNIQUE_RULES, UniqueRule};
 
 pub(crate) type Db = Postgres;
 pub(crate) type Conn = PgConnection;
@@ -498,7 +498,7 @@ pub(crate) async fn begin_anew(_: &mut Conn) -> Result<(), sqlx::Error> {
 /// Reads an error by its SQLSTATE and the constraint's name.
 pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
     match error.code().as_deref() {
-        Some("23505") => Meaning::Conflict(unique_rule(error.constraint().unwrap_or_default())),
+        Some("23505") => unique_rule(error).map_or(Meaning::Other, |rule| Meaning::Conflict(rule.constraint)),
         Some("23503") => Meaning::Conflict(Constraint::Reference),
         // A task without a number: its project, which counts them, is gone or archived.
         Some("23502") if is_unnumbered_task(error) => Meaning::Conflict(Constraint::OpenProject),
@@ -522,15 +522,16 @@ fn is_unnumbered_task(error: &dyn DatabaseError) -> bool {
     })
 }
 
-fn unique_rule(name: &str) -> Constraint {
-    match name {
-        "ws_users_email_key" => Constraint::UserEmail,
-        "ws_organizations_slug_key" => Constraint::OrganizationSlug,
-        // A partition's key has the partition's name in it.
-        _ if name.starts_with("ws_members") && name.ends_with("_pkey") => Constraint::Membership,
-        _ if name.starts_with("ws_projects") && name.ends_with("_key_key") => Constraint::ProjectKey,
-        _ if name.starts_with("ws_statuses") && name.ends_with("_name_key") => Constraint::StatusName,
-        _ if name.starts_with("ws_labels") && name.ends_with("_name_key") => Constraint::LabelName,
-        _ => Constraint::Other,
-    }
+fn unique_rule(error: &dyn DatabaseError) -> Option<&'static UniqueRule> {
+    let (table, name) = (error.table()?, error.constraint()?);
+    UNIQUE_RULES.iter().find(|rule| rule.name == name || is_of_a_part(rule, table, name))
+}
+
+/// Whether a rule is that of a partition, whose name Postgres makes of the partition's and the columns'.
+fn is_of_a_part(rule: &UniqueRule, table: &str, name: &str) -> bool {
+    let end = match rule.columns {
+        _ if rule.name.ends_with("_pkey") => "_pkey".to_owned(),
+        columns => format!("_{}_key", columns.join("_")),
+    };
+    table.starts_with(rule.table) && table != rule.table && name.ends_with(&end)
 }

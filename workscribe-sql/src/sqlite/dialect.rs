@@ -14,7 +14,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::search::Words;
 
-use crate::error::Meaning;
+use crate::error::{Meaning, UNIQUE_RULES, UniqueRule};
 
 pub(crate) type Db = Sqlite;
 pub(crate) type Conn = SqliteConnection;
@@ -464,7 +464,9 @@ pub(crate) async fn begin_anew(connection: &mut Conn) -> Result<(), sqlx::Error>
 /// Reads an error by its code, and a unique rule by the columns that the message names: SQLite does not give its name.
 pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
     match error.kind() {
-        ErrorKind::UniqueViolation => return Meaning::Conflict(unique_rule(error.message())),
+        ErrorKind::UniqueViolation => {
+            return unique_rule(error.message()).map_or(Meaning::Other, Meaning::Conflict);
+        }
         ErrorKind::ForeignKeyViolation => return Meaning::Conflict(Constraint::Reference),
         _ => {}
     }
@@ -476,14 +478,14 @@ pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
     }
 }
 
-fn unique_rule(message: &str) -> Constraint {
-    match message.rsplit_once(": ").map_or(message, |(_, columns)| columns) {
-        "ws_users.email" => Constraint::UserEmail,
-        "ws_organizations.slug" => Constraint::OrganizationSlug,
-        "ws_members.org_id, ws_members.user_id" => Constraint::Membership,
-        "ws_projects.org_id, ws_projects.key" => Constraint::ProjectKey,
-        "ws_statuses.org_id, ws_statuses.project_id, ws_statuses.name_key" => Constraint::StatusName,
-        "ws_labels.org_id, ws_labels.project_id, ws_labels.name_key" => Constraint::LabelName,
-        _ => Constraint::Other,
-    }
+/// `UNIQUE constraint failed: ws_projects.org_id, ws_projects.key`
+fn unique_rule(message: &str) -> Option<Constraint> {
+    let (_, columns) = message.rsplit_once(": ")?;
+    let is_over = |rule: &&UniqueRule| {
+        columns
+            .split(", ")
+            .map(|column| column.split_once('.'))
+            .eq(rule.columns.iter().map(|column| Some((rule.table, *column))))
+    };
+    UNIQUE_RULES.iter().find(is_over).map(|rule| rule.constraint)
 }

@@ -1,75 +1,61 @@
+//! The history.
+
 use async_trait::async_trait;
-use sqlx::types::Uuid;
 use sqlx::{FromRow, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::id::TaskId;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
-use workscribe_core::work::{Activity, ActivityAction, ActivityStore, NewActivity};
+use workscribe_core::transfer::ActivityRow;
+use workscribe_core::work::{Activity, ActivityStore, NewActivity, Person};
 
-use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
-use super::{Ts, Unit, before, named, person, storable};
+use super::table::{Stored, insertion};
+use super::{Unit, before, pending, storable};
 
+/// A line with who did it; see `activity_select!`.
 #[derive(FromRow)]
-struct ActivityRow {
-    org_id: Uuid,
-    id: Uuid,
-    project_id: Option<Uuid>,
-    task_id: Option<Uuid>,
-    actor_id: Uuid,
-    actor_name: String,
-    actor_avatar_url: Option<String>,
-    action: String,
-    field_name: Option<String>,
-    old_value: Option<String>,
-    new_value: Option<String>,
-    created_at: Ts,
+struct ShownRow {
+    #[sqlx(flatten)]
+    line: Stored<ActivityRow>,
+    display_name: String,
+    avatar_url: Option<String>,
 }
 
-impl TryFrom<ActivityRow> for Activity {
-    type Error = StoreError;
-
-    fn try_from(row: ActivityRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.id.into(),
-            org_id: row.org_id.into(),
-            project_id: row.project_id.map(Into::into),
-            task_id: row.task_id.map(Into::into),
-            actor: person(row.actor_id, row.actor_name, row.actor_avatar_url),
-            action: named("ws_activity", "action", &row.action, ActivityAction::parse)?,
-            field_name: row.field_name,
-            old_value: row.old_value,
-            new_value: row.new_value,
-            created_at: row.created_at.0,
-        })
+impl ShownRow {
+    fn shown(self, scope: &OrgScope) -> Activity {
+        let line = self.line.0;
+        Activity {
+            id: line.id,
+            org_id: scope.org(),
+            project_id: line.project_id,
+            task_id: line.task_id,
+            actor: Person { id: line.actor_id, display_name: self.display_name, avatar_url: self.avatar_url },
+            action: line.action,
+            field_name: line.field_name,
+            old_value: line.old_value,
+            new_value: line.new_value,
+            created_at: line.created_at,
+        }
     }
 }
 
 #[async_trait]
 impl ActivityStore for Unit {
     async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> Result<(), StoreError> {
-        let (org, actor) = (scope.org().as_uuid(), scope.actor().as_uuid());
-        for lines in lines.chunks(ROWS_AT_ONCE) {
-            let (name, rows, lines) = ("ws_activity: add", lines.len(), lines.to_vec());
-            let push = move |insert: &mut Statement| {
-                insert.push(
-                    "INSERT INTO ws_activity (org_id, id, project_id, task_id, actor_id, action, field_name, old_value,
-                                              new_value, created_at) ",
-                );
-                push_rows(insert, lines, |row, line| {
-                    row.push_bind(org)
-                        .push_bind(line.id.as_uuid())
-                        .push_bind(line.project_id.map(Uuid::from))
-                        .push_bind(line.task_id.map(Uuid::from))
-                        .push_bind(actor)
-                        .push_bind(line.action.as_str())
-                        .push_bind(line.field_name)
-                        .push_bind(line.old_value.as_deref().map(storable))
-                        .push_bind(line.new_value.as_deref().map(storable))
-                        .push_bind(Ts(line.created_at));
-                });
-            };
-            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
+        for lines in lines.chunks(pending::ROWS_AT_ONCE) {
+            let rows = lines.iter().map(|line| ActivityRow {
+                id: line.id,
+                project_id: line.project_id,
+                task_id: line.task_id,
+                actor_id: scope.actor(),
+                action: line.action,
+                field_name: line.field_name.map(str::to_owned),
+                old_value: line.old_value.as_deref().map(storable),
+                new_value: line.new_value.as_deref().map(storable),
+                created_at: line.created_at,
+            });
+            let rows = insertion("ws_activity: add", scope.org().as_uuid(), rows.collect(), "");
+            self.write_later(rows).await?;
         }
         Ok(())
     }
@@ -82,7 +68,7 @@ impl ActivityStore for Unit {
     ) -> Result<Vec<Activity>, StoreError> {
         let (at, id) = before(page);
         let list = match task {
-            Some(task) => query_as::<_, ActivityRow>(concat!(
+            Some(task) => query_as::<_, ShownRow>(concat!(
                 activity_select!(),
                 "WHERE h.org_id = $1 AND h.task_id = $5 AND (h.created_at, h.id) < ($2, $3)
                  ORDER BY h.created_at DESC, h.id DESC LIMIT $4"
@@ -92,7 +78,7 @@ impl ActivityStore for Unit {
             .bind(id)
             .bind(page.fetch())
             .bind(task.as_uuid()),
-            None => query_as::<_, ActivityRow>(concat!(
+            None => query_as::<_, ShownRow>(concat!(
                 activity_select!(),
                 "WHERE h.org_id = $1 AND (h.created_at, h.id) < ($2, $3)
                  ORDER BY h.created_at DESC, h.id DESC LIMIT $4"
@@ -102,7 +88,7 @@ impl ActivityStore for Unit {
             .bind(id)
             .bind(page.fetch()),
         };
-        self.all("ws_activity: list", list).await?.into_iter().map(Activity::try_from).collect()
+        Ok(self.all("ws_activity: list", list).await?.into_iter().map(|row| row.shown(scope)).collect())
     }
 
     async fn count(&mut self, scope: &OrgScope, task: Option<TaskId>) -> Result<i64, StoreError> {

@@ -76,8 +76,11 @@ macro_rules! organization_columns {
 /// A member is read with their user.
 macro_rules! member_select {
     () => {
-        "SELECT m.user_id, u.email, u.display_name, u.avatar_url, m.role, m.version, m.joined_at
-           FROM ws_members m JOIN ws_users u ON u.id = m.user_id "
+        concat!(
+            "SELECT ",
+            member_columns!(),
+            ", u.email, u.display_name, u.avatar_url FROM ws_members m JOIN ws_users u ON u.id = m.user_id "
+        )
     };
 }
 
@@ -108,53 +111,12 @@ macro_rules! invitation_columns {
     };
 }
 
-macro_rules! project_columns {
-    ($t:literal) => {
-        concat!(
-            $t,
-            "org_id, ",
-            $t,
-            "id, ",
-            $t,
-            "name, ",
-            $t,
-            "key, ",
-            $t,
-            "description, ",
-            $t,
-            "type AS kind, ",
-            $t,
-            "is_archived, ",
-            $t,
-            "created_by, ",
-            $t,
-            "version, ",
-            $t,
-            "created_at, ",
-            $t,
-            "updated_at"
-        )
-    };
-}
-
 /// Who came through a door, in what role, and into which organization. Under names of their own, because what they asked for
 /// is read with it.
 macro_rules! entered_columns {
     () => {
         "m.org_id AS entered_org_id, m.role AS entered_role, u.id AS actor_id, u.display_name AS actor_name,
          u.avatar_url AS actor_avatar_url"
-    };
-}
-
-macro_rules! status_columns {
-    () => {
-        "id, project_id, name, category, position, color, version, created_at, updated_at"
-    };
-}
-
-macro_rules! label_columns {
-    () => {
-        "id, project_id, name, color, version, created_at, updated_at"
     };
 }
 
@@ -195,18 +157,22 @@ macro_rules! task_columns_with {
 /// A comment is read with its author.
 macro_rules! comment_select {
     () => {
-        "SELECT c.id, c.task_id, c.author_id, u.display_name AS author_name, u.avatar_url AS author_avatar_url, c.body,
-                c.is_edited, c.version, c.created_at, c.updated_at
-           FROM ws_comments c JOIN ws_users u ON u.id = c.author_id "
+        concat!(
+            "SELECT ",
+            comment_columns!(),
+            ", u.display_name, u.avatar_url FROM ws_comments c JOIN ws_users u ON u.id = c.author_id "
+        )
     };
 }
 
 /// A line of the history is read with who did it.
 macro_rules! activity_select {
     () => {
-        "SELECT h.org_id, h.id, h.project_id, h.task_id, h.actor_id, u.display_name AS actor_name,
-                u.avatar_url AS actor_avatar_url, h.action, h.field_name, h.old_value, h.new_value, h.created_at
-           FROM ws_activity h JOIN ws_users u ON u.id = h.actor_id "
+        concat!(
+            "SELECT ",
+            activity_columns!(),
+            ", u.display_name, u.avatar_url FROM ws_activity h JOIN ws_users u ON u.id = h.actor_id "
+        )
     };
 }
 
@@ -222,9 +188,9 @@ macro_rules! notifications_from {
 macro_rules! notification_select {
     () => {
         concat!(
-            "SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, n.id, n.user_id, n.type AS kind, n.title, n.body,
-                    n.entity_type, n.entity_id, u.id AS actor_id, u.display_name AS actor_name,
-                    u.avatar_url AS actor_avatar_url, n.is_read, n.created_at ",
+            "SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, ",
+            notification_columns!(),
+            ", u.display_name, u.avatar_url ",
             notifications_from!(),
             "LEFT JOIN ws_users u ON u.id = n.actor_id "
         )

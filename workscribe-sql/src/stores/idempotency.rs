@@ -102,7 +102,7 @@ impl IdempotencyStore for Unit {
         .bind(i64::from(answer.status))
         .bind(written(&answer.body));
         match self.execute("ws_idempotency_keys: finish", update).await? {
-            0 => Err(StoreError::Conflict { constraint: Constraint::Other }),
+            0 => Err(StoreError::conflict(Constraint::IdempotencyClaim, "ws_idempotency_keys: finish")),
             _ => Ok(()),
         }
     }

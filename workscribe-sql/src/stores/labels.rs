@@ -1,6 +1,8 @@
+//! The labels of projects.
+
 use async_trait::async_trait;
-use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, query, query_as};
+use sqlx::query_as;
+use sqlx::types::Json;
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{LabelId, ProjectId, TaskId};
@@ -8,32 +10,8 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Label, LabelChange, LabelStore, name_key};
 
-use super::{Ts, Unit, after};
-
-#[derive(FromRow)]
-struct LabelRow {
-    id: Uuid,
-    project_id: Uuid,
-    name: String,
-    color: String,
-    version: i64,
-    created_at: Ts,
-    updated_at: Ts,
-}
-
-impl From<LabelRow> for Label {
-    fn from(row: LabelRow) -> Self {
-        Self {
-            id: row.id.into(),
-            project_id: row.project_id.into(),
-            name: row.name,
-            color: Color::from_stored(row.color),
-            version: row.version,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-        }
-    }
-}
+use super::Unit;
+use super::table::{At, Stored};
 
 #[async_trait]
 impl LabelStore for Unit {
@@ -43,27 +21,11 @@ impl LabelStore for Unit {
         project: ProjectId,
         page: &PageRequest,
     ) -> Result<Vec<Label>, StoreError> {
-        let (at, id) = after(page);
-        let list = query_as::<_, LabelRow>(concat!(
-            "SELECT ",
-            label_columns!(),
-            " FROM ws_labels WHERE org_id = $1 AND project_id = $2 AND (created_at, id) > ($3, $4)
-              ORDER BY created_at, id LIMIT $5"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch());
-        Ok(self.all("ws_labels: list", list).await?.into_iter().map(Label::from).collect())
+        self.list_in("ws_labels: list", scope, project.as_uuid(), page).await
     }
 
     async fn count(&mut self, scope: &OrgScope, project: ProjectId) -> Result<i64, StoreError> {
-        let count =
-            query_as::<_, (i64,)>("SELECT count(*) FROM ws_labels WHERE org_id = $1 AND project_id = $2")
-                .bind(scope.org().as_uuid())
-                .bind(project.as_uuid());
-        Ok(self.one("ws_labels: count", count).await?.0)
+        self.count_in::<Label>("ws_labels: count", scope, project.as_uuid()).await
     }
 
     async fn find(
@@ -72,15 +34,7 @@ impl LabelStore for Unit {
         project: ProjectId,
         id: LabelId,
     ) -> Result<Option<Label>, StoreError> {
-        let find = query_as::<_, LabelRow>(concat!(
-            "SELECT ",
-            label_columns!(),
-            " FROM ws_labels WHERE org_id = $1 AND project_id = $2 AND id = $3"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid());
-        Ok(self.optional("ws_labels: find", find).await?.map(Label::from))
+        self.find_in("ws_labels: find", At::new(scope, project, id, None)).await
     }
 
     async fn find_many(
@@ -92,7 +46,7 @@ impl LabelStore for Unit {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let find = query_as::<_, LabelRow>(concat!(
+        let find = query_as::<_, Stored<Label>>(concat!(
             "SELECT ",
             label_columns!(),
             " FROM ws_labels WHERE org_id = $1 AND project_id = $2 AND id ",
@@ -102,25 +56,11 @@ impl LabelStore for Unit {
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid())
         .bind(Json(ids));
-        Ok(self.all("ws_labels: find many", find).await?.into_iter().map(Label::from).collect())
+        Ok(self.all("ws_labels: find many", find).await?.into_iter().map(|row| row.0).collect())
     }
 
     async fn insert(&mut self, scope: &OrgScope, label: &Label) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_labels (org_id, id, project_id, name, name_key, color, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(label.id.as_uuid())
-        .bind(label.project_id.as_uuid())
-        .bind(&label.name)
-        .bind(name_key(&label.name))
-        .bind(label.color.as_str())
-        .bind(label.version)
-        .bind(Ts(label.created_at))
-        .bind(Ts(label.updated_at));
-        self.execute("ws_labels: insert", insert).await?;
-        Ok(())
+        self.insert_row("ws_labels: insert", scope.org().as_uuid(), label).await
     }
 
     async fn update(
@@ -132,27 +72,21 @@ impl LabelStore for Unit {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Label>, StoreError> {
-        let update = query_as::<_, LabelRow>(concat!(
+        let at = At::new(scope, project, id, expected);
+        let update = query_as(concat!(
             "UPDATE ws_labels
-                SET name = COALESCE($4, name), name_key = COALESCE($5, name_key), color = COALESCE($6, color),
-                    version = version + 1, updated_at = $7
-              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($8 IS NULL OR version = $8)
+                SET name = COALESCE($6, name), name_key = COALESCE($7, name_key), color = COALESCE($8, color),
+                    version = version + 1, updated_at = $5
+              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)
              RETURNING ",
             label_columns!()
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid())
-        .bind(&change.name)
-        .bind(change.name.as_deref().map(name_key))
-        .bind(change.color.as_ref().map(Color::as_str))
-        .bind(Ts(now))
-        .bind(expected);
-        let updated = self.optional("ws_labels: update", update).await?;
-        if updated.is_none() {
-            self.refuse_stale_label(scope, project, id, expected).await?;
-        }
-        Ok(updated.map(Label::from))
+        ));
+        let update = at
+            .bind(update, now)
+            .bind(&change.name)
+            .bind(change.name.as_deref().map(name_key))
+            .bind(change.color.as_ref().map(Color::as_str));
+        self.update_in("ws_labels: update", at, update).await
     }
 
     async fn delete(
@@ -162,19 +96,7 @@ impl LabelStore for Unit {
         id: LabelId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let delete = query(
-            "DELETE FROM ws_labels
-              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid())
-        .bind(expected);
-        let deleted = self.execute("ws_labels: delete", delete).await? > 0;
-        if !deleted {
-            self.refuse_stale_label(scope, project, id, expected).await?;
-        }
-        Ok(deleted)
+        self.delete_in::<Label>("ws_labels: delete", At::new(scope, project, id, expected)).await
     }
 
     async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError> {
@@ -189,22 +111,5 @@ impl LabelStore for Unit {
             return Ok(());
         }
         self.relabel_later(scope, task, &[], labels).await
-    }
-}
-
-impl Unit {
-    async fn refuse_stale_label(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
-        expected: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let current =
-            query_as("SELECT version FROM ws_labels WHERE org_id = $1 AND project_id = $2 AND id = $3")
-                .bind(scope.org().as_uuid())
-                .bind(project.as_uuid())
-                .bind(id.as_uuid());
-        self.refuse_stale("ws_labels: version", expected, current).await
     }
 }

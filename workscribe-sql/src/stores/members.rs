@@ -1,3 +1,5 @@
+//! Members, each shown with their account.
+
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
@@ -7,33 +9,26 @@ use workscribe_core::id::UserId;
 use workscribe_core::identity::Email;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{InvitationPass, Member, MemberStore, OrgScope, Role};
+use workscribe_core::transfer::MemberRow;
 
-use super::{Ts, Unit, after, corrupt};
+use super::table::Stored;
+use super::{Unit, after, corrupt};
 
+/// A member with what their account shows; see `member_select!`.
 #[derive(FromRow)]
-struct MemberRow {
-    user_id: Uuid,
+struct ShownRow {
+    #[sqlx(flatten)]
+    row: Stored<MemberRow>,
     email: String,
     display_name: String,
     avatar_url: Option<String>,
-    role: String,
-    version: i64,
-    joined_at: Ts,
 }
 
-impl TryFrom<MemberRow> for Member {
-    type Error = StoreError;
-
-    fn try_from(row: MemberRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            user_id: row.user_id.into(),
-            email: Email::from_stored(row.email),
-            display_name: row.display_name,
-            avatar_url: row.avatar_url,
-            role: parse_role("ws_members", &row.role)?,
-            version: row.version,
-            joined_at: row.joined_at.0,
-        })
+impl From<ShownRow> for Member {
+    fn from(shown: ShownRow) -> Self {
+        let MemberRow { user_id, role, version, joined_at } = shown.row.0;
+        let (email, display_name) = (Email::from_stored(shown.email), shown.display_name);
+        Self { user_id, email, display_name, avatar_url: shown.avatar_url, role, version, joined_at }
     }
 }
 
@@ -45,7 +40,7 @@ pub(super) fn parse_role(table: &'static str, name: &str) -> Result<Role, StoreE
 impl MemberStore for Unit {
     async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Member>, StoreError> {
         let (at, id) = after(page);
-        let list = query_as::<_, MemberRow>(concat!(
+        let list = query_as::<_, ShownRow>(concat!(
             member_select!(),
             "WHERE m.org_id = $1 AND (m.joined_at, m.user_id) > ($2, $3) ORDER BY m.joined_at, m.user_id LIMIT $4"
         ))
@@ -53,7 +48,7 @@ impl MemberStore for Unit {
         .bind(at)
         .bind(id)
         .bind(page.fetch());
-        self.all("ws_members: list", list).await?.into_iter().map(Member::try_from).collect()
+        Ok(self.all("ws_members: list", list).await?.into_iter().map(Member::from).collect())
     }
 
     async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
@@ -64,21 +59,21 @@ impl MemberStore for Unit {
 
     async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
         let find =
-            query_as::<_, MemberRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND m.user_id = $2"))
+            query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND m.user_id = $2"))
                 .bind(scope.org().as_uuid())
                 .bind(user.as_uuid());
-        self.optional("ws_members: find", find).await?.map(Member::try_from).transpose()
+        Ok(self.optional("ws_members: find", find).await?.map(Member::from))
     }
 
     async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
-        let find = query_as::<_, MemberRow>(concat!(
+        let find = query_as::<_, ShownRow>(concat!(
             member_select!(),
             "WHERE m.org_id = $1 AND m.user_id = $2",
             for_key_share!()
         ))
         .bind(scope.org().as_uuid())
         .bind(user.as_uuid());
-        self.optional("ws_members: hold", find).await?.map(Member::try_from).transpose()
+        Ok(self.optional("ws_members: hold", find).await?.map(Member::from))
     }
 
     async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
@@ -97,11 +92,10 @@ impl MemberStore for Unit {
     }
 
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
-        let find =
-            query_as::<_, MemberRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))
-                .bind(scope.org().as_uuid())
-                .bind(email.as_str());
-        self.optional("ws_members: find by email", find).await?.map(Member::try_from).transpose()
+        let find = query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))
+            .bind(scope.org().as_uuid())
+            .bind(email.as_str());
+        Ok(self.optional("ws_members: find by email", find).await?.map(Member::from))
     }
 
     async fn count_owners(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
@@ -154,15 +148,8 @@ impl MemberStore for Unit {
 
     async fn join(&mut self, pass: &InvitationPass, user: UserId, now: Timestamp) -> Result<(), StoreError> {
         let invitation = pass.invitation();
-        let insert = query(
-            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $2, $3, 1, $4)",
-        )
-        .bind(invitation.org_id.as_uuid())
-        .bind(user.as_uuid())
-        .bind(invitation.role.as_str())
-        .bind(Ts(now));
-        self.execute("ws_members: join", insert).await?;
-        Ok(())
+        let member = MemberRow { user_id: user, role: invitation.role, version: 1, joined_at: now };
+        self.insert_row("ws_members: join", invitation.org_id.as_uuid(), &member).await
     }
 }
 

@@ -5,6 +5,10 @@
 mod columns;
 #[macro_use]
 mod portions;
+#[macro_use]
+mod table;
+#[macro_use]
+mod tables;
 
 mod activity;
 pub(super) mod addresses;
@@ -39,7 +43,6 @@ mod task_writes;
 mod tasks;
 mod tokens;
 mod transfer;
-mod transfer_rows;
 pub(super) mod truth;
 mod unit;
 mod users;

@@ -1,3 +1,5 @@
+//! Notifications, what is unread of them, preferences and digests.
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -7,59 +9,50 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{NotificationId, UserId};
 use workscribe_core::notifications::{
-    Digest, EntityType, NewNotification, Notification, NotificationFilter, NotificationStore,
-    NotificationType, Preferences,
+    Digest, NewNotification, Notification, NotificationFilter, NotificationStore, NotificationType,
+    Preferences,
 };
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
+use workscribe_core::transfer::NotificationRow;
+use workscribe_core::work::Person;
 
-use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
-use super::{Ts, Unit, before, dialect, named, person, storable};
+use super::pending::{self, Statement, Write, push_rows};
+use super::table::{Stored, insertion};
+use super::{Ts, Unit, before, dialect, named, storable};
 
+/// A notification with its organization and who caused it; see `notification_select!`.
 #[derive(FromRow)]
-struct NotificationRow {
+struct ShownRow {
     org_id: Uuid,
     org_slug: String,
     org_name: String,
-    id: Uuid,
-    user_id: Uuid,
-    kind: String,
-    title: String,
-    body: Option<String>,
-    entity_type: String,
-    entity_id: Uuid,
-    actor_id: Option<Uuid>,
-    actor_name: Option<String>,
-    actor_avatar_url: Option<String>,
-    is_read: bool,
-    created_at: Ts,
+    #[sqlx(flatten)]
+    row: Stored<NotificationRow>,
+    display_name: Option<String>,
+    avatar_url: Option<String>,
 }
 
-impl TryFrom<NotificationRow> for Notification {
-    type Error = StoreError;
-
-    fn try_from(row: NotificationRow) -> Result<Self, StoreError> {
-        let actor = row.actor_id.zip(row.actor_name);
-        Ok(Self {
-            id: row.id.into(),
-            org_id: row.org_id.into(),
-            org_slug: Slug::from_stored(row.org_slug),
-            org_name: row.org_name,
-            user_id: row.user_id.into(),
-            kind: parse_type("ws_notifications", &row.kind)?,
+impl From<ShownRow> for Notification {
+    fn from(shown: ShownRow) -> Self {
+        let row = shown.row.0;
+        let actor = row.actor_id.zip(shown.display_name);
+        Self {
+            id: row.id,
+            org_id: shown.org_id.into(),
+            org_slug: Slug::from_stored(shown.org_slug),
+            org_name: shown.org_name,
+            user_id: row.user_id,
+            kind: row.kind,
             title: row.title,
             body: row.body,
-            entity_type: named("ws_notifications", "entity_type", &row.entity_type, EntityType::parse)?,
+            entity_type: row.entity_type,
             entity_id: row.entity_id,
-            actor: actor.map(|(id, name)| person(id, name, row.actor_avatar_url)),
+            actor: actor.map(|(id, display_name)| Person { id, display_name, avatar_url: shown.avatar_url }),
             is_read: row.is_read,
-            created_at: row.created_at.0,
-        })
+            created_at: row.created_at,
+        }
     }
-}
-
-fn parse_type(table: &'static str, name: &str) -> Result<NotificationType, StoreError> {
-    named(table, "type", name, NotificationType::parse)
 }
 
 /// Those before a place, of one organization or of all, the newest first. The person's are walked in order, whatever their number,
@@ -85,9 +78,9 @@ macro_rules! page_of_notifications {
                 "id, display_name, avatar_url",
                 "(SELECT actor_id FROM page WHERE actor_id IS NOT NULL)"
             ),
-            ") SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, n.id, n.user_id, n.type AS kind, n.title, n.body,
-                      n.entity_type, n.entity_id, u.id AS actor_id, u.display_name AS actor_name,
-                      u.avatar_url AS actor_avatar_url, n.is_read, n.created_at
+            ") SELECT n.org_id, o.slug AS org_slug, o.name AS org_name, ",
+            notification_columns!(),
+            ", u.display_name, u.avatar_url
                  FROM page n JOIN mine o ON o.org_id = n.org_id LEFT JOIN actors u ON u.id = n.actor_id
                 ORDER BY n.created_at DESC, n.id DESC"
         )
@@ -104,30 +97,22 @@ macro_rules! old {
 #[async_trait]
 impl NotificationStore for Unit {
     async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
-        let (org, actor) = (scope.org().as_uuid(), scope.actor().as_uuid());
-        for new in new.chunks(ROWS_AT_ONCE) {
-            let (name, rows, new) = ("ws_notifications: add", new.len(), new.to_vec());
-            let push = move |insert: &mut Statement| {
-                insert.push(
-                    "INSERT INTO ws_notifications (org_id, id, user_id, type, title, body, entity_type, entity_id, actor_id,
-                                                   is_read, mail, created_at) ",
-                );
-                push_rows(insert, new, |row, new| {
-                    row.push_bind(org)
-                        .push_bind(new.id.as_uuid())
-                        .push_bind(new.user_id.as_uuid())
-                        .push_bind(new.kind.as_str())
-                        .push_bind(storable(&new.title))
-                        .push_bind(new.body.as_deref().map(storable))
-                        .push_bind(new.entity_type.as_str())
-                        .push_bind(new.entity_id)
-                        .push_bind(actor)
-                        .push_bind(false)
-                        .push_bind(if new.mail { "waiting" } else { "none" })
-                        .push_bind(Ts(new.created_at));
-                });
-            };
-            self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;
+        let org = scope.org().as_uuid();
+        for new in new.chunks(pending::ROWS_AT_ONCE) {
+            let rows = new.iter().map(|new| NotificationRow {
+                id: new.id,
+                user_id: new.user_id,
+                kind: new.kind,
+                title: storable(&new.title),
+                body: new.body.as_deref().map(storable),
+                entity_type: new.entity_type,
+                entity_id: new.entity_id,
+                actor_id: Some(scope.actor()),
+                is_read: false,
+                is_mailed: new.mail,
+                created_at: new.created_at,
+            });
+            self.write_later(insertion("ws_notifications: add", org, rows.collect(), "")).await?;
         }
         let mut unread = BTreeMap::<Uuid, i64>::new();
         new.iter().for_each(|new| *unread.entry(new.user_id.as_uuid()).or_default() += 1);
@@ -143,16 +128,16 @@ impl NotificationStore for Unit {
         let (at, id) = before(page);
         // Two statements, because the unread have an index of their own.
         let list = if filter.unread {
-            query_as::<_, NotificationRow>(page_of_notifications!(unread!()))
+            query_as::<_, ShownRow>(page_of_notifications!(unread!()))
         } else {
-            query_as::<_, NotificationRow>(page_of_notifications!("TRUE"))
+            query_as::<_, ShownRow>(page_of_notifications!("TRUE"))
         }
         .bind(user.as_uuid())
         .bind(at)
         .bind(id)
         .bind(filter.organization.as_ref().map(Slug::as_str))
         .bind(page.fetch());
-        self.all("ws_notifications: list", list).await?.into_iter().map(Notification::try_from).collect()
+        Ok(self.all("ws_notifications: list", list).await?.into_iter().map(Notification::from).collect())
     }
 
     async fn count(&mut self, user: UserId, filter: &NotificationFilter) -> Result<i64, StoreError> {
@@ -194,13 +179,13 @@ impl NotificationStore for Unit {
             let by = if is_read { -1 } else { 1 };
             self.count_unread(org, BTreeMap::from([(user.as_uuid(), by)])).await?;
         }
-        let find = query_as::<_, NotificationRow>(concat!(
+        let find = query_as::<_, ShownRow>(concat!(
             notification_select!(),
             "WHERE m.user_id = $1 AND n.user_id = $1 AND n.id = $2"
         ))
         .bind(user.as_uuid())
         .bind(id.as_uuid());
-        self.optional("ws_notifications: find", find).await?.map(Notification::try_from).transpose()
+        Ok(self.optional("ws_notifications: find", find).await?.map(Notification::from))
     }
 
     async fn read_all(&mut self, user: UserId, filter: &NotificationFilter) -> Result<u64, StoreError> {
@@ -253,7 +238,7 @@ impl NotificationStore for Unit {
         ))
         .bind(Json(users));
         for (user, kind, mails) in self.all("ws_notification_preferences: list", list).await? {
-            let kind = parse_type("ws_notification_preferences", &kind)?;
+            let kind = named("ws_notification_preferences", "type", &kind, NotificationType::parse)?;
             let theirs = users.iter().zip(&mut preferences).filter(|(id, _)| id.as_uuid() == user);
             theirs.for_each(|(_, preferences)| preferences.set(kind, mails));
         }
@@ -317,7 +302,7 @@ impl NotificationStore for Unit {
     }
 
     async fn digest(&mut self, digest: &Digest, limit: u32) -> Result<Vec<Notification>, StoreError> {
-        let list = query_as::<_, NotificationRow>(concat!(
+        let list = query_as::<_, ShownRow>(concat!(
             notification_select!(),
             "WHERE n.user_id = $1 AND n.digest_id = $2 AND n.mail IN ('taken', 'sent')
              ORDER BY n.created_at, n.id LIMIT $3"
@@ -325,7 +310,7 @@ impl NotificationStore for Unit {
         .bind(digest.user.as_uuid())
         .bind(digest.job.as_uuid())
         .bind(i64::from(limit));
-        self.all("ws_notifications: digest", list).await?.into_iter().map(Notification::try_from).collect()
+        Ok(self.all("ws_notifications: digest", list).await?.into_iter().map(Notification::from).collect())
     }
 
     async fn digest_sent(&mut self, digest: &Digest) -> Result<(), StoreError> {

@@ -1,3 +1,5 @@
+//! Organizations, the door into them, and their end.
+
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
@@ -9,6 +11,7 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{
     OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
 };
+use workscribe_core::transfer::MemberRow;
 
 use super::members::parse_role;
 use super::{Ts, Unit, after};
@@ -65,14 +68,9 @@ impl OrganizationStore for Unit {
         .bind(Ts(organization.created_at))
         .bind(Ts(organization.updated_at));
         self.execute("ws_organizations: insert", insert).await?;
-        let owner = query(
-            "INSERT INTO ws_members (org_id, user_id, role, version, joined_at) VALUES ($1, $2, 'owner', 1, $3)",
-        )
-        .bind(organization.id.as_uuid())
-        .bind(owner.as_uuid())
-        .bind(Ts(organization.created_at));
-        self.execute("ws_members: insert owner", owner).await?;
-        Ok(())
+        let joined_at = organization.created_at;
+        let owner = MemberRow { user_id: owner, role: Role::Owner, version: 1, joined_at };
+        self.insert_row("ws_members: insert owner", organization.id.as_uuid(), &owner).await
     }
 
     async fn membership(

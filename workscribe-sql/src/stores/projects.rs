@@ -1,52 +1,36 @@
+//! Projects, and the door to one.
+
 use async_trait::async_trait;
 use sqlx::types::Uuid;
-use sqlx::{FromRow, Row as _, query, query_as};
+use sqlx::{FromRow, Row as _, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{ProjectId, UserId};
+use workscribe_core::id::{OrgId, ProjectId, UserId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
-use workscribe_core::work::{
-    Archived, Entered, Project, ProjectChange, ProjectKey, ProjectRef, ProjectStore, ProjectType, Status,
-    StatusStore,
-};
+use workscribe_core::transfer::ProjectRow;
+use workscribe_core::work::{Archived, Entered, Project, ProjectChange, ProjectRef, ProjectStore, Status};
 
 use super::members::parse_role;
+use super::table::Stored;
 use super::unit::Row;
-use super::{Ts, Unit, after, dialect, named, person};
+use super::{Ts, Unit, after, dialect, person};
 
-#[derive(FromRow)]
-struct ProjectRow {
-    org_id: Uuid,
-    id: Uuid,
-    name: String,
-    key: String,
-    description: Option<String>,
-    kind: String,
-    is_archived: bool,
-    created_by: Uuid,
-    version: i64,
-    created_at: Ts,
-    updated_at: Ts,
-}
-
-impl TryFrom<ProjectRow> for Project {
-    type Error = StoreError;
-
-    fn try_from(row: ProjectRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.id.into(),
-            org_id: row.org_id.into(),
-            name: row.name,
-            key: ProjectKey::from_stored(row.key),
-            description: row.description,
-            kind: named("ws_projects", "type", &row.kind, ProjectType::parse)?,
-            is_archived: row.is_archived,
-            created_by: row.created_by.into(),
-            version: row.version,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-        })
+fn project(org_id: OrgId, row: Stored<ProjectRow>) -> Project {
+    let ProjectRow { id, name, key, description, kind, is_archived, .. } = row.0;
+    let ProjectRow { created_by, version, created_at, updated_at, .. } = row.0;
+    Project {
+        id,
+        org_id,
+        name,
+        key,
+        description,
+        kind,
+        is_archived,
+        created_by,
+        version,
+        created_at,
+        updated_at,
     }
 }
 
@@ -74,13 +58,13 @@ impl EnteredRow {
 /// The project is there or is not.
 pub(super) struct EnteredProjectRow {
     entered: EnteredRow,
-    project: Option<ProjectRow>,
+    project: Option<Stored<ProjectRow>>,
 }
 
 impl FromRow<'_, Row> for EnteredProjectRow {
     fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
         let is_there = row.try_get::<Option<Uuid>, _>("id")?.is_some();
-        let project = is_there.then(|| ProjectRow::from_row(row)).transpose()?;
+        let project = is_there.then(|| Stored::from_row(row)).transpose()?;
         Ok(Self { entered: EnteredRow::from_row(row)?, project })
     }
 }
@@ -91,11 +75,11 @@ macro_rules! enter_project {
             "SELECT ",
             entered_columns!(),
             ", ",
-            project_columns!("p."),
+            project_columns!(),
             " FROM ws_organizations o
               CROSS JOIN ws_members m
               JOIN ws_users u ON u.id = $3
-              LEFT JOIN ws_projects p ON p.org_id = $1 AND ",
+              LEFT JOIN ws_projects ON ws_projects.org_id = $1 AND ",
             $condition,
             " WHERE o.id = $1 AND o.slug = $2 AND m.org_id = $1 AND m.user_id = $3"
         )
@@ -134,38 +118,37 @@ impl ProjectStore for Unit {
         project: &Project,
         statuses: &[Status],
     ) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_projects (org_id, id, name, key, description, type, is_archived, last_number,
-                                      last_position, created_by, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10, $11)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(project.id.as_uuid())
-        .bind(&project.name)
-        .bind(project.key.as_str())
-        .bind(&project.description)
-        .bind(project.kind.as_str())
-        .bind(project.is_archived)
-        .bind(project.created_by.as_uuid())
-        .bind(project.version)
-        .bind(Ts(project.created_at))
-        .bind(Ts(project.updated_at));
-        self.execute("ws_projects: insert", insert).await?;
-        for status in statuses {
-            StatusStore::insert(self, scope, status).await?;
-        }
-        Ok(())
+        let org = scope.org().as_uuid();
+        let Project { id, org_id: _, name, key, description, kind, is_archived, .. } = project.clone();
+        let Project { created_by, version, created_at, updated_at, .. } = *project;
+        let (last_number, last_position) = (0, 0);
+        let row = ProjectRow {
+            id,
+            name,
+            key,
+            description,
+            kind,
+            is_archived,
+            last_number,
+            last_position,
+            created_by,
+            version,
+            created_at,
+            updated_at,
+        };
+        self.insert_row("ws_projects: insert", org, &row).await?;
+        self.insert_few("ws_statuses: insert", org, statuses).await
     }
 
     async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
-        let find = query_as::<_, ProjectRow>(concat!(
+        let find = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
-            project_columns!(""),
+            project_columns!(),
             " FROM ws_projects WHERE org_id = $1 AND id = $2"
         ))
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid());
-        self.optional("ws_projects: find", find).await?.map(Project::try_from).transpose()
+        Ok(self.optional("ws_projects: find", find).await?.map(|row| project(scope.org(), row)))
     }
 
     async fn list(
@@ -175,9 +158,9 @@ impl ProjectStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Project>, StoreError> {
         let (at, id) = after(page);
-        let list = query_as::<_, ProjectRow>(concat!(
+        let list = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
-            project_columns!(""),
+            project_columns!(),
             " FROM ws_projects
               WHERE org_id = $1 AND (created_at, id) > ($2, $3) AND ($4 IS NULL OR is_archived = $4)
               ORDER BY created_at, id LIMIT $5"
@@ -187,7 +170,12 @@ impl ProjectStore for Unit {
         .bind(id)
         .bind(is_archived(archived))
         .bind(page.fetch());
-        self.all("ws_projects: list", list).await?.into_iter().map(Project::try_from).collect()
+        Ok(self
+            .all("ws_projects: list", list)
+            .await?
+            .into_iter()
+            .map(|row| project(scope.org(), row))
+            .collect())
     }
 
     async fn count(&mut self, scope: &OrgScope, archived: Archived) -> Result<i64, StoreError> {
@@ -200,16 +188,16 @@ impl ProjectStore for Unit {
     }
 
     async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
-        let lock = query_as::<_, ProjectRow>(concat!(
+        let lock = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
-            project_columns!(""),
+            project_columns!(),
             " FROM ws_projects WHERE org_id = $1 AND id = $2",
             for_update!()
         ))
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid());
         self.pass(id.as_uuid()).await;
-        self.optional("ws_projects: lock", lock).await?.map(Project::try_from).transpose()
+        Ok(self.optional("ws_projects: lock", lock).await?.map(|row| project(scope.org(), row)))
     }
 
     async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
@@ -234,7 +222,7 @@ impl ProjectStore for Unit {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Project>, StoreError> {
-        let update = query_as::<_, ProjectRow>(concat!(
+        let update = query_as::<_, Stored<ProjectRow>>(concat!(
             "UPDATE ws_projects
                 SET name = COALESCE($3, name),
                     description = CASE WHEN $4 THEN $5 ELSE description END,
@@ -242,7 +230,7 @@ impl ProjectStore for Unit {
                     version = version + 1, updated_at = $7
               WHERE org_id = $1 AND id = $2 AND ($8 IS NULL OR version = $8)
              RETURNING ",
-            project_columns!("")
+            project_columns!()
         ))
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid())
@@ -259,7 +247,7 @@ impl ProjectStore for Unit {
                 .bind(id.as_uuid());
             self.refuse_stale("ws_projects: version", expected, current).await?;
         }
-        updated.map(Project::try_from).transpose()
+        Ok(updated.map(|row| project(scope.org(), row)))
     }
 
     async fn advance_position(
@@ -284,8 +272,8 @@ impl TryFrom<EnteredProjectRow> for Entered<Option<Project>> {
     type Error = StoreError;
 
     fn try_from(row: EnteredProjectRow) -> Result<Self, StoreError> {
-        let project = row.project.map(Project::try_from).transpose()?;
-        row.entered.with(project)
+        let org = row.entered.entered_org_id.into();
+        row.entered.with(row.project.map(|row| project(org, row)))
     }
 }
 
@@ -311,8 +299,8 @@ impl Unit {
         project: &ProjectRef,
     ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
         let enter = match project {
-            ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("p.id = $4")),
-            ProjectRef::Key(_) => query_as(enter_project!("p.key = $4")),
+            ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("ws_projects.id = $4")),
+            ProjectRef::Key(_) => query_as(enter_project!("ws_projects.key = $4")),
         }
         .bind(org)
         .bind(slug.as_str())

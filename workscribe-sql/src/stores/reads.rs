@@ -213,7 +213,7 @@ impl Key for ProjectDoor {
             "SELECT given.number_of_key, ",
             entered_columns!(),
             ", ",
-            project_columns!("p."),
+            project_columns!(),
             " FROM ",
             given!(uuid "$1" "org_id", text "$2" "slug", uuid "$3" "user_id", uuid "$4" "project_id", text "$5" "key"),
             one_of!("ws_organizations", "o", "o.id = given.org_id AND o.slug = given.slug"),
@@ -221,8 +221,8 @@ impl Key for ProjectDoor {
             one_of!("ws_users", "u", "u.id = m.user_id"),
             one_or_none_of!(
                 "ws_projects",
-                "p",
-                "p.org_id = given.org_id AND p.id = COALESCE(given.project_id, (
+                "ws_projects",
+                "ws_projects.org_id = given.org_id AND ws_projects.id = COALESCE(given.project_id, (
                      SELECT k.id FROM ws_projects k WHERE k.org_id = given.org_id AND k.key = given.key))"
             )
         ))

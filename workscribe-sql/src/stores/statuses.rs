@@ -1,44 +1,16 @@
+//! The statuses of projects.
+
 use async_trait::async_trait;
-use sqlx::types::{Json, Uuid};
-use sqlx::{FromRow, query, query_as};
+use sqlx::types::Json;
+use sqlx::{query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{ProjectId, StatusId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Status, StatusCategory, StatusChange, StatusStore, name_key};
 
-use super::{Ts, Unit, named};
-
-#[derive(FromRow)]
-struct StatusRow {
-    id: Uuid,
-    project_id: Uuid,
-    name: String,
-    category: String,
-    position: i64,
-    color: Option<String>,
-    version: i64,
-    created_at: Ts,
-    updated_at: Ts,
-}
-
-impl TryFrom<StatusRow> for Status {
-    type Error = StoreError;
-
-    fn try_from(row: StatusRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.id.into(),
-            project_id: row.project_id.into(),
-            name: row.name,
-            category: parse_category(&row.category)?,
-            position: row.position,
-            color: row.color.map(Color::from_stored),
-            version: row.version,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-        })
-    }
-}
+use super::table::{At, Stored};
+use super::{Unit, named};
 
 pub(super) fn parse_category(name: &str) -> Result<StatusCategory, StoreError> {
     named("ws_statuses", "category", name, StatusCategory::parse)
@@ -47,14 +19,14 @@ pub(super) fn parse_category(name: &str) -> Result<StatusCategory, StoreError> {
 #[async_trait]
 impl StatusStore for Unit {
     async fn list(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Vec<Status>, StoreError> {
-        let list = query_as::<_, StatusRow>(concat!(
+        let list = query_as::<_, Stored<Status>>(concat!(
             "SELECT ",
             status_columns!(),
             " FROM ws_statuses WHERE org_id = $1 AND project_id = $2 ORDER BY position, id"
         ))
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid());
-        self.all("ws_statuses: list", list).await?.into_iter().map(Status::try_from).collect()
+        Ok(self.all("ws_statuses: list", list).await?.into_iter().map(|row| row.0).collect())
     }
 
     async fn find(
@@ -63,47 +35,22 @@ impl StatusStore for Unit {
         project: ProjectId,
         id: StatusId,
     ) -> Result<Option<Status>, StoreError> {
-        let find = query_as::<_, StatusRow>(concat!(
-            "SELECT ",
-            status_columns!(),
-            " FROM ws_statuses WHERE org_id = $1 AND project_id = $2 AND id = $3"
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid());
-        self.optional("ws_statuses: find", find).await?.map(Status::try_from).transpose()
+        self.find_in("ws_statuses: find", At::new(scope, project, id, None)).await
     }
 
     async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Option<Status>, StoreError> {
-        let first = query_as::<_, StatusRow>(concat!(
+        let first = query_as::<_, Stored<Status>>(concat!(
             "SELECT ",
             status_columns!(),
             " FROM ws_statuses WHERE org_id = $1 AND project_id = $2 ORDER BY position, id LIMIT 1"
         ))
         .bind(scope.org().as_uuid())
         .bind(project.as_uuid());
-        self.optional("ws_statuses: first", first).await?.map(Status::try_from).transpose()
+        Ok(self.optional("ws_statuses: first", first).await?.map(|row| row.0))
     }
 
     async fn insert(&mut self, scope: &OrgScope, status: &Status) -> Result<(), StoreError> {
-        let insert = query(
-            "INSERT INTO ws_statuses (org_id, id, project_id, name, name_key, category, position, color, version,
-                                      created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(status.id.as_uuid())
-        .bind(status.project_id.as_uuid())
-        .bind(&status.name)
-        .bind(name_key(&status.name))
-        .bind(status.category.as_str())
-        .bind(status.position)
-        .bind(status.color.as_ref().map(Color::as_str))
-        .bind(status.version)
-        .bind(Ts(status.created_at))
-        .bind(Ts(status.updated_at));
-        self.execute("ws_statuses: insert", insert).await?;
-        Ok(())
+        self.insert_row("ws_statuses: insert", scope.org().as_uuid(), status).await
     }
 
     async fn update(
@@ -115,30 +62,24 @@ impl StatusStore for Unit {
         expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Status>, StoreError> {
-        let update = query_as::<_, StatusRow>(concat!(
+        let at = At::new(scope, project, id, expected);
+        let update = query_as(concat!(
             "UPDATE ws_statuses
-                SET name = COALESCE($4, name), name_key = COALESCE($5, name_key), category = COALESCE($6, category),
-                    color = CASE WHEN $7 THEN $8 ELSE color END,
-                    version = version + 1, updated_at = $9
-              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($10 IS NULL OR version = $10)
+                SET name = COALESCE($6, name), name_key = COALESCE($7, name_key), category = COALESCE($8, category),
+                    color = CASE WHEN $9 THEN $10 ELSE color END,
+                    version = version + 1, updated_at = $5
+              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)
              RETURNING ",
             status_columns!()
-        ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid())
-        .bind(&change.name)
-        .bind(change.name.as_deref().map(name_key))
-        .bind(change.category.map(StatusCategory::as_str))
-        .bind(change.color.is_some())
-        .bind(change.color.as_ref().and_then(Option::as_ref).map(Color::as_str))
-        .bind(Ts(now))
-        .bind(expected);
-        let updated = self.optional("ws_statuses: update", update).await?;
-        if updated.is_none() {
-            self.refuse_stale_status(scope, project, id, expected).await?;
-        }
-        updated.map(Status::try_from).transpose()
+        ));
+        let update = at
+            .bind(update, now)
+            .bind(&change.name)
+            .bind(change.name.as_deref().map(name_key))
+            .bind(change.category.map(StatusCategory::as_str))
+            .bind(change.color.is_some())
+            .bind(change.color.as_ref().and_then(Option::as_ref).map(Color::as_str));
+        self.update_in("ws_statuses: update", at, update).await
     }
 
     async fn arrange(
@@ -169,35 +110,6 @@ impl StatusStore for Unit {
         id: StatusId,
         expected: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let delete = query(
-            "DELETE FROM ws_statuses
-              WHERE org_id = $1 AND project_id = $2 AND id = $3 AND ($4 IS NULL OR version = $4)",
-        )
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(id.as_uuid())
-        .bind(expected);
-        let deleted = self.execute("ws_statuses: delete", delete).await? > 0;
-        if !deleted {
-            self.refuse_stale_status(scope, project, id, expected).await?;
-        }
-        Ok(deleted)
-    }
-}
-
-impl Unit {
-    async fn refuse_stale_status(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
-        expected: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let current =
-            query_as("SELECT version FROM ws_statuses WHERE org_id = $1 AND project_id = $2 AND id = $3")
-                .bind(scope.org().as_uuid())
-                .bind(project.as_uuid())
-                .bind(id.as_uuid());
-        self.refuse_stale("ws_statuses: version", expected, current).await
+        self.delete_in::<Status>("ws_statuses: delete", At::new(scope, project, id, expected)).await
     }
 }

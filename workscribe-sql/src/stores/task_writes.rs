@@ -124,7 +124,7 @@ impl Unit {
             let (number, position, has_room): (i64, i64, bool) =
                 numbered.ok_or_else(|| misuse("ws_tasks: insert", "no row was written"))?;
             if !has_room {
-                return Err(StoreError::Conflict { constraint: Constraint::Room });
+                return Err(StoreError::conflict(Constraint::Room, "ws_tasks: insert"));
             }
             return Ok(Numbered { number, position });
         }
@@ -139,7 +139,7 @@ impl Unit {
         .bind(task.room.in_project);
         let Some((number, position)) = self.optional_now("ws_projects: count a task", number, true).await?
         else {
-            return Err(StoreError::Conflict { constraint: Constraint::OpenProject });
+            return Err(StoreError::conflict(Constraint::OpenProject, "ws_projects: count a task"));
         };
         if let Some(parent) = fields.parent_id {
             let there =
@@ -148,7 +148,7 @@ impl Unit {
                     .bind(parent.as_uuid());
             let there = self.optional_now("ws_tasks: parts", there, true).await?;
             if there.is_some_and(|(there,)| there >= task.room.below_parent) {
-                return Err(StoreError::Conflict { constraint: Constraint::Room });
+                return Err(StoreError::conflict(Constraint::Room, "ws_tasks: parts"));
             }
         }
         let arguments = arguments_of(insert.bind(number).bind(position))?;

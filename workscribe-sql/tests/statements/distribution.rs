@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, PgConnection, Row as _, query, query_scalar};
+use sqlx::{AssertSqlSafe, Row as _, query, query_scalar};
 use workscribe_core::{Storage, UnitOfWork};
 use workscribe_sql::{Options, PostgresStorage, postgres};
 use workscribe_testkit::databases::{self, Schema};
 
-use super::{come_together, exercise, task_lists};
+use super::{come_together, exercise, prepared, task_lists};
 
 /// How many parts a table has.
 const PARTS: usize = 8;
@@ -167,6 +167,7 @@ async fn read_together(schema: &Schema, used: &mut BTreeSet<&'static str>) -> BT
     query("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut *conn).await.unwrap();
     let (mut faults, mut seen) = (BTreeSet::new(), 0);
     for (name, statement, types) in prepared(conn).await {
+        let statement = one_line(&statement);
         let Some(names) =
             statement.split_once(" AS given (").and_then(|(_, rest)| rest.split_once(", number_of_key"))
         else {
@@ -203,15 +204,9 @@ async fn read_together(schema: &Schema, used: &mut BTreeSet<&'static str>) -> BT
     faults
 }
 
-/// Statements as Postgres has prepared them: the name, the text in one line, and the types of what is bound.
-async fn prepared(conn: &mut PgConnection) -> Vec<(String, String, Vec<String>)> {
-    let rows = query(
-        "SELECT name, statement, parameter_types::text[] AS types FROM pg_prepared_statements
-          WHERE statement LIKE '%ws\\_%' AND statement NOT LIKE '%pg_prepared_statements%'",
-    );
-    let rows = rows.persistent(false).fetch_all(conn).await.unwrap();
-    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    rows.into_iter().map(|row| (row.get(0), one_line(row.get(1)), row.get(2))).collect()
+/// A statement's text in one line.
+fn one_line(statement: &str) -> String {
+    statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a statement may be for more than one organization, and by what it is known.
@@ -236,6 +231,7 @@ async fn explained(uow: &mut dyn UnitOfWork, used: &mut BTreeSet<&'static str>) 
     }
     let mut faults = BTreeSet::new();
     for (name, statement, types) in prepared(conn).await {
+        let statement = one_line(&statement);
         let inserts = statement.match_indices("INSERT INTO ws_").any(|(at, _)| {
             let rest = &statement[at..];
             // The server's own tables.

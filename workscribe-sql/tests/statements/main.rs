@@ -6,15 +6,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
 mod distribution;
+mod listening;
 mod lists;
+mod print;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row as _, query, query_scalar};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, query, query_scalar};
 use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{CommentId, Id, OrgId, ProjectId, TaskId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer};
@@ -50,6 +52,7 @@ use workscribe_core::{Storage, UnitOfWork};
 use workscribe_sql::{postgres, sqlite};
 use workscribe_testkit::databases;
 
+use listening::{RUN, listen, run_on_sqlite};
 use lists::task_lists;
 
 /// Statements that read a whole table, since they ask about all of it; and one that would, did it follow rows that refer to a user
@@ -831,19 +834,14 @@ async fn answers(uow: &mut dyn UnitOfWork) {
     uow.idempotency().sweep(long_ago(), Portion::of(100)).await.unwrap();
 }
 
-/// Statements as Postgres has prepared them, with their names.
-async fn prepared(unit: &mut postgres::Unit) -> Vec<(String, String, usize)> {
+/// Statements as Postgres has prepared them: the name, the text, and the types of what is bound.
+async fn prepared(conn: &mut PgConnection) -> Vec<(String, String, Vec<String>)> {
     let rows = query(
-        "SELECT name, statement, cardinality(parameter_types) AS parameters FROM pg_prepared_statements
-          WHERE statement LIKE '%ws\\_%' ORDER BY name",
+        "SELECT name, statement, parameter_types::text[] AS types FROM pg_prepared_statements
+          WHERE statement LIKE '%ws\\_%' AND statement NOT LIKE '%pg_prepared_statements%' ORDER BY name",
     );
-    let rows = rows.fetch_all(unit.connection().await.unwrap()).await.unwrap();
-    let read = |row: sqlx::postgres::PgRow| {
-        (row.get("name"), row.get("statement"), row.get::<i32, _>("parameters") as usize)
-    };
-    let all: Vec<(String, String, usize)> = rows.into_iter().map(read).collect();
-    // Without this query itself.
-    all.into_iter().filter(|(_, statement, _)| !statement.contains("pg_prepared_statements")).collect()
+    let rows = rows.persistent(false).fetch_all(conn).await.unwrap();
+    rows.into_iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
 /// Rows enough that the planner has a reason to use an index.
@@ -935,9 +933,9 @@ async fn every_statement_runs_and_finds_an_index_on_postgres() {
     // The rows may take as long as a slow disk wants; the statements under test only explain themselves after them.
     query("SET LOCAL statement_timeout = 0").execute(unit.connection().await.unwrap()).await.unwrap();
     sqlx::raw_sql(ROWS).execute(unit.connection().await.unwrap()).await.unwrap();
-    let statements = prepared(unit).await;
+    let statements = prepared(unit.connection().await.unwrap()).await;
     come_together(&database.storage).await;
-    let (written, run) = (names_in_sources(), RUN.0.lock().unwrap().clone());
+    let (written, run) = (names_in_sources(), RUN.lock().unwrap().clone());
     let missed: Vec<&String> = written.difference(&run).collect();
     assert!(missed.is_empty(), "exercise() calls for every statement: {missed:#?}");
 
@@ -950,15 +948,15 @@ async fn every_statement_runs_and_finds_an_index_on_postgres() {
     // After those, because together they are more than a connection keeps.
     task_lists(&mut *uow).await;
     let unit = postgres::Unit::of(&mut *uow).unwrap();
-    let mut statements = prepared(unit).await;
+    let mut statements = prepared(unit.connection().await.unwrap()).await;
     statements.retain(|(_, statement, _)| is_made_of_parts(statement));
     assert!(statements.len() > TaskSort::NAMES.len());
     check_plans(unit, &statements).await;
 }
 
-async fn check_plans(unit: &mut postgres::Unit, statements: &[(String, String, usize)]) {
-    for (name, statement, parameters) in statements {
-        let nulls = vec!["NULL"; *parameters].join(", ");
+async fn check_plans(unit: &mut postgres::Unit, statements: &[(String, String, Vec<String>)]) {
+    for (name, statement, types) in statements {
+        let nulls = vec!["NULL"; types.len()].join(", ");
         let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
         let explain = format!("EXPLAIN (COSTS OFF) EXECUTE {name}{arguments}");
         let conn = unit.connection().await.unwrap();
@@ -985,6 +983,9 @@ fn names_in_sources() -> BTreeSet<String> {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let quoted = source.match_indices("\"ws_").filter_map(|(at, _)| source[at + 1..].split('"').next());
         names.extend(quoted.filter(|name| name.contains(": ") && !name.contains('\n')).map(str::to_owned));
+        // What `table!` makes for a table whose rows are in another one's.
+        let tables = source.match_indices("\", in ").filter_map(|(at, _)| source[..at].rsplit('"').next());
+        names.extend(tables.map(|table| format!("{table}: version")));
     }
     // What is read again after a lock that was waited for, when a status is new since then.
     names.remove("ws_tasks: read locked");
@@ -1044,87 +1045,14 @@ async fn come_together(storage: &Arc<dyn Storage>) {
     }
 }
 
-/// Keeps the names of the statements that units run.
-static RUN: LazyLock<Statements> = LazyLock::new(Statements::default);
-
-/// Hears of statements, once for all tests.
-fn listen() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
-}
-
-/// Keeps the statements that sqlx logs from SQLite, which has no view of its prepared statements.
-#[derive(Default)]
-struct Statements(Mutex<BTreeSet<String>>);
-
-static ON_SQLITE: LazyLock<Statements> = LazyLock::new(Statements::default);
-
-struct Listener;
-
-impl tracing::Subscriber for Listener {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        ["sqlx::query", "workscribe_sql::statements"].contains(&metadata.target())
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        if event.metadata().target() == "workscribe_sql::statements" {
-            event.record(&mut NameReader);
-            return;
-        }
-        // Tests on Postgres may run beside this one.
-        if std::thread::current().name().is_some_and(|name| name.starts_with("sqlx-sqlite")) {
-            event.record(&mut Reader);
-        }
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-struct NameReader;
-
-impl tracing::field::Visit for NameReader {
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        if field.name() == "statement" {
-            RUN.0.lock().unwrap().insert(value.to_owned());
-        }
-    }
-
-    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
-}
-
-struct Reader;
-
-impl tracing::field::Visit for Reader {
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        if field.name() == "db.statement" && value.contains("ws_") {
-            ON_SQLITE.0.lock().unwrap().insert(value.trim().to_owned());
-        }
-    }
-
-    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
-}
-
 #[tokio::test]
 async fn every_statement_runs_and_finds_an_index_on_sqlite() {
     let sqlite = databases::sqlite().await;
-    listen();
     let mut uow = sqlite.storage.begin().await.unwrap();
-    exercise(&mut *uow).await;
-    task_lists(&mut *uow).await;
     let unit = sqlite::Unit::of(&mut *uow).unwrap();
-    let statements = ON_SQLITE.0.lock().unwrap().clone();
+    let statements = run_on_sqlite().await;
     assert!(statements.len() > 100, "sqlx logs them no more");
-    let is_ours = |statement: &String| {
-        ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| statement.starts_with(verb))
-    };
-    for statement in statements.into_iter().filter(is_ours) {
+    for (_, statement) in statements {
         let explain = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
         let plan = explain.fetch_all(unit.connection().await.unwrap()).await.unwrap();
         let plan: Vec<String> = plan.into_iter().map(|step| step.get("detail")).collect();

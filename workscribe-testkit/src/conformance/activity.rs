@@ -85,7 +85,7 @@ pub async fn a_line_with_the_id_of_another_is_refused_with_all_that_came_with_it
     let line = new_line(id(), None, at(0));
     commit!(storage, uow => uow.activity().add(&scope, std::slice::from_ref(&line)));
     let lines = [new_line(id(), None, at(1)), line];
-    assert_conflict!(settle!(storage, uow => uow.activity().add(&scope, &lines)), Other);
+    assert_fault!(settle!(storage, uow => uow.activity().add(&scope, &lines)));
     assert_eq!(read!(storage, uow => uow.activity().count(&scope, None)), 1);
 }
 

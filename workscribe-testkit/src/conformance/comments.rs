@@ -33,7 +33,7 @@ pub async fn a_comment_is_on_a_task_and_by_somebody_who_are_there(storage: Arc<d
     let (scope, board) = project_of(&storage, "engines").await;
     let task = add_task(&storage, &scope, &board, "One").await;
     let comment = add_comment(&storage, &scope, task.id, "One").await;
-    assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX)), Other);
+    assert_fault!(attempt!(storage, uow => uow.comments().insert(&scope, &comment, i64::MAX)));
     let lost = new_comment(&storage, &scope, id(), "Lost").await;
     assert_conflict!(attempt!(storage, uow => uow.comments().insert(&scope, &lost, i64::MAX)), Reference);
     let mut by_nobody = new_comment(&storage, &scope, task.id, "Lost").await;

@@ -80,11 +80,23 @@ macro_rules! assert_conflict {
             matches!(
                 result,
                 Err(workscribe_core::StoreError::Conflict {
-                    constraint: workscribe_core::Constraint::$constraint
+                    constraint: workscribe_core::Constraint::$constraint,
+                    ..
                 })
             ),
             "expected a conflict with {}, got {result:?}",
             stringify!($constraint)
+        );
+    }};
+}
+
+/// Checks that a result is a fault of the program: a broken key that no caller chooses.
+macro_rules! assert_fault {
+    ($result:expr) => {{
+        let result = $result;
+        assert!(
+            matches!(result, Err(workscribe_core::StoreError::Backend(_))),
+            "expected a fault, got {result:?}"
         );
     }};
 }
@@ -100,7 +112,7 @@ macro_rules! assert_stale {
     }};
 }
 
-pub(super) use {assert_conflict, assert_stale, attempt, commit, read, settle};
+pub(super) use {assert_conflict, assert_fault, assert_stale, attempt, commit, read, settle};
 
 /// Numbers that a storage may write in another form, and must still give back.
 pub(super) const EDGE_NUMBERS: [f64; 7] =
@@ -535,7 +547,7 @@ pub(super) async fn add_findable(
 pub(super) fn assert_one_winner(results: &[Result<(), StoreError>], constraint: Constraint) {
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one wins");
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        let expected = matches!(error, StoreError::Conflict { constraint: met } if *met == constraint);
+        let expected = matches!(error, StoreError::Conflict { constraint: met, .. } if *met == constraint);
         assert!(expected, "{error:?} is not a conflict with {constraint:?}");
     }
 }

@@ -146,6 +146,16 @@ pub async fn an_answer_that_is_rolled_back_leaves_the_claim(storage: Arc<dyn Sto
     assert_eq!(claim(&storage, &key, 1).await, taken(None));
 }
 
+pub async fn a_claim_is_answered_once(storage: Arc<dyn Storage>) {
+    let key = new_key("user 1", "key");
+    let answer = StoredAnswer { status: 201, body: serde_json::json!(1) };
+    assert_conflict!(attempt!(storage, uow => uow.idempotency().finish(&key, &answer)), IdempotencyClaim);
+    claim(&storage, &key, 0).await;
+    commit!(storage, uow => uow.idempotency().finish(&key, &answer));
+    assert_conflict!(attempt!(storage, uow => uow.idempotency().finish(&key, &answer)), IdempotencyClaim);
+    assert_eq!(claim(&storage, &key, 1).await, taken(Some(answer)));
+}
+
 pub async fn of_many_claims_at_once_one_is_fresh(storage: Arc<dyn Storage>) {
     let key = new_key("user 1", "key");
     for (round, seconds) in [("a free key", 0), ("a stale claim", 61), ("an expired key", 5_000)] {

@@ -49,7 +49,7 @@ pub async fn a_label_name_is_taken_whatever_its_case(storage: Arc<dyn Storage>) 
     let own = commit!(storage, uow => uow.labels().update(&scope, project, label.id, &rename("ärger"), None, at(1)));
     assert_eq!(own.unwrap().name, "ärger", "its own name is not taken");
     let same = Label { id: label.id, ..new_label(project, "Third") };
-    assert_conflict!(attempt!(storage, uow => uow.labels().insert(&scope, &same)), Other);
+    assert_fault!(attempt!(storage, uow => uow.labels().insert(&scope, &same)));
     let lost = new_label(id(), "Lost");
     assert_conflict!(attempt!(storage, uow => uow.labels().insert(&scope, &lost)), Reference);
     // Another project has names of its own.

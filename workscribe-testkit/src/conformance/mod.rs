@@ -440,6 +440,7 @@ macro_rules! __storage_cases {
                 a_sweep_removes_expired_keys_only
                 a_sweep_of_answers_ends_where_those_before_have_the_bytes_of_a_portion
                 an_answer_that_is_rolled_back_leaves_the_claim
+                a_claim_is_answered_once
                 of_many_claims_at_once_one_is_fresh
             ;
             units, units:

@@ -164,7 +164,7 @@ pub async fn a_notification_goes_to_somebody_who_is_there(storage: Arc<dyn Stora
     assert_conflict!(settle!(storage, uow => uow.notifications().add(&scope, &new)), Reference);
     commit!(storage, uow => uow.notifications().add(&scope, &new[..1]));
     commit!(storage, uow => uow.notifications().add(&scope, &[]));
-    assert_conflict!(settle!(storage, uow => uow.notifications().add(&scope, &new[..1])), Other);
+    assert_fault!(settle!(storage, uow => uow.notifications().add(&scope, &new[..1])));
     assert_eq!(read!(storage, uow => uow.notifications().count(scope.actor(), &everything())), 1);
 }
 

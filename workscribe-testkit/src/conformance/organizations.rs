@@ -59,6 +59,11 @@ pub async fn a_slug_belongs_to_one_organization(storage: Arc<dyn Storage>) {
     assert_eq!(read!(storage, uow => uow.organizations().count_of(scope.actor())), 1);
     add_organization(&storage, "compilers", scope.actor()).await;
     let other = enter(&storage, "compilers", scope.actor()).await;
+    let same = Organization { id: scope.org(), ..new_organization("looms") };
+    assert_conflict!(
+        attempt!(storage, uow => uow.organizations().insert(&same, scope.actor())),
+        OrganizationId
+    );
     let change = OrganizationChange { name: None, slug: Some(Slug::parse("engines").unwrap()) };
     assert_conflict!(
         attempt!(storage, uow => uow.organizations().update(&other, &change, None, at(1))),

@@ -74,7 +74,7 @@ pub async fn a_key_belongs_to_one_project_of_an_organization(storage: Arc<dyn St
     let again = new_project(&scope, "web");
     assert_conflict!(attempt!(storage, uow => uow.projects().insert(&scope, &again, &[])), ProjectKey);
     let same = Project { id: board.project.id, ..new_project(&scope, "APP") };
-    assert_conflict!(attempt!(storage, uow => uow.projects().insert(&scope, &same, &[])), Other);
+    assert_fault!(attempt!(storage, uow => uow.projects().insert(&scope, &same, &[])));
     let archive = ProjectChange { is_archived: Some(true), ..ProjectChange::default() };
     commit!(storage, uow => uow.projects().update(&scope, board.project.id, &archive, None, at(1)));
     let again = new_project(&scope, "WEB");

@@ -191,7 +191,7 @@ pub async fn a_task_refers_to_what_is_there(storage: Arc<dyn Storage>) {
         assert_conflict!(update(&storage, &scope, new.id, fields, None).await, Reference);
         assert_eq!(task(&storage, &scope, new.id).await.as_ref(), Some(&stored));
     }
-    assert_conflict!(settle!(storage, uow => uow.tasks().insert(&scope, &new)), Other);
+    assert_fault!(settle!(storage, uow => uow.tasks().insert(&scope, &new)));
 }
 
 pub async fn a_whole_counts_its_parts_as_they_come_change_and_go(storage: Arc<dyn Storage>) {
@@ -564,7 +564,7 @@ pub async fn what_is_done_to_a_task_while_it_is_removed_is_done_or_finds_it_gone
         for error in results.into_iter().filter_map(Result::err) {
             let lost = matches!(
                 error,
-                StoreError::StaleVersion | StoreError::Conflict { constraint: Constraint::Reference }
+                StoreError::StaleVersion | StoreError::Conflict { constraint: Constraint::Reference, .. }
             );
             assert!(lost, "round {round}: {error:?}");
         }

@@ -11,6 +11,7 @@ use workscribe_core::transfer::{
 use workscribe_core::work::{
     ActivityAction, Color, Document, Priority, ProjectType, StatusCategory, TaskType,
 };
+use workscribe_core::{Constraint, StoreError};
 
 /// Rows of every kind but members, which fit together: the second task is below the first, and comes before it.
 fn rows_of(user: UserId) -> Vec<Record> {
@@ -112,6 +113,7 @@ fn rows_of(user: UserId) -> Vec<Record> {
             entity_id: id::<TaskId>().into(),
             actor_id: None,
             is_read: true,
+            is_mailed: false,
             created_at,
         }),
     ]
@@ -170,7 +172,13 @@ pub async fn a_restored_row_has_an_id_of_its_own_and_what_it_refers_to(storage: 
     commit!(storage, uow => uow.transfer().restore(&scope, &rows));
     for row in &rows {
         let again = attempt!(storage, uow => uow.transfer().restore(&scope, std::slice::from_ref(row)));
-        assert!(matches!(again, Err(workscribe_core::StoreError::Conflict { .. })), "{row:?}: {again:?}");
+        // Of a row whose name is taken too, each database tells first what it likes.
+        let is_taken = match again.expect_err("it is there") {
+            StoreError::Backend(_) => true,
+            StoreError::Conflict { constraint, .. } => constraint != Constraint::Reference,
+            _ => false,
+        };
+        assert!(is_taken, "{row:?}");
     }
     assert_eq!(stored(&storage, &scope).await, rows);
 }

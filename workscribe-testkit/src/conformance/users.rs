@@ -58,7 +58,7 @@ pub async fn an_address_belongs_to_one_user(storage: Arc<dyn Storage>) {
 pub async fn an_id_belongs_to_one_user(storage: Arc<dyn Storage>) {
     let ada = add_user(&storage, "ada").await;
     let again = NewUser { id: ada.id, ..new_user("grace") };
-    assert_conflict!(attempt!(storage, uow => uow.users().insert(&again)), Other);
+    assert_conflict!(attempt!(storage, uow => uow.users().insert(&again)), UserId);
 }
 
 pub async fn a_profile_change_leaves_alone_what_it_does_not_name(storage: Arc<dyn Storage>) {

@@ -1,0 +1,402 @@
+//! Rows that are read and written whole: `table!` makes from one list of columns how a row is read, added, exported and imported, and
+//! the statements that every table in a parent has.
+//!
+//! ```text
+//! table! {
+//!     // The core's `Label` is what is stored; `label_columns!()` is the list for statements that are written by hand.
+//!     Label = "ws_labels", in project_id, columns label_columns "" {
+//!         id, project_id, name, color, version, created_at, updated_at
+//!     }
+//!     // Only written, and made of the row.
+//!     written { name_key: |label| name_key(&label.name) }
+//! }
+//! ```
+//!
+//! The first column is the one by which rows of an organization are told apart. A field whose column has another name says so:
+//! `kind "type"`. What a row has but its table has not, or is read otherwise, is `unread { field: value }`.
+
+use std::slice;
+
+use chrono::NaiveDate;
+use sqlx::query::QueryAs;
+use sqlx::query_builder::Separated;
+use sqlx::types::Uuid;
+use sqlx::{Decode, Encode, FromRow, Row as _, Type, query, query_as};
+use workscribe_core::StoreError;
+use workscribe_core::clock::Timestamp;
+use workscribe_core::id::{
+    ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId,
+};
+use workscribe_core::notifications::{EntityType, NotificationType};
+use workscribe_core::page::PageRequest;
+use workscribe_core::tenancy::{OrgScope, Role};
+use workscribe_core::work::{
+    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
+};
+
+use super::pending::{Statement, Write, push_rows};
+use super::unit::{Arguments, Row};
+use super::{Db, Ts, Unit, after};
+
+/// A value of the core as it stands in a column.
+pub(super) trait Column: Sized {
+    /// What the column has.
+    type Stored: for<'r> Decode<'r, Db> + for<'q> Encode<'q, Db> + Type<Db> + Send + 'static;
+
+    fn stored(&self) -> Self::Stored;
+
+    /// Reads it back, or says what is wrong with it.
+    fn read(stored: Self::Stored) -> Result<Self, String>;
+}
+
+macro_rules! stored_as {
+    ($stored:ty, |$value:ident| $write:expr, |$column:ident| $read:expr; $($type:ty),+) => {$(
+        impl Column for $type {
+            type Stored = $stored;
+
+            fn stored(&self) -> $stored {
+                let $value = self;
+                $write
+            }
+
+            fn read($column: $stored) -> Result<Self, String> {
+                $read
+            }
+        }
+    )+};
+}
+
+macro_rules! stored_by_name {
+    ($($type:ty),+) => {
+        stored_as!(String, |value| value.as_str().to_owned(), |name| {
+            Self::parse(&name).ok_or_else(|| format!("it is {name:?}"))
+        }; $($type),+);
+    };
+}
+
+stored_as!(Self, |value| value.clone(), |value| Ok(value); String);
+stored_as!(Self, |value| *value, |value| Ok(value); Uuid, bool, i64, NaiveDate);
+stored_as!(Ts, |time| Ts(*time), |time| Ok(time.0); Timestamp);
+stored_as!(Uuid, |id| id.as_uuid(), |id| Ok(id.into());
+    ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId);
+stored_as!(String, |text| text.as_str().to_owned(), |text| Ok(Self::from_stored(text)); Color, ProjectKey);
+stored_by_name!(ActivityAction, EntityType, NotificationType, ProjectType, Role, StatusCategory, TaskType);
+stored_as!(i64, |priority| priority.rank(), |rank| {
+    Self::of_rank(rank).ok_or_else(|| format!("it is {rank}"))
+}; Priority);
+stored_as!(String, |text| text.to_stored(), |text| {
+    Self::from_stored(&text).ok_or_else(|| "it is no JSON".to_owned())
+}; Document);
+
+impl<T: Column> Column for Option<T>
+where
+    Option<T::Stored>: for<'q> Encode<'q, Db>,
+{
+    type Stored = Option<T::Stored>;
+
+    fn stored(&self) -> Self::Stored {
+        self.as_ref().map(T::stored)
+    }
+
+    fn read(stored: Self::Stored) -> Result<Self, String> {
+        stored.map(T::read).transpose()
+    }
+}
+
+/// Reads a column.
+pub(super) fn column<T: Column>(row: &Row, name: &str) -> Result<T, sqlx::Error> {
+    T::read(row.try_get(name)?)
+        .map_err(|problem| sqlx::Error::ColumnDecode { index: name.to_owned(), source: problem.into() })
+}
+
+/// What is written of a row beside its fields.
+pub(super) fn made_of<T, V>(row: &T, make: impl FnOnce(&T) -> V) -> V {
+    make(row)
+}
+
+/// A row that is read and written whole.
+pub(super) trait Table: Clone + Send + Sync + Unpin + 'static {
+    /// `INSERT INTO …`, without the rows.
+    const INSERT: &'static str;
+    /// A page by id, with `$1` for the organization, `$2` for the id before it and `$3` for its size.
+    const PAGE: &'static str;
+
+    fn read(row: &Row) -> Result<Self, sqlx::Error>;
+
+    /// Its values, in the order of the columns.
+    fn push(&self, org: Uuid, values: &mut Separated<'_, Db, &'static str>);
+}
+
+/// A row of an organization that is in another row: `$1` is the organization, `$2` that other one.
+pub(super) trait Child: Table {
+    const COUNT: &'static str;
+    /// `$3` is the id, here and below.
+    const FIND: &'static str;
+    const VERSION: &'static str;
+    /// `$4` is the version that is expected, if one is.
+    const DELETE: &'static str;
+    /// A page by age, after `$3` and `$4`, of the size `$5`.
+    const LIST: &'static str;
+    /// Stands in the log where a version is asked for.
+    const NAME_OF_VERSION: &'static str;
+}
+
+/// A row as it is read.
+pub(super) struct Stored<T>(pub(super) T);
+
+impl<T: Table> FromRow<'_, Row> for Stored<T> {
+    fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        T::read(row).map(Self)
+    }
+}
+
+/// The column of a field.
+macro_rules! column_of {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $column:literal) => {
+        $column
+    };
+}
+
+macro_rules! table {
+    (
+        $row:ty = $table:literal, in $parent:ident, columns $columns:ident $prefix:literal {
+            $($fields:tt)+
+        }
+        $($rest:tt)*
+    ) => {
+        table! { $row = $table, columns $columns $prefix { $($fields)+ } $($rest)* }
+
+        impl Child for $row {
+            const COUNT: &'static str = concat!(
+                "SELECT count(*) FROM ", $table, " WHERE org_id = $1 AND ", stringify!($parent), " = $2"
+            );
+            const FIND: &'static str = concat!(
+                "SELECT ", columns_of!($($fields)+), " FROM ", $table,
+                " WHERE org_id = $1 AND ", stringify!($parent), " = $2 AND id = $3"
+            );
+            const VERSION: &'static str = concat!(
+                "SELECT version FROM ", $table, " WHERE org_id = $1 AND ", stringify!($parent), " = $2 AND id = $3"
+            );
+            const DELETE: &'static str = concat!(
+                "DELETE FROM ", $table, " WHERE org_id = $1 AND ", stringify!($parent),
+                " = $2 AND id = $3 AND ($4 IS NULL OR version = $4)"
+            );
+            const LIST: &'static str = concat!(
+                "SELECT ", columns_of!($($fields)+), " FROM ", $table, " WHERE org_id = $1 AND ", stringify!($parent),
+                " = $2 AND (created_at, id) > ($3, $4) ORDER BY created_at, id LIMIT $5"
+            );
+            const NAME_OF_VERSION: &'static str = concat!($table, ": version");
+        }
+    };
+    (
+        $row:ty = $table:literal, columns $columns:ident $prefix:literal {
+            $key:ident $(, $field:ident $($column:literal)?)* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        macro_rules! $columns {
+            () => {
+                concat!($prefix, stringify!($key) $(, ", ", $prefix, column_of!($field $($column)?))*)
+            };
+        }
+        table! { $row = $table { $key $(, $field $($column)?)* } $($rest)* }
+    };
+    (
+        $row:ty = $table:literal {
+            $key:ident $(, $field:ident $($column:literal)?)* $(,)?
+        }
+        $(written { $($also:ident: $make:expr),+ $(,)? })?
+        $(unread { $($absent:ident: $value:expr),+ $(,)? })?
+    ) => {
+        impl Table for $row {
+            const INSERT: &'static str = concat!(
+                "INSERT INTO ", $table, " (org_id, ", columns_of!($key $(, $field $($column)?)*)
+                $($(, ", ", stringify!($also))+)?, ") "
+            );
+            const PAGE: &'static str = concat!(
+                "SELECT ", columns_of!($key $(, $field $($column)?)*), " FROM ", $table, " WHERE org_id = $1 AND ",
+                stringify!($key), " > $2 ORDER BY ", stringify!($key), " LIMIT $3"
+            );
+
+            fn read(row: &Row) -> Result<Self, sqlx::Error> {
+                Ok(Self {
+                    $key: column(row, stringify!($key))?,
+                    $($field: column(row, column_of!($field $($column)?))?,)*
+                    $($($absent: $value,)+)?
+                })
+            }
+
+            fn push(&self, org: Uuid, values: &mut Separated<'_, Db, &'static str>) {
+                values.push_bind(org).push_bind(self.$key.stored());
+                $(values.push_bind(self.$field.stored());)*
+                $($(values.push_bind(made_of(self, $make));)+)?
+            }
+        }
+    };
+}
+
+/// The columns of fields, in a list.
+macro_rules! columns_of {
+    ($key:ident $(, $field:ident $($column:literal)?)* $(,)?) => {
+        concat!(stringify!($key) $(, ", ", column_of!($field $($column)?))*)
+    };
+}
+
+/// A row in its parent, and the version in which it is expected, if it is in one.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) org: Uuid,
+    pub(super) parent: Uuid,
+    pub(super) id: Uuid,
+    pub(super) expected: Option<i64>,
+}
+
+impl At {
+    pub(super) fn new(
+        scope: &OrgScope,
+        parent: impl Into<Uuid>,
+        id: impl Into<Uuid>,
+        expected: Option<i64>,
+    ) -> Self {
+        Self { org: scope.org().as_uuid(), parent: parent.into(), id: id.into(), expected }
+    }
+
+    /// Binds what an update begins with: `$1` is the organization, `$2` the parent, `$3` the id, `$4` the version that is expected, if
+    /// one is, and `$5` the time.
+    pub(super) fn bind<T>(
+        self,
+        update: QueryAs<'_, Db, Stored<T>, Arguments>,
+        now: Timestamp,
+    ) -> QueryAs<'_, Db, Stored<T>, Arguments> {
+        update.bind(self.org).bind(self.parent).bind(self.id).bind(self.expected).bind(Ts(now))
+    }
+}
+
+/// So many rows are written by one statement.
+pub(super) const PORTION: usize = 100;
+
+/// Rows that are to be added by one statement; `end` follows them.
+pub(super) fn insertion<T: Table>(name: &'static str, org: Uuid, rows: Vec<T>, end: &'static str) -> Write {
+    let number = rows.len();
+    let push = move |insert: &mut Statement| {
+        insert.push(T::INSERT);
+        push_rows(insert, &rows, |values, row| row.push(org, values));
+        insert.push(end);
+    };
+    Write { name, rows: number, updates: vec![], push: Box::new(push) }
+}
+
+impl Unit {
+    /// Adds a row.
+    pub(super) async fn insert_row<T: Table>(
+        &mut self,
+        name: &'static str,
+        org: Uuid,
+        row: &T,
+    ) -> Result<(), StoreError> {
+        self.insert_few(name, org, slice::from_ref(row)).await
+    }
+
+    /// Adds some rows that often come in this number.
+    pub(super) async fn insert_few<T: Table>(
+        &mut self,
+        name: &'static str,
+        org: Uuid,
+        rows: &[T],
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.flush().await?;
+        self.write_all(vec![insertion(name, org, rows.to_vec(), "")]).await.map(drop)
+    }
+
+    /// Adds any number of rows, so many at once that the text of the statement is the same for nearly all.
+    pub(super) async fn insert_many<T: Table>(
+        &mut self,
+        name: &'static str,
+        org: Uuid,
+        rows: &[T],
+        end: &'static str,
+    ) -> Result<(), StoreError> {
+        self.flush().await?;
+        for rows in rows.chunks(PORTION) {
+            let mut insert = Statement::default();
+            (insertion(name, org, rows.to_vec(), end).push)(&mut insert);
+            self.execute_now(name, insert.build(), rows.len() == PORTION).await?;
+        }
+        Ok(())
+    }
+
+    /// How many rows a parent has.
+    pub(super) async fn count_in<T: Child>(
+        &mut self,
+        name: &'static str,
+        scope: &OrgScope,
+        parent: Uuid,
+    ) -> Result<i64, StoreError> {
+        let count = query_as::<_, (i64,)>(T::COUNT).bind(scope.org().as_uuid()).bind(parent);
+        Ok(self.one(name, count).await?.0)
+    }
+
+    /// The rows of a parent, by their age.
+    pub(super) async fn list_in<T: Child>(
+        &mut self,
+        name: &'static str,
+        scope: &OrgScope,
+        parent: Uuid,
+        page: &PageRequest,
+    ) -> Result<Vec<T>, StoreError> {
+        let (at, id) = after(page);
+        let list = query_as::<_, Stored<T>>(T::LIST).bind(scope.org().as_uuid()).bind(parent);
+        let rows = self.all(name, list.bind(at).bind(id).bind(page.fetch())).await?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// A row of a parent.
+    pub(super) async fn find_in<T: Child>(
+        &mut self,
+        name: &'static str,
+        at: At,
+    ) -> Result<Option<T>, StoreError> {
+        let find = query_as::<_, Stored<T>>(T::FIND).bind(at.org).bind(at.parent).bind(at.id);
+        Ok(self.optional(name, find).await?.map(|row| row.0))
+    }
+
+    /// Changes a row, and answers it; `None` when it is not there.
+    pub(super) async fn update_in<T: Child>(
+        &mut self,
+        name: &'static str,
+        at: At,
+        update: QueryAs<'_, Db, Stored<T>, Arguments>,
+    ) -> Result<Option<T>, StoreError> {
+        let updated = self.optional(name, update).await?;
+        if updated.is_none() {
+            self.refuse_stale_in::<T>(at).await?;
+        }
+        Ok(updated.map(|row| row.0))
+    }
+
+    /// Removes a row; `false` when it is not there.
+    pub(super) async fn delete_in<T: Child>(
+        &mut self,
+        name: &'static str,
+        at: At,
+    ) -> Result<bool, StoreError> {
+        let delete = query(T::DELETE).bind(at.org).bind(at.parent).bind(at.id).bind(at.expected);
+        let is_deleted = self.execute(name, delete).await? > 0;
+        if !is_deleted {
+            self.refuse_stale_in::<T>(at).await?;
+        }
+        Ok(is_deleted)
+    }
+
+    /// For a write that found no row: an error if the row is there in another version than the one expected.
+    pub(super) async fn refuse_stale_in<T: Child>(&mut self, at: At) -> Result<(), StoreError> {
+        let current = query_as(T::VERSION).bind(at.org).bind(at.parent).bind(at.id);
+        self.refuse_stale(T::NAME_OF_VERSION, at.expected, current).await
+    }
+}
