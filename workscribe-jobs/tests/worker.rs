@@ -387,8 +387,12 @@ async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_i
     enqueue(&app, &Probe { number: 1 }).await;
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     let (stop, running) = start(&app, registry.clone(), WorkerOptions::default());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(gone.load(Ordering::SeqCst), "it ran, and the storage went away under it");
+    let ran = async {
+        while !gone.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), ran).await.expect("it ran, and the storage went away under it");
     worker(&app, registry).drain().await.unwrap_err();
     gone.store(false, Ordering::SeqCst);
     let completed = async {

@@ -30,9 +30,8 @@
 //! assert_eq!(test.get("/auth/me").bearer(&ada).send().await.status, 401);
 //!
 //! let mut uow = test.app.begin().await.unwrap();
-//! let grace = test.app.identity().create_without_password(&mut *uow, "grace@example.com", "Grace Hopper", true);
-//! assert_eq!(grace.await.unwrap().created_at, test.app.now());
-//! test.app.commit(uow).await.unwrap();
+//! let user = test.app.identity().find_by_email(&mut *uow, "ada@example.com").await.unwrap();
+//! assert_eq!(user.unwrap().id.to_string(), ada.user_id);
 //! # }
 //! ```
 //!
