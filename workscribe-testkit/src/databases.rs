@@ -8,19 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use workscribe_core::clock::{Entropy as _, SystemEntropy};
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_sql::{Database, Options, Pooler};
 
+pub use crate::schema::{POSTGRES_URL, Schema};
 #[cfg(unix)]
 use crate::servers::PgBouncer;
-
-/// Names the Postgres server for tests, with a database on it in which schemas may be made.
-pub const POSTGRES_URL: &str = "WORKSCRIBE_TEST_POSTGRES_URL";
 
 /// A database that belongs to one test.
 pub struct TestDatabase {
@@ -152,57 +147,4 @@ pub async fn pooled_postgres() -> TestDatabase {
     let url = pooler.url.clone();
     let keep = Keep::Pooled { _pooler: pooler, _schema: schema };
     TestDatabase::open(url, &pooled_options(), keep).await.migrated().await
-}
-
-/// A Postgres schema with a name that no other test has, dropped with this value.
-pub struct Schema {
-    /// The schema's name.
-    pub name: String,
-    /// The server's URL, with this schema as the place where tables are made and looked for.
-    pub url: String,
-    server: String,
-}
-
-impl Schema {
-    /// Makes an empty schema, without tables.
-    ///
-    /// # Panics
-    /// When `WORKSCRIBE_TEST_POSTGRES_URL` is not set, or the server does not answer.
-    pub async fn new() -> Self {
-        let server = std::env::var(POSTGRES_URL)
-            .expect("WORKSCRIBE_TEST_POSTGRES_URL names a Postgres database for tests, such as postgres://postgres@127.0.0.1/test");
-        let mut random = [0; 8];
-        SystemEntropy.fill(&mut random);
-        let name = random.iter().fold("ws_test_".to_owned(), |name, byte| format!("{name}{byte:02x}"));
-        run(&server, format!("CREATE SCHEMA {name}")).await.expect("the Postgres server for tests answers");
-        let separator = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{separator}options=-c%20search_path%3D{name}&application_name={name}");
-        Self { name, url, server }
-    }
-}
-
-async fn run(server: &str, statements: String) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect(server).await?;
-    connection.execute("SET lock_timeout = '5s'; SET client_min_messages = warning").await?;
-    connection.execute(AssertSqlSafe(statements)).await?;
-    connection.close().await
-}
-
-impl Drop for Schema {
-    /// Waits for the schema to go, on a thread with a runtime of its own, since `drop` is not asynchronous.
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let removal = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            // The test's own runtime may stand still while this is waited for, and with it the end of a transaction that
-            // the test left open: so its connections are ended from here.
-            let statements = format!(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
-                 DROP SCHEMA {name} CASCADE"
-            );
-            runtime.block_on(run(&server, statements)).ok()
-        });
-        // What cannot be removed now stays behind in the database for tests; no test fails for it.
-        let _ = removal.join();
-    }
 }

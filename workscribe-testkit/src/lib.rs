@@ -61,6 +61,7 @@ pub mod conformance;
 pub mod databases;
 pub mod mail;
 pub mod resend;
+mod schema;
 #[cfg(unix)]
 pub mod servers;
 pub mod shapes;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use workscribe_core::clock::{Entropy as _, SystemEntropy};
 
-use crate::databases::Schema;
+use crate::schema::Schema;
 
 /// Names the directory of Postgres' programs.
 pub const POSTGRES_BIN: &str = "WORKSCRIBE_TEST_POSTGRES_BIN";
