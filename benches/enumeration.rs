@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use workscribe_core::local::BcryptHasher;
-use workscribe_http::HttpOptions;
 use workscribe_testkit::app::TestApp;
 use workscribe_testkit::databases;
 
@@ -27,14 +26,8 @@ const ACCOUNTS: usize = 250;
 async fn main() {
     // Benches are also started by `cargo test --benches`, which only wants to know that they run.
     let accounts = if std::env::args().any(|argument| argument == "--bench") { ACCOUNTS } else { 2 };
-    let database = databases::sqlite().await;
     let hasher = Arc::new(BcryptHasher::new(8));
-    let app = TestApp::with(
-        database.storage.clone(),
-        database,
-        HttpOptions { counts_requests: false, ..HttpOptions::default() },
-        |builder| builder.hasher(hasher),
-    );
+    let app = TestApp::with(databases::sqlite().await.storage, |builder| builder.hasher(hasher));
     for account in 0..accounts {
         app.register(&format!("known-{account}@example.com")).await;
     }

@@ -32,7 +32,7 @@
 //! ```
 //!
 //! `examples/embed.rs` is a whole application: WorkScribe's API mounted beside routes of its own, a row of its own written
-//! in WorkScribe's transaction by a [hook](events::Hook), and a job of its own. Run it: `cargo run --example embed`.
+//! in WorkScribe's transaction by a [hook](Hook), and a job of its own. Run it: `cargo run --example embed`.
 //!
 //! # Features
 //!
@@ -53,7 +53,7 @@
 //! |---|---|
 //! | put it together | [`WorkScribe::builder`], [`Settings`] |
 //! | call it from your own code | [`identity::Identity`], [`tenancy::Organizations`], [`tenancy::OrgScope::enter`] |
-//! | write your rows in its transaction | [`events::Hook`], `sql::sqlite::Unit::of`, `sql::postgres::Unit::of` |
+//! | write your rows in its transaction | [`Hook`], `sql::sqlite::Unit::of`, `sql::postgres::Unit::of` |
 //! | run its calls in your transaction | `Unit::from_transaction`, `Unit::into_transaction` |
 //! | run jobs of your own | [`outbox::Job`], [`WorkScribe::enqueue`], `jobs::Registry` |
 //! | serve it | `http::mount`, `http::all` |

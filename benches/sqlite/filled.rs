@@ -16,7 +16,6 @@ use workscribe::work::{
     ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
 };
 use workscribe_testkit::app::{Login, TestApp};
-use workscribe_testkit::databases;
 
 use super::Outcome;
 use super::operations::World;
@@ -38,8 +37,7 @@ pub(crate) struct Filled {
 
 impl Filled {
     pub(crate) async fn new(tasks: u32) -> Outcome<Self> {
-        let database = databases::sqlite().await;
-        let app = TestApp::new(std::sync::Arc::clone(&database.storage), database);
+        let app = TestApp::sqlite().await;
         let settings = Settings { session_cache_ttl: TimeDelta::zero(), ..Settings::default() };
         let forgetful = app.another_node(|builder| builder.settings(settings));
         let owner = app.register(OWNER).await;

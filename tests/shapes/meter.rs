@@ -250,7 +250,7 @@ async fn application(proxy: &Proxy) -> TestApp {
     let storage = PostgresStorage::connect(&proxy.url, &options()).await.unwrap();
     storage.migrate().await.unwrap();
     let settings = Settings { session_cache_ttl: chrono::TimeDelta::zero(), ..Settings::default() };
-    TestApp::with_settings(Arc::new(storage), (), settings)
+    TestApp::with_settings(Arc::new(storage), settings)
 }
 
 /// A text as the editor makes it.

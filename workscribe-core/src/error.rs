@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 
 /// The family of an error: what the caller may do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,10 +1,6 @@
 //! What happened, told to hooks inside the transaction in which it happened.
 
-use async_trait::async_trait;
-
-use crate::app::WorkScribe;
 use crate::id::{InvitationId, OrgId, SessionId, StatusId, UserId};
-use crate::storage::UnitOfWork;
 use crate::tenancy::{Invitation, Organization, Role};
 use crate::work::{Comment, Label, Project, Status, Task};
 
@@ -165,23 +161,4 @@ pub enum DomainEvent {
         /// As it was.
         comment: Comment,
     },
-}
-
-/// An embedder's code that runs within the transaction of the event.
-///
-/// It may read and write through the unit of work, or reach its own database's connection with
-/// [`UnitOfWork::as_any_mut`]. An error rolls the whole operation back. Do no remote call in it: enqueue a job, with
-/// [`WorkScribe::enqueue`].
-#[async_trait]
-pub trait Hook: Send + Sync {
-    /// Called once for each event, in order.
-    ///
-    /// # Errors
-    /// Any error undoes the operation, and the caller gets a 500 unless it is a [`crate::Error`].
-    async fn on_event(
-        &self,
-        app: &WorkScribe,
-        uow: &mut dyn UnitOfWork,
-        event: &DomainEvent,
-    ) -> Result<(), crate::Error>;
 }

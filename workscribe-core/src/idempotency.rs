@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::id::OrgId;
-use crate::storage::{StoreError, UnitOfWork};
-use crate::sweep::Portion;
+use crate::portion::Portion;
+use crate::store_error::StoreError;
 
 /// How long an answer is kept.
 pub const KEEP_FOR: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -78,11 +78,11 @@ pub trait IdempotencyStore: Send {
 /// # Errors
 /// `IDEMPOTENCY_IN_PROGRESS` while the first request runs, `IDEMPOTENCY_KEY_REUSED` for another request.
 pub async fn claim(
-    uow: &mut dyn UnitOfWork,
+    store: &mut dyn IdempotencyStore,
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<StoredAnswer>, Error> {
-    match uow.idempotency().claim(key, now, now - CLAIM_FOR, now + KEEP_FOR).await? {
+    match store.claim(key, now, now - CLAIM_FOR, now + KEEP_FOR).await? {
         Claim::Fresh => Ok(None),
         Claim::Taken { fingerprint, .. } if fingerprint != key.fingerprint => Err(Error::new(
             Code::IdempotencyKeyReused,

@@ -25,8 +25,8 @@
 //!
 //! 1. A module in its area: `model.rs` (plain data and its rules), `store.rs` (an object-safe trait; every call within an
 //!    organization takes an [`tenancy::OrgScope`] first), the service.
-//! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, the memory form in the testkit, and
-//!    a migration for each database.
+//! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, and a migration for each
+//!    database.
 //! 3. A conformance case for every store method: all storages run them.
 //! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix, which fails until they are there.
 
@@ -40,23 +40,27 @@ pub mod identity;
 pub mod limits;
 pub mod local;
 mod mail_limits;
+mod named;
 mod names;
 pub mod notifications;
 pub mod outbox;
 pub mod page;
+mod portion;
 pub mod ports;
 mod recent;
 pub mod search;
 pub mod storage;
+mod store_error;
 pub mod sweep;
 pub mod tenancy;
 pub mod transfer;
 pub mod webhooks;
 pub mod work;
 
-pub use app::{Builder, RegistrationPolicy, Settings, WorkScribe};
+pub use app::{Builder, Hook, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
-pub use storage::{Constraint, NotReady, Storage, StoreError, UnitOfWork};
+pub use storage::{NotReady, Storage, UnitOfWork};
+pub use store_error::{Constraint, StoreError};
 
 /// The version of WorkScribe.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

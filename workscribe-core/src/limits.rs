@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error};
+use crate::named::names;
 use crate::ports::RateRule;
-use crate::work::names;
 
 names! {
     /// What a limit counts.

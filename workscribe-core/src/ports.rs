@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{JobId, SessionId, UserId};
-use crate::tenancy::{Action, Role};
 
 /// A text that must not reach a log: a password, a token, a key. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -183,10 +182,4 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// [`MailError`], which says whether another try makes sense.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
-}
-
-/// Decides what a role may do. Replace it to bring other rules; the default is [`crate::tenancy::RoleTable`].
-pub trait Authorizer: Send + Sync {
-    /// Whether a member with this role may do this.
-    fn allows(&self, role: Role, action: Action) -> bool;
 }

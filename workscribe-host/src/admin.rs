@@ -13,8 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use workscribe_core::WorkScribe;
 use workscribe_http::{AdminToken, mount_admin};
 
-use crate::config::{ConfigError, is_weak};
-use crate::values::secret;
+use crate::values::{ConfigError, is_weak, secret};
 use crate::{AnyError, Stop, serve};
 
 const BIND: &str = "WORKSCRIBE_ADMIN_BIND";

@@ -17,22 +17,7 @@ use workscribe_sql::Pooler;
 
 use crate::admin::AdminConfig;
 use crate::cli::Settings;
-use crate::values::{choice, limits, networks, parse, queues, secret, split, switch};
-
-/// Why the settings cannot be used. The program exits with 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{variable}: {reason}")]
-pub(crate) struct ConfigError {
-    variable: &'static str,
-    reason: String,
-}
-
-impl ConfigError {
-    /// A fault of a variable.
-    pub(crate) fn new(variable: &'static str, reason: impl Into<String>) -> Self {
-        Self { variable, reason: reason.into() }
-    }
-}
+use crate::values::{ConfigError, choice, is_weak, limits, networks, parse, queues, secret, split, switch};
 
 /// Where sessions and mailed tokens are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -347,16 +332,6 @@ fn secret_ring(
     let others =
         split(others.expose()).map(|text| key("WORKSCRIBE_JWT_ACCEPTED_SECRETS", &Secret::new(text)));
     Ok(SecretRing::new(key(VARIABLE, &current)?, others.collect::<Result<_, _>>()?))
-}
-
-/// Whether a secret looks made up rather than random: few different characters, or a word from examples.
-pub(crate) fn is_weak(secret: &str) -> bool {
-    let lower = secret.to_lowercase();
-    let different = secret.chars().collect::<std::collections::HashSet<_>>().len();
-    different < 12
-        || ["secret", "change", "example", "default", "development", "password", "workscribe", "123456789"]
-            .iter()
-            .any(|word| lower.contains(word))
 }
 
 /// The secret of a development server: made once and kept beside the database, readable by its owner only.

@@ -37,7 +37,8 @@ use workscribe_jobs::{Registry, Worker, WorkerOptions, workscribe_schedules};
 
 use admin::Admin;
 use cli::{Cli, Command};
-use config::{Config, ConfigError};
+use config::Config;
+use values::ConfigError;
 use wiring::System;
 
 /// A request allocates many small pieces of memory, which took a sixth of its time with the system's allocator.

@@ -12,7 +12,20 @@ use workscribe_core::outbox::{MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::ports::Secret;
 use workscribe_jobs::{QueueOptions, WorkerOptions};
 
-use crate::config::ConfigError;
+/// Why the settings cannot be used. The program exits with 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {reason}")]
+pub(crate) struct ConfigError {
+    variable: &'static str,
+    reason: String,
+}
+
+impl ConfigError {
+    /// A fault of a variable.
+    pub(crate) fn new(variable: &'static str, reason: impl Into<String>) -> Self {
+        Self { variable, reason: reason.into() }
+    }
+}
 
 /// Reads queues such as `default:4`, separated by commas.
 pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigError> {
@@ -157,4 +170,14 @@ pub(crate) fn secret(
             Ok(Some(Secret::new(text)))
         }
     }
+}
+
+/// Whether a secret looks made up rather than random: few different characters, or a word from examples.
+pub(crate) fn is_weak(secret: &str) -> bool {
+    let lower = secret.to_lowercase();
+    let different = secret.chars().collect::<std::collections::HashSet<_>>().len();
+    different < 12
+        || ["secret", "change", "example", "default", "development", "password", "workscribe", "123456789"]
+            .iter()
+            .any(|word| lower.contains(word))
 }

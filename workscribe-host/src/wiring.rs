@@ -14,7 +14,8 @@ use workscribe_jobs::webhooks::WebhookSender;
 use workscribe_redis::{Redis, RedisRateLimiter, RedisTokens, RedisWakeup};
 use workscribe_sql::Database;
 
-use crate::config::{Config, ConfigError, Mail, TokenStoreKind};
+use crate::config::{Config, Mail, TokenStoreKind};
+use crate::values::ConfigError;
 
 /// Everything that runs.
 pub(crate) struct System {

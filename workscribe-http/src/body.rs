@@ -12,16 +12,15 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use serde_path_to_error::{Path, Segment, Track};
+use serde_path_to_error::{Path, Track};
 use sha2::{Digest, Sha256};
 use workscribe_core::error::{FieldError, Violations};
 use workscribe_core::limits::Limit;
 use workscribe_core::{Code, Error};
 
-use crate::problem::ApiError;
+use crate::problem::{ApiError, JSON};
+use crate::taken::{misfit, pointer};
 
-/// The media type of bodies.
-pub(crate) const JSON: &str = "application/json";
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
 /// The deepest nesting of arrays and objects in a body: more than a document in it may have, so that one that is too deep
@@ -180,7 +179,7 @@ macro_rules! nested {
             }
         }
 
-        impl $crate::field::Taken for $type {}
+        impl $crate::taken::Taken for $type {}
     };
 }
 pub(crate) use nested;
@@ -230,26 +229,6 @@ fn refusal(path: &Path, error: &serde_json::Error) -> Error {
 
 fn invalid(pointer: String, code: &'static str, message: &str) -> Error {
     Error::invalid(vec![FieldError { pointer, code, message: message.to_owned() }])
-}
-
-/// The fault of what is not of the type that it should be.
-pub(crate) fn misfit(path: &Path, error: &serde_json::Error) -> FieldError {
-    let text = error.to_string();
-    let sentence = text.split(" at line ").next().unwrap_or(&text);
-    let message = format!("This value cannot be used: {sentence}.");
-    FieldError { pointer: pointer(path), code: "WRONG_TYPE", message }
-}
-
-fn pointer(path: &Path) -> String {
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
-            Segment::Unknown => String::new(),
-        })
-        .collect()
 }
 
 fn malformed(error: &serde_json::Error) -> Error {

@@ -4,15 +4,11 @@ use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use uuid::Uuid;
 use workscribe_core::error::{FieldError, Violations};
 
-use crate::body::misfit;
-use crate::time::Date;
-use crate::wire::{Name, Named, RichText};
+use crate::taken::Taken;
 
 /// What came in a field.
 enum Came<T> {
@@ -32,31 +28,6 @@ impl<T: Taken> Came<T> {
             Ok(value) => Self::Value(value),
             Err(fault) => Self::Wrong(fault),
         }
-    }
-}
-
-/// What a field of a request can hold.
-pub trait Taken: Type + DeserializeOwned {
-    /// Takes what came.
-    ///
-    /// # Errors
-    /// What is wrong with it, with a pointer within it.
-    fn take(value: Value) -> Result<Self, FieldError> {
-        serde_path_to_error::deserialize(value).map_err(|error| misfit(error.path(), error.inner()))
-    }
-}
-
-impl Taken for String {}
-impl Taken for bool {}
-impl Taken for i64 {}
-impl Taken for Uuid {}
-impl<T: Taken> Taken for Vec<T> {}
-impl<T: Named> Taken for Name<T> {}
-impl Taken for Date {}
-
-impl Taken for RichText {
-    fn take(value: Value) -> Result<Self, FieldError> {
-        Ok(Self(value))
     }
 }
 

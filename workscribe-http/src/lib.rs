@@ -19,7 +19,7 @@
 //! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
-//! | `body`, `field`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
+//! | `body`, `field`, `taken`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
 //! | `dto` | how the shapes of bodies are declared |
 //! | `query`, `time`, `wire` | parameters; times and days; names, rich texts and texts that describe themselves |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
@@ -61,6 +61,7 @@ mod reply;
 mod resend;
 pub mod search;
 pub mod tags;
+mod taken;
 pub mod tasks;
 mod time;
 pub mod webhooks;
@@ -72,7 +73,7 @@ pub use body::{Body, Input, Json, MAX_BODY, MAX_DEPTH, OptionalBody};
 pub use bridge::ApiService;
 pub use caller::Caller;
 pub use export::ExportApi;
-pub use field::{Clearable, Nullable, Optional, Patch, Required, Taken};
+pub use field::{Clearable, Nullable, Optional, Patch, Required};
 pub use health::HealthApi;
 pub use identity::IdentityApi;
 pub use limits::LimitsApi;
@@ -84,6 +85,7 @@ pub use projects::ProjectsApi;
 pub use query::{Asked, Id, Identified, Parameter};
 pub use reply::{Accepted, Created, NoContent, Reply, Revised, Versioned, etag, if_match};
 pub use search::SearchApi;
+pub use taken::Taken;
 pub use tasks::{CommentsApi, TasksApi};
 pub use time::{Date, Time};
 pub use webhooks::WebhooksApi;

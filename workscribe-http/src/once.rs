@@ -86,7 +86,7 @@ impl<'a> Once<'a> {
         let key = self.claimed_by()?;
         if let Some(key) = &key {
             let mut claiming = self.begin().await?;
-            let earlier = claim(&mut *claiming, key, self.app.now()).await?;
+            let earlier = claim(claiming.idempotency(), key, self.app.now()).await?;
             self.app.commit(claiming).await?;
             if let Some(answer) = earlier {
                 return replay(answer);

@@ -22,6 +22,9 @@ use workscribe_core::{Code, Error, ErrorKind};
 
 use crate::wire;
 
+/// The media type of bodies.
+pub(crate) const JSON: &str = "application/json";
+
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -298,7 +301,7 @@ pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Respon
     let is_refusal = status.is_client_error() || status.is_server_error();
     let is_problem = response.content_type() == Some(PROBLEM_JSON);
     // The readiness answer is a 503 of its own kind.
-    let is_own_json = response.content_type() == Some(crate::body::JSON);
+    let is_own_json = response.content_type() == Some(JSON);
     if is_refusal && !is_problem && !is_own_json {
         let mut problem = from_status(status, request_id);
         if let Some(allow) = response.headers().get(header::ALLOW) {

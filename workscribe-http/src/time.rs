@@ -7,6 +7,7 @@ use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use workscribe_core::clock::{Timestamp, is_writable_day, parse_time};
 
+use crate::taken::Taken;
 use crate::wire::described;
 
 /// A moment, of the years 1 to 9999 where it comes from a client.
@@ -108,6 +109,8 @@ impl Serialize for Date {
 }
 
 described!(Date, "string_date", Date::described());
+
+impl Taken for Date {}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,11 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
+use workscribe_core::error::FieldError;
 use workscribe_core::ports::Secret;
 use workscribe_core::work::Document;
+
+use crate::taken::Taken;
 
 /// Makes a type that serde reads and writes one of OpenAPI, with its schema in place.
 macro_rules! described {
@@ -139,6 +142,8 @@ impl<'de, T: Named> Deserialize<'de> for Name<T> {
     }
 }
 
+impl<T: Named> Taken for Name<T> {}
+
 impl<T: Named> Type for Name<T> {
     const IS_REQUIRED: bool = true;
     type RawValueType = Self;
@@ -203,6 +208,12 @@ described!(
     }
 );
 
+impl Taken for RichText {
+    fn take(value: Value) -> Result<Self, FieldError> {
+        Ok(Self(value))
+    }
+}
+
 /// The schema of an object that may hold anything.
 pub(crate) fn any_object() -> MetaSchema {
     let anything = MetaSchemaRef::Inline(Box::new(MetaSchema::ANY));
@@ -236,7 +247,7 @@ macro_rules! texts {
             ..MetaSchema::new("string")
         });
 
-        impl $crate::field::Taken for $name {}
+        impl Taken for $name {}
 
         impl From<$name> for String {
             fn from(text: $name) -> Self {

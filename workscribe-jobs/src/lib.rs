@@ -6,13 +6,13 @@
 //! |---|---|
 //! | `handler.rs` | [`Handler`], [`JobContext`], [`Failure`]: what the code of a job looks like |
 //! | `registry.rs` | [`Registry`]: which handler runs which kind of job |
-//! | `worker.rs`, `options.rs` | [`Worker`]: runs until it is told to stop, or drains |
-//! | `queue.rs` | the work on one queue: claims as many jobs as have room |
-//! | `run.rs` | one attempt: its time, and its last word |
-//! | `ledger.rs` | what a worker holds: its heartbeat, and the last words, written many at a time |
+//! | `worker/mod.rs`, `options.rs` | [`Worker`]: runs until it is told to stop, or drains |
+//! | `worker/queue.rs` | the work on one queue: claims as many jobs as have room |
+//! | `worker/run.rs` | one attempt: its time, and its last word |
+//! | `worker/ledger.rs` | what a worker holds: its heartbeat, and the last words, written many at a time |
 //! | `schedule.rs` | [`Schedule`]: cron expressions with time zones |
 //! | `upkeep.rs` | WorkScribe's own schedules |
-//! | `metrics.rs` | what a worker tells the process's recorder of metrics |
+//! | `worker/metrics.rs` | what a worker tells the process's recorder of metrics |
 //! | `backoff.rs` | how long a failed job waits |
 //! | `mail/` | templates, links, the handlers of WorkScribe's mails, and the transports |
 //! | `webhooks/` | [`webhooks::WebhookSender`]: sends what organizations asked for to their endpoints |
@@ -64,19 +64,14 @@
 //!
 //! # What is measured
 //!
-//! See `metrics.rs`: counters and histograms of the `metrics` facade, for which the program chooses a recorder.
+//! See `worker/metrics.rs`: counters and histograms of the `metrics` facade, for which the program chooses a recorder.
 
 mod backoff;
-mod core;
 mod handler;
-mod ledger;
 pub mod mail;
-mod metrics;
 mod options;
-mod queue;
 mod registry;
 mod retry_after;
-mod run;
 mod schedule;
 mod upkeep;
 pub mod webhooks;

@@ -10,8 +10,8 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::outbox::{Job, NewJob};
 use workscribe_core::{Error, WorkScribe};
 
-use crate::core::Pause;
 use crate::handler::with_sources;
+use crate::worker::shared::Pause;
 
 /// A worker looks at its schedules at least this often, should the clock be set meanwhile.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);

@@ -44,7 +44,7 @@ async fn noted(app: &WorkScribe) -> Option<Bounce> {
 
 #[tokio::test]
 async fn a_refused_address_buries_the_job_and_is_noted_with_it() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     let job = register(&app).await;
     capture.refuse_addresses(1, "the server answered 550 5.1.1");
@@ -65,7 +65,7 @@ async fn a_refused_address_buries_the_job_and_is_noted_with_it() {
 
 #[tokio::test]
 async fn a_mail_that_is_refused_for_itself_or_only_now_notes_no_address() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let capture = MailCapture::new();
     register(&app).await;
     capture.fail_temporarily(1, "busy");
@@ -80,7 +80,7 @@ async fn a_mail_that_is_refused_for_itself_or_only_now_notes_no_address() {
 
 #[tokio::test]
 async fn a_mail_that_a_person_asked_for_is_tried_and_ends_the_mark_when_it_goes() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     let worker = mailing(&app, &capture);
     register(&app).await;
@@ -98,7 +98,7 @@ async fn a_mail_that_a_person_asked_for_is_tried_and_ends_the_mark_when_it_goes(
 
 #[tokio::test]
 async fn a_reason_is_one_line_of_bounded_length() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let mut uow = app.begin().await.unwrap();
     let email = Email::parse(ADA).unwrap();
     let reason = format!("one\r\ntwo\0{}", "ä".repeat(500));

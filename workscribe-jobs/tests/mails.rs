@@ -14,11 +14,9 @@ use workscribe_core::tenancy::{NewOrganization, Role};
 use workscribe_core::{RegistrationPolicy, Settings, WorkScribe};
 use workscribe_jobs::Registry;
 use workscribe_jobs::mail::{DefaultTemplates, Links, workscribe_jobs};
-use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::mail::MailCapture;
-use workscribe_testkit::memory::MemoryStorage;
 
-use common::{app, build, counts, ring, worker};
+use common::{app, app_with, build, counts, ring, worker};
 
 const ADA: &str = "ada@example.com";
 
@@ -61,7 +59,7 @@ fn between<'a>(link: &'a str, before: &str, after: &str) -> &'a str {
 
 #[tokio::test]
 async fn the_link_of_a_verification_mail_verifies() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     register(&app, ADA, "Ada").await;
     worker(&app, mails(&capture)).drain().await.unwrap();
@@ -79,7 +77,7 @@ async fn the_link_of_a_verification_mail_verifies() {
 
 #[tokio::test]
 async fn the_link_of_a_reset_mail_sets_a_password_once() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     let worker = worker(&app, mails(&capture));
     register(&app, ADA, "Ada").await;
@@ -104,7 +102,7 @@ async fn the_link_of_a_reset_mail_sets_a_password_once() {
 
 #[tokio::test]
 async fn the_link_of_an_invitation_leads_into_the_organization() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     let owner = actor(&app, ADA, "Ada <b>Lovelace</b>").await;
     invite(&app, &owner, "Acme <script>alert(1)</script>").await;
@@ -122,9 +120,8 @@ async fn the_link_of_an_invitation_leads_into_the_organization() {
 
 #[tokio::test]
 async fn an_account_that_is_there_already_is_told_so_by_mail() {
-    let clock = FrozenClock::default();
     let settings = Settings { registration: RegistrationPolicy::VerifyFirst, ..Settings::default() };
-    let app = build(&MemoryStorage::new(), &clock, ring("k"), settings);
+    let (app, clock) = app_with(settings).await;
     let capture = MailCapture::new();
     let worker = worker(&app, mails(&capture));
     register(&app, ADA, "Ada").await;
@@ -165,7 +162,7 @@ async fn an_account_that_is_there_already_is_told_so_by_mail() {
 
 #[tokio::test]
 async fn mail_that_somebody_waits_for_goes_before_invitations() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let capture = MailCapture::new();
     let owner = actor(&app, ADA, "Ada").await;
     worker(&app, mails(&capture)).drain().await.unwrap();
@@ -204,14 +201,13 @@ async fn mail_that_somebody_waits_for_goes_before_invitations() {
 
 #[tokio::test]
 async fn an_invitation_whose_key_is_gone_is_buried() {
-    let (storage, clock) = (MemoryStorage::new(), FrozenClock::default());
-    let before = build(&storage, &clock, ring("k"), Settings::default());
+    let (before, clock) = app().await;
     let owner = actor(&before, ADA, "Ada").await;
     let capture = MailCapture::new();
     worker(&before, mails(&capture)).drain().await.unwrap();
     assert_eq!(capture.take().len(), 1);
     invite(&before, &owner, "Acme").await;
-    let after = build(&storage, &clock, ring("n"), Settings::default());
+    let after = build(Arc::clone(before.storage()), &clock, ring("n"), Settings::default());
     worker(&after, mails(&capture)).drain().await.unwrap();
     assert!(capture.all().is_empty());
     assert_eq!(counts(&after).await.buried, 1);
@@ -219,7 +215,7 @@ async fn an_invitation_whose_key_is_gone_is_buried() {
 
 #[tokio::test]
 async fn a_mail_that_cannot_go_now_is_the_same_when_it_goes() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let capture = MailCapture::new();
     let worker = worker(&app, mails(&capture));
     register(&app, ADA, "Ada").await;

@@ -14,7 +14,6 @@ use workscribe_core::{Storage, WorkScribe};
 use workscribe_jobs::{CatchUp, Schedule, Schedules, workscribe_schedules};
 use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::databases;
-use workscribe_testkit::memory::MemoryStorage;
 
 #[derive(Serialize, Deserialize)]
 struct Report {
@@ -31,8 +30,8 @@ fn application(storage: Arc<dyn Storage>) -> (WorkScribe, FrozenClock) {
     (WorkScribe::builder(storage, keys).clock(Arc::new(clock.clone())).build(), clock)
 }
 
-fn app() -> (WorkScribe, FrozenClock) {
-    application(Arc::new(MemoryStorage::new()))
+async fn app() -> (WorkScribe, FrozenClock) {
+    application(databases::sqlite().await.storage)
 }
 
 fn hourly(catch_up: CatchUp) -> Schedules {
@@ -53,7 +52,7 @@ async fn reports(app: &WorkScribe) -> usize {
 #[tokio::test]
 async fn a_new_schedule_begins_now_and_missed_slots_follow_its_rule() {
     for (catch_up, expected) in [(CatchUp::Latest, 1), (CatchUp::Skip, 0), (CatchUp::Each(3), 3)] {
-        let (app, clock) = app();
+        let (app, clock) = app().await;
         let schedules = hourly(catch_up);
         assert_eq!(schedules.fire_due(&app).await.unwrap(), 0);
         // Half past, five hours later.
@@ -97,7 +96,7 @@ async fn of_eight_workers_on_sqlite_one_fires_each_slot() {
 
 #[tokio::test]
 async fn what_has_expired_is_removed_every_hour() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let schedules = workscribe_schedules().unwrap();
     schedules.fire_due(&app).await.unwrap();
     for _ in 0..3 {

@@ -24,9 +24,8 @@ use workscribe_jobs::mail::{
 use workscribe_jobs::{Failure, Worker};
 use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::mail::MailCapture;
-use workscribe_testkit::memory::MemoryStorage;
 
-use common::{app, build, counts, ring, worker};
+use common::{app, app_with, counts, worker};
 
 const ADA: &str = "ada@example.com";
 const GRACE: &str = "grace@example.com";
@@ -193,10 +192,8 @@ impl House {
 
 #[tokio::test]
 async fn every_mail_is_in_the_language_of_its_reader() {
-    let clock = FrozenClock::default();
     let settings = Settings { registration: RegistrationPolicy::VerifyFirst, ..Settings::default() };
-    let app = build(&MemoryStorage::new(), &clock, ring("k"), settings);
-    let house = House::of((app, clock));
+    let house = House::of(app_with(settings).await);
     house.speaks("somebody else", "de").await;
     house.register(ADA).await;
     let english = house.mail().await;
@@ -261,7 +258,7 @@ async fn every_mail_is_in_the_language_of_its_reader() {
 
 #[tokio::test]
 async fn a_mail_whose_language_cannot_be_found_out_now_goes_later() {
-    let house = House::of(app());
+    let house = House::of(app().await);
     house.register(ADA).await;
     house.worker.drain().await.unwrap();
     assert!(house.capture.all().is_empty());

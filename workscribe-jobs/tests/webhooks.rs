@@ -27,25 +27,16 @@ use workscribe_testkit::app::{Login, TEST_KEY, TestApp};
 
 macro_rules! on_every_storage {
     ($($test:ident)+) => {
-        mod memory {
-            use std::sync::Arc;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                super::$test(Arc::new(workscribe_testkit::memory::MemoryStorage::new())).await;
-            })+
-        }
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                let database = workscribe_testkit::databases::sqlite().await;
-                super::$test(database.storage.clone()).await;
+                super::$test(workscribe_testkit::databases::sqlite().await.storage).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                let database = workscribe_testkit::databases::postgres().await;
-                super::$test(database.storage.clone()).await;
+                super::$test(workscribe_testkit::databases::postgres().await.storage).await;
             })+
         }
     };
@@ -84,7 +75,7 @@ impl Place {
     }
 
     async fn with(storage: Arc<dyn Storage>, settings: Settings) -> Self {
-        let test = TestApp::with_settings(storage, (), settings);
+        let test = TestApp::with_settings(storage, settings);
         let ada = test.register("ada@example.com").await;
         test.organization(&ada, "engines").await;
         let project = json!({"name": "Website", "key": "WEB", "type": "kanban"});

@@ -17,12 +17,11 @@ use tokio::time::timeout;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{Claim, Job, JobCounts, JobFilter, NewJob, Turn};
-use workscribe_core::{NotReady, Settings, Storage, StoreError, UnitOfWork, WorkScribe};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork, WorkScribe};
 use workscribe_jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
-use workscribe_testkit::clock::FrozenClock;
-use workscribe_testkit::memory::MemoryStorage;
+use workscribe_testkit::databases;
 
-use common::{app, build, counts, ring, worker};
+use common::{app, counts, ring, worker};
 
 #[derive(Serialize, Deserialize)]
 struct Probe {
@@ -70,7 +69,7 @@ fn probing(result: fn(u32) -> Result<(), Failure>) -> (Registry, Arc<AtomicU32>)
 
 #[tokio::test]
 async fn a_committed_job_runs_once_and_a_rolled_back_one_never() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (registry, calls) = probing(|_| Ok(()));
     let worker = worker(&app, registry);
     let mut uow = app.begin().await.unwrap();
@@ -86,7 +85,7 @@ async fn a_committed_job_runs_once_and_a_rolled_back_one_never() {
 
 #[tokio::test]
 async fn a_failed_job_runs_again_after_its_back_off() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let (registry, _) = probing(|call| if call < 3 { Err(Failure::retry("not yet")) } else { Ok(()) });
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
@@ -103,7 +102,7 @@ async fn a_failed_job_runs_again_after_its_back_off() {
 
 #[tokio::test]
 async fn a_longer_wish_of_the_handler_is_kept() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let (registry, _) =
         probing(|_| Err(Failure::Retry { reason: "busy".into(), after: Some(Duration::from_secs(100)) }));
     let worker = worker(&app, registry);
@@ -117,7 +116,7 @@ async fn a_longer_wish_of_the_handler_is_kept() {
 
 #[tokio::test]
 async fn a_panic_is_one_failed_attempt() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let (registry, calls) = probing(|call| if call == 1 { panic!("a fault of the handler") } else { Ok(()) });
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
@@ -131,7 +130,7 @@ async fn a_panic_is_one_failed_attempt() {
 
 #[tokio::test]
 async fn a_payload_that_does_not_fit_is_buried_at_once() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (registry, calls) = probing(|_| Ok(()));
     let mut uow = app.begin().await.unwrap();
     let mut job = NewJob::now(app.new_id(), &Probe { number: 1 }, app.now()).unwrap();
@@ -145,7 +144,7 @@ async fn a_payload_that_does_not_fit_is_buried_at_once() {
 
 #[tokio::test]
 async fn a_spent_job_and_one_that_is_given_up_are_buried() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let (registry, calls) = probing(|_| Err(Failure::retry("never")));
     let busy = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
@@ -165,7 +164,7 @@ async fn a_spent_job_and_one_that_is_given_up_are_buried() {
 
 #[tokio::test]
 async fn a_job_that_kills_its_worker_each_time_is_buried() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let (registry, calls) = probing(|_| Ok(()));
     enqueue(&app, &Probe { number: 1 }).await;
     // Workers that claim it and are never heard of again.
@@ -183,7 +182,7 @@ async fn a_job_that_kills_its_worker_each_time_is_buried() {
 
 #[tokio::test]
 async fn unknown_kinds_are_left_alone() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (registry, _) = probing(|_| Ok(()));
     enqueue(&app, &Unknown {}).await;
     assert_eq!(worker(&app, registry).drain().await.unwrap(), 0);
@@ -193,7 +192,7 @@ async fn unknown_kinds_are_left_alone() {
 
 #[tokio::test]
 async fn a_worker_whose_lease_is_gone_stops_and_does_not_finish_the_job() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let entered = Arc::new(Notify::new());
     let inside = Arc::clone(&entered);
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
@@ -221,8 +220,7 @@ async fn a_worker_whose_lease_is_gone_stops_and_does_not_finish_the_job() {
 
 #[tokio::test]
 async fn a_long_job_keeps_its_lease() {
-    let clock = FrozenClock::default();
-    let app = build(&MemoryStorage::new(), &clock, ring("k"), Settings::default());
+    let (app, clock) = app().await;
     let registry = Registry::new().register::<Probe>(|_: JobContext, _: Probe| async {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         Ok(())
@@ -262,7 +260,7 @@ fn start(
 
 #[tokio::test]
 async fn a_shutdown_waits_for_the_running_job_and_a_commit_wakes_the_worker() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let entered = Arc::new(Notify::new());
     let inside = Arc::clone(&entered);
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
@@ -285,7 +283,7 @@ async fn a_shutdown_waits_for_the_running_job_and_a_commit_wakes_the_worker() {
 
 #[tokio::test]
 async fn a_shutdown_gives_back_what_takes_too_long() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let entered = Arc::new(Notify::new());
     let inside = Arc::clone(&entered);
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
@@ -309,7 +307,7 @@ async fn a_shutdown_gives_back_what_takes_too_long() {
 
 #[tokio::test]
 async fn no_more_jobs_run_at_once_than_there_are_places() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let (inside, peak) = (Arc::clone(&now), Arc::clone(&most));
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
@@ -339,7 +337,7 @@ async fn no_more_jobs_run_at_once_than_there_are_places() {
 
 /// A storage that can be gone.
 struct Fickle {
-    storage: MemoryStorage,
+    storage: Arc<dyn Storage>,
     gone: Arc<AtomicBool>,
 }
 
@@ -377,7 +375,7 @@ impl Storage for Fickle {
 #[tokio::test]
 async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_is_back() {
     let gone = Arc::new(AtomicBool::new(false));
-    let storage = Fickle { storage: MemoryStorage::new(), gone: Arc::clone(&gone) };
+    let storage = Fickle { storage: databases::sqlite().await.storage, gone: Arc::clone(&gone) };
     let app = WorkScribe::builder(Arc::new(storage), ring("k")).build();
     let (calls, breaking) = (Arc::new(AtomicU32::new(0)), Arc::clone(&gone));
     let counted = Arc::clone(&calls);
@@ -407,7 +405,7 @@ async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_i
 
 #[tokio::test]
 async fn an_attempt_that_takes_too_long_is_stopped_and_counts_as_failed() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let registry = Registry::new().register::<Probe>(|_: JobContext, _: Probe| pending());
     let job = app.jobs().prepare(&Probe { number: 1 }).unwrap().timeout(Some(Duration::from_millis(50)));
     app.jobs().enqueue(std::slice::from_ref(&job)).await.unwrap();
@@ -424,7 +422,7 @@ async fn an_attempt_that_takes_too_long_is_stopped_and_counts_as_failed() {
 
 #[tokio::test]
 async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
-    let (app, clock) = app();
+    let (app, clock) = app().await;
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let registry = Registry::new().register::<Probe>(move |context: JobContext, _: Probe| {
@@ -450,7 +448,7 @@ async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
 
 #[tokio::test]
 async fn slow_jobs_of_one_organization_leave_places_to_another() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let registry = Registry::new().register::<Probe>(|_: JobContext, probe: Probe| async move {
         if probe.number == 0 { pending().await } else { Ok(()) }
     });
@@ -478,7 +476,7 @@ async fn slow_jobs_of_one_organization_leave_places_to_another() {
 
 #[tokio::test]
 async fn a_running_job_is_stopped_when_an_operator_cancels_it() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let entered = Arc::new(Notify::new());
     let inside = Arc::clone(&entered);
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
@@ -518,7 +516,7 @@ impl Job for Renamed {
 
 #[tokio::test]
 async fn a_kind_is_known_by_its_earlier_names_and_every_queue_has_places_of_its_own() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let registry = Registry::new().register::<Renamed>(move |_: JobContext, job: Renamed| {
@@ -537,7 +535,7 @@ async fn a_kind_is_known_by_its_earlier_names_and_every_queue_has_places_of_its_
 
 #[tokio::test]
 async fn a_queue_that_is_paused_rests_until_it_is_resumed() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (registry, _) = probing(|_| Ok(()));
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
@@ -549,7 +547,7 @@ async fn a_queue_that_is_paused_rests_until_it_is_resumed() {
 
 #[tokio::test]
 async fn a_buried_job_runs_again_when_an_operator_says_so() {
-    let (app, _) = app();
+    let (app, _) = app().await;
     let (registry, _) = probing(|call| if call == 1 { Err(Failure::bury("no")) } else { Ok(()) });
     let worker = worker(&app, registry);
     let id = enqueue(&app, &Probe { number: 1 }).await;

@@ -14,7 +14,7 @@ use workscribe_redis::RedisRateLimiter;
 
 async fn token_store() -> (Arc<dyn Storage>, Keys) {
     let keys = Keys::new();
-    (support::storage(keys.redis()), keys)
+    (support::storage(keys.redis()).await, keys)
 }
 
 async fn rate_limiter() -> (Arc<dyn RateLimiter>, Keys) {

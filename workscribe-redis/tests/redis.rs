@@ -12,14 +12,14 @@ use workscribe_core::identity::{Purpose, TokenHash};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::ports::{RateLimiter, RateRule, Wakeup};
 use workscribe_redis::{Options, Redis, RedisRateLimiter, RedisWakeup};
-use workscribe_testkit::memory::MemoryUnit;
+use workscribe_sql::sqlite::Unit;
 
 const ONCE: RateRule = RateRule { name: "once", limit: 1, window: Duration::from_secs(3_600) };
 
 #[tokio::test]
 async fn a_dropped_unit_writes_no_tokens_and_a_committed_one_all() {
     let keys = Keys::new();
-    let storage = storage(keys.redis());
+    let storage = storage(keys.redis()).await;
     let user = user(&storage).await;
     let (kept, ended, token) = (session(user), session(user), one_time(user, "t"));
     let hash = token.hash;
@@ -56,7 +56,7 @@ async fn a_dropped_unit_writes_no_tokens_and_a_committed_one_all() {
 #[tokio::test]
 async fn what_acts_at_once_stays_done_when_the_unit_is_dropped() {
     let keys = Keys::new();
-    let storage = storage(keys.redis());
+    let storage = storage(keys.redis()).await;
     let user = user(&storage).await;
     let (rotated, ended, token) = (session(user), session(user), one_time(user, "t"));
     let mut uow = storage.begin().await.unwrap();
@@ -88,7 +88,7 @@ async fn what_acts_at_once_stays_done_when_the_unit_is_dropped() {
 #[tokio::test]
 async fn every_key_ends_by_itself_and_an_index_forgets_what_has_ended() {
     let keys = Keys::new();
-    let storage = storage(keys.redis());
+    let storage = storage(keys.redis()).await;
     let user = user(&storage).await;
     let sessions = [session(user), session(user)];
     let mut read = storage.read().await.unwrap();
@@ -123,9 +123,9 @@ async fn every_key_ends_by_itself_and_an_index_forgets_what_has_ended() {
 #[tokio::test]
 async fn a_hook_reaches_the_unit_of_the_database() {
     let keys = Keys::new();
-    let storage = storage(keys.redis());
+    let storage = storage(keys.redis()).await;
     let mut uow = storage.begin().await.unwrap();
-    assert!(uow.as_any_mut().downcast_mut::<MemoryUnit>().is_some());
+    assert!(uow.as_any_mut().downcast_mut::<Unit>().is_some());
     assert!(!uow.has_enqueued());
     assert!(storage.readiness().await.is_empty());
 }
@@ -197,7 +197,7 @@ async fn limits_hold_while_redis_is_gone_and_are_shared_again_when_it_is_back() 
 #[tokio::test]
 async fn with_redis_gone_tokens_are_unavailable_and_the_rest_goes_on() {
     let mut server = Server::start().await;
-    let storage = storage(server.redis());
+    let storage = storage(server.redis()).await;
     let user = user(&storage).await;
     let session = session(user);
     storage.read().await.unwrap().tokens().insert_session(&session).await.unwrap();
@@ -250,7 +250,7 @@ async fn a_redis_that_never_answers_is_given_up() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
     let redis = Redis::connect(&url, Options::default()).unwrap();
-    let storage = storage(redis.clone());
+    let storage = storage(redis.clone()).await;
     let hash = TokenHash::of("t");
     let mut read = storage.read().await.unwrap();
     unavailable(soon(read.tokens().find_one_time(Purpose::VerifyEmail, &hash, now())).await);

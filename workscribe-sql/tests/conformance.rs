@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use workscribe_core::Storage;
-use workscribe_testkit::databases::{self, TestDatabase};
+use workscribe_testkit::databases;
 
-async fn sqlite() -> (Arc<dyn Storage>, TestDatabase) {
-    let database = databases::sqlite().await;
-    (Arc::clone(&database.storage), database)
+async fn sqlite() -> (Arc<dyn Storage>, ()) {
+    (databases::sqlite().await.storage, ())
 }
 
-async fn postgres() -> (Arc<dyn Storage>, TestDatabase) {
-    let database = databases::postgres().await;
-    (Arc::clone(&database.storage), database)
+async fn postgres() -> (Arc<dyn Storage>, ()) {
+    (databases::postgres().await.storage, ())
 }
 
-async fn pooled_postgres() -> (Arc<dyn Storage>, TestDatabase) {
-    let database = databases::pooled_postgres().await;
-    (Arc::clone(&database.storage), database)
+async fn pooled_postgres() -> (Arc<dyn Storage>, ()) {
+    (databases::pooled_postgres().await.storage, ())
 }
 
 workscribe_testkit::conformance!(on_sqlite, sqlite);

@@ -22,7 +22,6 @@ use workscribe_core::{Code, Error, Storage, WorkScribe};
 use workscribe_sql::{PostgresStorage, SqliteStorage};
 use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::databases::{self, TestDatabase, options};
-use workscribe_testkit::memory::MemoryStorage;
 
 fn app(storage: &Arc<dyn Storage>) -> WorkScribe {
     let key = SecretKey::new(&Secret::new("a key of 32 bytes or more, for tests")).unwrap();
@@ -194,12 +193,11 @@ async fn a_larger_demo_tells_how_far_it_is_and_has_its_tasks_in_order() {
     }
 }
 
-/// Two databases and memory, each from its own export.
+/// Each database from its own export.
 #[tokio::test]
 async fn the_same_file_comes_in_twice_with_new_ids() {
     let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
-    let memory: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    for storage in [&sqlite.storage, &postgres.storage, &memory] {
+    for storage in [&sqlite.storage, &postgres.storage] {
         let app = app(storage);
         demo(&app).await;
         let file = exported(&app, "demo").await;
@@ -292,7 +290,7 @@ async fn an_account_that_may_be_somebody_elses_is_not_let_in_unless_told_to() {
 
 #[tokio::test]
 async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
-    let from: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let from = databases::sqlite().await.storage;
     let old = app(&from);
     demo(&old).await;
     let file = exported(&old, "demo").await;
@@ -359,7 +357,7 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
             format!("Line {}: this is no record of an export", comment + 1),
         ),
     ];
-    let to: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let to = databases::sqlite().await.storage;
     let new = app(&to);
     for (text, expected) in cases {
         let refused = import(&new, &text, &ImportOptions::default()).await.unwrap_err();
@@ -375,7 +373,7 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
 
 #[tokio::test]
 async fn names_of_an_older_export_come_in_in_the_form_in_which_names_are_kept() {
-    let from: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    let from = databases::sqlite().await.storage;
     let old = app(&from);
     demo(&old).await;
     let file = exported(&old, "demo").await;
@@ -390,10 +388,8 @@ async fn names_of_an_older_export_come_in_in_the_form_in_which_names_are_kept() 
         &format!("\"title\":\"\u{2067}{first} e\u{301}\u{2069}\""),
     );
     assert_ne!(title(&older), first);
-    let database = databases::sqlite().await;
-    let memory: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    for to in [memory, Arc::clone(&database.storage)] {
-        let new = app(&to);
+    for to in [databases::sqlite().await, databases::postgres().await] {
+        let new = app(&to.storage);
         import(&new, &older, &ImportOptions::default()).await.unwrap();
         let again = exported(&new, "demo").await;
         assert!(again.contains("\"name\":\"\u{c0} faire\""), "the status is there by its name");
@@ -404,8 +400,7 @@ async fn names_of_an_older_export_come_in_in_the_form_in_which_names_are_kept() 
 #[tokio::test]
 async fn what_is_written_during_an_export_is_not_in_it() {
     let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
-    let memory: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    for storage in [&sqlite.storage, &postgres.storage, &memory] {
+    for storage in [&sqlite.storage, &postgres.storage] {
         let app = app(storage);
         demo(&app).await;
         let before = exported(&app, "demo").await;
@@ -426,8 +421,7 @@ async fn what_is_written_during_an_export_is_not_in_it() {
 #[tokio::test]
 async fn a_large_organization_is_gone_at_once_and_its_rows_go_by_a_job() {
     let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
-    let memory: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    for storage in [&sqlite.storage, &postgres.storage, &memory] {
+    for storage in [&sqlite.storage, &postgres.storage] {
         let app = app(storage);
         demo(&app).await;
         let mut uow = app.begin().await.unwrap();

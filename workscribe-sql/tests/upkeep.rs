@@ -151,7 +151,7 @@ async fn what_cannot_be_swept_leaves_the_rest(database: TestDatabase) {
     for number in 0..keys {
         let key =
             IdempotencyKey { org: None, scope: "s".into(), key: number.to_string(), fingerprint: [1; 32] };
-        workscribe_core::idempotency::claim(&mut *uow, &key, app.now()).await.unwrap();
+        workscribe_core::idempotency::claim(uow.idempotency(), &key, app.now()).await.unwrap();
     }
     app.commit(uow).await.unwrap();
     clock.advance(TimeDelta::days(2));

@@ -20,6 +20,7 @@ use workscribe_jobs::webhooks::WebhookSender;
 use workscribe_jobs::{Worker, WorkerOptions};
 
 use crate::clock::FrozenClock;
+use crate::databases;
 use crate::mail::MailCapture;
 
 /// Where links in mails lead.
@@ -39,38 +40,32 @@ pub struct TestApp {
     pub mail: MailCapture,
     worker: Worker,
     api: BoxEndpoint<'static, Response>,
-    _guard: Box<dyn Send + Sync>,
 }
 
 impl TestApp {
-    /// An application on a storage, with the usual settings. `guard` is dropped with it.
-    pub fn new(storage: Arc<dyn Storage>, guard: impl Send + Sync + 'static) -> Self {
-        Self::with(storage, guard, Self::unlimited(), |builder| builder)
+    /// An application on an empty SQLite database, with the usual settings: all that most tests need.
+    pub async fn sqlite() -> Self {
+        Self::new(databases::sqlite().await.storage)
+    }
+
+    /// An application on a storage, with the usual settings.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self::with_settings(storage, Settings::default())
     }
 
     /// With other settings.
-    pub fn with_settings(
-        storage: Arc<dyn Storage>,
-        guard: impl Send + Sync + 'static,
-        settings: Settings,
-    ) -> Self {
-        Self::with(storage, guard, Self::unlimited(), |builder| builder.settings(settings))
+    pub fn with_settings(storage: Arc<dyn Storage>, settings: Settings) -> Self {
+        Self::with(storage, |builder| builder.settings(settings))
     }
 
     /// With whatever else the builder takes.
-    pub fn with(
-        storage: Arc<dyn Storage>,
-        guard: impl Send + Sync + 'static,
-        options: HttpOptions,
-        change: impl FnOnce(Builder) -> Builder,
-    ) -> Self {
-        Self::at(FrozenClock::default(), storage, guard, &options, change)
+    pub fn with(storage: Arc<dyn Storage>, change: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::at(FrozenClock::default(), storage, change)
     }
 
     /// Another server beside this one: on the same storage, with the same keys and the same clock.
     pub fn another_node(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
-        let storage = Arc::clone(self.app.storage());
-        Self::at(self.clock.clone(), storage, (), &Self::unlimited(), change)
+        Self::at(self.clock.clone(), Arc::clone(self.app.storage()), change)
     }
 
     /// Serves other APIs than WorkScribe's with the usual limits, or in another way.
@@ -80,18 +75,7 @@ impl TestApp {
         self
     }
 
-    /// Without limits of requests: a test may make very many at one moment of its clock.
-    fn unlimited() -> HttpOptions {
-        HttpOptions { counts_requests: false, ..HttpOptions::default() }
-    }
-
-    fn at(
-        clock: FrozenClock,
-        storage: Arc<dyn Storage>,
-        guard: impl Send + Sync + 'static,
-        options: &HttpOptions,
-        change: impl FnOnce(Builder) -> Builder,
-    ) -> Self {
+    fn at(clock: FrozenClock, storage: Arc<dyn Storage>, change: impl FnOnce(Builder) -> Builder) -> Self {
         let builder = WorkScribe::builder(storage, test_secrets())
             .clock(Arc::new(clock.clone()))
             .hasher(Arc::new(BcryptHasher::new(4).with_queue(100_000)))
@@ -108,8 +92,10 @@ impl TestApp {
             registry = registry.register::<DeliverWebhook>(sender);
         }
         let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
-        let api = workscribe_http::mount(&app, workscribe_http::all(&app), options);
-        Self { app, clock, mail, worker, api, _guard: Box::new(guard) }
+        // Without limits of requests: a test may make very many at one moment of its clock.
+        let options = HttpOptions { counts_requests: false, ..HttpOptions::default() };
+        let api = workscribe_http::mount(&app, workscribe_http::all(&app), &options);
+        Self { app, clock, mail, worker, api }
     }
 
     /// Works off the jobs that are due, so that mails are sent.

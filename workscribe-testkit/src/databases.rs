@@ -1,16 +1,19 @@
 //! Empty, migrated databases for tests: a SQLite file in a temporary directory, and a schema of its own on a Postgres server.
-//! Each goes when its [`TestDatabase`] is dropped.
+//! Each goes when nobody has its [`TestDatabase`] or its storage any more.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its database")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
-use workscribe_core::Storage;
+use tokio::sync::OnceCell;
 use workscribe_core::clock::{Entropy as _, SystemEntropy};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_sql::{Database, Options, Pooler};
 
 #[cfg(unix)]
@@ -21,13 +24,13 @@ pub const POSTGRES_URL: &str = "WORKSCRIBE_TEST_POSTGRES_URL";
 
 /// A database that belongs to one test.
 pub struct TestDatabase {
-    /// The storage on it.
+    /// The storage on it. The data stay while it is used, whatever becomes of the rest.
     pub storage: Arc<dyn Storage>,
     /// The same, with what a host does to it.
     pub database: Arc<dyn Database>,
     /// What another storage, or another process, opens the same data with.
     pub url: String,
-    _keep: Keep,
+    _keep: Arc<Keep>,
 }
 
 /// What removes the data when it is dropped.
@@ -48,8 +51,39 @@ enum Keep {
 impl TestDatabase {
     async fn open(url: String, options: &Options, keep: Keep) -> Self {
         let database = workscribe_sql::connect(&url, options).await.expect("the database opens");
-        database.migrate().await.expect("the migrations apply");
-        Self { storage: database.storage(), database, url, _keep: keep }
+        let keep = Arc::new(keep);
+        let storage = Arc::new(Kept { storage: database.storage(), _keep: Arc::clone(&keep) });
+        Self { storage, database, url, _keep: keep }
+    }
+
+    async fn migrated(self) -> Self {
+        self.database.migrate().await.expect("the migrations apply");
+        self
+    }
+}
+
+/// A storage that holds on to its data.
+struct Kept {
+    storage: Arc<dyn Storage>,
+    _keep: Arc<Keep>,
+}
+
+#[async_trait]
+impl Storage for Kept {
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.storage.begin().await
+    }
+
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.storage.read().await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+        self.storage.snapshot().await
+    }
+
+    async fn readiness(&self) -> Vec<NotReady> {
+        self.storage.readiness().await
     }
 }
 
@@ -65,14 +99,34 @@ pub fn pooled_options() -> Options {
     Options { max_connections: 20, pooler: Pooler::Transaction, ..options() }
 }
 
-/// An empty SQLite database.
+/// An empty SQLite database. The migrations run once in a process; each database begins as a copy of that file.
 ///
 /// # Panics
 /// When no temporary directory can be made.
 pub async fn sqlite() -> TestDatabase {
+    static MIGRATED: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let migrated = MIGRATED.get_or_init(migrated_file).await;
     let directory = tempfile::tempdir().expect("a temporary directory is made");
-    let url = format!("sqlite://{}", directory.path().join("workscribe.db").display());
-    TestDatabase::open(url, &options(), Keep::Directory { _directory: directory }).await
+    let file = directory.path().join(FILE);
+    std::fs::write(&file, migrated).expect("the file is written");
+    TestDatabase::open(url_of(&file), &options(), Keep::Directory { _directory: directory }).await
+}
+
+/// The name of a SQLite file.
+const FILE: &str = "workscribe.db";
+
+/// A SQLite file with every table and no row.
+async fn migrated_file() -> Vec<u8> {
+    let directory = tempfile::tempdir().expect("a temporary directory is made");
+    let file = directory.path().join(FILE);
+    let database = workscribe_sql::connect(&url_of(&file), &options()).await.expect("the database opens");
+    database.migrate().await.expect("the migrations apply");
+    database.close().await;
+    std::fs::read(&file).expect("the file is there")
+}
+
+fn url_of(file: &Path) -> String {
+    format!("sqlite://{}", file.display())
 }
 
 /// An empty schema on the server that `WORKSCRIBE_TEST_POSTGRES_URL` names.
@@ -81,7 +135,10 @@ pub async fn sqlite() -> TestDatabase {
 /// When the variable is not set, or the server does not answer.
 pub async fn postgres() -> TestDatabase {
     let schema = Schema::new().await;
-    TestDatabase::open(schema.url.clone(), &options(), Keep::Schema { _schema: schema }).await
+    TestDatabase::open(schema.url.clone(), &options(), Keep::Schema { _schema: schema })
+        .await
+        .migrated()
+        .await
 }
 
 /// The same behind a PgBouncer of its own in transaction mode, with five sessions.
@@ -94,7 +151,7 @@ pub async fn pooled_postgres() -> TestDatabase {
     let pooler = PgBouncer::before(&schema, 5).await;
     let url = pooler.url.clone();
     let keep = Keep::Pooled { _pooler: pooler, _schema: schema };
-    TestDatabase::open(url, &pooled_options(), keep).await
+    TestDatabase::open(url, &pooled_options(), keep).await.migrated().await
 }
 
 /// A Postgres schema with a name that no other test has, dropped with this value.

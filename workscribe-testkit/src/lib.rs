@@ -3,7 +3,6 @@
 //! | module | what |
 //! |---|---|
 //! | [`app`] | a whole application under test: API, worker and mail |
-//! | [`memory`] | a storage in memory |
 //! | [`mod@conformance`] | the cases that every storage, token store and limiter has to pass, and how to add one |
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
 //! | [`servers`] | a Postgres and a PgBouncer of one's own |
@@ -12,6 +11,33 @@
 //! | [`resend`] | a server that answers as Resend does, on a bad day |
 //! | [`wire`] | a proxy before Postgres that counts round trips, and cuts connections |
 //!
+//! # An application for a test
+//!
+//! [`TestApp::sqlite`](app::TestApp::sqlite) is WorkScribe on an empty SQLite file, which goes with it. Its clock stands still until it is
+//! moved, and it keeps the mails that it sends.
+//!
+//! ```
+//! use chrono::TimeDelta;
+//! use workscribe_testkit::app::TestApp;
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let test = TestApp::sqlite().await;
+//! let ada = test.register("ada@example.com").await;
+//! test.drain().await;
+//! assert_eq!(test.mail.last_to("ada@example.com").unwrap().subject, "Verify your e-mail address for WorkScribe");
+//! test.clock.advance(TimeDelta::hours(1));
+//! assert_eq!(test.get("/auth/me").bearer(&ada).send().await.status, 401);
+//!
+//! let mut uow = test.app.begin().await.unwrap();
+//! let grace = test.app.identity().create_without_password(&mut *uow, "grace@example.com", "Grace Hopper", true);
+//! assert_eq!(grace.await.unwrap().created_at, test.app.now());
+//! test.app.commit(uow).await.unwrap();
+//! # }
+//! ```
+//!
+//! With settings or parts of your own: [`TestApp::with`](app::TestApp::with) on [`databases::sqlite`]`().await.storage`.
+//!
 //! # The suite on your own storage
 //!
 //! In a file under `tests/`, with `tokio` among the development dependencies. Every case becomes a test.
@@ -19,39 +45,15 @@
 //! ```
 //! use std::sync::Arc;
 //! use workscribe_core::Storage;
-//! use workscribe_testkit::memory::MemoryStorage;
+//! use workscribe_testkit::databases;
 //!
 //! /// An empty storage for each case, and what is to be dropped when the case has ended.
 //! async fn my_storage() -> (Arc<dyn Storage>, impl Sized) {
-//!     (Arc::new(MemoryStorage::new()), ())
+//!     (databases::sqlite().await.storage, ())
 //! }
 //!
 //! workscribe_testkit::conformance!(my_storage_keeps_the_rules, my_storage);
 //! # fn main() {}
-//! ```
-//!
-//! # An application in memory
-//!
-//! ```
-//! use std::sync::Arc;
-//! use workscribe_core::WorkScribe;
-//! use workscribe_core::identity::{SecretKey, SecretRing};
-//! use workscribe_core::ports::Secret;
-//! use workscribe_testkit::{clock::FrozenClock, memory::MemoryStorage};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), workscribe_core::Error> {
-//! let clock = FrozenClock::default();
-//! let key = SecretKey::new(&Secret::new("a key of 32 bytes or more, for tests")).expect("it is long enough");
-//! let app = WorkScribe::builder(Arc::new(MemoryStorage::new()), SecretRing::new(key, vec![]))
-//!     .clock(Arc::new(clock.clone()))
-//!     .build();
-//! let mut uow = app.begin().await?;
-//! let ada = app.identity().create_without_password(&mut *uow, "ada@example.com", "Ada Lovelace", true).await?;
-//! app.commit(uow).await?;
-//! assert_eq!(ada.created_at, app.now());
-//! # Ok(())
-//! # }
 //! ```
 
 pub mod app;
@@ -59,7 +61,6 @@ pub mod clock;
 pub mod conformance;
 pub mod databases;
 pub mod mail;
-pub mod memory;
 pub mod resend;
 #[cfg(unix)]
 pub mod servers;

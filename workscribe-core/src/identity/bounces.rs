@@ -1,25 +1,12 @@
 //! Addresses that refuse mail: noted when a server says so, forgotten when one takes a mail.
 
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::JobId;
 use crate::storage::UnitOfWork;
 
 use super::email::Email;
+use super::model::Bounce;
 use super::service::Identity;
-
-/// What is noted of an address that refuses mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounce {
-    /// The address.
-    pub email: Email,
-    /// What was said, without the address: a status, a name of an error. At most 200 characters.
-    pub reason: String,
-    /// The job whose mail was refused; `None` when a provider told of it later.
-    pub job: Option<JobId>,
-    /// When.
-    pub bounced_at: Timestamp,
-}
 
 /// A longer reason is cut after this many characters.
 const LONGEST_REASON: usize = 200;

@@ -12,8 +12,8 @@ use crate::id::UserId;
 use crate::limits::{Limit, Limits};
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
+use super::delay::network_of;
 use super::model::Client;
-use super::throttle::network_of;
 
 /// How many may wait to have a password hashed, by whom it is asked for. Of each, one is hashed at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

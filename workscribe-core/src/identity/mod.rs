@@ -15,11 +15,13 @@
 //! | `bounces.rs` | addresses that refuse mail |
 
 mod bounces;
+mod delay;
 mod email;
 mod hashing;
 mod mails;
 mod model;
 mod password;
+mod person;
 mod seal;
 pub(crate) mod secrets;
 mod service;
@@ -28,17 +30,19 @@ mod store;
 mod throttle;
 
 pub use crate::names::display_name;
-pub use bounces::Bounce;
+pub use delay::{LoginDelay, LoginPlace};
 pub use email::Email;
 pub(crate) use hashing::{Asker, Hashing, HashingShares};
 pub use mails::{AccountMail, PreparedAccountMail, SendAccountMail};
 pub(crate) use model::avatar_url;
-pub use model::{Account, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
+pub use model::{
+    Account, Actor, Bounce, Client, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User,
+};
 pub(crate) use password::Normalising;
 pub use password::{MAX_PASSWORD_CHARS, PasswordPolicy};
+pub use person::Person;
 pub use seal::Sealed;
 pub use secrets::{SecretKey, SecretRing, TokenHash};
 pub use service::{Identity, PreparedUser, Register, RegisterOutcome};
-pub use sessions::{Actor, IssuedTokens};
+pub use sessions::IssuedTokens;
 pub use store::{AttemptStore, BounceStore, Rotated, Rotation, TokenStore, UserStore};
-pub use throttle::{LoginDelay, LoginPlace};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::error::Fault;
-use crate::id::{OneTimeTokenId, SessionId, UserId};
+use crate::id::{JobId, OneTimeTokenId, SessionId, UserId};
 
 use super::email::Email;
 use super::secrets::TokenHash;
@@ -175,4 +175,26 @@ mod tests {
             assert!(avatar_url(bad).is_err(), "{bad}");
         }
     }
+}
+
+/// Who makes a request, as their access token and its session show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// What is noted of an address that refuses mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounce {
+    /// The address.
+    pub email: Email,
+    /// What was said, without the address: a status, a name of an error. At most 200 characters.
+    pub reason: String,
+    /// The job whose mail was refused; `None` when a provider told of it later.
+    pub job: Option<JobId>,
+    /// When.
+    pub bounced_at: Timestamp,
 }

@@ -2,18 +2,21 @@ use crate::app::{RegistrationPolicy, WorkScribe};
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::{SessionId, UserId};
+use crate::identity::Actor;
 use crate::limits::Limit;
 use crate::mail_limits;
 use crate::ports::{Secret, Verdict};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 
+use super::delay::LoginPlace;
 use super::email::Email;
 use super::hashing::Asker;
 use super::mails::{AccountMail, SendAccountMail};
 use super::model::{Account, Client, Credentials, NewUser, ProfileChange, Purpose, User, avatar_url};
 use super::secrets::TokenHash;
-use super::sessions::{Actor, IssuedTokens};
-use super::throttle::{self, LoginPlace};
+use super::sessions::IssuedTokens;
+use super::throttle;
 use crate::names::display_name;
 
 /// Accounts and sessions. Had from [`WorkScribe::identity`].
@@ -53,11 +56,15 @@ pub enum RegisterOutcome {
     MailSent,
 }
 
-impl<'a> Identity<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Users and sessions.
+    #[must_use]
+    pub const fn identity(&self) -> Identity<'_> {
+        Identity { app: self }
     }
+}
 
+impl<'a> Identity<'a> {
     /// Checks a registration and hashes its password. Opens no unit of work.
     ///
     /// # Errors

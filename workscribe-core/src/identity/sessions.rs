@@ -2,26 +2,18 @@ use crate::app::RegistrationPolicy;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
-use crate::id::{SessionId, UserId};
+use crate::id::SessionId;
 use crate::ports::{AccessClaims, Secret, Verdict};
 use crate::storage::UnitOfWork;
 
+use super::delay::LoginPlace;
 use super::email::Email;
 use super::hashing::Asker;
-use super::model::{Client, Credentials, Session, User};
+use super::model::{Actor, Client, Credentials, Session, User};
 use super::secrets::RefreshToken;
 use super::service::{Identity, parse_email};
 use super::store::Rotation;
-use super::throttle::{self, LoginPlace};
-
-/// Who makes a request, as their access token and its session show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Actor {
-    /// The user.
-    pub user: UserId,
-    /// The session.
-    pub session: SessionId,
-}
+use super::throttle;
 
 /// What a login gives.
 #[derive(Debug, Clone)]

@@ -2,13 +2,14 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 
-use super::bounces::Bounce;
+use super::delay::LoginPlace;
 use super::email::Email;
-use super::model::{Account, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User};
+use super::model::{
+    Account, Bounce, Credentials, NewUser, OneTimeToken, ProfileChange, Purpose, Session, User,
+};
 use super::secrets::TokenHash;
-use super::throttle::LoginPlace;
 
 /// Users and their credentials.
 #[async_trait]

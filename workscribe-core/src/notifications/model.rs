@@ -1,7 +1,8 @@
 use crate::clock::Timestamp;
 use crate::id::{JobId, NotificationId, OrgId, UserId};
+use crate::identity::Person;
+use crate::named::names;
 use crate::tenancy::Slug;
-use crate::work::{Person, names};
 
 names! {
     /// Why somebody is told.

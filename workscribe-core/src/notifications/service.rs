@@ -35,11 +35,15 @@ pub struct PreferencesChange {
     pub task_done: Option<bool>,
 }
 
-impl<'a> Notifications<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Notifications to people.
+    #[must_use]
+    pub const fn notifications(&self) -> Notifications<'_> {
+        Notifications { app: self }
     }
+}
 
+impl<'a> Notifications<'a> {
     /// One's notifications, newest first.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::id::{NotificationId, UserId};
 use crate::page::PageRequest;
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
 use super::model::{

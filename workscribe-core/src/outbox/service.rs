@@ -1,6 +1,7 @@
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::id::JobId;
+use crate::storage::UnitOfWork;
 
 use super::job::{Job, NewJob};
 use super::model::{Backlog, Enqueued, JobFilter, JobRecord, JobState, KindCounts, QueueState};
@@ -13,11 +14,38 @@ pub struct Jobs<'a> {
     app: &'a WorkScribe,
 }
 
-impl<'a> Jobs<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Jobs, outside of a unit of work.
+    #[must_use]
+    pub const fn jobs(&self) -> Jobs<'_> {
+        Jobs { app: self }
     }
 
+    /// Adds a job to the unit's outbox, with its kind's options.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn enqueue<J: Job>(&self, uow: &mut dyn UnitOfWork, job: &J) -> Result<JobId, Error> {
+        let job = self.jobs().prepare(job)?;
+        self.enqueue_all(uow, std::slice::from_ref(&job)).await?;
+        Ok(job.id)
+    }
+
+    /// Adds jobs to the unit's outbox, in one statement, and answers what became of each: one whose unique key is taken is
+    /// left out. [`Jobs::prepare`] makes them.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn enqueue_all(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        jobs: &[NewJob],
+    ) -> Result<Vec<Enqueued>, Error> {
+        Ok(uow.outbox().enqueue(jobs).await?)
+    }
+}
+
+impl<'a> Jobs<'a> {
     /// A job with its kind's options, to be changed and enqueued.
     ///
     /// # Errors

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::id::{JobId, OrgId};
-use crate::storage::StoreError;
-use crate::sweep::Portion;
+use crate::portion::Portion;
+use crate::store_error::StoreError;
 
 use super::job::NewJob;
 use super::model::{

@@ -2,7 +2,8 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::id::{ProjectId, TaskId};
-use crate::work::{ProjectKey, names};
+use crate::named::names;
+use crate::work::ProjectKey;
 
 use super::words::Words;
 

@@ -50,11 +50,15 @@ const SNIPPET_CHARS: usize = 160;
 /// shown from its beginning: a hundred long texts and a query of a hundred words would take seconds.
 const COMPARISONS: usize = 100_000;
 
-impl<'a> Search<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Finding things.
+    #[must_use]
+    pub const fn search(&self) -> Search<'_> {
+        Search { app: self }
     }
+}
 
+impl<'a> Search<'a> {
     /// Finds what has all of the words, the last of which may be the beginning of one; best match first. A task's key, such as
     /// `WEB-42`, finds that task before all else. Every character of the query is meant as it is.
     ///

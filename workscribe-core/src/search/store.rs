@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
 use super::model::{SearchDocument, SearchHit, SearchQuery};

@@ -12,7 +12,8 @@ use crate::mail_limits;
 use crate::outbox::Job;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::ports::Secret;
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 
 use super::model::{
     Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization, Role,
@@ -303,10 +304,10 @@ impl Organizations<'_> {
     ) -> Result<User, Error> {
         let now = self.app.now();
         if !uow.invitations().accept(pass, now).await? {
-            return Err(super::scope::ended());
+            return Err(super::door::ended());
         }
         let invitation = pass.invitation();
-        let scope = OrgScope::of_new_member(invitation.org_id, user.id, invitation.role);
+        let scope = OrgScope::of_member(invitation.org_id, user.id, invitation.role);
         let there = uow.members().count(&scope).await?;
         self.app.limits().admit(Limit::MembersPerOrganization, there)?;
         uow.members().join(pass, user.id, now).await.map_err(|error| match error {
@@ -314,7 +315,7 @@ impl Organizations<'_> {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
             }
             // The organization was removed at the same moment.
-            StoreError::Conflict { constraint: Constraint::Reference } => super::scope::ended(),
+            StoreError::Conflict { constraint: Constraint::Reference } => super::door::ended(),
             other => other.into(),
         })?;
         if !user.email_verified {

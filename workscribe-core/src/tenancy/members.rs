@@ -2,7 +2,8 @@ use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::{StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::StoreError;
 
 use super::model::{Member, Role};
 use super::organizations::Organizations;

@@ -8,6 +8,7 @@
 //! | `store.rs` | the store traits; every tenant-scoped call takes an [`OrgScope`] |
 //! | `organizations.rs`, `members.rs`, `invitations.rs` | the services |
 
+mod door;
 mod invitations;
 mod members;
 mod model;
@@ -16,6 +17,7 @@ mod permission;
 mod scope;
 mod store;
 
+pub(crate) use door::no_such_organization;
 pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail, invitation_token};
 pub use model::{
     Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization,
@@ -23,6 +25,6 @@ pub use model::{
 };
 pub(crate) use organizations::gone;
 pub use organizations::{ClearOrganization, NewOrganization, Organizations};
-pub use permission::{Action, RoleTable};
+pub use permission::{Action, Authorizer, RoleTable};
 pub use scope::{InvitationPass, OrgScope, VacatedOrg};
 pub use store::{InvitationStore, MemberStore, OrganizationStore};

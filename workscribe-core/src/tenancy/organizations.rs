@@ -10,8 +10,9 @@ use crate::identity::{Actor, display_name};
 use crate::limits::Limit;
 use crate::outbox::{Job, JobPriority};
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
-use crate::sweep::Portion;
+use crate::portion::Portion;
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 
 use super::model::{Organization, OrganizationChange, Role, Slug};
 use super::permission::Action;
@@ -55,11 +56,15 @@ pub struct NewOrganization {
     pub slug: String,
 }
 
-impl<'a> Organizations<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Organizations, members and invitations.
+    #[must_use]
+    pub const fn organizations(&self) -> Organizations<'_> {
+        Organizations { app: self }
     }
+}
 
+impl<'a> Organizations<'a> {
     /// Makes an organization; the caller is its first owner.
     ///
     /// # Errors
@@ -86,7 +91,7 @@ impl<'a> Organizations<'a> {
         let event =
             DomainEvent::OrganizationCreated { organization: organization.clone(), owner: actor.user };
         self.app.emit(uow, &event).await?;
-        Ok((OrgScope::of_new_member(organization.id, actor.user, Role::Owner), organization))
+        Ok((OrgScope::of_member(organization.id, actor.user, Role::Owner), organization))
     }
 
     /// One's own organizations, by age, each with one's role.

@@ -1,4 +1,4 @@
-use crate::ports::Authorizer;
+//! What each role may do, in one table: [`RoleTable`], and [`Authorizer`] to replace it.
 
 use super::model::Role;
 
@@ -47,6 +47,12 @@ impl Action {
         Self::ExportOrganization,
         Self::ManageWebhooks,
     ];
+}
+
+/// Decides what a role may do. Replace it to bring other rules; the default is [`RoleTable`].
+pub trait Authorizer: Send + Sync {
+    /// Whether a member with this role may do this.
+    fn allows(&self, role: Role, action: Action) -> bool;
 }
 
 /// The rules of the contract: the one place where roles meet actions.

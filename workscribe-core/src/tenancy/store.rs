@@ -4,8 +4,8 @@ use crate::clock::Timestamp;
 use crate::id::{InvitationId, OrgId, UserId};
 use crate::identity::{Email, TokenHash};
 use crate::page::PageRequest;
-use crate::storage::StoreError;
-use crate::sweep::Portion;
+use crate::portion::Portion;
+use crate::store_error::StoreError;
 
 use super::model::{
     Invitation, InvitationPreview, ListedInvitation, Member, Organization, OrganizationChange, Role, Slug,

@@ -4,11 +4,12 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::UserId;
-use crate::identity::{Email, NewUser, ProfileChange, User, display_name};
+use crate::identity::{Email, NewUser, Person, ProfileChange, User, display_name};
 use crate::search::SearchDocument;
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::{OrgScope, Organization, Role, Slug};
-use crate::work::{Comment, Person, Project, TaskFields, comment_document, project_document, task_document};
+use crate::work::{Comment, Project, TaskFields, comment_document, project_document, task_document};
 
 use super::bundle::Bundle;
 use super::record::{CommentRow, MemberRow, OrganizationRow, ProjectRow, Record, TaskRow, UserRow};
@@ -71,11 +72,15 @@ pub struct Imported {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-impl<'a> Transfer<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Whole organizations, out and in.
+    #[must_use]
+    pub const fn transfer(&self) -> Transfer<'_> {
+        Transfer { app: self }
     }
+}
 
+impl<'a> Transfer<'a> {
     /// Brings an organization in, wholly or not at all. For the operator of the server: the people of the file become members,
     /// asked or not. Hooks are told of the accounts, the organization and its members, and not of each task.
     ///
@@ -123,7 +128,7 @@ impl<'a> Transfer<'a> {
             .insert(&organization, owner)
             .await
             .map_err(|error| taken(error, &organization))?;
-        let scope = OrgScope::of_new_member(organization.id, owner, Role::Owner);
+        let scope = OrgScope::of_member(organization.id, owner, Role::Owner);
         let mut counts = BTreeMap::new();
         let mut so_far = Progress { done: 0, all: bundle.len() };
         for batch in head.chunks(BATCH) {

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::id::{TaskId, UserId};
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 use crate::tenancy::{OrgScope, Slug};
 
 use super::record::{Kind, Record, UserRow};

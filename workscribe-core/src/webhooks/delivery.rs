@@ -12,7 +12,8 @@ use crate::outbox::Job;
 use crate::storage::{Party, UnitOfWork};
 use crate::tenancy::Slug;
 
-use super::model::{DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Webhook, WebhookDelivery};
+use super::model::{DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason};
+use super::scope::DeliveryPass;
 use super::secrets;
 use super::service::Webhooks;
 use super::signature::SigningSecret;
@@ -88,27 +89,6 @@ impl SendWebhookMail {
     }
 }
 
-/// A delivery as a look-up found it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EnteredDelivery {
-    /// The delivery, with its payload.
-    pub delivery: WebhookDelivery,
-    /// Its endpoint.
-    pub webhook: Webhook,
-    /// The organization's name.
-    pub org_name: String,
-    /// Its name in URLs.
-    pub org_slug: Slug,
-}
-
-/// Proof that a delivery belongs to an organization, made by looking it up: what a worker has in the place of an
-/// [`crate::tenancy::OrgScope`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeliveryPass {
-    org: OrgId,
-    entered: EnteredDelivery,
-}
-
 impl DeliveryPass {
     /// The door: looks the delivery and its endpoint up, in one statement.
     ///
@@ -121,24 +101,6 @@ impl DeliveryPass {
     ) -> Result<Option<Self>, Error> {
         uow.on_behalf_of(Party::Organization(org));
         Ok(uow.webhooks().enter_delivery(org, delivery).await?.map(|entered| Self { org, entered }))
-    }
-
-    /// Which organization.
-    #[must_use]
-    pub const fn org(&self) -> OrgId {
-        self.org
-    }
-
-    /// The delivery.
-    #[must_use]
-    pub const fn delivery(&self) -> &WebhookDelivery {
-        &self.entered.delivery
-    }
-
-    /// Its endpoint.
-    #[must_use]
-    pub const fn webhook(&self) -> &Webhook {
-        &self.entered.webhook
     }
 }
 

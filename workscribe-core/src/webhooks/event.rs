@@ -5,8 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::clock::Timestamp;
 use crate::events::DomainEvent;
 use crate::id::{OrgId, UserId, WebhookMessageId};
+use crate::identity::Person;
+use crate::named::names;
 use crate::tenancy::{Invitation, OrgScope};
-use crate::work::{Comment, Label, Person, Project, Status, Task, names};
+use crate::work::{Comment, Label, Project, Status, Task};
 
 names! {
     /// What an endpoint can be told of.

@@ -22,20 +22,20 @@ mod delivery;
 mod event;
 mod limits;
 mod model;
+mod scope;
 mod secrets;
 mod service;
 mod signature;
 mod store;
 
 pub use address::{URL_CHARS, WebhookNetworks, is_public};
-pub use delivery::{
-    DeliverWebhook, DeliveryPass, EnteredDelivery, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent,
-};
+pub use delivery::{DeliverWebhook, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent};
 pub use event::{EventSet, WebhookEvent};
 pub use limits::host_and_port;
 pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };
+pub use scope::{DeliveryPass, EnteredDelivery};
 pub use service::{DESCRIPTION_CHARS, WebhookChange, Webhooks};
 pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER, VerifyingSecret};
 pub use store::WebhookStore;

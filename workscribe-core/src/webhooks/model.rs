@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId, WebhookMessageId};
 use crate::identity::Sealed;
-use crate::work::names;
+use crate::named::names;
 
 use super::event::{EventSet, WebhookEvent};
 

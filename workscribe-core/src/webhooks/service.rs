@@ -9,7 +9,8 @@ use crate::events::DomainEvent;
 use crate::id::{WebhookDeliveryId, WebhookId};
 use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::{StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::StoreError;
 use crate::tenancy::{Action, OrgScope};
 use crate::work::text;
 
@@ -55,11 +56,26 @@ struct Checked {
     events: Option<EventSet>,
 }
 
-impl<'a> Webhooks<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Endpoints that are told of what happens.
+    #[must_use]
+    pub const fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks { app: self }
     }
 
+    /// Tells every hook, and the organization's webhooks, within the transaction.
+    pub(crate) async fn announce(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+        event: &DomainEvent,
+    ) -> Result<(), Error> {
+        self.emit(uow, event).await?;
+        self.webhooks().publish(uow, scope, event).await
+    }
+}
+
+impl<'a> Webhooks<'a> {
     /// The endpoints, by age.
     ///
     /// # Errors

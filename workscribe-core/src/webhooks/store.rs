@@ -4,14 +4,14 @@ use crate::clock::Timestamp;
 use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use crate::identity::Sealed;
 use crate::page::PageRequest;
-use crate::storage::StoreError;
-use crate::sweep::Portion;
+use crate::portion::Portion;
+use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
-use super::delivery::{DeliveryPass, EnteredDelivery};
 use super::model::{
     DeliveryAttempt, DeliveryStatus, Disabled, Listener, Resealing, Webhook, WebhookDelivery,
 };
+use super::scope::{DeliveryPass, EnteredDelivery};
 
 /// The endpoints of an organization, and what is sent to them.
 #[async_trait]

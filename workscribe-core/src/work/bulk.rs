@@ -4,12 +4,13 @@ use chrono::NaiveDate;
 
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId};
+use crate::identity::Person;
 use crate::limits::Limit;
 use crate::storage::UnitOfWork;
 use crate::tenancy::OrgScope;
 
 use super::changes::{Resolved, find_labels, find_status, hold_assignee, keep_found};
-use super::model::{Person, name_key};
+use super::model::name_key;
 use super::record::{Trail, writable};
 use super::task::{Priority, Task, TaskLabel};
 use super::tasks::Tasks;

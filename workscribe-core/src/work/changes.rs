@@ -7,13 +7,15 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error, Fault, Violations};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
+use crate::identity::Person;
 use crate::limits::{Limit, count};
-use crate::storage::{StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
 use super::document::Document;
 use super::history::ActivityAction;
-use super::model::{Person, Status, StatusCategory, line, name_key};
+use super::model::{Status, StatusCategory, line, name_key};
 use super::order::GAP;
 use super::record::{Change, Trail, index_task, writable};
 use super::store::Slot;

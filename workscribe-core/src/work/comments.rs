@@ -3,14 +3,15 @@ use serde_json::Value;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
+use crate::identity::Person;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::{Action, OrgScope};
 
 use super::document::Document;
 use super::history::{ActivityAction, Comment};
-use super::model::Person;
 use super::record::{Change, Trail, index_comment, writable};
 use super::task::Task;
 use super::tasks::{Tasks, no_such_task};

@@ -2,7 +2,8 @@ use crate::clock::Timestamp;
 use crate::id::{ActivityId, CommentId, OrgId, ProjectId, TaskId};
 
 use super::document::Document;
-use super::model::{Person, names};
+use crate::identity::Person;
+use crate::named::names;
 
 /// A comment on a task.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,8 @@ use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId};
 use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::OrgScope;
 
 use super::history::ActivityAction;

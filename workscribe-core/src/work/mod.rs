@@ -23,6 +23,7 @@ mod changes;
 mod comments;
 mod departures;
 mod document;
+mod door;
 mod history;
 mod labels;
 mod model;
@@ -35,6 +36,7 @@ mod store;
 mod task;
 mod tasks;
 
+pub use crate::identity::Person;
 pub use arrange::Placement;
 pub use bulk::BulkChange;
 pub use changes::TaskChange;
@@ -44,12 +46,11 @@ pub use document::Document;
 pub use history::{Activity, ActivityAction, Comment, NewActivity};
 pub use labels::NewLabel;
 pub use model::{
-    Archived, Color, Label, LabelChange, Person, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType,
-    Status, StatusCategory, StatusChange, TaskKey, name_key,
+    Archived, Color, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Status,
+    StatusCategory, StatusChange, TaskKey, name_key,
 };
-pub(crate) use model::{line, names, text};
+pub(crate) use model::{DESCRIPTION_CHARS, line, text};
 pub use moves::Destination;
-pub(crate) use projects::DESCRIPTION_CHARS;
 pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};
 pub use statuses::NewStatus;

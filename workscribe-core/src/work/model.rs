@@ -5,47 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::Fault;
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, UserId};
+use crate::limits::Limit;
+use crate::named::names;
 
 pub use crate::names::name_key;
 pub(crate) use crate::names::{line, text};
 
-/// A type with a fixed set of names, which stand in the contract and in storage.
-macro_rules! names {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
-        pub enum $type { $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)+ }
-
-        impl $type {
-            /// Every value, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The name in the contract and in storage.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// The value of a name.
-            #[must_use]
-            pub fn parse(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == name)
-            }
-        }
-    };
-}
-pub(crate) use names;
-
-/// A user as others see them beside what they did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// Who.
-    pub id: UserId,
-    /// Their name.
-    pub display_name: String,
-    /// Their picture.
-    pub avatar_url: Option<String>,
-}
+/// The longest description.
+pub(crate) const DESCRIPTION_CHARS: usize = Limit::DescriptionCharacters.default_value() as usize;
 
 names! {
     /// How a project is worked on.

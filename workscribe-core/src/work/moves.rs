@@ -1,10 +1,10 @@
 use crate::error::{Error, FieldError, Violations};
 use crate::id::{StatusId, TaskId};
+use crate::identity::Person;
 use crate::storage::UnitOfWork;
 use crate::tenancy::OrgScope;
 
 use super::changes::{Resolved, find_status};
-use super::model::Person;
 use super::order::{self, GAP};
 use super::projects::no_such_project;
 use super::record::{Trail, writable};

@@ -5,11 +5,15 @@ use crate::id::ProjectId;
 use crate::identity::display_name;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::{Action, OrgScope};
 
 use super::history::ActivityAction;
-use super::model::{Archived, Project, ProjectChange, ProjectKey, ProjectType, Status, StatusCategory, text};
+use super::model::{
+    Archived, DESCRIPTION_CHARS, Project, ProjectChange, ProjectKey, ProjectType, Status, StatusCategory,
+    text,
+};
 use super::record::{Change, Trail, index_project, writable};
 
 /// Projects, with their statuses and labels. Had from [`WorkScribe::projects`].
@@ -33,9 +37,6 @@ pub struct NewProject {
     pub kind: ProjectType,
 }
 
-/// The longest description.
-pub(crate) const DESCRIPTION_CHARS: usize = Limit::DescriptionCharacters.default_value() as usize;
-
 /// What a new project begins with.
 const STATUSES: [(&str, StatusCategory); 4] = [
     ("To Do", StatusCategory::Todo),
@@ -44,11 +45,15 @@ const STATUSES: [(&str, StatusCategory); 4] = [
     ("Done", StatusCategory::Done),
 ];
 
-impl<'a> Projects<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Projects, with their statuses and labels.
+    #[must_use]
+    pub const fn projects(&self) -> Projects<'_> {
+        Projects { app: self }
     }
+}
 
+impl<'a> Projects<'a> {
     /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
     ///
     /// # Errors

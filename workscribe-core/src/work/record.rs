@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::{JobId, ProjectId, TaskId, UserId};
+use crate::identity::Person;
 use crate::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
 use crate::outbox::NewJob;
 use crate::search::{SearchDocument, SearchKind, Words};
@@ -18,7 +19,7 @@ use crate::storage::UnitOfWork;
 use crate::tenancy::OrgScope;
 
 use super::history::{ActivityAction, Comment, NewActivity};
-use super::model::{Person, Project};
+use super::model::Project;
 use super::task::{Task, TaskFields};
 
 /// How long a digest gathers before it is sent.

@@ -2,7 +2,8 @@ use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::DomainEvent;
 use crate::id::{ProjectId, StatusId};
 use crate::limits::{Limit, count};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::OrgScope;
 
 use super::history::ActivityAction;

@@ -3,14 +3,14 @@ use chrono::NaiveDate;
 
 use crate::clock::Timestamp;
 use crate::id::{CommentId, LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
+use crate::identity::Person;
 use crate::page::PageRequest;
-use crate::storage::StoreError;
+use crate::store_error::StoreError;
 use crate::tenancy::{OrgScope, Role, Slug};
 
 use super::history::{Activity, Comment, NewActivity};
 use super::model::{
-    Archived, Label, LabelChange, Person, Project, ProjectChange, ProjectKey, ProjectRef, Status,
-    StatusChange,
+    Archived, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, Status, StatusChange,
 };
 use super::task::{NewTask, Numbered, Task, TaskFields, TaskQuery};
 

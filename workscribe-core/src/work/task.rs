@@ -7,10 +7,12 @@ use uuid::Uuid;
 use crate::clock::{Timestamp, is_writable, is_writable_day};
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
+use crate::identity::Person;
+use crate::named::names;
 use crate::page::{ITEM_BYTES, Page, PageRequest, fitting, json_bytes};
 
 use super::document::Document;
-use super::model::{Color, Person, ProjectKey, Status, StatusCategory, TaskKey, names};
+use super::model::{Color, ProjectKey, Status, StatusCategory, TaskKey};
 
 names! {
     /// How much a task presses. Ordered: the first presses most.

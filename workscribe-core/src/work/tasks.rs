@@ -2,15 +2,17 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, TaskId};
+use crate::identity::Person;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
-use crate::storage::{Constraint, StoreError, UnitOfWork};
+use crate::storage::UnitOfWork;
+use crate::store_error::{Constraint, StoreError};
 use crate::tenancy::{Action, OrgScope};
 
 use super::changes::{Resolved, TaskChange, resolve};
 use super::history::{Activity, ActivityAction};
 use super::labels::no_such_label;
-use super::model::{Person, Project, TaskKey, name_key};
+use super::model::{Project, TaskKey, name_key};
 use super::projects::no_such_project;
 use super::record::{Change, Trail, amend, index_task, writable};
 use super::store::Entered;
@@ -24,11 +26,15 @@ pub struct Tasks<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-impl<'a> Tasks<'a> {
-    pub(crate) const fn new(app: &'a WorkScribe) -> Self {
-        Self { app }
+impl WorkScribe {
+    /// Tasks, comments, and what happened.
+    #[must_use]
+    pub const fn tasks(&self) -> Tasks<'_> {
+        Tasks { app: self }
     }
+}
 
+impl<'a> Tasks<'a> {
     /// Makes a task, with the next number of its project, at the end of its column.
     ///
     /// # Errors

@@ -336,7 +336,7 @@ on_every_storage! {
 
 #[tokio::test]
 async fn its_document_tells_every_operation_with_its_refusals() {
-    let office = Office::new(On::Memory).await;
+    let office = Office::new(On::Sqlite).await;
     let document = office.get("/admin/openapi.json").await;
     let paths = document["paths"].as_object().unwrap();
     assert_eq!(paths.len(), 9);

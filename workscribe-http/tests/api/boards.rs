@@ -123,12 +123,11 @@ on_every_storage! {
             tasks.push(id(&shop.task(json!({"title": format!("{number:02}")})).await));
         }
         let (tasks, statuses) = (Arc::new(tasks), Arc::new(statuses));
-        let rounds = if matches!(on, On::Memory) { 20 } else { 12 };
         let workers = (0..16_u64).map(|worker| {
             let (shop, tasks, statuses) = (shop.clone(), tasks.clone(), statuses.clone());
             async move {
                 let chance = SeededEntropy::new(worker);
-                for _ in 0..rounds {
+                for _ in 0..12 {
                     let mut dice = [0; 4];
                     chance.fill(&mut dice);
                     let task = &tasks[usize::from(dice[0]) % tasks.len()];

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use poem::http::StatusCode;
 use serde_json::json;
-use workscribe_core::events::{DomainEvent, Hook};
+use workscribe_core::Hook;
+use workscribe_core::events::DomainEvent;
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 
 use crate::support::{at_once, on_every_storage, texts, walk};

@@ -377,7 +377,7 @@ on_every_storage! {
 async fn a_database_file_holds_no_token_and_no_password() {
     let database = databases::sqlite().await;
     let path = database.url.strip_prefix("sqlite://").unwrap().to_owned();
-    let app = TestApp::new(database.storage.clone(), database);
+    let app = TestApp::new(database.storage);
     let ada = app.register("ada@example.com").await;
     let mut secrets = vec![PASSWORD.to_owned(), ada.access.clone(), ada.refresh.clone()];
     secrets.push(app.mailed_token("ada@example.com").await);

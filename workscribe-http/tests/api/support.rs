@@ -9,15 +9,12 @@ use tokio::sync::Notify;
 use workscribe_core::local::BcryptHasher;
 use workscribe_core::ports::{PasswordHasher, Secret, Verdict};
 use workscribe_core::{Builder, Error};
-use workscribe_http::HttpOptions;
 use workscribe_testkit::app::{Answer, Login, TestApp};
 use workscribe_testkit::databases;
-use workscribe_testkit::memory::MemoryStorage;
 
 /// Which storage an application stands on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum On {
-    Memory,
     Sqlite,
     Postgres,
 }
@@ -30,18 +27,11 @@ impl On {
 
     /// An application with other parts or settings.
     pub(crate) async fn app_with(self, change: impl FnOnce(Builder) -> Builder) -> TestApp {
-        let options = HttpOptions { counts_requests: false, ..HttpOptions::default() };
-        match self {
-            Self::Memory => TestApp::with(Arc::new(MemoryStorage::new()), (), options, change),
-            Self::Sqlite => {
-                let database = databases::sqlite().await;
-                TestApp::with(database.storage.clone(), database, options, change)
-            }
-            Self::Postgres => {
-                let database = databases::postgres().await;
-                TestApp::with(database.storage.clone(), database, options, change)
-            }
-        }
+        let database = match self {
+            Self::Sqlite => databases::sqlite().await,
+            Self::Postgres => databases::postgres().await,
+        };
+        TestApp::with(database.storage, change)
     }
 }
 
@@ -94,7 +84,7 @@ impl PasswordHasher for HeldHasher {
     }
 }
 
-/// Makes three tests of one: on memory, on SQLite and on Postgres.
+/// Makes two tests of one: on SQLite and on Postgres.
 ///
 /// `on_every_storage! { async fn a_sentence(on: On) { … } }`
 macro_rules! on_every_storage {
@@ -104,11 +94,6 @@ macro_rules! on_every_storage {
             use super::*;
 
             async fn check($on: $crate::support::On) $body
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn memory() {
-                check($crate::support::On::Memory).await;
-            }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {

@@ -222,7 +222,7 @@ async fn a_page_of_tasks_takes_at_most_three_round_trips_to_postgres_whatever_it
     let database = databases::postgres().await;
     let proxy = Proxy::before(&database.url).await.unwrap();
     let through = workscribe_sql::connect(&proxy.url, &databases::options()).await.unwrap();
-    let shop = Workshop::of(TestApp::new(through.storage(), (database, through))).await;
+    let shop = Workshop::of(TestApp::new(through.storage())).await;
     for task in filled(&shop).await.iter().step_by(3) {
         let comments = format!("/tasks/{}/comments", id(task));
         shop.make(&shop.ada, &comments, json!({"body_json": says("Well")})).await;

@@ -326,7 +326,7 @@ async fn serve(trusted_proxies: &[&str]) -> (TestApp, SocketAddr) {
     let limiter = Arc::new(LocalRateLimiter::default());
     let limits = Limits::default().with(Limit::LoginsPerAddress, 1);
     let settings = Settings { limits, ..Settings::default() };
-    let app = On::Memory.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+    let app = On::Sqlite.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
     let apis = workscribe_http::all(&app.app);
     let trusted_proxies = trusted_proxies.iter().map(|net| net.parse().unwrap()).collect();
     let options = HttpOptions { trusted_proxies, ..HttpOptions::default() };

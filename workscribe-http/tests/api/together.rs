@@ -103,7 +103,7 @@ async fn thirty_two_reads_at_once_make_a_few_statements() {
     let database = databases::postgres().await;
     let proxy = Proxy::before(&database.url).await.unwrap();
     let through = workscribe_sql::connect(&proxy.url, &databases::options()).await.unwrap();
-    let app = Arc::new(TestApp::new(through.storage(), (database, through)));
+    let app = Arc::new(TestApp::new(through.storage()));
     let ada = app.register("ada@example.com").await;
     app.organization(&ada, "engines").await;
     let tasks = format!("{ORG}/projects/WEB/tasks");

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use poem::http::StatusCode;
 use serde_json::json;
-use workscribe_core::events::{DomainEvent, Hook};
+use workscribe_core::Hook;
+use workscribe_core::events::DomainEvent;
 use workscribe_core::{Error, Settings, UnitOfWork, WorkScribe};
 use workscribe_testkit::app::{Answer, Login, TestApp};
 

@@ -18,8 +18,8 @@ use super::pacer::{Pacer, Place, PutOff};
 use super::resolver::{AllowedOnly, Nowhere};
 use crate::backoff::fraction;
 use crate::handler::{Failure, Handler, JobContext};
-use crate::metrics;
 use crate::retry_after::retry_after;
+use crate::worker::metrics;
 
 /// How long an endpoint may take for its answer.
 const TIMEOUT: Duration = Duration::from_secs(15);

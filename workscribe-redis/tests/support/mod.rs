@@ -15,7 +15,7 @@ use workscribe_core::identity::{
 use workscribe_core::{Storage, UnitOfWork};
 use workscribe_redis::{Options, Redis, RedisTokens};
 use workscribe_testkit::clock::FrozenClock;
-use workscribe_testkit::memory::MemoryStorage;
+use workscribe_testkit::databases;
 
 /// The URL of the Redis to test with.
 pub(crate) fn url() -> String {
@@ -88,9 +88,9 @@ impl Drop for Keys {
     }
 }
 
-/// A memory storage with its tokens in Redis.
-pub(crate) fn storage(redis: Redis) -> Arc<dyn Storage> {
-    Arc::new(RedisTokens::new(Arc::new(MemoryStorage::new()), redis))
+/// A database with its tokens in Redis.
+pub(crate) async fn storage(redis: Redis) -> Arc<dyn Storage> {
+    Arc::new(RedisTokens::new(databases::sqlite().await.storage, redis))
 }
 
 /// Stores a user.

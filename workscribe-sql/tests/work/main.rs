@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
+mod model;
+mod operations;
 mod races;
 mod side_by_side;
 mod support;

@@ -1,14 +1,15 @@
-//! The memory storage and a database, given the same random sequence of operations, answer alike.
+//! SQLite and Postgres, given the same random sequence of operations, answer alike, and as [`Model`] says.
 //!
 //! Both have the same clock and the same randomness, so that even the ids are the same.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, TimeDelta};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
+use workscribe_core::clock::{Clock as _, Timestamp};
 use workscribe_core::id::{CommentId, LabelId, ProjectId, StatusId, TaskId, UserId};
 use workscribe_core::identity::Actor;
 use workscribe_core::notifications::NotificationFilter;
@@ -19,149 +20,13 @@ use workscribe_core::work::{
     AssigneeFilter, BulkChange, Destination, Entered, NewLabel, NewStatus, ParentFilter, Placement, Priority,
     ProjectChange, StatusCategory, StatusChange, Task, TaskChange, TaskFilter, TaskQuery, TaskSort, TaskType,
 };
-use workscribe_core::{Error, ErrorKind, Storage, UnitOfWork, WorkScribe};
+use workscribe_core::{Code, Error, ErrorKind, Storage, UnitOfWork, WorkScribe};
 use workscribe_testkit::clock::{FrozenClock, SeededEntropy};
 use workscribe_testkit::databases;
-use workscribe_testkit::memory::MemoryStorage;
 
+use crate::model::{Card, Column, Model, State};
+use crate::operations::{Change, Filter, Operation, Place, TITLES, operation};
 use crate::support::Team;
-
-const TITLES: [&str; 5] =
-    ["Fix the login page", "100% done_now", "Café menu", "Übersicht 42", "fix 'quotes\""];
-
-/// One operation. Numbers name things by when they were made, counted round.
-#[derive(Debug, Clone)]
-enum Operation {
-    CreateTask(usize, Change),
-    UpdateTask(usize, usize, Change),
-    DeleteTask(usize, usize),
-    MoveTask(usize, usize, Option<usize>, Place),
-    Arrange(Vec<(usize, i64)>),
-    UpdateMany(usize, Vec<usize>, Change),
-    Label(usize, usize, usize, bool),
-    Comment(usize, usize, usize),
-    EditComment(usize, usize, usize),
-    DeleteComment(usize, usize),
-    CreateLabel(usize),
-    DeleteLabel(usize),
-    CreateStatus(usize, Option<i64>),
-    UpdateStatus(usize, usize, i64),
-    DeleteStatus(usize, Option<usize>),
-    Archive(bool),
-    List(Filter, usize, i64),
-    Find(usize),
-    Activity(Option<usize>),
-    Search(usize),
-    Notifications(usize, bool),
-    ReadAll(usize),
-    RemoveMember(usize),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Change {
-    title: Option<usize>,
-    status: Option<usize>,
-    assignee: Option<Option<usize>>,
-    priority: Option<usize>,
-    parent: Option<Option<usize>>,
-    due: Option<Option<u32>>,
-    labels: Option<Vec<usize>>,
-}
-
-#[derive(Debug, Clone)]
-enum Place {
-    End,
-    Index(i64),
-    Before(usize),
-    After(usize),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Filter {
-    status: Option<usize>,
-    assignee: Option<Option<usize>>,
-    priority: Option<usize>,
-    label: Option<usize>,
-    parent: Option<Option<usize>>,
-    search: Option<usize>,
-    due_before: Option<u32>,
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let some = |n: usize| proptest::option::weighted(0.3, 0..n);
-    let maybe = |n: usize| proptest::option::weighted(0.3, proptest::option::weighted(0.7, 0..n));
-    (
-        some(5),
-        some(6),
-        maybe(4),
-        some(5),
-        maybe(12),
-        proptest::option::weighted(0.3, proptest::option::weighted(0.7, 1_u32..6)),
-        proptest::option::weighted(0.3, proptest::collection::vec(0_usize..4, 0..3)),
-    )
-        .prop_map(|(title, status, assignee, priority, parent, due, labels)| Change {
-            title,
-            status,
-            assignee,
-            priority,
-            parent,
-            due,
-            labels,
-        })
-}
-
-fn filter() -> impl Strategy<Value = Filter> {
-    let some = |n: usize| proptest::option::weighted(0.15, 0..n);
-    let maybe = |n: usize| proptest::option::weighted(0.15, proptest::option::weighted(0.7, 0..n));
-    (some(6), maybe(4), some(5), some(4), maybe(12), some(5), proptest::option::weighted(0.15, 1_u32..7))
-        .prop_map(|(status, assignee, priority, label, parent, search, due_before)| Filter {
-            status,
-            assignee,
-            priority,
-            label,
-            parent,
-            search,
-            due_before,
-        })
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let (who, task, status, label) = (0_usize..4, 0_usize..12, 0_usize..6, 0_usize..4);
-    let place = prop_oneof![
-        Just(Place::End),
-        (-1_i64..8).prop_map(Place::Index),
-        task.clone().prop_map(Place::Before),
-        task.clone().prop_map(Place::After),
-    ];
-    prop_oneof![
-        8 => (who.clone(), change()).prop_map(|(who, change)| Operation::CreateTask(who, change)),
-        8 => (who.clone(), task.clone(), change()).prop_map(|(w, t, c)| Operation::UpdateTask(w, t, c)),
-        2 => (who.clone(), task.clone()).prop_map(|(w, t)| Operation::DeleteTask(w, t)),
-        8 => (who.clone(), task.clone(), proptest::option::of(status.clone()), place)
-            .prop_map(|(w, t, s, p)| Operation::MoveTask(w, t, s, p)),
-        2 => proptest::collection::vec((task.clone(), 0_i64..6), 1..5).prop_map(Operation::Arrange),
-        2 => (who.clone(), proptest::collection::vec(task.clone(), 1..5), change())
-            .prop_map(|(w, t, c)| Operation::UpdateMany(w, t, c)),
-        3 => (who.clone(), task.clone(), label.clone(), any::<bool>())
-            .prop_map(|(w, t, l, on)| Operation::Label(w, t, l, on)),
-        3 => (who.clone(), task.clone(), who.clone()).prop_map(|(w, t, m)| Operation::Comment(w, t, m)),
-        1 => (who.clone(), task.clone(), who.clone()).prop_map(|(w, c, m)| Operation::EditComment(w, c, m)),
-        1 => (who.clone(), task.clone()).prop_map(|(w, c)| Operation::DeleteComment(w, c)),
-        2 => (0_usize..5).prop_map(Operation::CreateLabel),
-        1 => label.prop_map(Operation::DeleteLabel),
-        1 => (0_usize..5, proptest::option::of(0_i64..6)).prop_map(|(n, p)| Operation::CreateStatus(n, p)),
-        1 => (status.clone(), 0_usize..5, 0_i64..6).prop_map(|(s, n, p)| Operation::UpdateStatus(s, n, p)),
-        1 => (status.clone(), proptest::option::of(status)).prop_map(|(s, to)| Operation::DeleteStatus(s, to)),
-        1 => any::<bool>().prop_map(Operation::Archive),
-        6 => (filter(), 0_usize..9, 1_i64..6).prop_map(|(f, s, l)| Operation::List(f, s, l)),
-        2 => task.clone().prop_map(Operation::Find),
-        2 => proptest::option::of(task).prop_map(Operation::Activity),
-        2 => (0_usize..5).prop_map(Operation::Search),
-        2 => (who.clone(), any::<bool>()).prop_map(|(w, unread)| Operation::Notifications(w, unread)),
-        1 => who.clone().prop_map(Operation::ReadAll),
-        1 => who.prop_map(Operation::RemoveMember),
-    ]
-}
 
 /// An application with an organization of four people and one project, and what was made in it.
 struct World {
@@ -172,6 +37,20 @@ struct World {
     labels: Vec<LabelId>,
     statuses: Vec<StatusId>,
     comments: Vec<(TaskId, CommentId)>,
+    /// The tasks that the last operation found.
+    found: Option<Vec<TaskId>>,
+    began: Timestamp,
+}
+
+/// What was answered, as a text, and which tasks it found; or why it was refused.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    outcome: Result<String, (Code, Vec<String>)>,
+    found: Option<Vec<usize>>,
+}
+
+fn nth<T: PartialEq>(list: &[T], one: &T) -> usize {
+    list.iter().position(|other| other == one).unwrap()
 }
 
 fn pick<T: Copy>(list: &[T], index: usize) -> Option<T> {
@@ -183,18 +62,70 @@ impl World {
         let entropy = SeededEntropy::new(7);
         let Team { app, people, project, statuses } = Team::new(storage, clock.clone(), entropy).await;
         let (tasks, labels, comments) = (Vec::new(), Vec::new(), Vec::new());
-        Self { app, people, project, tasks, labels, statuses, comments }
+        let began = clock.now();
+        Self { app, people, project, tasks, labels, statuses, comments, found: None, began }
     }
 
     /// Does it, commits unless it is refused, and tells what was answered.
-    async fn run(&mut self, operation: &Operation) -> String {
+    async fn run(&mut self, operation: &Operation) -> Answer {
+        self.found = None;
         let mut uow = self.app.begin().await.unwrap();
-        match self.perform(&mut *uow, operation).await {
-            Ok(answer) => match self.app.commit(uow).await {
-                Ok(()) => answer,
-                Err(error) => told(&error),
-            },
-            Err(error) => told(&error),
+        let outcome = match self.perform(&mut *uow, operation).await {
+            Ok(answer) => self.app.commit(uow).await.map(|()| answer),
+            Err(error) => Err(error),
+        };
+        let found = self.found.take().map(|found| found.iter().map(|id| nth(&self.tasks, id)).collect());
+        Answer { outcome: outcome.map_err(|error| told(&error)), found }
+    }
+
+    /// All that is there, as lists show it.
+    async fn state(&self) -> State {
+        let mut uow = self.app.read().await.unwrap();
+        let uow = &mut *uow;
+        let (scope, entered) = OrgScope::enter_project(uow, "engines", "web", self.people[0]).await.unwrap();
+        let (page, projects) = (PageRequest::largest(), self.app.projects());
+        let members = self.app.organizations().members(uow, &scope, &page).await.unwrap().items;
+        let statuses = projects.statuses(uow, &scope, self.project).await.unwrap();
+        let labels = projects.labels(uow, &scope, self.project, &page).await.unwrap().items;
+        let all = TaskFilter { project: Some(self.project), ..TaskFilter::default() };
+        let query = TaskQuery::new(all, TaskSort::default(), Some(100), None, false).unwrap();
+        let tasks = self.app.tasks().list(uow, &scope, &query).await.unwrap().items;
+        let columns = statuses.into_iter().map(|status| Column {
+            status: nth(&self.statuses, &status.id),
+            category: status.category,
+            tasks: tasks
+                .iter()
+                .filter(|task| task.status.id == status.id)
+                .map(|task| nth(&self.tasks, &task.id))
+                .collect(),
+            name: status.name,
+        });
+        State {
+            is_archived: entered.found.is_archived,
+            members: members.iter().map(|member| nth(&self.people, &member.user_id)).collect(),
+            columns: columns.collect(),
+            labels: labels.into_iter().map(|label| (nth(&self.labels, &label.id), label.name)).collect(),
+            tasks: tasks.iter().map(|task| (nth(&self.tasks, &task.id), self.card(task))).collect(),
+        }
+    }
+
+    fn card(&self, task: &Task) -> Card {
+        let moment = |time: Timestamp| (time - self.began).num_seconds();
+        Card {
+            number: task.number,
+            title: task.title.clone(),
+            reporter: nth(&self.people, &task.reporter.id),
+            assignee: task.assignee.as_ref().map(|person| nth(&self.people, &person.id)),
+            priority: task.priority,
+            kind: task.kind,
+            parent: task.parent_id.map(|parent| nth(&self.tasks, &parent)),
+            due: task.due_date.map(|day| day.day()),
+            labels: task.labels.iter().map(|label| nth(&self.labels, &label.id)).collect(),
+            parts: usize::try_from(task.subtask_count).unwrap(),
+            comments: usize::try_from(task.comment_count).unwrap(),
+            version: task.version,
+            made: moment(task.created_at),
+            changed: moment(task.updated_at),
         }
     }
 
@@ -364,6 +295,7 @@ impl World {
                     let query = TaskQuery::new(filter.clone(), sort, Some(*limit), after, true)?;
                     let page = tasks.list(uow, &scope, &query).await?;
                     cursor.clone_from(&page.next_cursor);
+                    self.found.get_or_insert_default().extend(page.items.iter().map(|task| task.id));
                     pages.push(page);
                     if cursor.is_none() {
                         break show(&pages);
@@ -375,6 +307,7 @@ impl World {
                 let key = entered.found.key().to_string();
                 let found = tasks.find_by_key(uow, &scope, &key.to_lowercase()).await?;
                 assert_eq!(found, entered.found);
+                self.found = Some(vec![found.id]);
                 show(&found)
             }
             Operation::Activity(task) => {
@@ -387,6 +320,7 @@ impl World {
                 let mut found = app.search().find(uow, &scope, TITLES[*words], None, 100).await?;
                 // How good a match is, each storage weighs in its own way.
                 found.sort_by_key(|result| result.id);
+                self.found = Some(found.iter().filter_map(|result| Some(result.task.as_ref()?.0)).collect());
                 show(&found)
             }
             Operation::Notifications(who, unread) => {
@@ -452,27 +386,23 @@ fn show(answer: &impl Debug) -> String {
     format!("{answer:#?}")
 }
 
-fn told(error: &Error) -> String {
-    let fields: Vec<_> =
-        error.fields().iter().map(|field| format!("{} {}", field.pointer, field.code)).collect();
+fn told(error: &Error) -> (Code, Vec<String>) {
     assert_ne!(error.kind(), ErrorKind::Internal, "{error:?}");
-    format!("{} {fields:?}", error.code().as_str())
+    let fields = error.fields().iter().map(|field| format!("{} {}", field.pointer, field.code));
+    (error.code(), fields.collect())
 }
 
 fn skipped() -> Result<String, Error> {
     Ok("there is nothing yet".into())
 }
 
-/// Plays `cases` sequences. Databases are costly to make, so that each sequence has an organization of its own in a new one.
-fn side_by_side<F, G>(cases: u32, database: F)
-where
-    F: Fn() -> G,
-    G: Future<Output = databases::TestDatabase>,
-{
+/// Plays sequences. Databases are costly to make, so that each sequence has an organization of its own in a new one.
+#[test]
+fn sqlite_postgres_and_a_model_answer_alike_whatever_is_done() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // Of a fixed seed, so that a failure is one for everybody.
     let config = ProptestConfig {
-        cases,
+        cases: 24,
         max_shrink_iters: 200,
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -481,27 +411,29 @@ where
     let sequences = proptest::collection::vec(operation(), 20..80);
     let played = runner.run(&sequences, |operations| {
         runtime.block_on(async {
-            let database = database().await;
             let clock = FrozenClock::default();
-            let mut memory = World::new(Arc::new(MemoryStorage::new()), &clock).await;
-            let mut stored = World::new(Arc::clone(&database.storage), &clock).await;
+            let mut sqlite = World::new(databases::sqlite().await.storage, &clock).await;
+            let mut postgres = World::new(databases::postgres().await.storage, &clock).await;
+            let mut model = Model::new(sqlite.state().await);
             for (index, operation) in operations.iter().enumerate() {
                 clock.advance(TimeDelta::seconds(1));
-                let (expected, got) = (memory.run(operation).await, stored.run(operation).await);
-                prop_assert_eq!(expected, got, "operation {}: {:?}", index, operation);
+                let answer = sqlite.run(operation).await;
+                prop_assert_eq!(
+                    &answer,
+                    &postgres.run(operation).await,
+                    "operation {}: {:?}",
+                    index,
+                    operation
+                );
+                let found = answer.outcome.map(|_| answer.found).map_err(|(code, _)| code);
+                prop_assert_eq!(model.apply(operation), found, "operation {}: {:?}", index, operation);
+                let expected = model.state();
+                for world in [&sqlite, &postgres] {
+                    prop_assert_eq!(&expected, &world.state().await, "operation {}: {:?}", index, operation);
+                }
             }
             Ok(())
         })
     });
     played.unwrap();
-}
-
-#[test]
-fn memory_and_sqlite_answer_alike_whatever_is_done() {
-    side_by_side(24, databases::sqlite);
-}
-
-#[test]
-fn memory_and_postgres_answer_alike_whatever_is_done() {
-    side_by_side(24, databases::postgres);
 }

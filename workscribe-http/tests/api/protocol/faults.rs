@@ -10,7 +10,6 @@ use serde_json::json;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_http::{ApiResult, HttpOptions, NoContent};
 use workscribe_testkit::app::{Answer, PASSWORD, TestApp, token_of};
-use workscribe_testkit::memory::MemoryStorage;
 
 use crate::support::on_every_storage;
 
@@ -135,7 +134,7 @@ impl Storage for Failing {
 
 #[tokio::test]
 async fn a_storage_that_fails_is_a_5xx_without_its_text() {
-    let app = TestApp::new(Arc::new(Failing), ());
+    let app = TestApp::new(Arc::new(Failing));
     let body = json!({
         "display_name": "Ada Lovelace", "email": "ada@example.com", "password": PASSWORD, "token": "x",
         "new_password": PASSWORD,
@@ -186,10 +185,10 @@ async fn the_log_tells_the_cause_and_the_request_and_no_secret() {
     // With one subscriber alone, a line that another test's thread reaches first is taken to be of no interest to any.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _guard = tracing::subscriber::set_default(subscriber);
-    let failing = TestApp::new(Arc::new(Failing), ());
+    let failing = TestApp::new(Arc::new(Failing));
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let refused = failing.post("/auth/login").json(&body).send().await.refused(500, "INTERNAL_ERROR");
-    let app = TestApp::new(Arc::new(MemoryStorage::new()), ());
+    let app = TestApp::sqlite().await;
     let ada = app.register("ada@example.com").await;
     let verification = app.mailed_token("ada@example.com").await;
     app.organization(&ada, "engines").await;

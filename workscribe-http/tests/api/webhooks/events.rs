@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::SecondsFormat;
-use workscribe_core::events::{DomainEvent, Hook};
+use workscribe_core::Hook;
+use workscribe_core::events::DomainEvent;
 use workscribe_core::webhooks::WebhookEvent;
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 use workscribe_testkit::app::PASSWORD;

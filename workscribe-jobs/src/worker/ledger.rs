@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep, timeout};
 use workscribe_core::Error;
 use workscribe_core::outbox::{ClaimedJob, Ending, Held, Settled};
 
-use crate::core::{Core, Pause, STORAGE_TIMEOUT, answered};
+use super::metrics;
+use super::shared::{Core, Pause, STORAGE_TIMEOUT, answered};
 use crate::handler::with_sources;
-use crate::metrics;
 
 /// A heartbeat comes at least this often, since it also brings the news that a job is to end.
 const BEAT_AT_LEAST_EVERY: Duration = Duration::from_secs(5);

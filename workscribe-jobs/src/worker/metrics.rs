@@ -14,7 +14,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{ClaimedJob, Ending};
 
-use crate::ledger::Word;
+use super::ledger::Word;
 
 pub(crate) fn claimed(job: &ClaimedJob, now: Timestamp) {
     let waited = (now - job.run_at).to_std().unwrap_or_default();

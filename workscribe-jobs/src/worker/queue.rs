@@ -11,9 +11,9 @@ use workscribe_core::Error;
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{ClaimedJob, Turn};
 
-use crate::core::{Core, Pause};
+use super::metrics;
+use super::shared::{Core, Pause};
 use crate::handler::with_sources;
-use crate::metrics;
 use crate::options::QueueOptions;
 
 /// A claim under way at the time of the shutdown may take this long to end.
@@ -130,7 +130,8 @@ impl Core {
             let is_waiting = free > 0;
             tokio::select! {
                 biased;
-                _ = stop.changed() => {}
+                // Not `changed`: a look that was under way may have seen the change.
+                _ = stop.wait_for(|stop| *stop) => {}
                 Some(ended) = running.join_next(), if !running.is_empty() => {
                     places.give_back(ended.unwrap_or_default());
                 }

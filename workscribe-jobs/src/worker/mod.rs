@@ -1,3 +1,11 @@
+//! The worker: claims jobs, runs them, and says how they ended.
+
+mod ledger;
+pub(crate) mod metrics;
+mod queue;
+mod run;
+pub(crate) mod shared;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -7,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use workscribe_core::outbox::Turn;
 use workscribe_core::{Error, WorkScribe};
 
-use crate::core::Core;
-use crate::ledger::Stop;
+use self::ledger::Stop;
+use self::shared::Core;
 use crate::options::WorkerOptions;
 use crate::registry::Registry;
 use crate::schedule::Schedules;

@@ -9,7 +9,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::outbox::{Claim, ClaimedJob, Turn};
 use workscribe_core::{Error, WorkScribe};
 
-use crate::ledger::Ledger;
+use super::ledger::Ledger;
 use crate::options::WorkerOptions;
 use crate::registry::Registry;
 

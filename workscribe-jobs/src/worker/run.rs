@@ -8,10 +8,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use workscribe_core::outbox::{ClaimedJob, Ending, Held, Settled};
 
+use super::ledger::{Stop, millis};
+use super::shared::{Core, later};
 use crate::backoff::backoff;
-use crate::core::{Core, later};
 use crate::handler::{Failure, JobContext};
-use crate::ledger::{Stop, millis};
 
 /// A stored reason is cut after this many characters.
 const LONGEST_REASON: usize = 1_000;

@@ -1,0 +1,16 @@
+//! A user as others see them: [`Person`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::UserId;
+
+/// A user as others see them beside what they did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// Their name.
+    pub display_name: String,
+    /// Their picture.
+    pub avatar_url: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! The doors into an organization: looking a membership up makes an [`OrgScope`], an invitation's token an [`InvitationPass`], and an
+//! organization that was removed a [`VacatedOrg`].
+
+use crate::clock::Timestamp;
+use crate::error::{Code, Error};
+use crate::id::{OrgId, UserId};
+use crate::identity::TokenHash;
+use crate::storage::{Party, UnitOfWork};
+
+use super::invitations::org_of_token;
+use super::model::{InvitationStatus, Organization, Role, Slug};
+use super::permission::{Action, Authorizer};
+use super::scope::{InvitationPass, OrgScope, VacatedOrg};
+
+impl OrgScope {
+    /// The door: looks the membership up, in one statement.
+    ///
+    /// # Errors
+    /// `ORGANIZATION_NOT_FOUND`, the same for an outsider as for a slug that nobody has.
+    pub async fn enter(
+        uow: &mut dyn UnitOfWork,
+        slug: &str,
+        actor: UserId,
+    ) -> Result<(Self, Organization), Error> {
+        let found = match Slug::existing(slug) {
+            Some(slug) => uow.organizations().membership(&slug, actor).await?,
+            None => None,
+        };
+        let (organization, role) = found.ok_or_else(no_such_organization)?;
+        uow.on_behalf_of(Party::Organization(organization.id));
+        Ok((Self::of_member(organization.id, actor, role), organization))
+    }
+}
+
+/// The refusal of an organization that is none of the caller's.
+pub(crate) fn no_such_organization() -> Error {
+    Error::new(
+        Code::OrganizationNotFound,
+        "There is no organization with this slug that you are a member of.",
+    )
+}
+
+impl InvitationPass {
+    /// Looks a token up. An invitation ends with its maker's right to make it: they must still be a member whose role may invite,
+    /// and not into a role above their own.
+    ///
+    /// # Errors
+    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, or one whose maker may not invite any more;
+    /// `INVITATION_EXPIRED`.
+    pub async fn redeem(
+        uow: &mut dyn UnitOfWork,
+        authorizer: &dyn Authorizer,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let found = match org_of_token(token) {
+            Some(org) => uow.invitations().find_by_token(org, &TokenHash::of(token)).await?,
+            None => None,
+        };
+        let preview = found.ok_or_else(ended)?;
+        let role = preview.invitation.role;
+        if !preview.inviter_role.is_some_and(|inviter| may_invite(authorizer, inviter, role)) {
+            return Err(ended());
+        }
+        match preview.invitation.status(now) {
+            InvitationStatus::Pending => Ok(Self { preview }),
+            InvitationStatus::Expired => {
+                Err(Error::new(Code::InvitationExpired, "This invitation has expired. Ask for a new one."))
+            }
+            InvitationStatus::Accepted | InvitationStatus::Revoked => Err(ended()),
+        }
+    }
+}
+
+/// Whether somebody with a role may invite into another one.
+pub(super) fn may_invite(authorizer: &dyn Authorizer, inviter: Role, role: Role) -> bool {
+    authorizer.allows(inviter, Action::ManageInvitations) && role <= inviter
+}
+
+/// The refusal of an invitation that is no more.
+pub(super) fn ended() -> Error {
+    Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
+}
+
+impl VacatedOrg {
+    /// Looks an organization up; `None` when people are in it, or when it is gone.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn enter(uow: &mut dyn UnitOfWork, org: OrgId) -> Result<Option<Self>, Error> {
+        uow.on_behalf_of(Party::Organization(org));
+        Ok(uow.organizations().is_vacated(org, &Self::slug(org)).await?.then_some(Self { org }))
+    }
+}
