@@ -291,6 +291,8 @@ impl<T: Answer> IntoResponse for Json<T> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "other inputs are described to the world")]
+
     use workscribe_core::work::TaskType;
 
     use super::*;

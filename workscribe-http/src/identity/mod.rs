@@ -38,10 +38,6 @@ impl IdentityApi {
 
 /// The answers to a registration.
 #[derive(ApiResponse)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made for each request, and the large one is the usual one"
-)]
 pub enum RegisterResponse {
     /// The account is there and logged in.
     #[oai(status = 201)]
