@@ -8,46 +8,30 @@
 use std::time::Duration;
 
 use crate::error::{Code, Error};
+use crate::named::names;
 use crate::ports::RateRule;
 
-/// What a limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Things.
-    Items,
-    /// Bytes.
-    Bytes,
-    /// Characters (Unicode scalar values).
-    Characters,
-    /// Objects and arrays within each other.
-    Levels,
-    /// Requests.
-    Requests,
-    /// Mails.
-    Mails,
-    /// Messages of webhooks.
-    Messages,
-    /// Hundredths of something else.
-    Percent,
-    /// Seconds.
-    Seconds,
-}
-
-impl Unit {
-    /// As it stands in answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Items => "items",
-            Self::Bytes => "bytes",
-            Self::Characters => "characters",
-            Self::Levels => "levels",
-            Self::Requests => "requests",
-            Self::Mails => "mails",
-            Self::Messages => "messages",
-            Self::Percent => "percent",
-            Self::Seconds => "seconds",
-        }
+names! {
+    /// What a limit counts.
+    Unit {
+        /// Things.
+        Items = "items",
+        /// Bytes.
+        Bytes = "bytes",
+        /// Characters (Unicode scalar values).
+        Characters = "characters",
+        /// Objects and arrays within each other.
+        Levels = "levels",
+        /// Requests.
+        Requests = "requests",
+        /// Mails.
+        Mails = "mails",
+        /// Messages of webhooks.
+        Messages = "messages",
+        /// Hundredths of something else.
+        Percent = "percent",
+        /// Seconds.
+        Seconds = "seconds",
     }
 }
 

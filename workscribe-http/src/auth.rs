@@ -1,9 +1,10 @@
 //! Who makes a request: the bearer of an access token (RFC 6750).
 
 use poem::http::header;
-use poem::{FromRequest, Request, RequestBody, Result};
-use poem_openapi::SecurityScheme;
+use poem::{Request, RequestBody, Result};
 use poem_openapi::auth::Bearer;
+use poem_openapi::registry::Registry;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
 use tokio::sync::OwnedSemaphorePermit;
 use workscribe_core::identity::Actor;
 use workscribe_core::storage::Party;
@@ -12,9 +13,10 @@ use workscribe_core::work::{Entered, Project, Task};
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
 use crate::meter::Metering;
-use crate::problem::{ApiError, ApiResult};
+use crate::problem::ApiError;
 
-/// A valid access token. Taking one as an argument makes an operation refuse everybody else with 401.
+/// The access token of a login. It is good for 15 minutes.
+// Taking one as an argument makes an operation refuse everybody else with 401.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check")]
 pub struct BearerAuth(Bearing);
@@ -36,7 +38,7 @@ impl BearerAuth {
     }
 
     /// A unit for reading, on behalf of the bearer until it enters an organization.
-    pub(crate) async fn read(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
+    pub(crate) async fn read(&self, app: &WorkScribe) -> Result<Box<dyn UnitOfWork>, Error> {
         let mut uow = app.read().await?;
         uow.on_behalf_of(Party::User(self.0.actor.user));
         Ok(uow)
@@ -82,7 +84,7 @@ impl BearerAuth {
     }
 
     /// A transaction, on behalf of the bearer until it enters an organization.
-    pub(crate) async fn begin(&self, app: &WorkScribe) -> ApiResult<Box<dyn UnitOfWork>> {
+    pub(crate) async fn begin(&self, app: &WorkScribe) -> Result<Box<dyn UnitOfWork>, Error> {
         let mut uow = app.begin().await?;
         uow.on_behalf_of(Party::User(self.0.actor.user));
         Ok(uow)
@@ -91,18 +93,39 @@ impl BearerAuth {
 
 async fn check(request: &Request, bearer: Bearer) -> Result<Bearing> {
     let app = request.data::<WorkScribe>().ok_or(poem::error::GetDataError("WorkScribe"))?;
-    let actor = app.identity().authenticate(&bearer.token).await.map_err(ApiError::from)?;
+    let actor = app.identity().authenticate(&bearer.token).await.map_err(<ApiError>::from)?;
     let metering = Metering::of(request);
-    metering.user(app, actor.user).map_err(ApiError::from)?;
-    let turn = metering.turn(actor.user).await.map_err(ApiError::from)?;
+    metering.user(app, actor.user).map_err(<ApiError>::from)?;
+    let turn = metering.turn(actor.user).await.map_err(<ApiError>::from)?;
     Ok(Bearing { actor, app: app.clone(), metering, _turn: turn })
 }
 
 /// The bearer of a valid access token, or nobody. A token that is not valid is refused with 401.
 pub struct OptionalActor(pub Option<Actor>);
 
-impl<'a> FromRequest<'a> for OptionalActor {
-    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+impl<'a> ApiExtractor<'a> for OptionalActor {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        BearerAuth::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        BearerAuth::security_schemes()
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
         let Some(header) = request.headers().get(header::AUTHORIZATION) else { return Ok(Self(None)) };
         let token = header.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;

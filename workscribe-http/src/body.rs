@@ -1,24 +1,25 @@
 //! Bodies: JSON in, with a pointer to whatever is wrong in it, and JSON out.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::{MaybeUndefined, ToJSON, Type};
+use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use serde_path_to_error::{Path, Track};
 use sha2::{Digest, Sha256};
-use workscribe_core::error::FieldError;
+use workscribe_core::error::{FieldError, Violations};
 use workscribe_core::limits::Limit;
 use workscribe_core::{Code, Error};
 
 use crate::problem::{ApiError, JSON};
+use crate::taken::{misfit, pointer};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
@@ -28,43 +29,32 @@ pub const MAX_DEPTH: usize = Limit::BodyDepth.default_value() as usize;
 /// A body must have arrived after this time.
 const READ_TIMEOUT: Duration = Duration::from_secs(Limit::BodySeconds.default_value() as u64);
 
-/// A JSON body.
-pub struct Body<T>(pub T, Digest256);
+/// What a body says: an object whose fields are [`Required`](crate::Required), [`Patch`](crate::Patch) or
+/// [`Clearable`](crate::Clearable).
+pub trait Input: ParseFromJSON {
+    /// What it says, as the services take it.
+    type Of: Send;
+
+    /// Reads its fields, and notes every fault. What stands within a field has a pointer to it.
+    fn read(self, within: &str, faults: &mut Violations) -> Self::Of;
+
+    /// Gives a field that came under an older name its own.
+    fn rename(_fields: &mut Map<String, Value>) {}
+}
+
+/// A JSON body, as the services take what it says.
+pub struct Body<T: Input>(pub T::Of, Digest256);
 
 /// The SHA-256 of a body as it came, by which a repeated request is known.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Digest256(pub(crate) [u8; 32]);
+type Digest256 = [u8; 32];
 
-impl<T> Body<T> {
-    /// A body to answer with.
-    pub fn new(value: T) -> Self {
-        Self(value, Digest256::default())
-    }
-
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        self.1.0
+impl<T: Input> Body<T> {
+    pub(crate) const fn digest(&self) -> Digest256 {
+        self.1
     }
 }
 
-impl<T: Type> Payload for Body<T> {
-    const CONTENT_TYPE: &'static str = JSON;
-
-    fn check_content_type(content_type: &str) -> bool {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case(JSON)
-            || (essence.starts_with("application/") && essence.ends_with("+json"))
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
-    }
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-}
-
-impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
+impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -83,19 +73,18 @@ impl<'a, T: Type + DeserializeOwned + Send> ApiExtractor<'a> for Body<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        if !request.content_type().is_some_and(Self::check_content_type) {
+        if !request.content_type().is_some_and(is_json) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
         }
         let bytes = read(body).await?;
-        let digest = Digest256(Sha256::digest(&bytes).into());
-        Ok(Self(parse(&bytes)?, digest))
+        Ok(Self(parse::<T>(&bytes)?, Sha256::digest(&bytes).into()))
     }
 }
 
-/// A JSON body that may be left out.
-pub struct OptionalBody<T>(pub T);
+/// A JSON body that may be left out, which is as if it said nothing.
+pub struct OptionalBody<T: Input>(pub T::Of);
 
-impl<'a, T: Type + DeserializeOwned + Default + Send> ApiExtractor<'a> for OptionalBody<T> {
+impl<'a, T: Input> ApiExtractor<'a> for OptionalBody<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -116,13 +105,18 @@ impl<'a, T: Type + DeserializeOwned + Default + Send> ApiExtractor<'a> for Optio
     ) -> Result<Self> {
         let bytes = read(body).await?;
         if bytes.is_empty() {
-            return Ok(Self(T::default()));
+            return Ok(Self(parse::<T>(b"{}")?));
         }
-        if !request.content_type().is_some_and(Body::<T>::check_content_type) {
+        if !request.content_type().is_some_and(is_json) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
         }
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse::<T>(&bytes)?))
     }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(JSON) || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn request_meta<T: Type>(required: bool) -> MetaRequest {
@@ -138,95 +132,103 @@ pub(crate) async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
     }
 }
 
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Reads a body. Its faults are told together, unless it is no JSON object at all.
+pub(crate) fn parse<T: Input>(bytes: &[u8]) -> Result<T::Of, ApiError> {
     if depth(bytes) > MAX_DEPTH {
-        return Err(
-            invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.".into()).into()
-        );
+        return Err(invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.").into());
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let FromObject(value) = serde_path_to_error::deserialize(&mut json).map_err(refusal)?;
-    json.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+    let Ok(body) = of_fields::<T>(fields(bytes)?) else {
+        return Err(Error::internal("a field refused what it is to keep").into());
+    };
+    let mut faults = Violations::default();
+    let said = body.read("", &mut faults);
+    faults.into_result()?;
+    Ok(said)
 }
 
-/// What is read from a JSON object alone: for a struct, serde takes an array of its fields too.
-struct FromObject<T>(T);
+/// Reads the fields of a body.
+fn fields(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
+    if let Ok(Fields(fields)) = serde_json::from_slice(bytes) {
+        return Ok(fields);
+    }
+    // Once more, for the place of the fault.
+    let (mut json, mut track) = (serde_json::Deserializer::from_slice(bytes), Track::new());
+    let fields = Fields::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let Fields(fields) = fields.map_err(|error| refusal(&track.path(), &error))?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(fields)
+}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromObject<T> {
+fn of_fields<T: Input>(mut fields: Map<String, Value>) -> ParseResult<T> {
+    T::rename(&mut fields);
+    T::parse_from_json(Some(fields.into()))
+}
+
+/// Reads an object within a body.
+pub(crate) fn object<'de, T: Input, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let Fields(fields) = Fields::deserialize(deserializer)?;
+    of_fields(fields).map_err(|error| D::Error::custom(error.into_message()))
+}
+
+/// Makes an input one that can be within a field of another.
+macro_rules! nested {
+    ($type:ty) => {
+        impl<'de> ::serde::Deserialize<'de> for $type {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::body::object(deserializer)
+            }
+        }
+
+        impl $crate::taken::Taken for $type {}
+    };
+}
+pub(crate) use nested;
+
+/// The fields of an object, each once.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
+        struct Object;
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = T;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let value = map.next_value()?;
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Fields(fields))
             }
         }
 
-        deserializer.deserialize_map(Object(PhantomData)).map(Self)
+        deserializer.deserialize_map(Object)
     }
 }
 
-/// Reads a list of objects, for `deserialize_with`.
-pub(crate) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<FromObject<T>>::deserialize(deserializer)?;
-    Ok(list.into_iter().map(|FromObject(item)| item).collect())
-}
-
-/// Reads an object that may be null, for `deserialize_with` beside `default`.
-pub(crate) fn object_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<MaybeUndefined<T>, D::Error> {
-    Ok(match Option::<FromObject<T>>::deserialize(deserializer)? {
-        Some(FromObject(value)) => MaybeUndefined::Value(value),
-        None => MaybeUndefined::Null,
-    })
-}
-
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> ApiError {
-    let pointer = pointer(error.path());
-    let cause = error.inner();
-    let text = cause.to_string();
-    let sentence = text.split(" at line ").next().unwrap_or(&text).to_owned();
+fn refusal(path: &Path, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
     // A lone surrogate is JSON by its grammar (RFC 8259 §8.2) and no text, so it is a fault of the field.
     if text.contains("surrogate") || text.contains("unexpected end of hex escape") {
-        return invalid(pointer, "INVALID_UNICODE", "This text holds half of a surrogate pair.".into())
-            .into();
+        return invalid(pointer(path), "INVALID_UNICODE", "This text holds half of a surrogate pair.");
     }
-    if cause.is_eof() || cause.is_io() || cause.is_syntax() {
-        return malformed(cause).into();
+    if error.is_eof() || error.is_io() || error.is_syntax() {
+        return malformed(error);
     }
-    match sentence.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        Some(field) => {
-            invalid(format!("{pointer}/{field}"), "REQUIRED", "This field is required.".into()).into()
-        }
-        None => invalid(pointer, "WRONG_TYPE", format!("This value cannot be used: {sentence}.")).into(),
-    }
+    Error::invalid(vec![misfit(path, error)])
 }
 
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
-            Segment::Unknown => String::new(),
-        })
-        .collect()
-}
-
-fn invalid(pointer: String, code: &'static str, message: String) -> Error {
-    Error::invalid(vec![FieldError { pointer, code, message }])
+fn invalid(pointer: String, code: &'static str, message: &str) -> Error {
+    Error::invalid(vec![FieldError { pointer, code, message: message.to_owned() }])
 }
 
 fn malformed(error: &serde_json::Error) -> Error {
@@ -252,113 +254,131 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
-/// A field that can be left out, and cannot be null.
-pub(crate) fn not_null<T>(pointer: &str, field: MaybeUndefined<T>) -> Result<Option<T>, Error> {
-    match field {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Value(value) => Ok(Some(value)),
-        MaybeUndefined::Null => Err(Error::invalid(vec![FieldError {
-            pointer: pointer.to_owned(),
-            code: "NOT_NULLABLE",
-            message: "This field cannot be null. Leave it out to keep it.".into(),
-        }])),
-    }
-}
-
-/// A field that can be left out, and that null clears.
-pub(crate) fn nullable<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
-    match field {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
-    }
-}
-
 /// What can be answered: poem-openapi describes it, serde writes it.
 pub trait Answer: Type + ToJSON + Serialize {}
 
 impl<T: Type + ToJSON + Serialize> Answer for T {}
 
-impl<T: Answer> IntoResponse for Body<T> {
+/// A JSON body to answer with.
+pub struct Json<T>(pub T);
+
+impl<T: Type> Payload for Json<T> {
+    const CONTENT_TYPE: &'static str = JSON;
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Answer> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         // What is written is what is described: while tests run, of every answer.
         debug_assert_eq!(serde_json::to_value(&self.0).ok(), self.0.to_json(), "of {}", T::name());
         match serde_json::to_vec(&self.0) {
             Ok(body) => Response::builder().header(header::CONTENT_TYPE, JSON).body(body),
-            Err(error) => poem::Error::from(ApiError::from(Error::internal(error))).into_response(),
+            Err(error) => poem::Error::from(<ApiError>::from(Error::internal(error))).into_response(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "other inputs are described to the world")]
+
+    use workscribe_core::work::TaskType;
+
     use super::*;
+    use crate::dto::inputs;
+    use crate::field::{Clearable, Optional, Patch, Required};
+    use crate::wire::Name;
 
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only the errors are looked at")]
-    struct Input {
-        name: String,
-        list: Option<Vec<u32>>,
-        kind: Option<Kind>,
-        #[serde(default, deserialize_with = "objects")]
-        parts: Vec<Part>,
-        #[serde(default, deserialize_with = "object_or_null")]
-        part: MaybeUndefined<Part>,
+    inputs! {
+        /// What these tests send.
+        Thing(faults) {
+            /// A text.
+            name also "title": Required<String>,
+            /// Numbers.
+            list: Optional<Vec<i64>>,
+            /// A name.
+            kind as "type": Patch<Name<TaskType>>,
+            /// Objects.
+            parts: Optional<Vec<Part>>,
+            /// An object.
+            part: Clearable<Part>,
+        } => (String, Option<Option<i64>>) = {
+            let _: (Option<Vec<i64>>, Option<TaskType>) = (list, kind);
+            let parts: Vec<Part> = parts.unwrap_or_default();
+            for (index, part) in parts.into_iter().enumerate() {
+                part.read(&format!("/parts/{index}"), faults);
+            }
+            (name, part.map(|part: Option<Part>| part.map(|part| part.read("/part", faults))))
+        };
+
+        /// What is within.
+        Part {
+            /// A number.
+            size: Required<i64>,
+        } => i64 = size;
     }
 
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only the errors are looked at")]
-    struct Part {
-        size: u32,
-    }
+    nested!(Part);
 
-    crate::wire::wire_names! {
-        /// Kinds.
-        Kind = workscribe_core::work::TaskType {
-            /// One.
-            Task = "task",
-            /// Another.
-            Story = "story",
-            /// A third.
-            Bug = "bug",
-            /// A fourth.
-            Subtask = "subtask",
-        }
-    }
-
-    fn fault(body: &str) -> (String, String) {
-        let error = parse::<Input>(body.as_bytes()).unwrap_err().0;
-        let field = error.fields().first();
-        (
-            error.code().as_str().to_owned(),
-            field.map(|f| format!("{} {}", f.pointer, f.code)).unwrap_or_default(),
-        )
+    fn faults(body: &str) -> (String, String) {
+        let error = parse::<Thing>(body.as_bytes()).unwrap_err().0;
+        let fields = error.fields().iter().map(|fault| format!("{} {}", fault.pointer, fault.code));
+        (error.code().as_str().to_owned(), fields.collect::<Vec<_>>().join(", "))
     }
 
     #[test]
     fn every_fault_has_its_code_and_pointer() {
         let invalid = |field: &str| ("VALIDATION_FAILED".to_owned(), field.to_owned());
         let malformed = ("MALFORMED_BODY".to_owned(), String::new());
-        assert_eq!(fault("{}"), invalid("/name REQUIRED"));
-        assert_eq!(fault(r#"{"name": 5}"#), invalid("/name WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": null}"#), invalid("/name WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "list": [1, "y"]}"#), invalid("/list/1 WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "kind": 1}"#), invalid("/kind WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "kind": "epic"}"#), invalid("/kind WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "kind": {"bug": null}}"#), invalid("/kind WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "kind": x}"#), malformed);
-        assert_eq!(fault(r#"{"name": "\ud800"}"#), invalid("/name INVALID_UNICODE"));
-        assert_eq!(fault(r#"{"name": "\udc00x"}"#), invalid("/name INVALID_UNICODE"));
+        assert_eq!(faults("{}"), invalid("/name REQUIRED"));
+        assert_eq!(faults(r#"{"name": 5}"#), invalid("/name WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": null}"#), invalid("/name WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "name": "x"}"#), invalid(" WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "list": [1, "y"]}"#), invalid("/list/1 WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "type": 1}"#), invalid("/type WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "type": "epic"}"#), invalid("/type WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "type": null}"#), invalid("/type NOT_NULLABLE"));
+        assert_eq!(faults(r#"{"name": "x", "type": {"bug": null}}"#), invalid("/type WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "type": x}"#), malformed);
+        assert_eq!(faults(r#"{"name": "\ud800"}"#), invalid("/name INVALID_UNICODE"));
+        assert_eq!(faults(r#"{"name": "\udc00x"}"#), invalid("/name INVALID_UNICODE"));
         // An array with the fields in their order is no object, at whatever depth.
         for array in ["[]", r#"["x", [], null, null]"#, "null", "5", "\"x\""] {
-            assert_eq!(fault(array), invalid(" WRONG_TYPE"), "{array}");
+            assert_eq!(faults(array), invalid(" WRONG_TYPE"), "{array}");
         }
-        assert_eq!(fault(r#"{"name": "x", "parts": [{"size": 1}, [2]]}"#), invalid("/parts/1 WRONG_TYPE"));
-        assert_eq!(fault(r#"{"name": "x", "part": [1]}"#), invalid("/part WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "parts": [{"size": 1}, [2]]}"#), invalid("/parts/1 WRONG_TYPE"));
+        assert_eq!(faults(r#"{"name": "x", "part": [1]}"#), invalid("/part WRONG_TYPE"));
         for broken in ["", "{", "{\"name\": \"x\"} x", "nul", "{'name': 1}", "\u{feff}{}"] {
-            assert_eq!(fault(broken), malformed, "{broken}");
+            assert_eq!(faults(broken), malformed, "{broken}");
         }
-        assert_eq!(fault(&("[".repeat(101) + &"]".repeat(101))), invalid(" TOO_DEEP"));
+        assert_eq!(faults(&("[".repeat(101) + &"]".repeat(101))), invalid(" TOO_DEEP"));
+    }
+
+    #[test]
+    fn the_faults_of_all_fields_are_told_at_once() {
+        let body = r#"{"list": ["y"], "type": null, "parts": [{"size": 1}, {}, {"size": "x"}], "part": {"size": true}}"#;
+        let told = "/name REQUIRED, /list/0 WRONG_TYPE, /type NOT_NULLABLE, /parts/1/size REQUIRED, \
+                    /parts/2/size WRONG_TYPE, /part/size WRONG_TYPE";
+        assert_eq!(faults(body), ("VALIDATION_FAILED".to_owned(), told.to_owned()));
+    }
+
+    #[test]
+    fn absent_null_and_a_value_are_three_things_and_an_older_name_is_taken() {
+        let part = |body: &str| parse::<Thing>(body.as_bytes()).unwrap();
+        assert_eq!(part(r#"{"name": "x"}"#), ("x".to_owned(), None));
+        assert_eq!(part(r#"{"title": "x", "part": null}"#), ("x".to_owned(), Some(None)));
+        assert_eq!(part(r#"{"name": "x", "part": {"size": 3}}"#).1, Some(Some(3)));
     }
 
     #[test]

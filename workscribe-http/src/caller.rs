@@ -12,8 +12,6 @@ use workscribe_core::limits::Limit;
 use workscribe_core::ports::{RateDecision, RateRule};
 use workscribe_core::{Code, Error, WorkScribe};
 
-use crate::problem::ApiError;
-
 /// The address a request comes from. `X-Forwarded-For` counts only as far as configured proxies vouch for it: from the
 /// right, the first address that is not one of theirs.
 #[must_use]
@@ -120,7 +118,7 @@ impl Caller {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub async fn limit(&self, app: &WorkScribe, limit: Limit) -> Result<(), ApiError> {
+    pub async fn limit(&self, app: &WorkScribe, limit: Limit) -> Result<(), Error> {
         self.limit_by(app, limit, &limit_key(self.client.ip)).await
     }
 
@@ -128,10 +126,10 @@ impl Caller {
     ///
     /// # Errors
     /// `RATE_LIMITED`.
-    pub async fn limit_by(&self, app: &WorkScribe, limit: Limit, key: &str) -> Result<(), ApiError> {
+    pub async fn limit_by(&self, app: &WorkScribe, limit: Limit, key: &str) -> Result<(), Error> {
         let rule = app.settings().limits.rule(limit);
         let decision = app.limiter().hit(&rule, key, app.now()).await;
-        Ok(self.counted.note(&rule, decision)?)
+        self.counted.note(&rule, decision)
     }
 }
 

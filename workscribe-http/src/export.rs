@@ -18,14 +18,18 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+use workscribe_core::Code::Overloaded;
 use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
+use workscribe_core::tenancy::OrgScope;
 use workscribe_core::transfer::Export;
 use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::BearerAuth;
-use crate::problem::ApiResult;
+use crate::problem::refuses::IN_ORGANIZATION;
+use crate::problem::{ApiResult, codes};
 use crate::tags::Tags;
+use crate::wire::Slug;
 
 /// How long an export waits for its turn to read the database.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,27 +74,31 @@ impl ExportApi {
     async fn export(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-    ) -> ApiResult<Exported> {
+        slug: Path<Slug>,
+    ) -> ApiResult<Exported, { IN_ORGANIZATION | codes(&[Overloaded]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         drop(uow);
-        let limits = &self.app.settings().limits;
-        let place = self.files.take(
-            limits.count_of(Limit::ExportsAtOnce),
-            &[
-                (Party::Organization(scope.org()), limits.count_of(Limit::ExportsPerOrganization)),
-                (Party::User(scope.actor()), limits.count_of(Limit::ExportsPerUser)),
-            ],
-        )?;
+        let place = self.place(&scope)?;
         let turn = timeout(PATIENCE, Arc::clone(&self.reading).acquire_owned()).await;
         let turn =
             turn.ok().and_then(Result::ok).ok_or_else(|| busy("Other organizations are being exported."))?;
-        let export = self.app.transfer().export(&slug.0, auth.actor().user).await?;
+        let export = self.app.transfer().export(&slug, auth.actor().user).await?;
         let name = format!("attachment; filename=\"{}.jsonl\"", export.organization().slug);
-        let longest = Duration::from_secs(limits.of(Limit::ExportSeconds).into());
+        let longest = Duration::from_secs(self.app.settings().limits.of(Limit::ExportSeconds).into());
         Ok(Exported::Ok(Binary(body(export, turn, place, longest)?), name))
+    }
+}
+
+impl ExportApi {
+    /// A place for one more file.
+    fn place(&self, scope: &OrgScope) -> Result<FilePlace, Error> {
+        let limits = &self.app.settings().limits;
+        let parties = [
+            (Party::Organization(scope.org()), limits.count_of(Limit::ExportsPerOrganization)),
+            (Party::User(scope.actor()), limits.count_of(Limit::ExportsPerUser)),
+        ];
+        self.files.take(limits.count_of(Limit::ExportsAtOnce), &parties)
     }
 }
 

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 use workscribe_core::{VERSION, WorkScribe};
 
-use crate::body::Body;
+use crate::body::Json;
 use crate::reply::Reply;
 use crate::tags::Tags;
+use crate::wire::Version;
 
 /// Health, liveness, readiness and keys: outside the prefix.
 pub struct HealthApi {
@@ -41,7 +42,7 @@ pub struct Health {
     /// Always `ok`.
     pub status: Condition,
     /// The server's version.
-    pub version: String,
+    pub version: Version,
 }
 
 /// One part that is not ready.
@@ -74,10 +75,10 @@ pub struct Jwks {
 pub enum ReadyResponse {
     /// The server can do its work.
     #[oai(status = 200)]
-    Ready(Body<Readiness>),
+    Ready(Json<Readiness>),
     /// The server cannot do its work now; the body names what is not ready.
     #[oai(status = 503)]
-    NotReady(Body<Readiness>),
+    NotReady(Json<Readiness>),
 }
 
 #[OpenApi(tag = "Tags::Health")]
@@ -85,7 +86,7 @@ impl HealthApi {
     /// Ask for health
     #[oai(path = "/health", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Reply<Health> {
-        Reply::new(Health { status: Condition::Ok, version: VERSION.to_owned() })
+        Reply::new(Health { status: Condition::Ok, version: VERSION.into() })
     }
 
     /// Ask whether the process runs
@@ -104,7 +105,7 @@ impl HealthApi {
             .into_iter()
             .map(|part| NotReadyPart { part: part.part.to_owned(), reason: part.reason })
             .collect();
-        let body = Body::new(Readiness { status, not_ready });
+        let body = Json(Readiness { status, not_ready });
         if ready { ReadyResponse::Ready(body) } else { ReadyResponse::NotReady(body) }
     }
 

@@ -19,8 +19,9 @@
 //! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
-//! | `body`, `reply` | bodies in and out, statuses and `ETag` |
-//! | `query`, `time`, `wire` | query parameters; times and days; names and rich texts |
+//! | `body`, `field`, `taken`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
+//! | `dto` | how the shapes of bodies are declared |
+//! | `query`, `time`, `wire` | parameters; times and days; names, rich texts and texts that describe themselves |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
 //! | `resend` | what Resend tells of addresses that refuse mail |
@@ -30,9 +31,9 @@
 //! # How to add an operation
 //!
 //! A method in its area's `#[OpenApi]` block: parse, open a unit of work, enter the scope
-//! ([`OrgScope::enter`](workscribe_core::tenancy::OrgScope::enter)), call one service method, commit, answer. DTOs
-//! derive `Object` for the document and serde for parsing. Refusals beyond those of its shape go into
-//! `openapi::refusals`. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
+//! ([`OrgScope::enter`](workscribe_core::tenancy::OrgScope::enter)), call one service method, commit, answer. Its bodies are
+//! declared with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
+//! ([`ApiResult`]). Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
 //! matrix its row: it fails until there is one.
 
 pub mod admin;
@@ -41,7 +42,9 @@ mod body;
 mod bridge;
 mod caller;
 mod cors;
+mod dto;
 pub mod export;
+mod field;
 pub mod health;
 pub mod identity;
 pub mod limits;
@@ -58,31 +61,35 @@ mod reply;
 mod resend;
 pub mod search;
 pub mod tags;
+mod taken;
 pub mod tasks;
 mod time;
 pub mod webhooks;
-mod wire;
+pub mod wire;
 
 pub use admin::{AdminToken, mount_admin};
 pub use auth::{BearerAuth, OptionalActor};
-pub use body::{Body, MAX_BODY, MAX_DEPTH, OptionalBody};
+pub use body::{Body, Input, Json, MAX_BODY, MAX_DEPTH, OptionalBody};
 pub use bridge::ApiService;
 pub use caller::Caller;
 pub use export::ExportApi;
+pub use field::{Clearable, Nullable, Optional, Patch, Required};
 pub use health::HealthApi;
 pub use identity::IdentityApi;
 pub use limits::LimitsApi;
 pub use mount::{HttpOptions, mount};
 pub use notifications::NotificationsApi;
 pub use organizations::OrganizationsApi;
-pub use problem::{ApiError, ApiResult, FieldProblem, PROBLEM_JSON, Problem, status_of};
+pub use problem::{ApiError, ApiResult, Codes, FieldProblem, PROBLEM_JSON, Problem, codes, status_of};
 pub use projects::ProjectsApi;
-pub use reply::{Accepted, Created, NoContent, Reply, Versioned, etag, if_match};
+pub use query::{Asked, Id, Identified, Parameter};
+pub use reply::{Accepted, Created, NoContent, Reply, Revised, Versioned, etag, if_match};
 pub use search::SearchApi;
+pub use taken::Taken;
 pub use tasks::{CommentsApi, TasksApi};
 pub use time::{Date, Time};
 pub use webhooks::WebhooksApi;
-pub use wire::RichText;
+pub use wire::{Name, Named, RichText};
 
 use workscribe_core::WorkScribe;
 

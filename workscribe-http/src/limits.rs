@@ -1,77 +1,47 @@
 //! The bounds of the product over HTTP.
 
-use poem_openapi::{Enum, Object, OpenApi};
-use serde::Serialize;
+use poem_openapi::OpenApi;
 use workscribe_core::WorkScribe;
-use workscribe_core::limits::{Limit, Unit};
+use workscribe_core::limits::{self, Limit, Limits};
 
+use crate::dto::answers;
+use crate::field::Nullable;
 use crate::reply::Reply;
 use crate::tags::Tags;
+use crate::wire::named;
 
-/// What a limit counts.
-#[derive(Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum LimitUnit {
-    /// Things.
-    Items,
-    /// Bytes.
-    Bytes,
-    /// Characters (Unicode scalar values).
-    Characters,
-    /// Objects and arrays within each other.
-    Levels,
-    /// Requests.
-    Requests,
-    /// Mails.
-    Mails,
-    /// Messages of webhooks.
-    Messages,
-    /// Hundredths of something else.
-    Percent,
-    /// Seconds.
-    Seconds,
+named! {
+    /// What a limit counts.
+    LimitUnit = limits::Unit;
 }
 
-impl From<Unit> for LimitUnit {
-    fn from(unit: Unit) -> Self {
-        match unit {
-            Unit::Items => Self::Items,
-            Unit::Bytes => Self::Bytes,
-            Unit::Characters => Self::Characters,
-            Unit::Levels => Self::Levels,
-            Unit::Requests => Self::Requests,
-            Unit::Mails => Self::Mails,
-            Unit::Messages => Self::Messages,
-            Unit::Percent => Self::Percent,
-            Unit::Seconds => Self::Seconds,
-        }
+answers! {
+    /// A bound of what there may be, or of how often.
+    LimitInfo of (limits, limit): (&Limits, Limit) {
+        /// Its name, which stands as `limit_name` in the parameters of a problem, and of a rate as `policy` there and in the `RateLimit`
+        /// headers.
+        limit_name: String = limit.name(),
+        /// What it is on this server.
+        limit: i64 = limits.of(limit),
+        /// What it counts.
+        unit: LimitUnit = limit.unit(),
+        /// Of a rate, within how many seconds; null of what is no rate.
+        per_seconds: Nullable<i64> =
+            limit.per().map(|per| i64::try_from(per.as_secs()).unwrap_or(i64::MAX)),
+        /// The code that answers who would pass it; null where nobody is refused.
+        code: Nullable<String> = Some(limit.code()).filter(|code| !code.is_empty()),
+        /// What it says to people.
+        detail: String = limits.sentence(limit),
     }
-}
 
-/// A bound of what there may be, or of how often.
-#[derive(Object, Serialize)]
-pub struct LimitInfo {
-    /// Its name, which stands as `limit_name` in the parameters of a problem, and of a rate as `policy` there and in the `RateLimit`
-    /// headers.
-    pub limit_name: String,
-    /// What it is on this server.
-    pub limit: i64,
-    /// What it counts.
-    pub unit: LimitUnit,
-    /// Of a rate, within how many seconds; null of what is no rate.
-    pub per_seconds: Option<i64>,
-    /// The code that answers who would pass it; null where nobody is refused.
-    pub code: Option<String>,
-    /// What it says to people.
-    pub detail: String,
-}
-
-/// The bounds of what there may be, and of how often.
-#[derive(Object, Serialize)]
-pub struct LimitList {
-    /// All of them.
-    pub limits: Vec<LimitInfo>,
+    /// The bounds of what there may be, and of how often.
+    LimitList of limits: &Limits {
+        /// All of them.
+        limits: Vec<LimitInfo> = {
+            let held = Limit::ALL.iter().filter(|limit| !limits.is_lifted(**limit));
+            held.map(|limit| LimitInfo::from((limits, *limit))).collect::<Vec<_>>()
+        },
+    }
 }
 
 /// The limits, for anyone: they tell nothing of a tenant.
@@ -95,16 +65,6 @@ impl LimitsApi {
     /// that this server does not hold anybody to are left out.
     #[oai(path = "/limits", method = "get", operation_id = "listLimits")]
     async fn list(&self) -> Reply<LimitList> {
-        let limits = &self.app.settings().limits;
-        let info = |limit: &Limit| LimitInfo {
-            limit_name: limit.name().to_owned(),
-            limit: limits.of(*limit).into(),
-            unit: limit.unit().into(),
-            per_seconds: limit.per().map(|per| i64::try_from(per.as_secs()).unwrap_or(i64::MAX)),
-            code: Some(limit.code()).filter(|code| !code.is_empty()).map(str::to_owned),
-            detail: limits.sentence(*limit),
-        };
-        let held = Limit::ALL.iter().filter(|limit| !limits.is_lifted(**limit));
-        Reply::new(LimitList { limits: held.map(info).collect() })
+        Reply::new(&self.app.settings().limits)
     }
 }

@@ -14,6 +14,7 @@ use poem::{
     Endpoint, EndpointExt as _, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get, post,
 };
 use poem_openapi::{OpenApi, OpenApiService, OperationId};
+use serde_json::Value;
 use tracing::Instrument as _;
 use workscribe_core::id::RequestId;
 use workscribe_core::webhooks::VerifyingSecret;
@@ -64,7 +65,7 @@ pub fn mount<T: OpenApi + 'static>(
     let document =
         openapi::finish(serde_json::from_str(&derived).unwrap_or_default(), app.settings().registration);
     let page: Arc<str> = service.swagger_ui_html().replace(&derived, &document.to_string()).into();
-    let mut allowed = openapi::methods(&document);
+    let mut allowed = methods(&document);
     let json: Arc<str> = document.to_string().into();
     let mut beside = Route::new()
         .at(
@@ -97,6 +98,25 @@ impl Endpoint for Routes {
         }
         self.api.call(request).await
     }
+}
+
+/// Paths and their methods, for the `Allow` header of a 405.
+pub(crate) fn methods(document: &Value) -> Vec<(Vec<String>, String)> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths
+        .map(|(path, operations)| {
+            let mut methods: Vec<String> = operations
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(method, _)| method.to_uppercase())
+                .collect();
+            if methods.iter().any(|method| method == "GET") {
+                methods.push("HEAD".to_owned());
+            }
+            (path.split('/').map(str::to_owned).collect(), methods.join(", "))
+        })
+        .collect()
 }
 
 /// What every request needs, around routes. `allowed` has the methods of each path that takes more than GET.

@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::registry::{
+    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use workscribe_core::{Error, ErrorKind};
+use workscribe_core::{Code, Error, ErrorKind};
+
+use crate::wire;
 
 /// The media type of bodies.
 pub(crate) const JSON: &str = "application/json";
@@ -24,36 +28,90 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A refusal, on its way to the caller.
-#[derive(Debug, Clone)]
-pub struct ApiError(pub(crate) Arc<Error>);
+/// A refusal, on its way to the caller, of an operation that refuses with these codes.
+#[derive(Debug)]
+pub struct ApiError<const CODES: Codes = 0>(pub(crate) Error);
 
-/// What a handler answers.
-pub type ApiResult<T> = Result<T, ApiError>;
+/// What a handler answers, with the codes that its operation refuses with besides those that follow from its shape: a
+/// bearer, a body, a query.
+pub type ApiResult<T, const CODES: Codes = 0> = Result<T, ApiError<CODES>>;
 
-impl From<Error> for ApiError {
+impl<const CODES: Codes> From<Error> for ApiError<CODES> {
     fn from(error: Error) -> Self {
-        Self(Arc::new(error))
+        Self(error)
     }
 }
 
-impl From<ApiError> for poem::Error {
-    fn from(error: ApiError) -> Self {
+/// A refusal as poem carries it.
+#[derive(Clone)]
+struct Carried(Arc<Error>);
+
+impl<const CODES: Codes> From<ApiError<CODES>> for poem::Error {
+    fn from(error: ApiError<CODES>) -> Self {
         let mut carrier = Self::from_status(status_of(error.0.kind()));
-        carrier.set_data(error);
+        carrier.set_data(Carried(Arc::new(error.0)));
         carrier
     }
 }
 
-/// Describes nothing by itself: [`crate::openapi`] lists the refusals of every operation, those of poem included.
-impl ApiResponse for ApiError {
+impl<const CODES: Codes> ApiResponse for ApiError<CODES> {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: Vec::new() }
+        let faults = codes(&[Code::Internal, Code::Unavailable]);
+        MetaResponses { responses: refusals(CODES | faults) }
     }
 
     fn register(registry: &mut Registry) {
         Problem::register(registry);
     }
+}
+
+/// The responses of refusals. A schema with the codes stands for the document, which [`crate::openapi`] puts in its place.
+fn refusals(set: Codes) -> Vec<MetaResponse> {
+    let mut by_status: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
+    for code in Code::ALL.iter().filter(|code| set & codes(&[**code]) != 0) {
+        by_status.entry(status_of(code.kind()).as_u16()).or_default().push(code.as_str().into());
+    }
+    let response = |(status, enum_items)| {
+        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema { enum_items, ..MetaSchema::ANY }));
+        let content = vec![MetaMediaType { content_type: PROBLEM_JSON, schema }];
+        let headers = Vec::new();
+        MetaResponse { description: "", status: Some(status), status_range: None, content, headers }
+    };
+    by_status.into_iter().map(response).collect()
+}
+
+/// A set of codes: a bit for each.
+pub type Codes = u128;
+
+/// The set of these codes.
+#[must_use]
+pub const fn codes(codes: &[Code]) -> Codes {
+    let (mut set, mut index) = (0, 0);
+    while index < codes.len() {
+        set |= 1 << codes[index] as u32;
+        index += 1;
+    }
+    set
+}
+
+/// Sets of codes that operations have in common.
+pub(crate) mod refuses {
+    use workscribe_core::Code::*;
+
+    use super::{Codes, codes};
+
+    /// What is done in an organization, by a role.
+    pub(crate) const IN_ORGANIZATION: Codes = codes(&[OrganizationNotFound, InsufficientRole]);
+    /// What is done in a project of one.
+    pub(crate) const IN_PROJECT: Codes = IN_ORGANIZATION | codes(&[ProjectNotFound]);
+    /// What is done with a task.
+    pub(crate) const WITH_TASK: Codes = codes(&[TaskNotFound, InsufficientRole]);
+    /// What changes a project or its tasks.
+    pub(crate) const ARCHIVED: Codes = codes(&[ProjectArchived]);
+    /// What has a condition.
+    pub(crate) const STALE: Codes = codes(&[StaleVersion]);
+    /// What makes one more, under an idempotency key.
+    pub(crate) const CREATES: Codes = codes(&[LimitReached, IdempotencyInProgress, IdempotencyKeyReused]);
 }
 
 /// The status of a family of errors.
@@ -78,7 +136,7 @@ pub const fn status_of(kind: ErrorKind) -> StatusCode {
 #[derive(Object, Serialize)]
 pub struct FieldProblem {
     /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
-    pub pointer: String,
+    pub pointer: wire::Pointer,
     /// What is wrong, for programs.
     pub code: String,
     /// What is wrong, for people.
@@ -103,7 +161,7 @@ pub struct Problem {
     /// What a translation of the sentence needs.
     pub params: BTreeMap<String, Value>,
     /// The id of the request, as in the `X-Request-Id` header and in the server's log.
-    pub request_id: String,
+    pub request_id: wire::RequestId,
     /// For a 422: every fault, by field.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,7 +188,7 @@ impl Refusal<'_> {
             detail: self.detail.to_owned(),
             code: self.code.to_owned(),
             params: self.params.into_iter().collect(),
-            request_id: request_id.to_owned(),
+            request_id: request_id.into(),
             errors: self.errors,
         };
         let mut response = Response::builder()
@@ -158,7 +216,7 @@ fn from_error(error: &Error, request_id: &str) -> Response {
         .fields()
         .iter()
         .map(|field| FieldProblem {
-            pointer: field.pointer.clone(),
+            pointer: (&field.pointer).into(),
             code: field.code.to_owned(),
             message: field.message.clone(),
         })
@@ -236,7 +294,7 @@ fn from_status(status: StatusCode, request_id: &str) -> Response {
 /// Gives every refusal the form of a problem document; other answers pass.
 pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Response {
     let response = answer.unwrap_or_else(poem::Error::into_response);
-    if let Some(ApiError(error)) = response.data::<ApiError>() {
+    if let Some(Carried(error)) = response.data::<Carried>() {
         return from_error(error, request_id);
     }
     let status = response.status();
@@ -262,7 +320,7 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send), request_id: &str) -
     from_error(&Error::internal(format!("a handler panicked: {text}")), request_id)
 }
 
-impl IntoResponse for ApiError {
+impl<const CODES: Codes> IntoResponse for ApiError<CODES> {
     fn into_response(self) -> Response {
         poem::Error::from(self).into_response()
     }

@@ -1,15 +1,19 @@
 //! What operations answer when all is well: one type for each status.
 
 use poem_openapi::ApiResponse;
+use workscribe_core::identity::Account;
+use workscribe_core::tenancy::{Invitation, Member, Organization};
+use workscribe_core::webhooks::{SigningSecret, Webhook};
+use workscribe_core::work::{Comment, Label, Project, Status, Task};
 
-use crate::body::{Answer, Body};
+use crate::body::{Answer, Json};
 
 /// 200 with a body.
 #[derive(ApiResponse)]
 pub enum Reply<T: Answer> {
     /// The answer.
     #[oai(status = 200)]
-    Ok(Body<T>),
+    Ok(Json<T>),
 }
 
 /// 200 with a single resource and its version.
@@ -18,7 +22,7 @@ pub enum Versioned<T: Answer> {
     /// The resource as it is now.
     #[oai(status = 200)]
     Ok(
-        Body<T>,
+        Json<T>,
         /// The resource's version, for `If-Match`.
         #[oai(header = "ETag")]
         String,
@@ -31,7 +35,7 @@ pub enum Created<T: Answer> {
     /// The new resource.
     #[oai(status = 201)]
     Created(
-        Body<T>,
+        Json<T>,
         /// Where the resource is.
         #[oai(header = "Location")]
         String,
@@ -46,7 +50,7 @@ pub enum Created<T: Answer> {
 pub enum Accepted<T: Answer> {
     /// What will be done.
     #[oai(status = 202)]
-    Accepted(Body<T>),
+    Accepted(Json<T>),
 }
 
 /// 204: done, and nothing to say.
@@ -59,29 +63,66 @@ pub enum NoContent {
 
 impl<T: Answer> Reply<T> {
     /// 200 with a body.
-    pub fn new(value: T) -> Self {
-        Self::Ok(Body::new(value))
+    pub fn new(value: impl Into<T>) -> Self {
+        Self::Ok(Json(value.into()))
+    }
+}
+
+/// What has a version, which grows with every change.
+pub trait Revised {
+    /// The version.
+    fn version(&self) -> i64;
+}
+
+macro_rules! revised {
+    ($($type:ty),+ $(,)?) => {$(
+        impl Revised for $type {
+            fn version(&self) -> i64 {
+                self.version
+            }
+        }
+    )+};
+}
+
+revised!(Organization, Invitation, Member, Project, Status, Label, Task, Comment, Webhook);
+
+impl Revised for Account {
+    fn version(&self) -> i64 {
+        self.user.version
+    }
+}
+
+impl Revised for (Webhook, SigningSecret) {
+    fn version(&self) -> i64 {
+        self.0.version
     }
 }
 
 impl<T: Answer> Versioned<T> {
     /// 200 with a resource and its version.
-    pub fn new(value: T, version: i64) -> Self {
-        Self::Ok(Body::new(value), etag(version))
+    pub fn new(value: impl Revised + Into<T>) -> Self {
+        let version = etag(value.version());
+        Self::Ok(Json(value.into()), version)
     }
 }
 
 impl<T: Answer> Created<T> {
     /// 201 with a resource, its path and its version.
-    pub fn new(value: T, location: String, version: i64) -> Self {
-        Self::Created(Body::new(value), location, etag(version))
+    pub fn new(value: impl Revised + Into<T>, location: String) -> Self {
+        let version = value.version();
+        Self::of(value.into(), location, version)
+    }
+
+    /// The same, of what is no resource of the domain's alone.
+    pub(crate) fn of(value: T, location: String, version: i64) -> Self {
+        Self::Created(Json(value), location, etag(version))
     }
 }
 
 impl<T: Answer> Accepted<T> {
     /// 202 with what will be done.
-    pub fn new(value: T) -> Self {
-        Self::Accepted(Body::new(value))
+    pub fn new(value: impl Into<T>) -> Self {
+        Self::Accepted(Json(value.into()))
     }
 }
 

@@ -11,7 +11,10 @@ use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 
 use crate::body::{parse, read};
+use crate::dto::inputs;
+use crate::field::{Optional, Required};
 use crate::problem::ApiError;
+use crate::wire::RichText;
 
 /// Where Resend's webhook leads. It is for Resend alone, so it is no operation of the document.
 pub(crate) const PATH: &str = "/hooks/resend";
@@ -31,13 +34,15 @@ pub(crate) struct ResendEvents {
     pub(crate) secret: VerifyingSecret,
 }
 
-/// An event. Which shape its data have depends on its type.
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    data: Value,
+inputs! {
+    /// An event. Which shape its data have depends on its type.
+    #[expect(unreachable_pub, reason = "other inputs are described to the world")]
+    Event {
+        /// What happened.
+        kind as "type": Required<String>,
+        /// To what.
+        data: Optional<RichText>,
+    } => (String, Value) = (kind, data.unwrap_or_default());
 }
 
 /// What is read of an event of a mail.
@@ -70,14 +75,14 @@ impl ResendEvents {
         self.secret.is_of(id, timestamp, signatures, body, self.app.now())
     }
 
-    async fn take(&self, uow: &mut dyn UnitOfWork, event: Event) -> Result<(), Error> {
-        let (addresses, cause) = match event.kind.as_str() {
+    async fn take(&self, uow: &mut dyn UnitOfWork, (kind, data): (String, Value)) -> Result<(), Error> {
+        let (addresses, cause) = match kind.as_str() {
             "email.bounced" | "email.suppressed" => {
-                let Sent { to, bounce, suppressed } = read_data(event.data)?;
+                let Sent { to, bounce, suppressed } = read_data(data)?;
                 (to, bounce.or(suppressed).and_then(|cause| cause.kind))
             }
             "suppression.added" | "suppression.removed" => {
-                let Listed { email } = read_data(event.data)?;
+                let Listed { email } = read_data(data)?;
                 (vec![email], None)
             }
             _ => return Ok(()),
@@ -86,9 +91,9 @@ impl ResendEvents {
         if cause.as_deref() == Some("Transient") {
             return Ok(());
         }
-        let reason = format!("Resend: {} {}", event.kind, cause.unwrap_or_default());
+        let reason = format!("Resend: {kind} {}", cause.unwrap_or_default());
         for email in addresses.iter().filter_map(|address| Email::parse(address).ok()) {
-            if event.kind == "suppression.removed" {
+            if kind == "suppression.removed" {
                 self.app.identity().mail_arrived(uow, &email).await?;
             } else {
                 self.app.identity().mail_bounced(uow, &email, reason.trim(), None).await?;
@@ -112,12 +117,12 @@ impl Endpoint for ResendEvents {
         let body = read(&mut RequestBody::new(request.take_body())).await?;
         if !self.is_signed(&request, &body) {
             let reason = "This message is not signed with the webhook's secret, or its time is more than five minutes off.";
-            return Err(ApiError::from(Error::new(Code::Unauthenticated, reason)).into());
+            return Err(<ApiError>::from(Error::new(Code::Unauthenticated, reason)).into());
         }
-        let event: Event = parse(&body)?;
-        let mut uow = self.app.begin().await.map_err(ApiError::from)?;
-        self.take(&mut *uow, event).await.map_err(ApiError::from)?;
-        self.app.commit(uow).await.map_err(ApiError::from)?;
+        let event = parse::<Event>(&body)?;
+        let mut uow = self.app.begin().await.map_err(<ApiError>::from)?;
+        self.take(&mut *uow, event).await.map_err(<ApiError>::from)?;
+        self.app.commit(uow).await.map_err(<ApiError>::from)?;
         Ok(StatusCode::NO_CONTENT.into())
     }
 }

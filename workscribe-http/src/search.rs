@@ -1,77 +1,71 @@
 //! Finding things over HTTP.
 
-use poem_openapi::param::{Path, Query};
-use poem_openapi::{Object, OpenApi};
-use serde::Serialize;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use poem_openapi::registry::MetaSchema;
 use uuid::Uuid;
 use workscribe_core::WorkScribe;
+use workscribe_core::error::Fault;
+use workscribe_core::page::PageRequest;
 use workscribe_core::search::{self, SearchKind};
 
 use crate::auth::BearerAuth;
+use crate::dto::answers;
+use crate::field::Nullable;
 use crate::problem::ApiResult;
-use crate::query::{choice, fault, page};
+use crate::problem::refuses::IN_ORGANIZATION;
+use crate::query::{Asked, PageLimit, Parameter, read};
 use crate::reply::Reply;
 use crate::tags::Tags;
 use crate::time::Time;
-use crate::wire::wire_names;
+use crate::wire::{ProjectKey, Slug, Sought, TaskKey, named};
 
-wire_names! {
+named! {
     /// What can be found.
-    SearchType = SearchKind {
-        /// A project, by its name, key or description.
-        Project = "project",
-        /// A task, by its key, title or description.
-        Task = "task",
-        /// A comment, by what it says.
-        Comment = "comment",
+    SearchType = SearchKind;
+}
+
+answers! {
+    /// Something that was found.
+    SearchResult of result: search::SearchResult {
+        /// What it is.
+        kind as "type": SearchType,
+        /// Its id.
+        id: Uuid,
+        /// The project's name, or the title of the task that it is or is on.
+        title: String,
+        /// Where it is: the project's or the task's key.
+        subtitle: TaskKey,
+        /// The part of its text around the first word that was found there.
+        snippet: Nullable<String>,
+        /// The key of the project that it is or is in.
+        project_key: Nullable<ProjectKey> = Some(result.project_key),
+        /// The id of the task that it is or is on.
+        task_id: Nullable<Uuid> = result.task.map(|(id, _)| id),
+        /// When it was last changed.
+        updated_at: Time,
     }
 }
 
-/// Something that was found.
-#[derive(Object, Serialize)]
-pub struct SearchResult {
-    /// What it is.
-    #[oai(rename = "type")]
-    #[serde(rename = "type")]
-    pub kind: SearchType,
-    /// Its id.
-    pub id: Uuid,
-    /// The project's name, or the title of the task that it is or is on.
-    pub title: String,
-    /// Where it is: the project's or the task's key.
-    pub subtitle: String,
-    /// The part of its text around the first word that was found there.
-    pub snippet: Option<String>,
-    /// The key of the project that it is or is in.
-    pub project_key: Option<String>,
-    /// The id of the task that it is or is on.
-    pub task_id: Option<Uuid>,
-    /// When it was last changed.
-    pub updated_at: Time,
-}
-
-impl From<search::SearchResult> for SearchResult {
-    fn from(result: search::SearchResult) -> Self {
-        Self {
-            kind: result.kind.into(),
-            id: result.id,
-            title: result.title,
-            subtitle: result.subtitle,
-            snippet: result.snippet,
-            project_key: Some(result.project_key.to_string()),
-            task_id: result.task.map(|(id, _)| id.into()),
-            updated_at: result.updated_at.into(),
-        }
+answers! {
+    /// What was found, the best match first.
+    SearchResults of (results, q): (Vec<search::SearchResult>, String) {
+        /// What was found.
+        results: Vec<SearchResult> = results.into_iter().map(SearchResult::from).collect::<Vec<_>>(),
+        /// What was looked for.
+        q: Sought = q,
     }
 }
 
-/// What was found, the best match first.
-#[derive(Object, Serialize)]
-pub struct SearchResults {
-    /// What was found.
-    pub results: Vec<SearchResult>,
-    /// What was looked for.
-    pub q: String,
+impl Parameter for Sought {
+    fn schema() -> MetaSchema {
+        let example = Some("engine".into());
+        MetaSchema { min_length: Some(1), max_length: Some(200), example, ..MetaSchema::new("string") }
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// Finding projects, tasks and comments.
@@ -97,23 +91,23 @@ impl SearchApi {
     async fn search(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
+        slug: Path<Slug>,
         /// What to look for: 1–200 characters, each meant as it is.
-        q: Query<Option<String>>,
+        q: Asked<Sought>,
         /// Only things of this type.
         #[oai(name = "type")]
-        kind: Query<Option<String>>,
+        kind: Asked<SearchKind>,
         /// Results at the most: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-    ) -> ApiResult<Reply<SearchResults>> {
-        let q = q.0.ok_or_else(|| fault("/query/q", "REQUIRED", "Say what to look for."))?;
-        let names = SearchKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
-        let kind = choice("type", kind, &names, SearchKind::parse)?;
-        let limit = page(limit, Query(None), Query(None))?.limit();
+        limit: Asked<PageLimit>,
+    ) -> ApiResult<Reply<SearchResults>, IN_ORGANIZATION> {
+        let (q, kind, limit) = read(|faults| {
+            let q = q.required("Say what to look for.", faults).unwrap_or_default();
+            let limit = limit.read(faults).map_or(PageRequest::first().limit(), |limit| limit.0);
+            (q.0, kind.read(faults), limit)
+        })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let found = self.app.search().find(&mut *uow, &scope, &q, kind, limit).await?;
-        Ok(Reply::new(SearchResults { results: found.into_iter().map(SearchResult::from).collect(), q }))
+        Ok(Reply::new((found, q)))
     }
 }

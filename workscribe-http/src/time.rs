@@ -1,18 +1,32 @@
 //! Times on the wire: RFC 3339, UTC, six digits of a second, `Z`. And days.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{NaiveDate, SecondsFormat};
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::registry::MetaSchema;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 use workscribe_core::clock::{Timestamp, is_writable_day, parse_time};
 
+use crate::taken::Taken;
+use crate::wire::described;
+
 /// A moment, of the years 1 to 9999 where it comes from a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Time(pub Timestamp);
+
+impl Time {
+    /// Reads a moment of RFC 3339.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_time(text).map(Self)
+    }
+
+    pub(crate) fn described() -> MetaSchema {
+        let example = Some("2026-11-23T09:30:00.000000Z".into());
+        MetaSchema { example, ..MetaSchema::new_with_format("string", "date-time") }
+    }
+}
 
 impl From<Timestamp> for Time {
     fn from(time: Timestamp) -> Self {
@@ -32,43 +46,15 @@ impl Serialize for Time {
     }
 }
 
-impl Type for Time {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
+impl TryFrom<String> for Time {
+    type Error = &'static str;
 
-    fn name() -> Cow<'static, str> {
-        "string_date-time".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "date-time")))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
-        Box::new(std::iter::once(self))
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a moment is written as RFC 3339 has it")
     }
 }
 
-impl ToJSON for Time {
-    fn to_json(&self) -> Option<Value> {
-        Some(Value::String(self.to_string()))
-    }
-}
-
-impl ParseFromJSON for Time {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let value = value.unwrap_or_default();
-        match value.as_str().and_then(parse_time) {
-            Some(time) => Ok(Self(time)),
-            None => Err(ParseError::expected_type(value)),
-        }
-    }
-}
+described!(Time, "string_date-time", Time::described());
 
 /// A day, as `YYYY-MM-DD` of the years 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,6 +69,11 @@ impl Date {
         let date = Self(day);
         (text == date.to_string() && is_writable_day(day)).then_some(date)
     }
+
+    pub(crate) fn described() -> MetaSchema {
+        let example = Some("2026-12-24".into());
+        MetaSchema { example, ..MetaSchema::new_with_format("string", "date") }
+    }
 }
 
 impl fmt::Display for Date {
@@ -94,6 +85,12 @@ impl fmt::Display for Date {
 impl From<NaiveDate> for Date {
     fn from(day: NaiveDate) -> Self {
         Self(day)
+    }
+}
+
+impl From<Date> for NaiveDate {
+    fn from(day: Date) -> Self {
+        day.0
     }
 }
 
@@ -111,43 +108,9 @@ impl Serialize for Date {
     }
 }
 
-impl Type for Date {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
+described!(Date, "string_date", Date::described());
 
-    fn name() -> Cow<'static, str> {
-        "string_date".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "date")))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
-
-impl ToJSON for Date {
-    fn to_json(&self) -> Option<Value> {
-        Some(Value::String(self.to_string()))
-    }
-}
-
-impl ParseFromJSON for Date {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let value = value.unwrap_or_default();
-        match value.as_str().and_then(Self::parse) {
-            Some(date) => Ok(date),
-            None => Err(ParseError::expected_type(value)),
-        }
-    }
-}
+impl Taken for Date {}
 
 #[cfg(test)]
 mod tests {

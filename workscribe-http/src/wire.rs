@@ -1,60 +1,224 @@
-//! Names and documents on the wire.
+//! What stands for itself on the wire: names, rich texts, and texts that describe themselves.
 
 use std::borrow::Cow;
 
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+use workscribe_core::error::FieldError;
+use workscribe_core::ports::Secret;
 use workscribe_core::work::Document;
 
-/// Makes an enum that has the names of one of the domain's.
-macro_rules! wire_names {
-    ($($(#[$doc:meta])* $name:ident = $domain:ty {
-        $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)?
-    })+) => {$(
-        $(#[$doc])*
-        #[derive(::poem_openapi::Enum, Debug, Clone, Copy)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[oai(rename = $text)] $variant,)+
-        }
+use crate::taken::Taken;
 
-        // serde's own would take `{"name": null}` too.
-        impl<'de> ::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
-                match text.as_ref() {
-                    $($text => Ok(Self::$variant),)+
-                    other => Err(::serde::de::Error::unknown_variant(other, &[$($text),+])),
-                }
+/// Makes a type that serde reads and writes one of OpenAPI, with its schema in place.
+macro_rules! described {
+    ($type:ident, $name:literal, $schema:expr) => {
+        impl ::poem_openapi::types::Type for $type {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> ::std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn schema_ref() -> ::poem_openapi::registry::MetaSchemaRef {
+                ::poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(::std::iter::once(self))
             }
         }
 
-        impl ::serde::Serialize for $name {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(match self { $(Self::$variant => $text,)+ })
+        impl ::poem_openapi::types::ToJSON for $type {
+            fn to_json(&self) -> Option<::serde_json::Value> {
+                ::serde_json::to_value(self).ok()
             }
         }
 
-        impl From<$domain> for $name {
-            fn from(value: $domain) -> Self {
-                match value { $(<$domain>::$variant => Self::$variant,)+ }
+        impl ::poem_openapi::types::ParseFromJSON for $type {
+            fn parse_from_json(
+                value: Option<::serde_json::Value>,
+            ) -> ::poem_openapi::types::ParseResult<Self> {
+                ::serde_json::from_value(value.unwrap_or_default())
+                    .map_err(::poem_openapi::types::ParseError::custom)
+            }
+        }
+    };
+}
+pub(crate) use described;
+
+/// A type of the domain with a fixed set of names.
+pub trait Named: Copy + Send + Sync + 'static {
+    /// What the document calls it.
+    const NAME: &'static str;
+    /// What it is.
+    const DESCRIPTION: &'static str;
+
+    /// Every value, in order.
+    fn all() -> Vec<Self>;
+
+    /// Its name.
+    fn as_name(self) -> &'static str;
+
+    /// The names of all, in order.
+    #[must_use]
+    fn names() -> Vec<&'static str> {
+        Self::all().into_iter().map(Self::as_name).collect()
+    }
+
+    /// The value of a name.
+    #[must_use]
+    fn of_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|value| value.as_name() == name)
+    }
+}
+
+/// Describes types of the domain that have `ALL` and `as_str`.
+macro_rules! named {
+    ($($(#[doc = $doc:literal])+ $name:ident = $domain:ty;)+) => {$(
+        $(#[doc = $doc])+
+        pub type $name = $crate::wire::Name<$domain>;
+
+        impl $crate::wire::Named for $domain {
+            const NAME: &'static str = stringify!($name);
+            const DESCRIPTION: &'static str = concat!($($doc),+).trim_ascii();
+
+            fn all() -> Vec<Self> {
+                Self::ALL.to_vec()
+            }
+
+            fn as_name(self) -> &'static str {
+                self.as_str()
             }
         }
 
         impl From<$name> for $domain {
-            fn from(value: $name) -> Self {
-                match value { $($name::$variant => <$domain>::$variant,)+ }
+            fn from(name: $name) -> Self {
+                name.0
             }
         }
     )+};
 }
-pub(crate) use wire_names;
+pub(crate) use named;
+
+/// A value of the domain, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<T>(pub T);
+
+impl<T> From<T> for Name<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T: Named> Default for Name<T> {
+    fn default() -> Self {
+        Self(T::all()[0])
+    }
+}
+
+impl<T: Named> Serialize for Name<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_name())
+    }
+}
+
+impl<'de, T: Named> Deserialize<'de> for Name<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        T::of_name(&name).map(Self).ok_or_else(|| {
+            let names: Vec<_> = T::names().iter().map(|name| format!("`{name}`")).collect();
+            D::Error::custom(format!("unknown variant `{name}`, expected one of {}", names.join(", ")))
+        })
+    }
+}
+
+impl<T: Named> Taken for Name<T> {}
+
+impl<T: Named> Type for Name<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(T::NAME.to_owned())
+    }
+
+    fn register(registry: &mut Registry) {
+        registry.create_schema::<Self, _>(T::NAME.to_owned(), |_| MetaSchema {
+            description: Some(T::DESCRIPTION),
+            ..names(T::names())
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl<T: Named> ToJSON for Name<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.as_name().into())
+    }
+}
+
+impl<T: Named> ParseFromJSON for Name<T> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        serde_json::from_value(value.unwrap_or_default()).map_err(ParseError::custom)
+    }
+}
+
+/// The schema of a text that is one of some names.
+pub(crate) fn names(names: impl IntoIterator<Item = &'static str>) -> MetaSchema {
+    let enum_items = names.into_iter().map(Value::from).collect();
+    MetaSchema { enum_items, ..MetaSchema::new("string") }
+}
 
 /// A rich text: a ProseMirror document, or any other JSON object. What it holds is kept as it came.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct RichText(pub Value);
+
+described!(
+    RichText,
+    "object",
+    MetaSchema {
+        example: Some(json!({
+            "type": "doc",
+            "content": [{"type": "paragraph", "content": [{"type": "text", "text": "It turns, and turns again."}]}],
+        })),
+        ..any_object()
+    }
+);
+
+impl Taken for RichText {
+    fn take(value: Value) -> Result<Self, FieldError> {
+        Ok(Self(value))
+    }
+}
+
+/// The schema of an object that may hold anything.
+pub(crate) fn any_object() -> MetaSchema {
+    let anything = MetaSchemaRef::Inline(Box::new(MetaSchema::ANY));
+    MetaSchema { additional_properties: Some(Box::new(anything)), ..MetaSchema::new("object") }
+}
 
 impl From<Document> for RichText {
     fn from(document: Document) -> Self {
@@ -62,39 +226,121 @@ impl From<Document> for RichText {
     }
 }
 
-impl Type for RichText {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "object".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        let anything = MetaSchemaRef::Inline(Box::new(MetaSchema::ANY));
-        let object =
-            MetaSchema { additional_properties: Some(Box::new(anything)), ..MetaSchema::new("object") };
-        MetaSchemaRef::Inline(Box::new(object))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
-        Box::new(std::iter::once(self))
+impl From<RichText> for Value {
+    fn from(text: RichText) -> Self {
+        text.0
     }
 }
 
-impl ToJSON for RichText {
-    fn to_json(&self) -> Option<Value> {
-        Some(self.0.clone())
-    }
+/// Makes texts that describe themselves: fields with an example, and parts of paths, which have a description too.
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])+ $name:ident { $($fact:ident: $value:expr),* } $($flag:ident)?)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        described!($name, "string", MetaSchema {
+            description: Some(concat!($($doc),+).trim_ascii()),
+            $($fact: Some($value.into()),)*
+            $($flag: true,)?
+            ..MetaSchema::new("string")
+        });
+
+        impl Taken for $name {}
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl<T: ToString> From<T> for $name {
+            fn from(text: T) -> Self {
+                Self(text.to_string())
+            }
+        }
+
+        impl ::std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::poem_openapi::types::ParseFromParameter for $name {
+            fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+                Ok(Self(text.to_owned()))
+            }
+        }
+    )+};
 }
 
-impl ParseFromJSON for RichText {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        Ok(Self(value.unwrap_or_default()))
+texts! {
+    /// An e-mail address.
+    Email { example: "ada@example.com" }
+    /// What a person is called.
+    PersonName { example: "Ada Lovelace" }
+    /// Where a picture is.
+    PictureUrl { example: "https://example.com/ada.png" }
+    /// A password, which is never shown again.
+    Password { format: "password", example: "correct horse battery staple" } write_only
+    /// What travels by mail, or is given to be used once.
+    Token { example: "q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI" }
+    /// What a thing is called.
+    Title { example: "Analytical Engines" }
+    /// The name of an organization in URLs.
+    OrgSlug { example: "analytical-engines" }
+    /// The letters before the numbers of a project's tasks.
+    ProjectKey { example: "WEB" }
+    /// The name of a task for people.
+    TaskKey { example: "WEB-42" }
+    /// A colour.
+    Colour { example: "#1f77b4" }
+    /// Where messages are sent.
+    WebhookUrl { example: "https://example.com/webhooks" }
+    /// What signs messages.
+    SigningSecret { example: "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=" }
+    /// An address of the network.
+    Ip { example: "203.0.113.7" }
+    /// What a client calls itself.
+    UserAgent { example: "Mozilla/5.0" }
+    /// A place in a body or a query.
+    Pointer { example: "/email" }
+    /// The id of a request.
+    RequestId { example: "019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e60" }
+    /// What was looked for.
+    Sought { example: "engine" }
+    /// A version of the server.
+    Version { example: workscribe_core::VERSION }
+    /// The name of a queue.
+    QueueName { example: "default" }
+
+    /// The organization's slug.
+    Slug { min_length: 3_usize, max_length: 30_usize, example: "analytical-engines" }
+    /// The project's id or key.
+    ProjectRef { min_length: 2_usize, max_length: 36_usize, example: "WEB" }
+    /// The project's key, a hyphen and the task's number, in any case.
+    TaskRef { min_length: 4_usize, max_length: 30_usize, example: "WEB-42" }
+    /// The token of the link in the mail.
+    MailedToken { example: "q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI" }
+    /// The `ETag` the request is meant for.
+    IfMatch { example: "\"1\"" }
+    /// A key of the client's: the same request sent again under it is done once.
+    IdempotencyKey { min_length: 1_usize, max_length: 255_usize }
+    /// The queue's name.
+    QueueRef { min_length: 1_usize, max_length: 100_usize, example: "default" }
+}
+
+impl From<Password> for Secret {
+    fn from(password: Password) -> Self {
+        Self::new(password.0)
     }
 }

@@ -196,6 +196,9 @@ pub enum InvitationStatus {
 }
 
 impl InvitationStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Accepted, Self::Expired, Self::Revoked];
+
     /// The name in the contract and in storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,88 +1,60 @@
+//! Jobs, queues and counts on the wire.
+
 use poem_openapi::Object;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 use workscribe_core::outbox::{self, JobRecord, KindCounts, QueueState};
+use workscribe_core::page::Page;
 
+use crate::dto::answers;
+use crate::field::Nullable;
 use crate::time::Time;
-use crate::wire::wire_names;
+use crate::wire::{QueueName, named};
 
-wire_names! {
+named! {
     /// Where a job stands.
-    JobState = outbox::JobState {
-        /// Waiting, now or for a later time.
-        Available = "available",
-        /// Claimed by a worker.
-        Running = "running",
-        /// Done, and kept for a day.
-        Completed = "completed",
-        /// Ended by a person, and kept for a day.
-        Cancelled = "cancelled",
-        /// Given up, and kept for seven days.
-        Buried = "buried",
-    }
+    JobState = outbox::JobState;
 }
 
-/// A job.
-#[derive(Object, Serialize)]
-pub struct Job {
-    /// Its id.
-    pub id: Uuid,
-    /// The name of its kind.
-    pub kind: String,
-    /// The queue that it waits in, or waited in.
-    pub queue: String,
-    /// Who goes first, from 1 (first) to 4 (last).
-    pub priority: i64,
-    /// Where it stands.
-    pub state: JobState,
-    /// How many attempts were begun.
-    pub attempt: i64,
-    /// After this many it is buried.
-    pub max_attempts: i64,
-    /// How many milliseconds one attempt may take; null for without end.
-    pub timeout_ms: Option<i64>,
-    /// What keeps others like it out, while it does.
-    pub unique_key: Option<String>,
-    /// Whether somebody asked for its end while it runs.
-    pub cancel_requested: bool,
-    /// Not before this time.
-    pub run_at: Time,
-    /// The worker that had it last.
-    pub worker: Option<String>,
-    /// When its last attempt began.
-    pub claimed_at: Option<Time>,
-    /// Until when its worker has it, unless it says more.
-    pub lease_until: Option<Time>,
-    /// Why its last failed attempt failed.
-    pub last_error: Option<String>,
-    /// When it was written.
-    pub created_at: Time,
-    /// When it ended.
-    pub finished_at: Option<Time>,
-}
-
-impl From<JobRecord> for Job {
-    fn from(job: JobRecord) -> Self {
-        Self {
-            id: job.id.into(),
-            kind: job.kind,
-            queue: job.queue,
-            priority: job.priority.number().into(),
-            state: job.state.into(),
-            attempt: job.attempt.into(),
-            max_attempts: job.max_attempts.into(),
-            timeout_ms: job.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
-            unique_key: job.unique_key,
-            cancel_requested: job.cancel_requested,
-            run_at: job.run_at.into(),
-            worker: job.worker,
-            claimed_at: job.claimed_at.map(Time),
-            lease_until: job.lease_until.map(Time),
-            last_error: job.last_error,
-            created_at: job.created_at.into(),
-            finished_at: job.finished_at.map(Time),
-        }
+answers! {
+    /// A job.
+    Job of job: JobRecord {
+        /// Its id.
+        id: Uuid,
+        /// The name of its kind.
+        kind: String,
+        /// The queue that it waits in, or waited in.
+        queue: String,
+        /// Who goes first, from 1 (first) to 4 (last).
+        priority: i64 = job.priority.number(),
+        /// Where it stands.
+        state: JobState,
+        /// How many attempts were begun.
+        attempt: i64,
+        /// After this many it is buried.
+        max_attempts: i64,
+        /// How many milliseconds one attempt may take; null for without end.
+        timeout_ms: Nullable<i64> =
+            job.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+        /// What keeps others like it out, while it does.
+        unique_key: Nullable<String>,
+        /// Whether somebody asked for its end while it runs.
+        cancel_requested: bool,
+        /// Not before this time.
+        run_at: Time,
+        /// The worker that had it last.
+        worker: Nullable<String>,
+        /// When its last attempt began.
+        claimed_at: Nullable<Time>,
+        /// Until when its worker has it, unless it says more.
+        lease_until: Nullable<Time>,
+        /// Why its last failed attempt failed.
+        last_error: Nullable<String>,
+        /// When it was written.
+        created_at: Time,
+        /// When it ended.
+        finished_at: Nullable<Time>,
     }
 }
 
@@ -104,79 +76,62 @@ impl From<JobRecord> for JobDetails {
     }
 }
 
-/// A page of jobs, the newest first.
-#[derive(Object, Serialize)]
-pub struct JobList {
-    /// The jobs, without their payloads.
-    pub jobs: Vec<Job>,
-    /// What to ask for the next page with; null on the last.
-    pub next_cursor: Option<String>,
-}
-
-/// How many jobs of one kind in one queue are in which state.
-#[derive(Object, Serialize)]
-pub struct KindStats {
-    /// The queue.
-    pub queue: String,
-    /// The kind.
-    pub kind: String,
-    /// Waiting, now or for a later time.
-    pub available: i64,
-    /// Claimed by a worker.
-    pub running: i64,
-    /// Done, within the last day.
-    pub completed: i64,
-    /// Ended by a person, within the last day.
-    pub cancelled: i64,
-    /// Given up, within the last seven days.
-    pub buried: i64,
-    /// Since when the oldest of those that are due waits; null when none is.
-    pub oldest_due: Option<Time>,
-}
-
-impl From<KindCounts> for KindStats {
-    fn from(counts: KindCounts) -> Self {
-        let KindCounts { queue, kind, counts, oldest_due } = counts;
-        Self {
-            queue,
-            kind,
-            available: counts.available,
-            running: counts.running,
-            completed: counts.completed,
-            cancelled: counts.cancelled,
-            buried: counts.buried,
-            oldest_due: oldest_due.map(Time),
-        }
+answers! {
+    /// A page of jobs, the newest first.
+    JobList of page: Page<JobRecord> {
+        /// The jobs, without their payloads.
+        jobs: Vec<Job> = page.items.into_iter().map(Job::from).collect::<Vec<_>>(),
+        /// What to ask for the next page with; null on the last.
+        next_cursor: Nullable<String>,
     }
 }
 
-/// How many jobs there are.
-#[derive(Object, Serialize)]
-pub struct JobStats {
-    /// By queue and kind.
-    pub kinds: Vec<KindStats>,
-}
-
-/// A queue.
-#[derive(Object, Serialize)]
-pub struct Queue {
-    /// Its name.
-    pub name: String,
-    /// Since when no worker takes anything from it; null when it is not paused.
-    pub paused_at: Option<Time>,
-}
-
-impl From<QueueState> for Queue {
-    fn from(queue: QueueState) -> Self {
-        Self { name: queue.name, paused_at: queue.paused_at.map(Time) }
+answers! {
+    /// How many jobs of one kind in one queue are in which state.
+    KindStats of counts: KindCounts {
+        /// The queue.
+        queue: String,
+        /// The kind.
+        kind: String,
+        /// Waiting, now or for a later time.
+        available: i64 = counts.counts.available,
+        /// Claimed by a worker.
+        running: i64 = counts.counts.running,
+        /// Done, within the last day.
+        completed: i64 = counts.counts.completed,
+        /// Ended by a person, within the last day.
+        cancelled: i64 = counts.counts.cancelled,
+        /// Given up, within the last seven days.
+        buried: i64 = counts.counts.buried,
+        /// Since when the oldest of those that are due waits; null when none is.
+        oldest_due: Nullable<Time>,
     }
 }
 
-/// The queues in which there is a job, and those that are paused.
-#[derive(Object, Serialize)]
-pub struct QueueList {
-    /// The queues, by name.
-    pub queues: Vec<Queue>,
+answers! {
+    /// How many jobs there are.
+    JobStats of kinds: Vec<KindCounts> {
+        /// By queue and kind.
+        kinds: Vec<KindStats> = kinds.into_iter().map(KindStats::from).collect::<Vec<_>>(),
+    }
+}
+
+answers! {
+    /// A queue.
+    Queue of queue: QueueState {
+        /// Its name.
+        name: QueueName,
+        /// Since when no worker takes anything from it; null when it is not paused.
+        paused_at: Nullable<Time>,
+    }
+}
+
+answers! {
+    /// The queues in which there is a job, and those that are paused.
+    QueueList of queues: Vec<QueueState> {
+        /// The queues, by name.
+        queues: Vec<Queue> = queues.into_iter().map(Queue::from).collect::<Vec<_>>(),
+    }
 }
 
 /// Anything of these as the JSON that the API answers, for programs that show it elsewhere.

@@ -59,7 +59,7 @@ impl Endpoint for Gate {
         }
         let refusal =
             Error::new(Code::Unauthenticated, "Send the operator's token: Authorization: Bearer <token>.");
-        Err(ApiError::from(refusal).into())
+        Err(<ApiError>::from(refusal).into())
     }
 }
 

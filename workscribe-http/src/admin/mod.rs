@@ -17,21 +17,25 @@ use std::time::Duration;
 
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::{EndpointExt as _, IntoEndpoint as _, Response, Route, get};
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use poem_openapi::payload::PlainText;
+use poem_openapi::registry::MetaSchema;
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService, Tags as OpenApiTags};
 use serde_json::{Value, json as value};
 use tokio::time::timeout;
+use workscribe_core::Code::{JobFinished, JobNotFound, JobRunning, ValidationFailed};
+use workscribe_core::error::Fault;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{self, JobFilter, NewJob};
 use workscribe_core::page::Cursor;
-use workscribe_core::{Code, Error, VERSION, WorkScribe};
+use workscribe_core::{Error, VERSION, WorkScribe};
 
-use crate::mount::{HttpOptions, around};
+use crate::mount::{HttpOptions, around, methods};
 use crate::openapi;
-use crate::problem::ApiResult;
-use crate::query::{Text, choice, fault, page, read};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCursor, PageLimit, Parameter, fault, page, read};
 use crate::reply::{NoContent, Reply};
+use crate::wire::QueueRef;
 
 pub use dto::*;
 pub use gate::AdminToken;
@@ -58,7 +62,7 @@ pub fn mount_admin(
 ) -> BoxEndpoint<'static, Response> {
     let service = OpenApiService::new(AdminApi { app: app.clone(), recorded }, "WorkScribe admin", VERSION);
     let document = document(app, &service.spec());
-    let allowed = openapi::methods(&document);
+    let allowed = methods(&document);
     let json: Arc<str> = document.to_string().into();
     let answer = move |_| Response::builder().content_type("application/json").body(json.to_string());
     let next =
@@ -103,24 +107,52 @@ struct AdminApi {
     recorded: Option<Recorded>,
 }
 
-/// A text that is no id is the id of no job.
-fn job_id(text: &str) -> Result<JobId, Error> {
-    text.parse().map_err(|_| Error::new(Code::JobNotFound, "There is no job with this id."))
-}
-
 fn is_name(text: &str) -> bool {
     (1..=NewJob::LONGEST_NAME).contains(&text.chars().count()) && !text.contains('\0')
 }
 
 /// The name of a kind or a queue.
-fn name(parameter: &str, text: Text) -> Result<Option<String>, Error> {
-    let message = "A name has 1 to 100 characters.";
-    read(parameter, text, "OUT_OF_RANGE", message, |text| is_name(text).then(|| text.to_owned()))
+struct Called(String);
+
+impl Parameter for Called {
+    fn schema() -> MetaSchema {
+        MetaSchema::new("string")
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let fault = Fault::new("OUT_OF_RANGE", "A name has 1 to 100 characters.");
+        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(fault) }
+    }
 }
 
 fn queue_name(text: &str) -> Result<&str, Error> {
     let refusal = || fault("/path/name", "OUT_OF_RANGE", "A name has 1 to 100 characters.");
     if is_name(text) { Ok(text) } else { Err(refusal()) }
+}
+
+impl AdminApi {
+    /// What the storage tells of the jobs, if it does in time.
+    async fn count(&self) -> Option<metrics::Stats> {
+        let jobs = self.app.jobs();
+        let counted = async {
+            Ok::<_, Error>((
+                jobs.stats().await?,
+                jobs.queues().await?,
+                jobs.backlogs(metrics::LARGEST).await?,
+            ))
+        };
+        match timeout(STATS_TIMEOUT, counted).await {
+            Ok(Ok(stats)) => Some(stats),
+            Ok(Err(error)) => {
+                tracing::warn!(?error, "the jobs could not be counted");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("the jobs could not be counted in time");
+                None
+            }
+        }
+    }
 }
 
 #[OpenApi]
@@ -132,38 +164,30 @@ impl AdminApi {
     async fn list(
         &self,
         /// Only those in this state.
-        state: Query<Option<String>>,
+        state: Asked<outbox::JobState>,
         /// Only those of this kind.
-        kind: Query<Option<String>>,
+        kind: Asked<Called>,
         /// Only those of this queue.
-        queue: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
+        queue: Asked<Called>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
     ) -> ApiResult<Reply<JobList>> {
-        let names = outbox::JobState::ALL.map(outbox::JobState::as_str);
-        let filter = JobFilter {
-            state: choice("state", state, &names, outbox::JobState::parse)?,
-            kind: name("kind", kind)?,
-            queue: name("queue", queue)?,
-        };
-        let request = page(limit, cursor, Query(None))?;
+        let (filter, request) = read(|faults| {
+            let state = state.read(faults);
+            let (kind, queue) = (kind.read(faults), queue.read(faults));
+            let filter = JobFilter { state, kind: kind.map(|name| name.0), queue: queue.map(|name| name.0) };
+            (filter, page((limit, cursor, Asked::none()), faults))
+        })?;
         let before = request.after().map(|cursor| cursor.id.into());
         let jobs = self.app.jobs().list(&filter, before, request.limit() + 1).await?;
         let page = request.page(jobs, None, |job| Cursor { at: job.created_at, id: job.id.into() });
-        let jobs = page.items.into_iter().map(Job::from).collect();
-        Ok(Reply::new(JobList { jobs, next_cursor: page.next_cursor }))
+        Ok(Reply::new(page))
     }
 
     /// Get a job
     #[oai(path = "/admin/jobs/:job_id", method = "get", operation_id = "getJob", tag = "Tags::Jobs")]
-    async fn find(
-        &self,
-        /// The job's id.
-        job_id: Path<String>,
-    ) -> ApiResult<Reply<JobDetails>> {
-        Ok(Reply::new(self.app.jobs().find(self::job_id(&job_id)?).await?.into()))
+    async fn find(&self, job_id: Path<Id<JobId>>) -> ApiResult<Reply<JobDetails>, { codes(&[JobNotFound]) }> {
+        Ok(Reply::new(self.app.jobs().find(job_id.read()?).await?))
     }
 
     /// Run a job again
@@ -172,10 +196,9 @@ impl AdminApi {
     #[oai(path = "/admin/jobs/:job_id/retry", method = "post", operation_id = "retryJob", tag = "Tags::Jobs")]
     async fn retry(
         &self,
-        /// The job's id.
-        job_id: Path<String>,
-    ) -> ApiResult<Reply<JobDetails>> {
-        Ok(Reply::new(self.app.jobs().retry(self::job_id(&job_id)?).await?.into()))
+        job_id: Path<Id<JobId>>,
+    ) -> ApiResult<Reply<JobDetails>, { codes(&[JobNotFound, JobRunning]) }> {
+        Ok(Reply::new(self.app.jobs().retry(job_id.read()?).await?))
     }
 
     /// Cancel a job
@@ -189,10 +212,9 @@ impl AdminApi {
     )]
     async fn cancel(
         &self,
-        /// The job's id.
-        job_id: Path<String>,
-    ) -> ApiResult<Reply<JobDetails>> {
-        Ok(Reply::new(self.app.jobs().cancel(self::job_id(&job_id)?).await?.into()))
+        job_id: Path<Id<JobId>>,
+    ) -> ApiResult<Reply<JobDetails>, { codes(&[JobNotFound, JobFinished]) }> {
+        Ok(Reply::new(self.app.jobs().cancel(job_id.read()?).await?))
     }
 
     /// Count the jobs
@@ -201,7 +223,7 @@ impl AdminApi {
     #[oai(path = "/admin/job-stats", method = "get", operation_id = "getJobStats", tag = "Tags::Jobs")]
     async fn stats(&self) -> ApiResult<Reply<JobStats>> {
         let stats = self.app.jobs().stats().await?;
-        Ok(Reply::new(JobStats { kinds: stats.into_iter().map(KindStats::from).collect() }))
+        Ok(Reply::new(stats))
     }
 
     /// List the queues
@@ -210,7 +232,7 @@ impl AdminApi {
     #[oai(path = "/admin/queues", method = "get", operation_id = "listQueues", tag = "Tags::Jobs")]
     async fn queues(&self) -> ApiResult<Reply<QueueList>> {
         let queues = self.app.jobs().queues().await?;
-        Ok(Reply::new(QueueList { queues: queues.into_iter().map(Queue::from).collect() }))
+        Ok(Reply::new(queues))
     }
 
     /// Pause a queue
@@ -222,11 +244,7 @@ impl AdminApi {
         operation_id = "pauseQueue",
         tag = "Tags::Jobs"
     )]
-    async fn pause(
-        &self,
-        /// The queue's name.
-        name: Path<String>,
-    ) -> ApiResult<NoContent> {
+    async fn pause(&self, name: Path<QueueRef>) -> ApiResult<NoContent, { codes(&[ValidationFailed]) }> {
         self.app.jobs().pause(queue_name(&name)?).await?;
         Ok(NoContent::Done)
     }
@@ -240,11 +258,7 @@ impl AdminApi {
         operation_id = "resumeQueue",
         tag = "Tags::Jobs"
     )]
-    async fn resume(
-        &self,
-        /// The queue's name.
-        name: Path<String>,
-    ) -> ApiResult<NoContent> {
+    async fn resume(&self, name: Path<QueueRef>) -> ApiResult<NoContent, { codes(&[ValidationFailed]) }> {
         self.app.jobs().resume(queue_name(&name)?).await?;
         Ok(NoContent::Done)
     }
@@ -253,27 +267,9 @@ impl AdminApi {
     ///
     /// Of this process, and of the queue that it shares with others.
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics", tag = "Tags::Metrics")]
-    async fn metrics(&self) -> Metrics {
-        let jobs = self.app.jobs();
-        let counted = async {
-            Ok::<_, Error>((
-                jobs.stats().await?,
-                jobs.queues().await?,
-                jobs.backlogs(metrics::LARGEST).await?,
-            ))
-        };
-        let stats = match timeout(STATS_TIMEOUT, counted).await {
-            Ok(Ok(stats)) => Some(stats),
-            Ok(Err(error)) => {
-                tracing::warn!(?error, "the jobs could not be counted");
-                None
-            }
-            Err(_) => {
-                tracing::warn!("the jobs could not be counted in time");
-                None
-            }
-        };
+    async fn metrics(&self) -> ApiResult<Metrics> {
+        let stats = self.count().await;
         let recorded = self.recorded.as_ref().map(|recorded| recorded()).unwrap_or_default();
-        Metrics::Ok(PlainText(recorded + &metrics::gauges(stats, self.app.now())))
+        Ok(Metrics::Ok(PlainText(recorded + &metrics::gauges(stats, self.app.now()))))
     }
 }

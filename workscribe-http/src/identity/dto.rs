@@ -1,47 +1,40 @@
-use poem_openapi::types::MaybeUndefined;
+//! Accounts, sessions and tokens on the wire.
+
 use poem_openapi::{Enum, Object};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
-use workscribe_core::identity::{self, IssuedTokens};
+use workscribe_core::identity::{self, IssuedTokens, ProfileChange, Register};
+use workscribe_core::ports::Secret;
+use workscribe_core::tenancy::{self, NewAccount};
 
+use crate::dto::{answers, inputs};
+use crate::field::{Clearable, Nullable, Optional, Patch, Required};
+use crate::organizations::Role;
 use crate::time::Time;
+use crate::wire::{Email, Ip, OrgSlug, Password, PersonName, PictureUrl, Title, Token, UserAgent};
 
-/// A person with an account.
-#[derive(Object, Serialize)]
-pub struct User {
-    /// Their id.
-    pub id: Uuid,
-    /// Their e-mail address, in lower case.
-    pub email: String,
-    /// The name others see.
-    pub display_name: String,
-    /// Where their picture is.
-    pub avatar_url: Option<String>,
-    /// Whether they have shown that the address is theirs.
-    pub email_verified: bool,
-    /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
-    /// `/auth/me` alone.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_bouncing: Option<bool>,
-    /// When the account was made.
-    pub created_at: Time,
-    /// When it was last changed.
-    pub updated_at: Time,
-}
-
-impl From<identity::User> for User {
-    fn from(user: identity::User) -> Self {
-        Self {
-            id: user.id.into(),
-            email: user.email.to_string(),
-            display_name: user.display_name,
-            avatar_url: user.avatar_url,
-            email_verified: user.email_verified,
-            email_bouncing: None,
-            created_at: user.created_at.into(),
-            updated_at: user.updated_at.into(),
-        }
+answers! {
+    /// A person with an account.
+    User of user: identity::User {
+        /// Their id.
+        id: Uuid,
+        /// Their e-mail address, in lower case.
+        email: Email,
+        /// The name others see.
+        display_name: PersonName,
+        /// Where their picture is.
+        avatar_url: Nullable<PictureUrl>,
+        /// Whether they have shown that the address is theirs.
+        email_verified: bool,
+        /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
+        /// `/auth/me` alone.
+        #[oai(skip_serializing_if_is_none)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        email_bouncing: Option<bool> = None::<bool>,
+        /// When the account was made.
+        created_at: Time,
+        /// When it was last changed.
+        updated_at: Time,
     }
 }
 
@@ -60,60 +53,37 @@ pub enum TokenType {
     Bearer,
 }
 
-/// What a login gives.
-#[derive(Object, Serialize)]
-pub struct Tokens {
-    /// The access token, a JWT. Send it as `Authorization: Bearer`.
-    pub access_token: String,
-    /// The refresh token, to be used once for new tokens.
-    pub refresh_token: String,
-    /// Always `bearer`.
-    pub token_type: TokenType,
-    /// How long the access token is good, in seconds.
-    pub expires_in: i64,
-    /// The user.
-    pub user: User,
-}
-
-impl From<IssuedTokens> for Tokens {
-    fn from(tokens: IssuedTokens) -> Self {
-        Self {
-            access_token: tokens.access_token.expose().to_owned(),
-            refresh_token: tokens.refresh_token.expose().to_owned(),
-            token_type: TokenType::Bearer,
-            expires_in: tokens.expires_in,
-            user: tokens.user.into(),
-        }
+answers! {
+    /// What a login gives.
+    Tokens of tokens: IssuedTokens {
+        /// The access token, a JWT. Send it as `Authorization: Bearer`.
+        access_token: String = tokens.access_token.expose(),
+        /// The refresh token, to be used once for new tokens.
+        refresh_token: Token = tokens.refresh_token.expose(),
+        /// Always `bearer`.
+        token_type: TokenType = TokenType::Bearer,
+        /// How long the access token is good, in seconds.
+        expires_in: i64,
+        /// The user.
+        user: User,
     }
 }
 
-/// One login.
-#[derive(Object, Serialize)]
-pub struct Session {
-    /// Its id.
-    pub id: Uuid,
-    /// When it began.
-    pub created_at: Time,
-    /// When its refresh token was last used.
-    pub last_used_at: Time,
-    /// The address it came from.
-    pub ip: Option<String>,
-    /// What the client calls itself.
-    pub user_agent: Option<String>,
-    /// Whether it is the session of this request.
-    pub current: bool,
-}
-
-impl Session {
-    pub(super) fn new(session: identity::Session, current: bool) -> Self {
-        Self {
-            id: session.id.into(),
-            created_at: session.created_at.into(),
-            last_used_at: session.last_used_at.into(),
-            ip: session.client.ip.map(|ip| ip.to_string()),
-            user_agent: session.client.user_agent,
-            current,
-        }
+answers! {
+    /// One login.
+    Session of (session, current): (identity::Session, bool) {
+        /// Its id.
+        id: Uuid = session.id,
+        /// When it began.
+        created_at: Time = session.created_at,
+        /// When its refresh token was last used.
+        last_used_at: Time = session.last_used_at,
+        /// The address it came from.
+        ip: Nullable<Ip> = session.client.ip,
+        /// What the client calls itself.
+        user_agent: Nullable<UserAgent> = session.client.user_agent,
+        /// Whether it is the session of this request.
+        current: bool = current,
     }
 }
 
@@ -123,110 +93,104 @@ pub struct SessionList {
     /// The sessions.
     pub sessions: Vec<Session>,
     /// Always null: the list is whole.
-    pub next_cursor: Option<String>,
+    pub next_cursor: Nullable<String>,
 }
 
-/// A new account.
-#[derive(Object, Deserialize)]
-pub struct RegisterRequest {
-    /// 2–100 characters.
-    #[oai(validator(min_length = 2, max_length = 100))]
-    pub display_name: String,
-    /// An e-mail address; compared without case.
-    #[oai(validator(max_length = 254))]
-    pub email: String,
-    /// 8–128 characters, not one of the common passwords.
-    #[oai(validator(min_length = 8, max_length = 128))]
-    pub password: String,
+inputs! {
+    /// A new account.
+    RegisterRequest {
+        /// 2–100 characters.
+        #[oai(validator(min_length = 2, max_length = 100))]
+        display_name: Required<PersonName>,
+        /// An e-mail address; compared without case.
+        #[oai(validator(max_length = 254))]
+        email: Required<Email>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        password: Required<Password>,
+    } => Register = Register { email, display_name, password };
+
+    /// An address and a password.
+    LoginRequest {
+        /// The account's address.
+        email: Required<Email>,
+        /// Its password.
+        password: Required<Password>,
+    } => (String, Secret) = (email, password);
+
+    /// A refresh token.
+    RefreshRequest {
+        /// The token of the last login or refresh.
+        refresh_token: Required<Token>,
+    } => String = refresh_token;
+
+    /// Whose password was forgotten.
+    ForgotPasswordRequest {
+        /// The account's address.
+        email: Required<Email>,
+    } => String = email;
+
+    /// A new password, with the token of a mail.
+    ResetPasswordRequest {
+        /// The token of the link in the mail.
+        token: Required<Token>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        new_password: Required<Password>,
+    } => (String, Secret) = (token, new_password);
+
+    /// A new password.
+    ChangePasswordRequest {
+        /// The present password.
+        current_password: Required<Password>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        new_password: Required<Password>,
+    } => (Secret, Secret) = (current_password, new_password);
+
+    /// The token of a mail.
+    VerifyEmailRequest {
+        /// The token of the link in the mail.
+        token: Required<Token>,
+    } => String = token;
+
+    /// A change of one's profile. What is left out stays as it is.
+    UpdateMeRequest {
+        /// 2–100 characters.
+        #[oai(validator(min_length = 2, max_length = 100))]
+        display_name: Patch<PersonName>,
+        /// An address that begins with `https://` or `http://`; null takes the picture away.
+        #[oai(validator(max_length = 2048))]
+        avatar_url: Clearable<PictureUrl>,
+    } => ProfileChange = ProfileChange { display_name, avatar_url };
 }
 
-/// An address and a password.
-#[derive(Object, Deserialize)]
-pub struct LoginRequest {
-    /// The account's address.
-    pub email: String,
-    /// Its password.
-    pub password: String,
+answers! {
+    /// What becomes of an invitation, for those who hold its token.
+    InvitationPreview of preview: tenancy::InvitationPreview {
+        /// The organization's name.
+        org_name: Title,
+        /// The organization's slug.
+        org_slug: OrgSlug,
+        /// As what one is invited.
+        role: Role = preview.invitation.role,
+        /// The invited address.
+        email: Email = preview.invitation.email,
+        /// The name of the person who invites.
+        inviter_name: PersonName,
+        /// When the invitation ends.
+        expires_at: Time = preview.invitation.expires_at,
+    }
 }
 
-/// A refresh token.
-#[derive(Object, Deserialize)]
-pub struct RefreshRequest {
-    /// The token of the last login or refresh.
-    pub refresh_token: String,
-}
-
-/// Whose password was forgotten.
-#[derive(Object, Deserialize)]
-pub struct ForgotPasswordRequest {
-    /// The account's address.
-    pub email: String,
-}
-
-/// A new password, with the token of a mail.
-#[derive(Object, Deserialize)]
-pub struct ResetPasswordRequest {
-    /// The token of the link in the mail.
-    pub token: String,
-    /// 8–128 characters, not one of the common passwords.
-    #[oai(validator(min_length = 8, max_length = 128))]
-    pub new_password: String,
-}
-
-/// A new password.
-#[derive(Object, Deserialize)]
-pub struct ChangePasswordRequest {
-    /// The present password.
-    pub current_password: String,
-    /// 8–128 characters, not one of the common passwords.
-    #[oai(validator(min_length = 8, max_length = 128))]
-    pub new_password: String,
-}
-
-/// The token of a mail.
-#[derive(Object, Deserialize)]
-pub struct VerifyEmailRequest {
-    /// The token of the link in the mail.
-    pub token: String,
-}
-
-/// A change of one's profile. What is left out stays as it is.
-#[derive(Object, Deserialize)]
-pub struct UpdateMeRequest {
-    /// 2–100 characters.
-    #[serde(default)]
-    #[oai(validator(min_length = 2, max_length = 100))]
-    pub display_name: MaybeUndefined<String>,
-    /// An address that begins with `https://` or `http://`; null takes the picture away.
-    #[serde(default)]
-    #[oai(validator(max_length = 2048))]
-    pub avatar_url: MaybeUndefined<String>,
-}
-
-/// What becomes of an invitation, for those who hold its token.
-#[derive(Object, Serialize)]
-pub struct InvitationPreview {
-    /// The organization's name.
-    pub org_name: String,
-    /// The organization's slug.
-    pub org_slug: String,
-    /// As what one is invited.
-    pub role: crate::organizations::Role,
-    /// The invited address.
-    pub email: String,
-    /// The name of the person who invites.
-    pub inviter_name: String,
-    /// When the invitation ends.
-    pub expires_at: Time,
-}
-
-/// What makes an account while accepting an invitation: needed when there is none and nobody is logged in.
-#[derive(Object, Deserialize, Default)]
-pub struct AcceptInvitationRequest {
-    /// 2–100 characters.
-    #[oai(validator(min_length = 2, max_length = 100))]
-    pub display_name: Option<String>,
-    /// 8–128 characters, not one of the common passwords.
-    #[oai(validator(min_length = 8, max_length = 128))]
-    pub password: Option<String>,
+inputs! {
+    /// What makes an account while accepting an invitation: needed when there is none and nobody is logged in.
+    AcceptInvitationRequest {
+        /// 2–100 characters.
+        #[oai(validator(min_length = 2, max_length = 100))]
+        display_name: Optional<PersonName>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        password: Optional<Password>,
+    } => NewAccount = NewAccount { display_name, password };
 }

@@ -4,19 +4,22 @@ mod dto;
 
 use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
+use workscribe_core::Code::*;
+use workscribe_core::WorkScribe;
 use workscribe_core::id::SessionId;
-use workscribe_core::identity::{Email, ProfileChange, Register, RegisterOutcome};
+use workscribe_core::identity::{Email, RegisterOutcome};
 use workscribe_core::limits::Limit;
-use workscribe_core::ports::Secret;
-use workscribe_core::tenancy::NewAccount;
-use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::{BearerAuth, OptionalActor};
-use crate::body::{Body, OptionalBody, not_null};
+use crate::body::{Body, Json, OptionalBody};
 use crate::caller::Caller;
-use crate::problem::ApiResult;
+use crate::field::Nullable;
+use crate::problem::refuses::STALE;
+use crate::problem::{ApiResult, codes};
+use crate::query::Id;
 use crate::reply::{NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::wire::{IfMatch, MailedToken};
 
 pub use dto::*;
 
@@ -35,15 +38,11 @@ impl IdentityApi {
 
 /// The answers to a registration.
 #[derive(ApiResponse)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made for each request, and the large one is the usual one"
-)]
 pub enum RegisterResponse {
     /// The account is there and logged in.
     #[oai(status = 201)]
     Registered(
-        Body<Tokens>,
+        Json<Tokens>,
         /// Where the account is.
         #[oai(header = "Location")]
         String,
@@ -61,13 +60,15 @@ impl IdentityApi {
     ///
     /// Makes an account and logs it in. A mail with a link verifies the address.
     #[oai(path = "/register", method = "post", operation_id = "register")]
-    async fn register(&self, caller: Caller, body: Body<RegisterRequest>) -> ApiResult<RegisterResponse> {
+    async fn register(
+        &self,
+        caller: Caller,
+        body: Body<RegisterRequest>,
+    ) -> ApiResult<RegisterResponse, { codes(&[EmailTaken, RateLimited, Overloaded]) }> {
         caller.limit(&self.app, Limit::RegistrationsPerAddress).await?;
-        let RegisterRequest { display_name, email, password } = body.0;
-        let input = Register { email, display_name, password: Secret::new(password) };
-        Ok(match self.app.identity().register(&input, caller.client()).await? {
+        Ok(match self.app.identity().register(&body.0, caller.client()).await? {
             RegisterOutcome::Registered(tokens) => {
-                RegisterResponse::Registered(Body::new(tokens.into()), ME.to_owned())
+                RegisterResponse::Registered(Json(tokens.into()), ME.to_owned())
             }
             RegisterOutcome::MailSent => RegisterResponse::MailSent,
         })
@@ -79,11 +80,18 @@ impl IdentityApi {
     /// seconds and at the most 15 minutes; after fifty from anywhere, those from networks in which the account was not logged in
     /// for 30 days wait too.
     #[oai(path = "/login", method = "post", operation_id = "login")]
-    async fn login(&self, caller: Caller, body: Body<LoginRequest>) -> ApiResult<Reply<Tokens>> {
+    async fn login(
+        &self,
+        caller: Caller,
+        body: Body<LoginRequest>,
+    ) -> ApiResult<
+        Reply<Tokens>,
+        { codes(&[InvalidCredentials, AccountDisabled, EmailNotVerified, RateLimited, Overloaded]) },
+    > {
         caller.limit(&self.app, Limit::LoginsPerAddress).await?;
-        let LoginRequest { email, password } = body.0;
-        let tokens = self.app.identity().login(&email, &Secret::new(password), caller.client()).await?;
-        Ok(Reply::new(tokens.into()))
+        let (email, password) = &body.0;
+        let tokens = self.app.identity().login(email, password, caller.client()).await?;
+        Ok(Reply::new(tokens))
     }
 
     /// Get new tokens for a refresh token
@@ -91,8 +99,11 @@ impl IdentityApi {
     /// A refresh token is used once. Used again within 30 seconds, while its successor is unused, it gives the same
     /// successor; used again later, it ends its session.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
-    async fn refresh(&self, body: Body<RefreshRequest>) -> ApiResult<Reply<Tokens>> {
-        Ok(Reply::new(self.app.identity().refresh(&body.0.refresh_token).await?.into()))
+    async fn refresh(
+        &self,
+        body: Body<RefreshRequest>,
+    ) -> ApiResult<Reply<Tokens>, { codes(&[InvalidRefreshToken, TokenReused]) }> {
+        Ok(Reply::new(self.app.identity().refresh(&body.0).await?))
     }
 
     /// Log out
@@ -114,13 +125,13 @@ impl IdentityApi {
         &self,
         caller: Caller,
         body: Body<ForgotPasswordRequest>,
-    ) -> ApiResult<NoContent> {
+    ) -> ApiResult<NoContent, { codes(&[RateLimited]) }> {
         caller.limit(&self.app, Limit::PasswordResetsPerAddress).await?;
         // Cut, since what is no address is counted too, and a limiter keeps what it counts by.
-        let account: String = body.0.email.trim().to_lowercase().chars().take(Email::MAX_BYTES).collect();
+        let account: String = body.0.trim().to_lowercase().chars().take(Email::MAX_BYTES).collect();
         caller.limit_by(&self.app, Limit::PasswordResetsPerAccount, &account).await?;
         let mut uow = self.app.begin().await?;
-        self.app.identity().forgot_password(&mut *uow, &body.0.email).await?;
+        self.app.identity().forgot_password(&mut *uow, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -129,10 +140,14 @@ impl IdentityApi {
     ///
     /// Ends every session of the account.
     #[oai(path = "/reset-password", method = "post", operation_id = "resetPassword")]
-    async fn reset_password(&self, caller: Caller, body: Body<ResetPasswordRequest>) -> ApiResult<NoContent> {
+    async fn reset_password(
+        &self,
+        caller: Caller,
+        body: Body<ResetPasswordRequest>,
+    ) -> ApiResult<NoContent, { codes(&[InvalidToken, RateLimited, Overloaded]) }> {
         caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
-        let ResetPasswordRequest { token, new_password } = body.0;
-        self.app.identity().reset_password(&token, &Secret::new(new_password), caller.client()).await?;
+        let (token, password) = &body.0;
+        self.app.identity().reset_password(token, password, caller.client()).await?;
         Ok(NoContent::Done)
     }
 
@@ -141,8 +156,7 @@ impl IdentityApi {
     async fn me(&self, auth: BearerAuth) -> ApiResult<Versioned<User>> {
         let mut uow = auth.read(&self.app).await?;
         let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
-        let version = account.user.version;
-        Ok(Versioned::new(account.into(), version))
+        Ok(Versioned::new(account))
     }
 
     /// Change one's account
@@ -150,23 +164,15 @@ impl IdentityApi {
     async fn update_me(
         &self,
         auth: BearerAuth,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateMeRequest>,
-    ) -> ApiResult<Versioned<User>> {
-        let UpdateMeRequest { display_name, avatar_url } = body.0;
-        let change = ProfileChange {
-            display_name: not_null("/display_name", display_name)?,
-            avatar_url: avatar_url.into(),
-        };
+    ) -> ApiResult<Versioned<User>, STALE> {
         let mut uow = auth.begin(&self.app).await?;
         let expected = if_match(condition.0.as_deref());
-        self.app.identity().update_profile(&mut *uow, auth.actor(), &change, expected).await?;
+        self.app.identity().update_profile(&mut *uow, auth.actor(), &body.0, expected).await?;
         let account = self.app.identity().account(&mut *uow, auth.actor()).await?;
         self.app.commit(uow).await?;
-        let version = account.user.version;
-        Ok(Versioned::new(account.into(), version))
+        Ok(Versioned::new(account))
     }
 
     /// Change one's password
@@ -179,11 +185,10 @@ impl IdentityApi {
         auth: BearerAuth,
         caller: Caller,
         body: Body<ChangePasswordRequest>,
-    ) -> ApiResult<NoContent> {
+    ) -> ApiResult<NoContent, { codes(&[InvalidCredentials, RateLimited, Overloaded]) }> {
         caller.limit_by(&self.app, Limit::PasswordChangesPerUser, &auth.actor().user.to_string()).await?;
-        let ChangePasswordRequest { current_password, new_password } = body.0;
-        let (current, new) = (Secret::new(current_password), Secret::new(new_password));
-        self.app.identity().change_password(auth.actor(), &current, &new).await?;
+        let (current, new) = &body.0;
+        self.app.identity().change_password(auth.actor(), current, new).await?;
         Ok(NoContent::Done)
     }
 
@@ -195,9 +200,9 @@ impl IdentityApi {
         let current = auth.actor().session;
         let sessions = sessions.into_iter().map(|session| {
             let is_current = session.id == current;
-            Session::new(session, is_current)
+            Session::from((session, is_current))
         });
-        Ok(Reply::new(SessionList { sessions: sessions.collect(), next_cursor: None }))
+        Ok(Reply::new(SessionList { sessions: sessions.collect(), next_cursor: Nullable(None) }))
     }
 
     /// End one of one's sessions
@@ -205,13 +210,9 @@ impl IdentityApi {
     async fn end_session(
         &self,
         auth: BearerAuth,
-        /// The session's id.
-        session_id: Path<String>,
-    ) -> ApiResult<NoContent> {
-        let id: SessionId = session_id
-            .0
-            .parse()
-            .map_err(|_| Error::new(Code::SessionNotFound, "You have no session with this id."))?;
+        session_id: Path<Id<SessionId>>,
+    ) -> ApiResult<NoContent, { codes(&[SessionNotFound]) }> {
+        let id = session_id.read()?;
         let mut uow = auth.begin(&self.app).await?;
         self.app.identity().end_session(&mut *uow, auth.actor(), id).await?;
         self.app.commit(uow).await?;
@@ -229,10 +230,14 @@ impl IdentityApi {
 
     /// Verify one's address with the token of a mail
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
-    async fn verify_email(&self, caller: Caller, body: Body<VerifyEmailRequest>) -> ApiResult<NoContent> {
+    async fn verify_email(
+        &self,
+        caller: Caller,
+        body: Body<VerifyEmailRequest>,
+    ) -> ApiResult<NoContent, { codes(&[InvalidToken, RateLimited]) }> {
         caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let mut uow = self.app.begin().await?;
-        self.app.identity().verify_email(&mut *uow, &body.0.token).await?;
+        self.app.identity().verify_email(&mut *uow, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -242,7 +247,11 @@ impl IdentityApi {
     /// Nothing is sent to an address that is verified, unless it refused the last mail: following the link then shows that it
     /// takes mail again.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
-    async fn resend_verification(&self, auth: BearerAuth, caller: Caller) -> ApiResult<NoContent> {
+    async fn resend_verification(
+        &self,
+        auth: BearerAuth,
+        caller: Caller,
+    ) -> ApiResult<NoContent, { codes(&[RateLimited]) }> {
         caller.limit_by(&self.app, Limit::VerificationsPerUser, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
         self.app.identity().resend_verification(&mut *uow, auth.actor()).await?;
@@ -257,20 +266,13 @@ impl IdentityApi {
     async fn invitation(
         &self,
         caller: Caller,
-        /// The token of the link in the mail.
-        token: Path<String>,
-    ) -> ApiResult<Reply<InvitationPreview>> {
+        token: Path<MailedToken>,
+    ) -> ApiResult<Reply<InvitationPreview>, { codes(&[InvitationNotFound, InvitationExpired, RateLimited]) }>
+    {
         caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
         let mut uow = self.app.read().await?;
-        let preview = self.app.organizations().preview_invitation(&mut *uow, &token.0).await?;
-        Ok(Reply::new(InvitationPreview {
-            org_name: preview.org_name,
-            org_slug: preview.org_slug.to_string(),
-            role: preview.invitation.role.into(),
-            email: preview.invitation.email.to_string(),
-            inviter_name: preview.inviter_name,
-            expires_at: preview.invitation.expires_at.into(),
-        }))
+        let preview = self.app.organizations().preview_invitation(&mut *uow, &token).await?;
+        Ok(Reply::new(preview))
     }
 
     /// Accept an invitation
@@ -282,16 +284,27 @@ impl IdentityApi {
         &self,
         caller: Caller,
         actor: OptionalActor,
-        /// The token of the link in the mail.
-        token: Path<String>,
+        token: Path<MailedToken>,
         body: OptionalBody<AcceptInvitationRequest>,
-    ) -> ApiResult<Reply<Tokens>> {
+    ) -> ApiResult<
+        Reply<Tokens>,
+        {
+            codes(&[
+                LoginRequired,
+                Unauthenticated,
+                EmailMismatch,
+                InvitationNotFound,
+                InvitationExpired,
+                AlreadyMember,
+                LimitReached,
+                RateLimited,
+                Overloaded,
+            ])
+        },
+    > {
         caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
-        let AcceptInvitationRequest { display_name, password } = body.0;
-        let account = NewAccount { display_name, password: password.map(Secret::new) };
-        let organizations = self.app.organizations();
-        let tokens =
-            organizations.accept_invitation(&token.0, actor.0.as_ref(), &account, caller.client()).await?;
-        Ok(Reply::new(tokens.into()))
+        let (actor, organizations) = (actor.0.as_ref(), self.app.organizations());
+        let tokens = organizations.accept_invitation(&token, actor, &body.0, caller.client()).await?;
+        Ok(Reply::new(tokens))
     }
 }

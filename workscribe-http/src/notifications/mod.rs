@@ -3,16 +3,19 @@
 mod dto;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
+use poem_openapi::registry::MetaSchema;
+use workscribe_core::Code::NotificationNotFound;
+use workscribe_core::WorkScribe;
+use workscribe_core::error::Fault;
 use workscribe_core::id::NotificationId;
 use workscribe_core::notifications::NotificationFilter;
 use workscribe_core::tenancy::Slug;
-use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::auth::BearerAuth;
-use crate::body::{Body, OptionalBody, not_null};
-use crate::problem::ApiResult;
-use crate::query::{Text, flag, page, read};
+use crate::body::{Body, OptionalBody};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, Parameter, page, read};
 use crate::reply::Reply;
 use crate::tags::Tags;
 
@@ -32,8 +35,20 @@ impl NotificationsApi {
 }
 
 /// A slug that no organization of the caller has fits nothing.
-fn organization(text: Text) -> Result<Option<Slug>, Error> {
-    read("organization", text, "INVALID_SLUG", "Give the slug of an organization.", Slug::existing)
+impl Parameter for Slug {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            description: Some("Only those from the organization of this slug."),
+            min_length: Some(3),
+            max_length: Some(30),
+            example: Some("analytical-engines".into()),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        Self::existing(text).ok_or_else(|| Fault::new("INVALID_SLUG", "Give the slug of an organization."))
+    }
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Notifications")]
@@ -45,29 +60,21 @@ impl NotificationsApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// Only those from the organization of this slug.
-        organization: Query<Option<String>>,
+        organization: Asked<Slug>,
         /// Whether to list only what is unread.
-        unread: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
+        unread: Asked<bool>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
     ) -> ApiResult<Reply<NotificationList>> {
-        let unread = flag("unread", unread)?.unwrap_or(false);
-        let filter = NotificationFilter { organization: self::organization(organization)?, unread };
-        let page = page(limit, cursor, count)?;
+        let (filter, page) = read(|faults| {
+            let organization = organization.read(faults);
+            let unread = unread.read(faults).unwrap_or(false);
+            (NotificationFilter { organization, unread }, page((limit, cursor, count), faults))
+        })?;
         let mut uow = auth.read(&self.app).await?;
         let found = self.app.notifications().list(&mut *uow, auth.actor(), &filter, &page).await?;
-        let (page, unread_count) = (found.page, found.unread);
-        Ok(Reply::new(NotificationList {
-            notifications: page.items.into_iter().map(Notification::from).collect(),
-            next_cursor: page.next_cursor,
-            unread_count,
-            total: page.total,
-        }))
+        Ok(Reply::new(found))
     }
 
     /// Mark a notification as read, or as unread
@@ -79,19 +86,14 @@ impl NotificationsApi {
     async fn read(
         &self,
         auth: BearerAuth,
-        /// The notification's id.
-        notification_id: Path<String>,
+        notification_id: Path<Id<NotificationId>>,
         body: OptionalBody<ReadNotificationRequest>,
-    ) -> ApiResult<Reply<Notification>> {
-        let id: NotificationId = notification_id
-            .0
-            .parse()
-            .map_err(|_| Error::new(Code::NotificationNotFound, "You have no notification with this id."))?;
-        let is_read = not_null("/is_read", body.0.is_read)?.unwrap_or(true);
+    ) -> ApiResult<Reply<Notification>, { codes(&[NotificationNotFound]) }> {
+        let id = notification_id.read()?;
         let mut uow = auth.begin(&self.app).await?;
-        let marked = self.app.notifications().set_read(&mut *uow, auth.actor(), id, is_read).await?;
+        let marked = self.app.notifications().set_read(&mut *uow, auth.actor(), id, body.0).await?;
         self.app.commit(uow).await?;
-        Ok(Reply::new(marked.into()))
+        Ok(Reply::new(marked))
     }
 
     /// Mark all of one's notifications as read
@@ -99,14 +101,14 @@ impl NotificationsApi {
     async fn read_all(
         &self,
         auth: BearerAuth,
-        /// Only those from the organization of this slug.
-        organization: Query<Option<String>>,
+        organization: Asked<Slug>,
     ) -> ApiResult<Reply<ReadNotifications>> {
-        let filter = NotificationFilter { organization: self::organization(organization)?, unread: false };
+        let organization = read(|faults| organization.read(faults))?;
+        let filter = NotificationFilter { organization, unread: false };
         let mut uow = auth.begin(&self.app).await?;
         let updated = self.app.notifications().read_all(&mut *uow, auth.actor(), &filter).await?;
         self.app.commit(uow).await?;
-        Ok(Reply::new(ReadNotifications { updated }))
+        Ok(Reply::new(updated))
     }
 
     /// Get how notifications come
@@ -114,7 +116,7 @@ impl NotificationsApi {
     async fn preferences(&self, auth: BearerAuth) -> ApiResult<Reply<NotificationPreferences>> {
         let mut uow = auth.read(&self.app).await?;
         let preferences = self.app.notifications().preferences(&mut *uow, auth.actor()).await?;
-        Ok(Reply::new(preferences.into()))
+        Ok(Reply::new(preferences))
     }
 
     /// Change how notifications come
@@ -130,11 +132,9 @@ impl NotificationsApi {
         auth: BearerAuth,
         body: Body<UpdatePreferencesRequest>,
     ) -> ApiResult<Reply<NotificationPreferences>> {
-        let change = body.0.into_change()?;
         let mut uow = auth.begin(&self.app).await?;
-        let notifications = self.app.notifications();
-        let preferences = notifications.set_preferences(&mut *uow, auth.actor(), &change).await?;
+        let preferences = self.app.notifications().set_preferences(&mut *uow, auth.actor(), &body.0).await?;
         self.app.commit(uow).await?;
-        Ok(Reply::new(preferences.into()))
+        Ok(Reply::new(preferences))
     }
 }

@@ -3,21 +3,23 @@
 mod dto;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Header, Path};
+use workscribe_core::Code::*;
+use workscribe_core::WorkScribe;
 use workscribe_core::id::{InvitationId, UserId};
 use workscribe_core::limits::Limit;
-use workscribe_core::page::PageRequest;
-use workscribe_core::tenancy::{self, NewOrganization};
-use workscribe_core::{Code, Error, WorkScribe};
+use workscribe_core::page::{Page, PageRequest};
 
 use crate::auth::BearerAuth;
-use crate::body::{Body, not_null};
+use crate::body::Body;
 use crate::caller::Caller;
-use crate::once::{self, Begun, Made, Place};
-use crate::problem::ApiResult;
-use crate::query::page;
+use crate::once::Once;
+use crate::problem::refuses::{CREATES, IN_ORGANIZATION, STALE};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page};
 use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::wire::{IdempotencyKey, IfMatch, Slug};
 
 pub use dto::*;
 
@@ -38,16 +40,6 @@ fn location(slug: &str) -> String {
     format!("/api/v1/organizations/{slug}")
 }
 
-fn member_id(text: &str) -> Result<UserId, Error> {
-    text.parse()
-        .map_err(|_| Error::new(Code::MemberNotFound, "This organization has no member with this id."))
-}
-
-fn invitation_id(text: &str) -> Result<InvitationId, Error> {
-    text.parse()
-        .map_err(|_| Error::new(Code::InvitationNotFound, "This organization has no such invitation."))
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Organizations")]
 impl OrganizationsApi {
     /// Make an organization
@@ -57,28 +49,16 @@ impl OrganizationsApi {
     async fn create(
         &self,
         auth: BearerAuth,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateOrganizationRequest>,
-    ) -> ApiResult<Created<Organization>> {
-        let (actor, digest) = (auth.actor(), body.digest());
-        let CreateOrganizationRequest { name, slug } = body.0;
-        let new = NewOrganization { name, slug };
-        let operation = "createOrganization";
-        let (key, place) = (key.0.as_deref(), Place::default());
-        let request = once::Request { key, operation, user: actor.user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (_, organization) = self.app.organizations().create(once.uow(), actor, &new).await?;
-            let (location, version) = (location(organization.slug.as_str()), organization.version);
-            Ok(Made { value: Organization::from(organization), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+    ) -> ApiResult<Created<Organization>, { CREATES | codes(&[SlugTaken]) }> {
+        let once = Once::new(&self.app, &auth, key, "createOrganization", &body);
+        let made = once.run(|mut uow| async move {
+            let (_, made) = self.app.organizations().create(&mut *uow, auth.actor(), &body.0).await?;
+            let location = location(made.slug.as_str());
+            Ok((uow, Created::new(made, location)))
+        });
+        Ok(made.await?)
     }
 
     /// List one's organizations
@@ -86,18 +66,14 @@ impl OrganizationsApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
     ) -> ApiResult<Reply<OrganizationList>> {
-        let page = page(limit, cursor, count)?;
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
         let found = self.app.organizations().list(&mut *uow, auth.actor(), &page).await?;
-        let organizations = found.items.into_iter().map(OwnOrganization::from).collect();
-        Ok(Reply::new(OrganizationList { organizations, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// List one's organizations in short
@@ -107,12 +83,8 @@ impl OrganizationsApi {
     async fn names(&self, auth: BearerAuth) -> ApiResult<Reply<Vec<OrganizationName>>> {
         let mut uow = auth.read(&self.app).await?;
         let found = self.app.organizations().list(&mut *uow, auth.actor(), &PageRequest::largest()).await?;
-        let names = found.items.into_iter().map(|(org, _)| OrganizationName {
-            id: org.id.into(),
-            name: org.name,
-            slug: org.slug.to_string(),
-        });
-        Ok(Reply::new(names.collect()))
+        let names = found.items.into_iter().map(|(org, _)| OrganizationName::from(org));
+        Ok(Reply::new(names.collect::<Vec<_>>()))
     }
 
     /// Get an organization
@@ -120,13 +92,11 @@ impl OrganizationsApi {
     async fn get(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-    ) -> ApiResult<Versioned<Organization>> {
+        slug: Path<Slug>,
+    ) -> ApiResult<Versioned<Organization>, { codes(&[OrganizationNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (_, organization) = auth.enter(&mut *uow, &slug.0).await?;
-        let version = organization.version;
-        Ok(Versioned::new(organization.into(), version))
+        let (_, organization) = auth.enter(&mut *uow, &slug).await?;
+        Ok(Versioned::new(organization))
     }
 
     /// Change an organization
@@ -136,26 +106,17 @@ impl OrganizationsApi {
     async fn update(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateOrganizationRequest>,
-    ) -> ApiResult<Versioned<Organization>> {
+    ) -> ApiResult<Versioned<Organization>, { IN_ORGANIZATION | STALE | codes(&[SlugTaken]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let UpdateOrganizationRequest { name, slug: new_slug } = body.0;
-        let (name, new_slug) = (not_null("/name", name)?, not_null("/slug", new_slug)?);
-        let expected = if_match(condition.0.as_deref());
-        let updated = self
-            .app
-            .organizations()
-            .update(&mut *uow, &scope, name.as_deref(), new_slug.as_deref(), expected)
-            .await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let ((name, renamed), expected) = (body.0, if_match(condition.0.as_deref()));
+        let (name, renamed, organizations) = (name.as_deref(), renamed.as_deref(), self.app.organizations());
+        let updated = organizations.update(&mut *uow, &scope, name, renamed, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove an organization
@@ -165,14 +126,11 @@ impl OrganizationsApi {
     async fn delete(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         self.app.organizations().delete(&mut *uow, &scope, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -183,21 +141,16 @@ impl OrganizationsApi {
     async fn members(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<MemberList>> {
-        let page = page(limit, cursor, count)?;
+        slug: Path<Slug>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<MemberList>, { codes(&[OrganizationNotFound]) }> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let found = self.app.organizations().members(&mut *uow, &scope, &page).await?;
-        let members = found.items.into_iter().map(Member::from).collect();
-        Ok(Reply::new(MemberList { members, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Invite somebody
@@ -209,33 +162,24 @@ impl OrganizationsApi {
         &self,
         auth: BearerAuth,
         caller: Caller,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        slug: Path<Slug>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<InviteRequest>,
-    ) -> ApiResult<Created<Invitation>> {
-        let (actor, digest) = (auth.actor(), body.digest());
-        caller.limit_by(&self.app, Limit::InvitationsPerUser, &actor.user.to_string()).await?;
-        let (key, operation) = (key.0.as_deref(), "inviteMember");
-        let place = Place::organization(&self.app, key, &slug.0, actor.user).await?;
-        let request = once::Request { key, operation, user: actor.user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, organization) = auth.enter(once.uow(), &slug.0).await?;
-            let InviteRequest { email, role } = &body.0;
-            let organizations = self.app.organizations();
-            let invited =
-                organizations.invite(once.uow(), &scope, &organization, email, (*role).into()).await?;
+    ) -> ApiResult<
+        Created<Invitation>,
+        { IN_ORGANIZATION | CREATES | codes(&[EmailNotVerified, AlreadyMember, RateLimited]) },
+    > {
+        caller.limit_by(&self.app, Limit::InvitationsPerUser, &auth.actor().user.to_string()).await?;
+        let once = Once::new(&self.app, &auth, key, "inviteMember", &body).in_organization(&slug).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
+            let ((email, role), organizations) = (&body.0, self.app.organizations());
+            let invited = organizations.invite(&mut *uow, &scope, &organization, email, *role).await?;
             let location = format!("{}/invitations/{}", location(organization.slug.as_str()), invited.id);
-            Ok(Made { value: Invitation::at(&invited, self.app.now()), location, version: invited.version })
-        };
-        let made = made.await;
-        once.finish(made).await
+            let answer = Invitation::from((&invited, self.app.now()));
+            Ok((uow, Created::of(answer, location, invited.version)))
+        });
+        Ok(made.await?)
     }
 
     /// List invitations
@@ -245,22 +189,18 @@ impl OrganizationsApi {
     async fn invitations(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<InvitationList>> {
-        let page = page(limit, cursor, count)?;
+        slug: Path<Slug>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<InvitationList>, IN_ORGANIZATION> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let found = self.app.organizations().invitations(&mut *uow, &scope, &page).await?;
-        let now = self.app.now();
-        let invitations = found.items.iter().map(|row| Invitation::listed(row, now)).collect();
-        Ok(Reply::new(InvitationList { invitations, next_cursor: found.next_cursor, total: found.total }))
+        let (now, Page { items, next_cursor, total }) = (self.app.now(), found);
+        let items = items.iter().map(|row| (row, now)).collect();
+        Ok(Reply::new(Page { items, next_cursor, total }))
     }
 
     /// Send an invitation again
@@ -275,15 +215,16 @@ impl OrganizationsApi {
         &self,
         auth: BearerAuth,
         caller: Caller,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The invitation's id.
-        invitation_id: Path<String>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        invitation_id: Path<Id<InvitationId>>,
+    ) -> ApiResult<
+        NoContent,
+        { IN_ORGANIZATION | codes(&[EmailNotVerified, InvitationNotFound, InvitationAccepted, RateLimited]) },
+    > {
         caller.limit_by(&self.app, Limit::InvitationsPerUser, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::invitation_id(&invitation_id.0)?;
+        let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
+        let id = invitation_id.read()?;
         self.app.organizations().resend_invitation(&mut *uow, &scope, &organization, id).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -300,17 +241,14 @@ impl OrganizationsApi {
     async fn revoke_invitation(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The invitation's id.
-        invitation_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        invitation_id: Path<Id<InvitationId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[InvitationNotFound, InvitationAccepted]) }>
+    {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::invitation_id(&invitation_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = invitation_id.read()?;
         let expected = if_match(condition.0.as_deref());
         self.app.organizations().revoke_invitation(&mut *uow, &scope, id, expected).await?;
         self.app.commit(uow).await?;
@@ -324,24 +262,18 @@ impl OrganizationsApi {
     async fn update_member(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The member's user id.
-        user_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        user_id: Path<Id<UserId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateMemberRequest>,
-    ) -> ApiResult<Versioned<Member>> {
+    ) -> ApiResult<Versioned<Member>, { IN_ORGANIZATION | STALE | codes(&[MemberNotFound, LastOwner]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let user = member_id(&user_id.0)?;
-        let role = not_null("/role", body.0.role)?.map(tenancy::Role::from);
-        let expected = if_match(condition.0.as_deref());
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let user = user_id.read()?;
+        let (role, expected) = (body.0, if_match(condition.0.as_deref()));
         let member = self.app.organizations().set_role(&mut *uow, &scope, user, role, expected).await?;
         self.app.commit(uow).await?;
-        let version = member.version;
-        Ok(Versioned::new(member.into(), version))
+        Ok(Versioned::new(member))
     }
 
     /// Remove a member, or leave
@@ -351,17 +283,13 @@ impl OrganizationsApi {
     async fn remove_member(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The member's user id.
-        user_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        user_id: Path<Id<UserId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[MemberNotFound, LastOwner]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let user = member_id(&user_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let user = user_id.read()?;
         let expected = if_match(condition.0.as_deref());
         self.app.organizations().remove_member(&mut *uow, &scope, user, expected).await?;
         self.app.commit(uow).await?;

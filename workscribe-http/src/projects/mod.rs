@@ -3,19 +3,25 @@
 mod dto;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
-use workscribe_core::error::Violations;
+use poem_openapi::param::{Header, Path};
+use poem_openapi::registry::MetaSchema;
+use workscribe_core::Code::*;
+use workscribe_core::WorkScribe;
+use workscribe_core::error::Fault;
 use workscribe_core::id::{LabelId, StatusId};
-use workscribe_core::work::{Archived, Color, NewLabel, NewProject, NewStatus, ProjectChange, StatusChange};
-use workscribe_core::{Code, Error, WorkScribe};
+use workscribe_core::work::Archived;
 
 use crate::auth::BearerAuth;
-use crate::body::{Body, not_null, nullable};
-use crate::once::{self, Begun, Made, Place};
-use crate::problem::ApiResult;
-use crate::query::{choice, page, read};
+use crate::body::Body;
+use crate::once::Once;
+use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, IN_PROJECT, STALE};
+use crate::problem::{ApiResult, codes};
+use crate::query::{
+    Asked, Id, PageCount, PageCursor, PageLimit, Parameter, not_one_of, only_page, page, read,
+};
 use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::wire::{IdempotencyKey, IfMatch, ProjectRef, Slug, names};
 
 pub use dto::*;
 
@@ -32,16 +38,25 @@ impl ProjectsApi {
     }
 }
 
+const ARCHIVED_NAMES: [(&str, Archived); 3] =
+    [("false", Archived::No), ("true", Archived::Yes), ("all", Archived::All)];
+
+impl Parameter for Archived {
+    fn schema() -> MetaSchema {
+        let description =
+            Some("Whether to list archived projects: only those (`true`), none of them (`false`), or `all`.");
+        let default = Some("false".into());
+        MetaSchema { description, default, ..names(ARCHIVED_NAMES.map(|(name, _)| name)) }
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let found = ARCHIVED_NAMES.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, archived)| archived).ok_or_else(|| not_one_of(&ARCHIVED_NAMES.map(|(name, _)| name)))
+    }
+}
+
 fn location(slug: &str, project: impl std::fmt::Display) -> String {
     format!("/api/v1/organizations/{slug}/projects/{project}")
-}
-
-fn status_id(text: &str) -> Result<StatusId, Error> {
-    text.parse().map_err(|_| Error::new(Code::StatusNotFound, "This project has no status with this id."))
-}
-
-fn label_id(text: &str) -> Result<LabelId, Error> {
-    text.parse().map_err(|_| Error::new(Code::LabelNotFound, "This project has no label with this id."))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Projects")]
@@ -51,28 +66,18 @@ impl ProjectsApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// Whether to list archived projects: only those (`true`), none of them (`false`), or `all`.
-        archived: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<ProjectList>> {
-        let archived = choice("archived", archived, &["false", "true", "all"], |text| match text {
-            "true" => Some(Archived::Yes),
-            "all" => Some(Archived::All),
-            _ => Some(Archived::No),
-        });
-        let (archived, page) = (archived?.unwrap_or_default(), page(limit, cursor, count)?);
+        slug: Path<Slug>,
+        archived: Asked<Archived>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<ProjectList>, IN_ORGANIZATION> {
+        let (archived, page) =
+            read(|faults| (archived.read(faults).unwrap_or_default(), page((limit, cursor, count), faults)))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let found = self.app.projects().list(&mut *uow, &scope, archived, &page).await?;
-        let projects = found.items.into_iter().map(Project::from).collect();
-        Ok(Reply::new(ProjectList { projects, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Make a project
@@ -82,31 +87,18 @@ impl ProjectsApi {
     async fn create(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        slug: Path<Slug>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateProjectRequest>,
-    ) -> ApiResult<Created<Project>> {
-        let (user, digest, key) = (auth.actor().user, body.digest(), key.0.as_deref());
-        let place = Place::organization(&self.app, key, &slug.0, user).await?;
-        let request = once::Request { key, operation: "createProject", user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, organization) = auth.enter(once.uow(), &slug.0).await?;
-            let CreateProjectRequest { name, key, description, kind } = body.0;
-            let kind = not_null("/type", kind)?.unwrap_or(ProjectType::Kanban).into();
-            let new = NewProject { name, key, description: description.take(), kind };
-            let project = self.app.projects().create(once.uow(), &scope, &new).await?;
-            let (location, version) = (location(organization.slug.as_str(), project.id), project.version);
-            Ok(Made { value: Project::from(project), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+    ) -> ApiResult<Created<Project>, { IN_ORGANIZATION | CREATES | codes(&[KeyTaken]) }> {
+        let once = Once::new(&self.app, &auth, key, "createProject", &body).in_organization(&slug).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
+            let project = self.app.projects().create(&mut *uow, &scope, &body.0).await?;
+            let location = location(organization.slug.as_str(), project.id);
+            Ok((uow, Created::new(project, location)))
+        });
+        Ok(made.await?)
     }
 
     /// Get a project
@@ -114,16 +106,13 @@ impl ProjectsApi {
     async fn get(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-    ) -> ApiResult<Versioned<Project>> {
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+    ) -> ApiResult<Versioned<Project>, IN_PROJECT> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
         self.app.projects().view(&scope)?;
-        let version = entered.found.version;
-        Ok(Versioned::new(entered.found.into(), version))
+        Ok(Versioned::new(entered.found))
     }
 
     /// Change, archive or restore a project
@@ -137,28 +126,17 @@ impl ProjectsApi {
     async fn update(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateProjectRequest>,
-    ) -> ApiResult<Versioned<Project>> {
+    ) -> ApiResult<Versioned<Project>, { IN_PROJECT | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        let UpdateProjectRequest { name, description, is_archived } = body.0;
-        let change = ProjectChange {
-            name: not_null("/name", name)?,
-            description: nullable(description),
-            is_archived: not_null("/is_archived", is_archived)?,
-        };
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
         let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
-        let updated = self.app.projects().update(&mut *uow, &scope, id, &change, expected).await?;
+        let updated = self.app.projects().update(&mut *uow, &scope, id, &body.0, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Archive a project
@@ -172,16 +150,12 @@ impl ProjectsApi {
     async fn archive(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_PROJECT | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
         let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
         self.app.projects().archive(&mut *uow, &scope, id, expected).await?;
         self.app.commit(uow).await?;
@@ -199,15 +173,13 @@ impl ProjectsApi {
     async fn statuses(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-    ) -> ApiResult<Reply<Vec<Status>>> {
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+    ) -> ApiResult<Reply<Vec<Status>>, IN_PROJECT> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
         let statuses = self.app.projects().statuses(&mut *uow, &scope, entered.found.id).await?;
-        Ok(Reply::new(statuses.into_iter().map(Status::from).collect()))
+        Ok(Reply::new(statuses.into_iter().map(Status::from).collect::<Vec<_>>()))
     }
 
     /// Make a status
@@ -221,35 +193,21 @@ impl ProjectsApi {
     async fn create_status(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateStatusRequest>,
-    ) -> ApiResult<Created<Status>> {
-        let (user, digest, key) = (auth.actor().user, body.digest(), key.0.as_deref());
-        let place = Place::project(&self.app, key, &slug.0, &project_id.0, user).await?;
-        let request = once::Request { key, operation: "createStatus", user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
-            let CreateStatusRequest { name, category, position, color } = body.0;
-            let (category, color) = (category.into(), color.take());
-            let new = NewStatus { name, category, position: not_null("/position", position)?, color };
+    ) -> ApiResult<Created<Status>, { IN_PROJECT | ARCHIVED | CREATES | codes(&[StatusNameTaken]) }> {
+        let once =
+            Once::new(&self.app, &auth, key, "createStatus", &body).in_project(&slug, &project_id).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
             let project = entered.found.id;
-            let status = self.app.projects().create_status(once.uow(), &scope, project, &new).await?;
-            let location = format!("{}/statuses/{}", location(&slug.0, project), status.id);
-            let version = status.version;
-            Ok(Made { value: Status::from(status), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+            let status = self.app.projects().create_status(&mut *uow, &scope, project, &body.0).await?;
+            let location = format!("{}/statuses/{}", location(&slug, project), status.id);
+            Ok((uow, Created::new(status, location)))
+        });
+        Ok(made.await?)
     }
 
     /// Change or move a status
@@ -263,34 +221,24 @@ impl ProjectsApi {
     async fn update_status(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The status's id.
-        status_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        status_id: Path<Id<StatusId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateStatusRequest>,
-    ) -> ApiResult<Versioned<Status>> {
+    ) -> ApiResult<
+        Versioned<Status>,
+        { IN_PROJECT | ARCHIVED | STALE | codes(&[StatusNotFound, StatusNameTaken]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
-        let UpdateStatusRequest { name, category, position, color } = body.0;
-        let mut violations = Violations::default();
-        let color = nullable(color)
-            .map(|color| color.and_then(|text| violations.keep("/color", Color::parse(&text))));
-        violations.into_result()?;
-        let category = not_null("/category", category)?.map(Into::into);
-        let change = StatusChange { name: not_null("/name", name)?, category, color };
-        let (position, expected) = (not_null("/position", position)?, if_match(condition.0.as_deref()));
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let (project, id) = (entered.found.id, status_id.read()?);
+        let ((change, position), expected) = (body.0, if_match(condition.0.as_deref()));
         let projects = self.app.projects();
         let updated =
             projects.update_status(&mut *uow, &scope, project, id, &change, position, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove a status
@@ -304,23 +252,20 @@ impl ProjectsApi {
     async fn delete_status(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The status's id.
-        status_id: Path<String>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        status_id: Path<Id<StatusId>>,
         /// The status that its tasks are to have.
-        move_to: Query<Option<String>>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
-        let message = "Name another status of this project.";
-        let move_to = read("move_to", move_to, "NOT_AN_ID", message, |text| text.parse().ok())?;
+        move_to: Asked<StatusId>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<
+        NoContent,
+        { IN_PROJECT | ARCHIVED | STALE | codes(&[StatusNotFound, StatusInUse, LastStatus]) },
+    > {
+        let move_to = read(|faults| move_to.read(faults))?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        let (project, id) = (entered.found.id, self::status_id(&status_id.0)?);
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let (project, id) = (entered.found.id, status_id.read()?);
         let expected = if_match(condition.0.as_deref());
         self.app.projects().delete_status(&mut *uow, &scope, project, id, move_to, expected).await?;
         self.app.commit(uow).await?;
@@ -336,23 +281,17 @@ impl ProjectsApi {
     async fn labels(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<LabelList>> {
-        let page = page(limit, cursor, count)?;
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<LabelList>, IN_PROJECT> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
         let found = self.app.projects().labels(&mut *uow, &scope, entered.found.id, &page).await?;
-        let labels = found.items.into_iter().map(Label::from).collect();
-        Ok(Reply::new(LabelList { labels, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Make a label
@@ -366,33 +305,21 @@ impl ProjectsApi {
     async fn create_label(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateLabelRequest>,
-    ) -> ApiResult<Created<Label>> {
-        let (user, digest, key) = (auth.actor().user, body.digest(), key.0.as_deref());
-        let place = Place::project(&self.app, key, &slug.0, &project_id.0, user).await?;
-        let request = once::Request { key, operation: "createLabel", user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
-            let CreateLabelRequest { name, color } = body.0;
-            let (project, new) = (entered.found.id, NewLabel { name, color });
-            let label = self.app.projects().create_label(once.uow(), &scope, project, &new).await?;
-            let location = format!("{}/labels/{}", location(&slug.0, project), label.id);
-            let version = label.version;
-            Ok(Made { value: Label::from(label), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+    ) -> ApiResult<Created<Label>, { IN_PROJECT | ARCHIVED | CREATES | codes(&[LabelNameTaken]) }> {
+        let once =
+            Once::new(&self.app, &auth, key, "createLabel", &body).in_project(&slug, &project_id).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+            let project = entered.found.id;
+            let label = self.app.projects().create_label(&mut *uow, &scope, project, &body.0).await?;
+            let location = format!("{}/labels/{}", location(&slug, project), label.id);
+            Ok((uow, Created::new(label, location)))
+        });
+        Ok(made.await?)
     }
 
     /// Change a label
@@ -406,28 +333,24 @@ impl ProjectsApi {
     async fn update_label(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The label's id.
-        label_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        label_id: Path<Id<LabelId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateLabelRequest>,
-    ) -> ApiResult<Versioned<Label>> {
+    ) -> ApiResult<
+        Versioned<Label>,
+        { IN_PROJECT | ARCHIVED | STALE | codes(&[LabelNotFound, LabelNameTaken]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);
-        let UpdateLabelRequest { name, color } = body.0;
-        let (name, color) = (not_null("/name", name)?, not_null("/color", color)?);
-        let (name, color, expected) = (name.as_deref(), color.as_deref(), if_match(condition.0.as_deref()));
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let (project, id) = (entered.found.id, label_id.read()?);
+        let ((name, color), expected) = (body.0, if_match(condition.0.as_deref()));
+        let (name, color) = (name.as_deref(), color.as_deref());
         let projects = self.app.projects();
         let updated = projects.update_label(&mut *uow, &scope, project, id, name, color, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove a label
@@ -441,19 +364,14 @@ impl ProjectsApi {
     async fn delete_label(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// The label's id.
-        label_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        label_id: Path<Id<LabelId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_PROJECT | ARCHIVED | STALE | codes(&[LabelNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        let (project, id) = (entered.found.id, self::label_id(&label_id.0)?);
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let (project, id) = (entered.found.id, label_id.read()?);
         let expected = if_match(condition.0.as_deref());
         self.app.projects().delete_label(&mut *uow, &scope, project, id, expected).await?;
         self.app.commit(uow).await?;

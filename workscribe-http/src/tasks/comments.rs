@@ -1,17 +1,22 @@
+//! Comments on tasks over HTTP, and what happened.
+
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
-use workscribe_core::id::CommentId;
-use workscribe_core::{Code, Error, WorkScribe, page, work};
+use poem_openapi::param::{Header, Path};
+use workscribe_core::Code::CommentNotFound;
+use workscribe_core::WorkScribe;
+use workscribe_core::id::{CommentId, TaskId};
 
 use crate::auth::BearerAuth;
-use crate::body::{Body, not_null};
-use crate::once::{self, Begun, Made, Place};
-use crate::problem::ApiResult;
-use crate::query::page;
+use crate::body::Body;
+use crate::once::Once;
+use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, STALE, WITH_TASK};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page};
 use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::wire::{IdempotencyKey, IfMatch, Slug};
 
-use super::dto::{Activity, ActivityList, Comment, CommentList, CreateCommentRequest, UpdateCommentRequest};
+use super::dto::{ActivityList, Comment, CommentList, CreateCommentRequest, UpdateCommentRequest};
 
 /// Comments on tasks, and what happened.
 pub struct CommentsApi {
@@ -26,15 +31,6 @@ impl CommentsApi {
     }
 }
 
-fn comment_id(text: &str) -> Result<CommentId, Error> {
-    text.parse().map_err(|_| Error::new(Code::CommentNotFound, "This task has no comment with this id."))
-}
-
-fn activity(found: page::Page<work::Activity>) -> Reply<ActivityList> {
-    let activity = found.items.into_iter().map(Activity::from).collect();
-    Reply::new(ActivityList { activity, next_cursor: found.next_cursor, total: found.total })
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
 impl CommentsApi {
     /// List a task's comments
@@ -42,21 +38,16 @@ impl CommentsApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<CommentList>> {
-        let page = page(limit, cursor, count)?;
+        task_id: Path<Id<TaskId>>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<CommentList>, WITH_TASK> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
         let found = self.app.tasks().comments(&mut *uow, &scope, &entered.found, &page).await?;
-        let comments = found.items.into_iter().map(Comment::from).collect();
-        Ok(Reply::new(CommentList { comments, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Comment on a task
@@ -66,30 +57,19 @@ impl CommentsApi {
     async fn create(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        task_id: Path<Id<TaskId>>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateCommentRequest>,
-    ) -> ApiResult<Created<Comment>> {
-        let (user, digest, key) = (auth.actor().user, body.digest(), key.0.as_deref());
-        let place = Place::task(&self.app, key, &task_id.0, user).await?;
-        let request = once::Request { key, operation: "createComment", user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, entered) = auth.enter_task(once.uow(), &task_id.0).await?;
-            let (author, task, text) = (&entered.actor, &entered.found, body.0.body_json.0);
-            let comment = self.app.tasks().comment(once.uow(), &scope, author, task, text).await?;
+    ) -> ApiResult<Created<Comment>, { WITH_TASK | ARCHIVED | CREATES }> {
+        let once = Once::new(&self.app, &auth, key, "createComment", &body).on_task(&task_id).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+            let (author, task) = (&entered.actor, &entered.found);
+            let comment = self.app.tasks().comment(&mut *uow, &scope, author, task, body.0).await?;
             let location = format!("{}/comments/{}", super::location(task.id), comment.id);
-            let version = comment.version;
-            Ok(Made { value: Comment::from(comment), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+            Ok((uow, Created::new(comment, location)))
+        });
+        Ok(made.await?)
     }
 
     /// Change a comment
@@ -99,25 +79,19 @@ impl CommentsApi {
     async fn update(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The comment's id.
-        comment_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        task_id: Path<Id<TaskId>>,
+        comment_id: Path<Id<CommentId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateCommentRequest>,
-    ) -> ApiResult<Versioned<Comment>> {
+    ) -> ApiResult<Versioned<Comment>, { WITH_TASK | ARCHIVED | STALE | codes(&[CommentNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let id = self::comment_id(&comment_id.0)?;
-        let text = not_null("/body_json", body.0.body_json)?.map(|text| text.0);
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let id = comment_id.read()?;
         let (task, expected) = (&entered.found, if_match(condition.0.as_deref()));
         let tasks = self.app.tasks();
-        let updated = tasks.update_comment(&mut *uow, &scope, task, id, text, expected).await?;
+        let updated = tasks.update_comment(&mut *uow, &scope, task, id, body.0, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove a comment
@@ -127,17 +101,13 @@ impl CommentsApi {
     async fn delete(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The comment's id.
-        comment_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        task_id: Path<Id<TaskId>>,
+        comment_id: Path<Id<CommentId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | STALE | codes(&[CommentNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let id = self::comment_id(&comment_id.0)?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let id = comment_id.read()?;
         let expected = if_match(condition.0.as_deref());
         self.app.tasks().delete_comment(&mut *uow, &scope, &entered.found, id, expected).await?;
         self.app.commit(uow).await?;
@@ -151,20 +121,16 @@ impl CommentsApi {
     async fn task_activity(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<ActivityList>> {
-        let page = page(limit, cursor, count)?;
+        task_id: Path<Id<TaskId>>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<ActivityList>, WITH_TASK> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
         let task = Some(entered.found.id);
-        Ok(activity(self.app.tasks().activity(&mut *uow, &scope, task, &page).await?))
+        Ok(Reply::new(self.app.tasks().activity(&mut *uow, &scope, task, &page).await?))
     }
 
     /// List what happened in an organization
@@ -174,18 +140,14 @@ impl CommentsApi {
     async fn activity(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<ActivityList>> {
-        let page = page(limit, cursor, count)?;
+        slug: Path<Slug>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<ActivityList>, IN_ORGANIZATION> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        Ok(activity(self.app.tasks().activity(&mut *uow, &scope, None, &page).await?))
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        Ok(Reply::new(self.app.tasks().activity(&mut *uow, &scope, None, &page).await?))
     }
 }

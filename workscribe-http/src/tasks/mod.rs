@@ -1,32 +1,34 @@
 //! Tasks over HTTP, their comments and what happened to them.
 
-mod changes;
 mod comments;
 mod dto;
 mod filter;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
-use workscribe_core::id::{LabelId, TaskId};
-use workscribe_core::tenancy::OrgScope;
-use workscribe_core::work::{
-    self, AssigneeFilter, Placement, StatusCategory, TaskFilter, TaskOrder, TaskQuery, TaskSort,
+use poem_openapi::param::{Header, Path};
+use workscribe_core::Code::{
+    InsufficientRole, LabelNotFound, LimitReached, ParentCycle, TaskNotFound, WriteConflict,
 };
+use workscribe_core::id::{LabelId, StatusId, TaskId};
+use workscribe_core::tenancy::OrgScope;
+use workscribe_core::work::{self, AssigneeFilter, ParentFilter, StatusCategory, TaskFilter};
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 
 use crate::auth::BearerAuth;
 use crate::body::Body;
-use crate::once::{self, Begun, Made, Place};
-use crate::problem::ApiResult;
-use crate::query::fault;
+use crate::once::Once;
+use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, IN_PROJECT, STALE, WITH_TASK};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, fault, read};
 use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::time::{Date, Time};
+use crate::wire::{IdempotencyKey, IfMatch, ProjectRef, Slug, TaskRef};
 
-use filter::{Asked, Filters};
+use filter::{Ask, BoardSort, SearchWords, SortAcross};
 
 pub use comments::CommentsApi;
 pub use dto::*;
-pub(crate) use filter::SORTS_ACROSS;
 
 /// Tasks and boards.
 pub struct TasksApi {
@@ -43,10 +45,6 @@ impl TasksApi {
 
 fn location(task: TaskId) -> String {
     format!("/api/v1/tasks/{task}")
-}
-
-fn label_id(text: &str) -> Result<LabelId, Error> {
-    text.parse().map_err(|_| Error::new(Code::LabelNotFound, "This project has no label with this id."))
 }
 
 /// The caller as a person, of a door that tells only their membership.
@@ -76,54 +74,50 @@ impl TasksApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
         /// Only tasks in this status.
-        status_id: Query<Option<String>>,
+        status_id: Asked<StatusId>,
         /// Only tasks of this user, or of nobody: `none`.
-        assignee_id: Query<Option<String>>,
+        assignee_id: Asked<AssigneeFilter>,
         /// Only tasks of this priority.
-        priority: Query<Option<String>>,
+        priority: Asked<work::Priority>,
         /// Only tasks of this type.
         #[oai(name = "type")]
-        kind: Query<Option<String>>,
+        kind: Asked<work::TaskType>,
         /// Only tasks with this label.
-        label_id: Query<Option<String>>,
+        label_id: Asked<LabelId>,
         /// Only parts of this task, or of none: `none`.
-        parent_task_id: Query<Option<String>>,
+        parent_task_id: Asked<ParentFilter>,
         /// Only tasks with these words in their title or description. The last may be the beginning of one.
-        search: Query<Option<String>>,
+        search: Asked<SearchWords>,
         /// Only tasks due before this day.
-        due_before: Query<Option<String>>,
+        due_before: Asked<Date>,
         /// Only tasks changed after this moment.
-        updated_after: Query<Option<String>>,
-        /// By what the list is sorted; a hyphen before it means falling.
-        sort: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<TaskList>> {
-        let filters = Filters {
-            status_id,
-            assignee_id,
-            priority,
-            kind,
-            label_id,
-            parent_task_id,
-            search,
-            due_before,
-            updated_after,
-        };
-        let sorts = (&TaskSort::NAMES[..], TaskSort::default());
-        let asked = Asked::new(filters.read()?, sort, sorts, (limit, cursor, count))?;
+        updated_after: Asked<Time>,
+        sort: Asked<BoardSort>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<TaskList>, IN_PROJECT> {
+        let ask = read(|faults| {
+            let filter = TaskFilter {
+                status: status_id.read(faults),
+                assignee: assignee_id.read(faults),
+                priority: priority.read(faults),
+                kind: kind.read(faults),
+                label: label_id.read(faults),
+                parent: parent_task_id.read(faults),
+                search: search.read(faults).and_then(|words| words.0),
+                due_before: due_before.read(faults).map(|day| day.0),
+                updated_after: updated_after.read(faults).map(|time| time.0),
+                ..TaskFilter::default()
+            };
+            Ask::new(filter, sort, (limit, cursor, count), faults)
+        })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(Some(entered.found.id))?).await?))
     }
 
     /// Make a task
@@ -137,31 +131,20 @@ impl TasksApi {
     async fn create(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
-        /// A key of the client's: the same request sent again under it is done once.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<IdempotencyKey>>,
         body: Body<CreateTaskRequest>,
-    ) -> ApiResult<Created<Task>> {
-        let (user, digest, key) = (auth.actor().user, body.digest(), key.0.as_deref());
-        let place = Place::project(&self.app, key, &slug.0, &project_id.0, user).await?;
-        let request = once::Request { key, operation: "createTask", user, place, digest };
-        let mut once = match once::begin(&self.app, request).await? {
-            Begun::Repeated(answer) => return Ok(answer),
-            Begun::Fresh(once) => once,
-        };
-        let made = async {
-            let (scope, entered) = auth.enter_project(once.uow(), &slug.0, &project_id.0).await?;
-            let new = body.0.into_change()?;
-            let task = self.app.tasks().create(once.uow(), &scope, &entered, &new).await?;
-            let (location, version) = (location(task.id), task.version);
-            Ok(Made { value: Task::from(task), location, version })
-        };
-        let made = made.await;
-        once.finish(made).await
+    ) -> ApiResult<Created<Task>, { IN_PROJECT | ARCHIVED | CREATES | codes(&[WriteConflict]) }> {
+        let once =
+            Once::new(&self.app, &auth, key, "createTask", &body).in_project(&slug, &project_id).await?;
+        let made = once.run(|mut uow| async move {
+            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+            let task = self.app.tasks().create(&mut *uow, &scope, &entered, &body.0).await?;
+            let location = location(task.id);
+            Ok((uow, Created::new(task, location)))
+        });
+        Ok(made.await?)
     }
 
     /// List a project's open tasks
@@ -176,34 +159,26 @@ impl TasksApi {
     async fn backlog(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's id or key.
-        project_id: Path<String>,
+        slug: Path<Slug>,
+        project_id: Path<ProjectRef>,
         /// Only tasks in a status of this category.
-        status_category: Query<Option<String>>,
+        status_category: Asked<StatusCategory>,
         /// Only tasks of this priority.
-        priority: Query<Option<String>>,
-        /// By what the list is sorted; a hyphen before it means falling.
-        sort: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<TaskList>> {
-        let categories = match filter::category(status_category)? {
-            Some(category) => vec![category],
-            None => vec![StatusCategory::Todo, StatusCategory::InProgress],
-        };
-        let filter =
-            TaskFilter { categories, priority: filter::priority(priority)?, ..TaskFilter::default() };
-        let sorts = (&TaskSort::NAMES[..], TaskSort::default());
-        let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
+        priority: Asked<work::Priority>,
+        sort: Asked<BoardSort>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<TaskList>, IN_PROJECT> {
+        let ask = read(|faults| {
+            let open = || vec![StatusCategory::Todo, StatusCategory::InProgress];
+            let categories = status_category.read(faults).map_or_else(open, |category| vec![category]);
+            let filter = TaskFilter { categories, priority: priority.read(faults), ..TaskFilter::default() };
+            Ask::new(filter, sort, (limit, cursor, count), faults)
+        })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug.0, &project_id.0).await?;
-        self.page(&mut *uow, &scope, &asked.of(Some(entered.found.id))?).await
+        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(Some(entered.found.id))?).await?))
     }
 
     /// List one's tasks
@@ -214,33 +189,28 @@ impl TasksApi {
     async fn mine(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
+        slug: Path<Slug>,
         /// Only tasks in a status of this category.
-        status_category: Query<Option<String>>,
+        status_category: Asked<StatusCategory>,
         /// Only tasks of this priority.
-        priority: Query<Option<String>>,
-        /// By what the list is sorted; a hyphen before it means falling.
-        sort: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<TaskList>> {
-        let user = auth.actor().user;
-        let filter = TaskFilter {
-            categories: filter::category(status_category)?.into_iter().collect(),
-            assignee: Some(AssigneeFilter::User(user)),
-            priority: filter::priority(priority)?,
-            ..TaskFilter::default()
-        };
-        let sorts = (SORTS_ACROSS, TaskSort { by: TaskOrder::DueDate, descending: false });
-        let asked = Asked::new(filter, sort, sorts, (limit, cursor, count))?;
+        priority: Asked<work::Priority>,
+        sort: Asked<SortAcross>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<TaskList>, IN_ORGANIZATION> {
+        let ask = read(|faults| {
+            let filter = TaskFilter {
+                categories: status_category.read(faults).into_iter().collect(),
+                assignee: Some(AssigneeFilter::User(auth.actor().user)),
+                priority: priority.read(faults),
+                ..TaskFilter::default()
+            };
+            Ask::new(filter, sort, (limit, cursor, count), faults)
+        })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        self.page(&mut *uow, &scope, &asked.of(None)?).await
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(None)?).await?))
     }
 
     /// Change many tasks
@@ -250,17 +220,16 @@ impl TasksApi {
     async fn update_many(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
+        slug: Path<Slug>,
         body: Body<UpdateTasksRequest>,
-    ) -> ApiResult<Reply<ChangedTasks>> {
+    ) -> ApiResult<Reply<ChangedTasks>, { IN_ORGANIZATION | ARCHIVED | codes(&[LimitReached, WriteConflict]) }>
+    {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let change = body.0.into_change()?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let actor = person(&mut *uow, &scope).await?;
-        let changed = self.app.tasks().update_many(&mut *uow, &scope, &actor, &change).await?;
+        let changed = self.app.tasks().update_many(&mut *uow, &scope, &actor, &body.0).await?;
         self.app.commit(uow).await?;
-        Ok(Reply::new(ChangedTasks { tasks: changed.into_iter().map(TaskSummary::from).collect() }))
+        Ok(Reply::new(changed))
     }
 
     /// Get a task by its name for people
@@ -268,26 +237,25 @@ impl TasksApi {
     async fn get_by_key(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The project's key, a hyphen and the task's number, in any case.
-        task_key: Path<String>,
-    ) -> ApiResult<Versioned<Task>> {
+        slug: Path<Slug>,
+        task_key: Path<TaskRef>,
+    ) -> ApiResult<Versioned<Task>, { IN_ORGANIZATION | codes(&[TaskNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let task = self.app.tasks().find_by_key(&mut *uow, &scope, &task_key.0).await?;
-        let version = task.version;
-        Ok(Versioned::new(task.into(), version))
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let task = self.app.tasks().find_by_key(&mut *uow, &scope, &task_key).await?;
+        Ok(Versioned::new(task))
     }
 
     /// Move many tasks
     ///
     /// All of them to their places in their columns, or none. They are of one project.
     #[oai(path = "/tasks/bulk-positions", method = "patch", operation_id = "moveTasks")]
-    async fn move_many(&self, auth: BearerAuth, body: Body<MoveTasksRequest>) -> ApiResult<NoContent> {
-        let place = |place: TaskPlace| Placement { task_id: place.task_id.into(), index: place.position };
-        let placements: Vec<Placement> = body.0.updates.into_iter().map(place).collect();
-        let Some(first) = placements.first() else {
+    async fn move_many(
+        &self,
+        auth: BearerAuth,
+        body: Body<MoveTasksRequest>,
+    ) -> ApiResult<NoContent, { ARCHIVED | codes(&[InsufficientRole]) }> {
+        let Some(first) = body.0.first() else {
             return Err(fault("/updates", "OUT_OF_RANGE", "Give 1 to 100 tasks.").into());
         };
         let first = first.task_id.to_string();
@@ -298,7 +266,7 @@ impl TasksApi {
             Code::TaskNotFound => fault("/updates/0/task_id", "NOT_FOUND", error.detail()),
             _ => error,
         })?;
-        self.app.tasks().arrange(&mut *uow, &scope, &entered.found, &placements).await?;
+        self.app.tasks().arrange(&mut *uow, &scope, &entered.found, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -308,14 +276,12 @@ impl TasksApi {
     async fn get(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-    ) -> ApiResult<Versioned<Task>> {
+        task_id: Path<Id<TaskId>>,
+    ) -> ApiResult<Versioned<Task>, WITH_TASK> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
         self.app.tasks().view(&scope)?;
-        let version = entered.found.version;
-        Ok(Versioned::new(entered.found.into(), version))
+        Ok(Versioned::new(entered.found))
     }
 
     /// Change a task
@@ -325,22 +291,19 @@ impl TasksApi {
     async fn update(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        task_id: Path<Id<TaskId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateTaskRequest>,
-    ) -> ApiResult<Versioned<Task>> {
+    ) -> ApiResult<
+        Versioned<Task>,
+        { WITH_TASK | ARCHIVED | STALE | codes(&[ParentCycle, LimitReached, WriteConflict]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let (change, expected) = (body.0.into_change()?, if_match(condition.0.as_deref()));
-        let tasks = self.app.tasks();
-        let updated =
-            tasks.update(&mut *uow, &scope, &entered.actor, &entered.found, &change, expected).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
+        let updated = self.app.tasks().update(&mut *uow, &scope, actor, task, &body.0, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove a task
@@ -351,14 +314,11 @@ impl TasksApi {
     async fn delete(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        task_id: Path<Id<TaskId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
         let expected = if_match(condition.0.as_deref());
         self.app.tasks().delete(&mut *uow, &scope, &entered.found, expected).await?;
         self.app.commit(uow).await?;
@@ -372,22 +332,18 @@ impl TasksApi {
     async fn relocate(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        task_id: Path<Id<TaskId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<MoveTaskRequest>,
-    ) -> ApiResult<Versioned<Task>> {
+    ) -> ApiResult<Versioned<Task>, { WITH_TASK | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let (status, to) = body.0.into_destination()?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let (status, to) = body.0;
         let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
         let tasks = self.app.tasks();
         let moved = tasks.relocate(&mut *uow, &scope, actor, task, status, to, expected).await?;
         self.app.commit(uow).await?;
-        let version = moved.version;
-        Ok(Versioned::new(moved.into(), version))
+        Ok(Versioned::new(moved))
     }
 
     /// Put a label on a task
@@ -397,19 +353,19 @@ impl TasksApi {
     async fn add_label(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The label's id.
-        label_id: Path<String>,
-    ) -> ApiResult<Versioned<Task>> {
+        task_id: Path<Id<TaskId>>,
+        label_id: Path<Id<LabelId>>,
+    ) -> ApiResult<
+        Versioned<Task>,
+        { WITH_TASK | ARCHIVED | codes(&[LabelNotFound, LimitReached, WriteConflict]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let label = self::label_id(&label_id.0)?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let label = label_id.read()?;
         let (actor, task) = (&entered.actor, &entered.found);
         let labelled = self.app.tasks().add_label(&mut *uow, &scope, actor, task, label).await?;
         self.app.commit(uow).await?;
-        let version = labelled.version;
-        Ok(Versioned::new(labelled.into(), version))
+        Ok(Versioned::new(labelled))
     }
 
     /// Take a label off a task
@@ -419,30 +375,15 @@ impl TasksApi {
     async fn remove_label(
         &self,
         auth: BearerAuth,
-        /// The task's id.
-        task_id: Path<String>,
-        /// The label's id.
-        label_id: Path<String>,
-    ) -> ApiResult<NoContent> {
+        task_id: Path<Id<TaskId>>,
+        label_id: Path<Id<LabelId>>,
+    ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | codes(&[LabelNotFound, WriteConflict]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id.0).await?;
-        let label = self::label_id(&label_id.0)?;
+        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let label = label_id.read()?;
         let (actor, task) = (&entered.actor, &entered.found);
         self.app.tasks().remove_label(&mut *uow, &scope, actor, task, label).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
-    }
-}
-
-impl TasksApi {
-    async fn page(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        query: &TaskQuery,
-    ) -> ApiResult<Reply<TaskList>> {
-        let found = self.app.tasks().list(uow, scope, query).await?;
-        let tasks = found.items.into_iter().map(TaskSummary::from).collect();
-        Ok(Reply::new(TaskList { tasks, next_cursor: found.next_cursor, total: found.total }))
     }
 }

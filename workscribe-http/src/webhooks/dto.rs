@@ -1,233 +1,126 @@
+//! Webhooks and what is sent to them, on the wire.
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use poem_openapi::Object;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
-use poem_openapi::types::{MaybeUndefined, ParseFromJSON, ParseResult, ToJSON, Type};
-use serde::{Deserialize, Serialize};
+use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
-use workscribe_core::{Error, webhooks};
+use workscribe_core::Error;
+use workscribe_core::webhooks::{self, WebhookChange};
 
+use crate::dto::{answers, inputs, lists};
+use crate::field::{Clearable, Nullable, Patch, Required};
 use crate::time::Time;
-use crate::wire::{RichText, wire_names};
+use crate::wire::{SigningSecret, WebhookUrl, named};
 
-wire_names! {
+named! {
     /// What a message tells of.
-    WebhookEvent = webhooks::WebhookEvent {
-        /// Somebody joined.
-        MemberJoined = "member.joined",
-        /// A member's role was changed.
-        MemberRoleChanged = "member.role_changed",
-        /// Somebody left or was removed.
-        MemberRemoved = "member.removed",
-        /// Somebody was invited.
-        InvitationCreated = "invitation.created",
-        /// An invitation was taken back.
-        InvitationRevoked = "invitation.revoked",
-        /// A project was made.
-        ProjectCreated = "project.created",
-        /// A project was changed, archived or restored.
-        ProjectUpdated = "project.updated",
-        /// A status was made.
-        StatusCreated = "status.created",
-        /// A status was changed or moved.
-        StatusUpdated = "status.updated",
-        /// A status was removed.
-        StatusDeleted = "status.deleted",
-        /// A label was made.
-        LabelCreated = "label.created",
-        /// A label was changed.
-        LabelUpdated = "label.updated",
-        /// A label was removed.
-        LabelDeleted = "label.deleted",
-        /// A task was made.
-        TaskCreated = "task.created",
-        /// Fields of a task were changed.
-        TaskUpdated = "task.updated",
-        /// A task was removed.
-        TaskDeleted = "task.deleted",
-        /// A comment was made.
-        CommentCreated = "comment.created",
-        /// A comment was changed.
-        CommentUpdated = "comment.updated",
-        /// A comment was removed.
-        CommentDeleted = "comment.deleted",
-        /// A trial that somebody asked for.
-        Ping = "ping",
-    }
+    WebhookEvent = webhooks::WebhookEvent;
 
     /// Why a webhook is off.
-    WebhookDisabledReason = webhooks::DisabledReason {
-        /// An admin turned it off.
-        Manual = "manual",
-        /// It answered 410: it wants no more.
-        Gone = "gone",
-        /// A message was tried for more than a day, and nothing else arrived meanwhile.
-        Failing = "failing",
-    }
+    WebhookDisabledReason = webhooks::DisabledReason;
 
     /// Where a delivery stands.
-    WebhookDeliveryStatus = webhooks::DeliveryStatus {
-        /// It is to be tried, perhaps again.
-        Pending = "pending",
-        /// The endpoint took it.
-        Delivered = "delivered",
-        /// It is given up.
-        Failed = "failed",
+    WebhookDeliveryStatus = webhooks::DeliveryStatus;
+}
+
+answers! {
+    /// An endpoint that is told of what happens.
+    Webhook of webhook: webhooks::Webhook {
+        /// Its id.
+        id: Uuid,
+        /// Where messages are sent.
+        url: WebhookUrl,
+        /// What it is for.
+        description: Nullable<String>,
+        /// The names of the events that it asks for, or `*` alone for all of them.
+        events: Vec<String> = webhook.events.names().into_iter().map(str::to_owned).collect::<Vec<_>>(),
+        /// Whether messages are sent to it.
+        is_enabled: bool = webhook.disabled.is_none(),
+        /// Why it is off; null while it is on.
+        disabled_reason: Nullable<WebhookDisabledReason> = webhook.disabled.map(|disabled| disabled.reason),
+        /// Since when it is off; null while it is on.
+        disabled_at: Nullable<Time> = webhook.disabled.map(|disabled| disabled.at),
+        /// When it last took a message.
+        last_success_at: Nullable<Time>,
+        /// The user who made it.
+        created_by: Uuid,
+        /// When it was made.
+        created_at: Time,
+        /// When it was last changed.
+        updated_at: Time,
     }
 }
 
-/// An endpoint that is told of what happens.
-#[derive(Object, Serialize)]
-pub struct Webhook {
-    /// Its id.
-    pub id: Uuid,
-    /// Where messages are sent.
-    pub url: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// The names of the events that it asks for, or `*` alone for all of them.
-    pub events: Vec<String>,
-    /// Whether messages are sent to it.
-    pub is_enabled: bool,
-    /// Why it is off; null while it is on.
-    pub disabled_reason: Option<WebhookDisabledReason>,
-    /// Since when it is off; null while it is on.
-    pub disabled_at: Option<Time>,
-    /// When it last took a message.
-    pub last_success_at: Option<Time>,
-    /// The user who made it.
-    pub created_by: Uuid,
-    /// When it was made.
-    pub created_at: Time,
-    /// When it was last changed.
-    pub updated_at: Time,
-}
-
-impl From<webhooks::Webhook> for Webhook {
-    fn from(webhook: webhooks::Webhook) -> Self {
-        Self {
-            id: webhook.id.into(),
-            url: webhook.url,
-            description: webhook.description,
-            events: webhook.events.names().into_iter().map(str::to_owned).collect(),
-            is_enabled: webhook.disabled.is_none(),
-            disabled_reason: webhook.disabled.map(|disabled| disabled.reason.into()),
-            disabled_at: webhook.disabled.map(|disabled| disabled.at.into()),
-            last_success_at: webhook.last_success_at.map(Time::from),
-            created_by: webhook.created_by.into(),
-            created_at: webhook.created_at.into(),
-            updated_at: webhook.updated_at.into(),
-        }
+answers! {
+    /// An endpoint, and the secret with which its messages are signed.
+    WebhookWithSecret of (webhook, secret): (webhooks::Webhook, webhooks::SigningSecret) {
+        /// The endpoint.
+        #[oai(flatten)]
+        #[serde(flatten)]
+        webhook: Webhook = webhook,
+        /// `whsec_` and base64, as the libraries of Standard Webhooks take it. It is not shown again.
+        secret: SigningSecret = secret.expose(),
     }
 }
 
-/// An endpoint, and the secret with which its messages are signed.
-#[derive(Object, Serialize)]
-pub struct WebhookWithSecret {
-    /// The endpoint.
-    #[oai(flatten)]
-    #[serde(flatten)]
-    pub webhook: Webhook,
-    /// `whsec_` and base64, as the libraries of Standard Webhooks take it. It is not shown again.
-    pub secret: String,
-}
-
-impl From<(webhooks::Webhook, webhooks::SigningSecret)> for WebhookWithSecret {
-    fn from((webhook, secret): (webhooks::Webhook, webhooks::SigningSecret)) -> Self {
-        Self { webhook: webhook.into(), secret: secret.expose() }
+lists! {
+    /// A page of webhooks, the oldest first.
+    WebhookList {
+        /// The webhooks.
+        webhooks: Webhook
     }
 }
 
-/// A page of webhooks, the oldest first.
-#[derive(Object, Serialize)]
-pub struct WebhookList {
-    /// The webhooks.
-    pub webhooks: Vec<Webhook>,
-    /// What to ask for the next page with; null on the last.
-    pub next_cursor: Option<String>,
-    /// How many there are in all, when asked with `count=true`.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<i64>,
-}
-
-/// A message on its way to a webhook.
-#[derive(Object, Serialize)]
-pub struct WebhookDelivery {
-    /// Its id.
-    pub id: Uuid,
-    /// To which webhook.
-    pub webhook_id: Uuid,
-    /// What the receiver tells repeats by: the `webhook-id` of every attempt, also when it is sent again.
-    pub message_id: Uuid,
-    /// What it tells of.
-    pub event: WebhookEvent,
-    /// Where it stands.
-    pub status: WebhookDeliveryStatus,
-    /// How often it was tried.
-    pub attempt_count: i64,
-    /// When it is tried again, at the earliest; null unless it failed and is pending.
-    pub next_attempt_at: Option<Time>,
-    /// When it was made.
-    pub created_at: Time,
-    /// When it was taken or given up.
-    pub finished_at: Option<Time>,
-}
-
-impl From<webhooks::WebhookDelivery> for WebhookDelivery {
-    fn from(delivery: webhooks::WebhookDelivery) -> Self {
-        Self {
-            id: delivery.id.into(),
-            webhook_id: delivery.webhook_id.into(),
-            message_id: delivery.message_id.into(),
-            event: delivery.event.into(),
-            status: delivery.status.into(),
-            attempt_count: delivery.attempts.into(),
-            next_attempt_at: delivery.next_attempt_at.map(Time::from),
-            created_at: delivery.created_at.into(),
-            finished_at: delivery.finished_at.map(Time::from),
-        }
+answers! {
+    /// A message on its way to a webhook.
+    WebhookDelivery of delivery: webhooks::WebhookDelivery {
+        /// Its id.
+        id: Uuid,
+        /// To which webhook.
+        webhook_id: Uuid,
+        /// What the receiver tells repeats by: the `webhook-id` of every attempt, also when it is sent again.
+        message_id: Uuid,
+        /// What it tells of.
+        event: WebhookEvent,
+        /// Where it stands.
+        status: WebhookDeliveryStatus,
+        /// How often it was tried.
+        attempt_count: i64 = delivery.attempts,
+        /// When it is tried again, at the earliest; null unless it failed and is pending.
+        next_attempt_at: Nullable<Time>,
+        /// When it was made.
+        created_at: Time,
+        /// When it was taken or given up.
+        finished_at: Nullable<Time>,
     }
 }
 
-/// A page of deliveries, the newest first.
-#[derive(Object, Serialize)]
-pub struct WebhookDeliveryList {
-    /// The deliveries.
-    pub deliveries: Vec<WebhookDelivery>,
-    /// What to ask for the next page with; null on the last.
-    pub next_cursor: Option<String>,
-    /// How many there are in all, when asked with `count=true`.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<i64>,
+lists! {
+    /// A page of deliveries, the newest first.
+    WebhookDeliveryList {
+        /// The deliveries.
+        deliveries: WebhookDelivery
+    }
 }
 
-/// One attempt at a delivery.
-#[derive(Object, Serialize)]
-pub struct WebhookAttempt {
-    /// Which one, from 1.
-    pub number: i64,
-    /// When it began.
-    pub at: Time,
-    /// How long it took, in milliseconds.
-    pub duration_ms: i64,
-    /// The HTTP status of the answer, if there was one. What else was answered is not kept.
-    pub response_status: Option<u16>,
-    /// Why it failed; null if it did not.
-    pub error: Option<String>,
-}
-
-impl From<webhooks::DeliveryAttempt> for WebhookAttempt {
-    fn from(attempt: webhooks::DeliveryAttempt) -> Self {
-        Self {
-            number: attempt.number.into(),
-            at: attempt.at.into(),
-            duration_ms: i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
-            response_status: attempt.response_status,
-            error: attempt.error,
-        }
+answers! {
+    /// One attempt at a delivery.
+    WebhookAttempt of attempt: webhooks::DeliveryAttempt {
+        /// Which one, from 1.
+        number: i64,
+        /// When it began.
+        at: Time,
+        /// How long it took, in milliseconds.
+        duration_ms: i64 = i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
+        /// The HTTP status of the answer, if there was one. What else was answered is not kept.
+        response_status: Nullable<u16>,
+        /// Why it failed; null if it did not.
+        error: Nullable<String>,
     }
 }
 
@@ -273,7 +166,7 @@ pub struct WebhookMessage {
     /// The user who did it.
     pub actor_id: Uuid,
     /// What is told, by the kind of event: see the section Webhooks.
-    pub data: RichText,
+    pub data: BTreeMap<String, Value>,
 }
 
 /// A [`WebhookMessage`] as it was sent, by this version or by an earlier one.
@@ -319,41 +212,35 @@ impl ParseFromJSON for SentMessage {
     }
 }
 
-/// A new webhook.
-#[derive(Object, Deserialize)]
-pub struct CreateWebhookRequest {
-    /// Where messages are sent: an HTTPS URL of at most 2,000 characters that can be reached from the public internet,
-    /// without a user name and without a fragment.
-    #[oai(validator(max_length = 2000))]
-    pub url: String,
-    /// What it is for: at most 200 characters.
-    #[serde(default)]
-    #[oai(validator(max_length = 200))]
-    pub description: MaybeUndefined<String>,
-    /// Names of events, or `*` for all of them, those of later versions too.
-    #[oai(validator(min_items = 1, max_items = 50))]
-    pub events: Vec<String>,
-    /// Whether messages are sent to it: `true` unless given.
-    #[serde(default)]
-    pub is_enabled: MaybeUndefined<bool>,
-}
+inputs! {
+    /// A new webhook.
+    CreateWebhookRequest {
+        /// Where messages are sent: an HTTPS URL of at most 2,000 characters that can be reached from the public internet,
+        /// without a user name and without a fragment.
+        #[oai(validator(max_length = 2000))]
+        url: Required<WebhookUrl>,
+        /// What it is for: at most 200 characters.
+        #[oai(validator(max_length = 200))]
+        description: Clearable<String>,
+        /// Names of events, or `*` for all of them, those of later versions too.
+        #[oai(validator(min_items = 1, max_items = 50))]
+        events: Required<Vec<String>>,
+        /// Whether messages are sent to it: `true` unless given.
+        is_enabled: Patch<bool>,
+    } => WebhookChange = WebhookChange { url: Some(url), description, events: Some(events), is_enabled };
 
-/// A change of a webhook. What is left out stays as it is.
-#[derive(Object, Deserialize)]
-pub struct UpdateWebhookRequest {
-    /// As for a new webhook.
-    #[serde(default)]
-    #[oai(validator(max_length = 2000))]
-    pub url: MaybeUndefined<String>,
-    /// At most 200 characters, or null for none.
-    #[serde(default)]
-    #[oai(validator(max_length = 200))]
-    pub description: MaybeUndefined<String>,
-    /// As for a new webhook; in the place of those that it asks for.
-    #[serde(default)]
-    #[oai(validator(min_items = 1, max_items = 50))]
-    pub events: MaybeUndefined<Vec<String>>,
-    /// `false` turns it off; `true` turns it on, whatever turned it off.
-    #[serde(default)]
-    pub is_enabled: MaybeUndefined<bool>,
+    /// A change of a webhook. What is left out stays as it is.
+    UpdateWebhookRequest {
+        /// As for a new webhook.
+        #[oai(validator(max_length = 2000))]
+        url: Patch<WebhookUrl>,
+        /// At most 200 characters, or null for none.
+        #[oai(validator(max_length = 200))]
+        description: Clearable<String>,
+        /// As for a new webhook; in the place of those that it asks for.
+        #[oai(validator(min_items = 1, max_items = 50))]
+        events: Patch<Vec<String>>,
+        /// `false` turns it off; `true` turns it on, whatever turned it off.
+        is_enabled: Patch<bool>,
+    } => WebhookChange = WebhookChange { url, description, events, is_enabled };
 }

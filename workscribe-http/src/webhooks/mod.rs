@@ -3,17 +3,20 @@
 mod dto;
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Header, Path};
+use workscribe_core::Code::*;
+use workscribe_core::WorkScribe;
 use workscribe_core::id::{WebhookDeliveryId, WebhookId};
-use workscribe_core::webhooks::{DeliveryStatus, WebhookChange};
-use workscribe_core::{Code, Error, WorkScribe};
+use workscribe_core::webhooks::DeliveryStatus;
 
 use crate::auth::BearerAuth;
-use crate::body::{Body, not_null, nullable};
-use crate::problem::ApiResult;
-use crate::query::{choice, page};
+use crate::body::Body;
+use crate::problem::refuses::{IN_ORGANIZATION, STALE};
+use crate::problem::{ApiResult, codes};
+use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page, page, read};
 use crate::reply::{Accepted, Created, NoContent, Reply, Versioned, if_match};
 use crate::tags::Tags;
+use crate::wire::{IfMatch, Slug};
 
 pub use dto::*;
 
@@ -30,15 +33,6 @@ impl WebhooksApi {
     }
 }
 
-fn webhook_id(text: &str) -> Result<WebhookId, Error> {
-    text.parse()
-        .map_err(|_| Error::new(Code::WebhookNotFound, "This organization has no webhook with this id."))
-}
-
-fn delivery_id(text: &str) -> Result<WebhookDeliveryId, Error> {
-    text.parse().map_err(|_| Error::new(Code::DeliveryNotFound, "This webhook has no delivery with this id."))
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Webhooks")]
 impl WebhooksApi {
     /// List webhooks
@@ -48,21 +42,16 @@ impl WebhooksApi {
     async fn list(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<WebhookList>> {
-        let page = page(limit, cursor, count)?;
+        slug: Path<Slug>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<WebhookList>, IN_ORGANIZATION> {
+        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
         let found = self.app.webhooks().list(&mut *uow, &scope, &page).await?;
-        let webhooks = found.items.into_iter().map(Webhook::from).collect();
-        Ok(Reply::new(WebhookList { webhooks, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Make a webhook
@@ -78,24 +67,15 @@ impl WebhooksApi {
     async fn create(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
+        slug: Path<Slug>,
         body: Body<CreateWebhookRequest>,
-    ) -> ApiResult<Created<WebhookWithSecret>> {
+    ) -> ApiResult<Created<WebhookWithSecret>, { IN_ORGANIZATION | codes(&[LimitReached]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = auth.enter(&mut *uow, &slug.0).await?;
-        let CreateWebhookRequest { url, description, events, is_enabled } = body.0;
-        let new = WebhookChange {
-            url: Some(url),
-            description: nullable(description),
-            events: Some(events),
-            is_enabled: not_null("/is_enabled", is_enabled)?,
-        };
-        let (webhook, secret) = self.app.webhooks().create(&mut *uow, &scope, &new).await?;
+        let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
+        let made = self.app.webhooks().create(&mut *uow, &scope, &body.0).await?;
         self.app.commit(uow).await?;
-        let (slug, version) = (organization.slug.as_str(), webhook.version);
-        let location = format!("/api/v1/organizations/{slug}/webhooks/{}", webhook.id);
-        Ok(Created::new((webhook, secret).into(), location, version))
+        let location = format!("/api/v1/organizations/{}/webhooks/{}", organization.slug, made.0.id);
+        Ok(Created::new(made, location))
     }
 
     /// Get a webhook
@@ -105,17 +85,14 @@ impl WebhooksApi {
     async fn get(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-    ) -> ApiResult<Versioned<Webhook>> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+    ) -> ApiResult<Versioned<Webhook>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
         let webhook = self.app.webhooks().find(&mut *uow, &scope, id).await?;
-        let version = webhook.version;
-        Ok(Versioned::new(webhook.into(), version))
+        Ok(Versioned::new(webhook))
     }
 
     /// Change a webhook, or turn it on or off
@@ -130,30 +107,18 @@ impl WebhooksApi {
     async fn update(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-        /// The `ETag` the change is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
         body: Body<UpdateWebhookRequest>,
-    ) -> ApiResult<Versioned<Webhook>> {
+    ) -> ApiResult<Versioned<Webhook>, { IN_ORGANIZATION | STALE | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
-        let UpdateWebhookRequest { url, description, events, is_enabled } = body.0;
-        let change = WebhookChange {
-            url: not_null("/url", url)?,
-            description: nullable(description),
-            events: not_null("/events", events)?,
-            is_enabled: not_null("/is_enabled", is_enabled)?,
-        };
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
         let expected = if_match(condition.0.as_deref());
-        let updated = self.app.webhooks().update(&mut *uow, &scope, id, &change, expected).await?;
+        let updated = self.app.webhooks().update(&mut *uow, &scope, id, &body.0, expected).await?;
         self.app.commit(uow).await?;
-        let version = updated.version;
-        Ok(Versioned::new(updated.into(), version))
+        Ok(Versioned::new(updated))
     }
 
     /// Remove a webhook
@@ -167,17 +132,13 @@ impl WebhooksApi {
     async fn delete(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-        /// The `ETag` the removal is meant for.
-        #[oai(name = "If-Match")]
-        condition: Header<Option<String>>,
-    ) -> ApiResult<NoContent> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+        #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
+    ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
         self.app.webhooks().delete(&mut *uow, &scope, id, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
@@ -195,18 +156,15 @@ impl WebhooksApi {
     async fn rotate_secret(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-    ) -> ApiResult<Versioned<WebhookWithSecret>> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+    ) -> ApiResult<Versioned<WebhookWithSecret>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
-        let (webhook, secret) = self.app.webhooks().rotate_secret(&mut *uow, &scope, id).await?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
+        let rotated = self.app.webhooks().rotate_secret(&mut *uow, &scope, id).await?;
         self.app.commit(uow).await?;
-        let version = webhook.version;
-        Ok(Versioned::new((webhook, secret).into(), version))
+        Ok(Versioned::new(rotated))
     }
 
     /// Try a webhook
@@ -220,17 +178,18 @@ impl WebhooksApi {
     async fn ping(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-    ) -> ApiResult<Accepted<WebhookDelivery>> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+    ) -> ApiResult<
+        Accepted<WebhookDelivery>,
+        { IN_ORGANIZATION | codes(&[WebhookNotFound, WebhookDisabled, RateLimited]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
         let delivery = self.app.webhooks().ping(&mut *uow, &scope, id).await?;
         self.app.commit(uow).await?;
-        Ok(Accepted::new(delivery.into()))
+        Ok(Accepted::new(delivery))
     }
 
     /// List deliveries
@@ -244,28 +203,20 @@ impl WebhooksApi {
     async fn deliveries(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
         /// Only those that stand there.
-        status: Query<Option<String>>,
-        /// Items on a page: 1–100, 25 unless given.
-        limit: Query<Option<String>>,
-        /// The `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-        /// Whether to answer the `total`.
-        count: Query<Option<String>>,
-    ) -> ApiResult<Reply<WebhookDeliveryList>> {
-        let names: Vec<_> = DeliveryStatus::ALL.iter().map(|status| status.as_str()).collect();
-        let status = choice("status", status, &names, DeliveryStatus::parse)?;
-        let page = page(limit, cursor, count)?;
+        status: Asked<DeliveryStatus>,
+        limit: Asked<PageLimit>,
+        cursor: Asked<PageCursor>,
+        count: Asked<PageCount>,
+    ) -> ApiResult<Reply<WebhookDeliveryList>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
+        let (status, page) = read(|faults| (status.read(faults), page((limit, cursor, count), faults)))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let id = self::webhook_id(&webhook_id.0)?;
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let id = webhook_id.read()?;
         let found = self.app.webhooks().deliveries(&mut *uow, &scope, id, status, &page).await?;
-        let deliveries = found.items.into_iter().map(WebhookDelivery::from).collect();
-        Ok(Reply::new(WebhookDeliveryList { deliveries, next_cursor: found.next_cursor, total: found.total }))
+        Ok(Reply::new(found))
     }
 
     /// Get a delivery
@@ -279,16 +230,16 @@ impl WebhooksApi {
     async fn delivery(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-        /// The delivery's id.
-        delivery_id: Path<String>,
-    ) -> ApiResult<Reply<WebhookDeliveryDetail>> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+        delivery_id: Path<Id<WebhookDeliveryId>>,
+    ) -> ApiResult<
+        Reply<WebhookDeliveryDetail>,
+        { IN_ORGANIZATION | codes(&[WebhookNotFound, DeliveryNotFound]) },
+    > {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let (id, delivery) = (webhook_id.read()?, delivery_id.read()?);
         let (found, attempts) = self.app.webhooks().delivery(&mut *uow, &scope, id, delivery).await?;
         Ok(Reply::new(WebhookDeliveryDetail::of(found, attempts)?))
     }
@@ -304,18 +255,18 @@ impl WebhooksApi {
     async fn redeliver(
         &self,
         auth: BearerAuth,
-        /// The organization's slug.
-        slug: Path<String>,
-        /// The webhook's id.
-        webhook_id: Path<String>,
-        /// The delivery's id.
-        delivery_id: Path<String>,
-    ) -> ApiResult<Accepted<WebhookDelivery>> {
+        slug: Path<Slug>,
+        webhook_id: Path<Id<WebhookId>>,
+        delivery_id: Path<Id<WebhookDeliveryId>>,
+    ) -> ApiResult<
+        Accepted<WebhookDelivery>,
+        { IN_ORGANIZATION | codes(&[WebhookNotFound, DeliveryNotFound, WebhookDisabled, RateLimited]) },
+    > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug.0).await?;
-        let (id, delivery) = (self::webhook_id(&webhook_id.0)?, self::delivery_id(&delivery_id.0)?);
+        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let (id, delivery) = (webhook_id.read()?, delivery_id.read()?);
         let again = self.app.webhooks().redeliver(&mut *uow, &scope, id, delivery).await?;
         self.app.commit(uow).await?;
-        Ok(Accepted::new(again.into()))
+        Ok(Accepted::new(again))
     }
 }

@@ -38,7 +38,8 @@ on_every_storage! {
         let app = on.app().await;
         let ada = app.register("ada@example.com").await;
         let cases = [
-            (json!({}), "/name REQUIRED"),
+            (json!({}), "/name REQUIRED, /slug REQUIRED"),
+            (json!({"name": 7, "slug": null}), "/name WRONG_TYPE, /slug WRONG_TYPE"),
             (json!({"name": "Engines"}), "/slug REQUIRED"),
             (json!({"name": "x", "slug": "engines"}), "/name TOO_SHORT"),
             (json!({"name": "   ", "slug": "engines"}), "/name TOO_SHORT"),
@@ -171,6 +172,7 @@ on_every_storage! {
         let cases = [
             (json!({"name": null}), "/name NOT_NULLABLE"),
             (json!({"slug": null}), "/slug NOT_NULLABLE"),
+            (json!({"name": null, "slug": 7}), "/name NOT_NULLABLE, /slug WRONG_TYPE"),
             (json!({"name": "Looms", "slug": "new"}), "/slug RESERVED"),
             (json!({"name": "L", "slug": "L"}), "/name TOO_SHORT, /slug INVALID_SLUG"),
         ];

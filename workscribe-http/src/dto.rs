@@ -1,0 +1,108 @@
+//! How the shapes of bodies are declared: answers with what of the domain they show, lists, and requests with what of the domain
+//! they ask for. Documents, JSON and conversions come of one declaration.
+
+/// Makes answers of types of the domain. A field shows the domain's of the same name unless it says which (`=`), and stands under
+/// its own name unless it says which (`as`).
+macro_rules! answers {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident of $domain:tt: $of:ty {
+            $($(#[$field_doc:meta])* $field:ident $(as $wire:literal)?: $type:ty $(= $value:expr)?),* $(,)?
+        }
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(::poem_openapi::Object, ::serde::Serialize)]
+        pub struct $name {
+            $($(#[$field_doc])* $(#[oai(rename = $wire)] #[serde(rename = $wire)])? pub $field: $type,)*
+        }
+
+        impl From<$of> for $name {
+            fn from($domain: $of) -> Self {
+                Self { $($field: $crate::dto::shown!($domain $field $(= $value)?)),* }
+            }
+        }
+    )+};
+}
+pub(crate) use answers;
+
+macro_rules! shown {
+    ($domain:tt $field:ident) => {
+        $domain.$field.into()
+    };
+    ($domain:tt $field:ident = $value:expr) => {
+        $value.into()
+    };
+}
+pub(crate) use shown;
+
+/// Makes pages of lists: of what, and under which name.
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident { $(#[$items_doc:meta])* $items:ident: $item:ty })+) => {$(
+        $(#[$doc])*
+        #[derive(::poem_openapi::Object, ::serde::Serialize)]
+        pub struct $name {
+            $(#[$items_doc])*
+            pub $items: Vec<$item>,
+            /// What to ask for the next page with; null on the last.
+            pub next_cursor: $crate::field::Nullable<String>,
+            /// How many there are in all, when asked with `count=true`.
+            #[oai(skip_serializing_if_is_none)]
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub total: Option<i64>,
+        }
+
+        impl<T: Into<$item>> From<::workscribe_core::page::Page<T>> for $name {
+            fn from(page: ::workscribe_core::page::Page<T>) -> Self {
+                let $items = page.items.into_iter().map(Into::into).collect();
+                Self { $items, next_cursor: page.next_cursor.into(), total: page.total }
+            }
+        }
+    )+};
+}
+pub(crate) use lists;
+
+/// Makes what bodies say, and what the services take of it: an expression of the fields, for which the faults of all are noted
+/// first. A field stands under its own name unless it says which (`as`), and is taken under an older one too (`also`).
+macro_rules! inputs {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $(($faults:ident))? {
+            $($(#[$field_doc:meta])* $field:ident $(as $wire:literal)? $(also $older:literal)?: $type:ty),* $(,)?
+        } => $of:ty = $value:expr;
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(::poem_openapi::Object)]
+        pub struct $name {
+            $($(#[$field_doc])* $(#[oai(rename = $wire)])? pub $field: $type,)*
+        }
+
+        impl $crate::body::Input for $name {
+            type Of = $of;
+
+            fn read(self, within: &str, noted: &mut ::workscribe_core::error::Violations) -> $of {
+                $(let $field = self.$field.read(within, $crate::dto::pointer!($field $($wire)?), noted);)*
+                $(let $faults = noted;)?
+                $value
+            }
+
+            $($(
+                fn rename(fields: &mut ::serde_json::Map<String, ::serde_json::Value>) {
+                    if let Some(value) = fields.remove($older) {
+                        fields.entry(stringify!($field)).or_insert(value);
+                    }
+                }
+            )?)*
+        }
+    )+};
+}
+pub(crate) use inputs;
+
+macro_rules! pointer {
+    ($field:ident) => {
+        concat!("/", stringify!($field))
+    };
+    ($field:ident $wire:literal) => {
+        concat!("/", $wire)
+    };
+}
+pub(crate) use pointer;
