@@ -52,7 +52,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | put it together | [`WorkScribe::builder`], [`Settings`] |
-//! | call it from your own code | [`identity::Identity`], [`tenancy::Organizations`], [`tenancy::OrgScope::enter`] |
+//! | call it from your own code | [`identity::Identity`], [`tenancy::Organizations`], [`tenancy::In`] |
 //! | write your rows in its transaction | [`Hook`], `sql::sqlite::Unit::of`, `sql::postgres::Unit::of` |
 //! | run its calls in your transaction | `Unit::from_transaction`, `Unit::into_transaction` |
 //! | run jobs of your own | [`outbox::Job`], [`WorkScribe::enqueue`], `jobs::Registry` |

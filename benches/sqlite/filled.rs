@@ -4,6 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use sqlx::types::Uuid;
 use workscribe::Settings;
 use workscribe::clock::Timestamp;
+use workscribe::events::EventKind;
 use workscribe::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use workscribe::identity::Email;
 use workscribe::notifications::{EntityType, NotificationType};
@@ -12,9 +13,7 @@ use workscribe::transfer::{
     ActivityRow, Bundle, CommentRow, ImportOptions, LabelRow, MemberRow, NotificationRow, OrganizationRow,
     ProjectRow, Record, StatusRow, TaskRow, UserRow,
 };
-use workscribe::work::{
-    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
-};
+use workscribe::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType};
 use workscribe_testkit::app::{Login, TestApp};
 
 use super::Outcome;
@@ -202,7 +201,7 @@ impl Rows {
             project_id: Some(project),
             task_id: Some(id),
             actor_id: person(number / 2),
-            action: ActivityAction::TaskCreated,
+            action: EventKind::TaskCreated,
             field_name: None,
             old_value: None,
             new_value: Some(title.clone()),

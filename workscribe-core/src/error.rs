@@ -199,10 +199,44 @@ impl Violations {
         checked.map_err(|Fault { code, message }| self.add(pointer, code, message)).ok()
     }
 
+    /// The values of checks that [`Violations::keep`] answered, all of which are there when no fault was noted.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` with every fault, when there is one.
+    pub fn into_values<T: Kept>(self, values: T) -> Result<T::Values, Error> {
+        self.into_result()?;
+        values.values().ok_or_else(|| Error::internal("a fault was not noted"))
+    }
+
     /// # Errors
     /// `VALIDATION_FAILED` with every fault, when there is one.
     pub fn into_result(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+    }
+}
+
+/// What checks have kept: one value or several, each of which is there unless a fault was noted.
+pub trait Kept {
+    /// The values.
+    type Values;
+
+    /// The values, if all are there.
+    fn values(self) -> Option<Self::Values>;
+}
+
+impl<T> Kept for Option<T> {
+    type Values = T;
+
+    fn values(self) -> Option<T> {
+        self
+    }
+}
+
+impl<A, B> Kept for (Option<A>, Option<B>) {
+    type Values = (A, B);
+
+    fn values(self) -> Option<(A, B)> {
+        self.0.zip(self.1)
     }
 }
 

@@ -52,6 +52,7 @@ pub mod search;
 pub mod storage;
 mod store_error;
 pub mod sweep;
+mod target;
 pub mod tenancy;
 pub mod transfer;
 pub mod webhooks;
@@ -61,6 +62,7 @@ pub use app::{Builder, Hook, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
 pub use storage::{NotReady, Storage, UnitOfWork};
 pub use store_error::{Constraint, StoreError};
+pub use target::Target;
 
 /// The version of WorkScribe.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,25 +5,14 @@
 //! `Option`; a broken rule that people can break is a [`StoreError::Conflict`] that names the
 //! [`Constraint`](crate::Constraint), never a look-up before the insert. Any other is a fault of the program.
 //!
-//! **How to add an aggregate**: model and store trait in its area's module, an accessor here, the statements
-//! in `workscribe-sql/src/stores/`, a migration for each database, and cases in
-//! `workscribe-testkit/src/conformance/`, which every storage then runs.
+//! **To add a store**, write its trait in its area and one line in [`every_store!`](crate::every_store).
 
 use std::any::Any;
 
 use async_trait::async_trait;
 
 use crate::id::{OrgId, UserId};
-use crate::idempotency::IdempotencyStore;
-use crate::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
-use crate::notifications::NotificationStore;
-use crate::outbox::{JobStore, Outbox};
-use crate::search::SearchStore;
 use crate::store_error::StoreError;
-use crate::tenancy::{InvitationStore, MemberStore, OrganizationStore};
-use crate::transfer::TransferStore;
-use crate::webhooks::WebhookStore;
-use crate::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
 
 /// A database, or what stands for one.
 #[async_trait]
@@ -70,6 +59,62 @@ pub enum Party {
     User(UserId),
 }
 
+/// Every store, by its accessor: the only list of them. `every_store!(name)` calls the macro `name!` with
+/// `$($(#[$doc:meta])* $accessor:ident: $store:path;)+`, so that a unit of work writes its accessors once for all.
+#[macro_export]
+macro_rules! every_store {
+    ($callback:ident) => {
+        $callback! {
+            /// Users and their credentials.
+            users: $crate::identity::UserStore;
+            /// Failed logins, by account.
+            attempts: $crate::identity::AttemptStore;
+            /// Addresses that refuse mail.
+            bounces: $crate::identity::BounceStore;
+            /// Sessions and single-use tokens.
+            tokens: $crate::identity::TokenStore;
+            /// Organizations, and the door into them.
+            organizations: $crate::tenancy::OrganizationStore;
+            /// Members of an organization.
+            members: $crate::tenancy::MemberStore;
+            /// Invitations into an organization.
+            invitations: $crate::tenancy::InvitationStore;
+            /// Projects, and the door to one.
+            projects: $crate::work::ProjectStore;
+            /// The statuses of a project.
+            statuses: $crate::work::StatusStore;
+            /// The labels of a project, and on which tasks they are.
+            labels: $crate::work::LabelStore;
+            /// Tasks, and the door to one.
+            tasks: $crate::work::TaskStore;
+            /// Comments on tasks.
+            comments: $crate::work::CommentStore;
+            /// What happened.
+            activity: $crate::work::ActivityStore;
+            /// Notifications to people.
+            notifications: $crate::notifications::NotificationStore;
+            /// What can be found.
+            search: $crate::search::SearchStore;
+            /// Whole organizations, row by row.
+            transfer: $crate::transfer::TransferStore;
+            /// Endpoints that are told of what happens.
+            webhooks: $crate::webhooks::WebhookStore;
+            /// Answers kept for repeated requests.
+            idempotency: $crate::idempotency::IdempotencyStore;
+            /// Where jobs are written, with the rows that caused them.
+            outbox: $crate::outbox::Outbox;
+            /// The worker's side of the queue.
+            jobs: $crate::outbox::JobStore;
+        }
+    };
+}
+
+macro_rules! accessors {
+    ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
+        $($(#[$doc])* fn $accessor(&mut self) -> &mut dyn $store;)+
+    };
+}
+
 /// One piece of work on the database; see the module's notes.
 #[async_trait]
 pub trait UnitOfWork: Send {
@@ -77,46 +122,7 @@ pub trait UnitOfWork: Send {
     /// and waits for nobody's share. What it has already taken stays with whom it was taken for.
     fn on_behalf_of(&mut self, party: Party);
 
-    /// Users and their credentials.
-    fn users(&mut self) -> &mut dyn UserStore;
-    /// Failed logins, by account.
-    fn attempts(&mut self) -> &mut dyn AttemptStore;
-    /// Addresses that refuse mail.
-    fn bounces(&mut self) -> &mut dyn BounceStore;
-    /// Sessions and single-use tokens.
-    fn tokens(&mut self) -> &mut dyn TokenStore;
-    /// Organizations, and the door into them.
-    fn organizations(&mut self) -> &mut dyn OrganizationStore;
-    /// Members of an organization.
-    fn members(&mut self) -> &mut dyn MemberStore;
-    /// Invitations into an organization.
-    fn invitations(&mut self) -> &mut dyn InvitationStore;
-    /// Projects, and the door to one.
-    fn projects(&mut self) -> &mut dyn ProjectStore;
-    /// The statuses of a project.
-    fn statuses(&mut self) -> &mut dyn StatusStore;
-    /// The labels of a project, and on which tasks they are.
-    fn labels(&mut self) -> &mut dyn LabelStore;
-    /// Tasks, and the door to one.
-    fn tasks(&mut self) -> &mut dyn TaskStore;
-    /// Comments on tasks.
-    fn comments(&mut self) -> &mut dyn CommentStore;
-    /// What happened.
-    fn activity(&mut self) -> &mut dyn ActivityStore;
-    /// Notifications to people.
-    fn notifications(&mut self) -> &mut dyn NotificationStore;
-    /// What can be found.
-    fn search(&mut self) -> &mut dyn SearchStore;
-    /// Whole organizations, row by row.
-    fn transfer(&mut self) -> &mut dyn TransferStore;
-    /// Endpoints that are told of what happens.
-    fn webhooks(&mut self) -> &mut dyn WebhookStore;
-    /// Answers kept for repeated requests.
-    fn idempotency(&mut self) -> &mut dyn IdempotencyStore;
-    /// Where jobs are written, with the rows that caused them.
-    fn outbox(&mut self) -> &mut dyn Outbox;
-    /// The worker's side of the queue.
-    fn jobs(&mut self) -> &mut dyn JobStore;
+    every_store!(accessors);
 
     /// Whether a job was enqueued through this unit, so that a worker is worth waking after the commit.
     fn has_enqueued(&self) -> bool;

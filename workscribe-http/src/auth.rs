@@ -8,8 +8,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Security
 use tokio::sync::OwnedSemaphorePermit;
 use workscribe_core::identity::Actor;
 use workscribe_core::storage::Party;
-use workscribe_core::tenancy::{OrgScope, Organization};
-use workscribe_core::work::{Entered, Project, Task};
+use workscribe_core::tenancy::{In, Organization};
+use workscribe_core::work::{Project, Task};
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
 use crate::meter::Metering;
@@ -44,43 +44,34 @@ impl BearerAuth {
         Ok(uow)
     }
 
-    /// The door to an organization, for the bearer: [`OrgScope::enter`].
+    /// The door to an organization, for the bearer: [`In::organization`].
     pub(crate) async fn enter(
         &self,
         uow: &mut dyn UnitOfWork,
         slug: &str,
-    ) -> Result<(OrgScope, Organization), Error> {
-        let entered = OrgScope::enter(uow, slug, self.0.actor.user).await?;
-        self.count_in(&entered.0)?;
-        Ok(entered)
+    ) -> Result<In<Organization>, Error> {
+        self.counted(In::organization(uow, slug, self.0.actor.user).await?)
     }
 
-    /// The door to a project: [`OrgScope::enter_project`].
+    /// The door to a project: [`In::project`].
     pub(crate) async fn enter_project(
         &self,
         uow: &mut dyn UnitOfWork,
         slug: &str,
         project: &str,
-    ) -> Result<(OrgScope, Entered<Project>), Error> {
-        let entered = OrgScope::enter_project(uow, slug, project, self.0.actor.user).await?;
-        self.count_in(&entered.0)?;
-        Ok(entered)
+    ) -> Result<In<Project>, Error> {
+        self.counted(In::project(uow, slug, project, self.0.actor.user).await?)
     }
 
-    /// The door to a task: [`OrgScope::enter_task`].
-    pub(crate) async fn enter_task(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        task: &str,
-    ) -> Result<(OrgScope, Entered<Task>), Error> {
-        let entered = OrgScope::enter_task(uow, task, self.0.actor.user).await?;
-        self.count_in(&entered.0)?;
-        Ok(entered)
+    /// The door to a task: [`In::task`].
+    pub(crate) async fn enter_task(&self, uow: &mut dyn UnitOfWork, task: &str) -> Result<In<Task>, Error> {
+        self.counted(In::task(uow, task, self.0.actor.user).await?)
     }
 
     /// Counts the request for an organization: after the door, so that no stranger uses its limit up.
-    fn count_in(&self, scope: &OrgScope) -> Result<(), Error> {
-        self.0.metering.organization(&self.0.app, scope.org())
+    fn counted<T>(&self, at: In<T>) -> Result<In<T>, Error> {
+        self.0.metering.organization(&self.0.app, at.scope().org())?;
+        Ok(at)
     }
 
     /// A transaction, on behalf of the bearer until it enters an organization.

@@ -77,9 +77,9 @@ impl ExportApi {
         slug: Path<Slug>,
     ) -> ApiResult<Exported, { IN_ORGANIZATION | codes(&[Overloaded]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         drop(uow);
-        let place = self.place(&scope)?;
+        let place = self.place(at.scope())?;
         let turn = timeout(PATIENCE, Arc::clone(&self.reading).acquire_owned()).await;
         let turn =
             turn.ok().and_then(Result::ok).ok_or_else(|| busy("Other organizations are being exported."))?;

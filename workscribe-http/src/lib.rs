@@ -30,8 +30,8 @@
 //!
 //! # How to add an operation
 //!
-//! A method in its area's `#[OpenApi]` block: parse, open a unit of work, enter the scope
-//! ([`OrgScope::enter`](workscribe_core::tenancy::OrgScope::enter)), call one service method, commit, answer. Its bodies are
+//! A method in its area's `#[OpenApi]` block: parse, open a unit of work, go through the door
+//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its bodies are
 //! declared with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
 //! ([`ApiResult`]). Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
 //! matrix its row: it fails until there is one.
@@ -43,7 +43,8 @@ mod bridge;
 mod caller;
 mod cors;
 mod dto;
-pub mod export;
+mod events;
+mod export;
 mod field;
 pub mod health;
 pub mod identity;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::idempotency::{self, StoredAnswer, claim};
 use workscribe_core::storage::Party;
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::In;
 use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
 use crate::auth::BearerAuth;
@@ -46,8 +46,8 @@ impl<'a> Once<'a> {
     /// The request, in an organization.
     pub(crate) async fn in_organization(mut self, slug: &str) -> Result<Self, Error> {
         if self.key.is_some() {
-            let (scope, _) = OrgScope::enter(&mut *self.app.read().await?, slug, self.user).await?;
-            self.org = Some(scope.org());
+            let at = In::organization(&mut *self.app.read().await?, slug, self.user).await?;
+            self.org = Some(at.id);
         }
         Ok(self)
     }
@@ -55,9 +55,8 @@ impl<'a> Once<'a> {
     /// The request, in a project.
     pub(crate) async fn in_project(mut self, slug: &str, project: &str) -> Result<Self, Error> {
         if self.key.is_some() {
-            let uow = &mut *self.app.read().await?;
-            let (scope, entered) = OrgScope::enter_project(uow, slug, project, self.user).await?;
-            (self.org, self.within) = (Some(scope.org()), Some(entered.found.id.into()));
+            let at = In::project(&mut *self.app.read().await?, slug, project, self.user).await?;
+            (self.org, self.within) = (Some(at.org_id), Some(at.id.into()));
         }
         Ok(self)
     }
@@ -65,9 +64,8 @@ impl<'a> Once<'a> {
     /// The request, on a task.
     pub(crate) async fn on_task(mut self, task: &str) -> Result<Self, Error> {
         if self.key.is_some() {
-            let uow = &mut *self.app.read().await?;
-            let (scope, entered) = OrgScope::enter_task(uow, task, self.user).await?;
-            (self.org, self.within) = (Some(scope.org()), Some(entered.found.id.into()));
+            let at = In::task(&mut *self.app.read().await?, task, self.user).await?;
+            (self.org, self.within) = (Some(at.org_id), Some(at.id.into()));
         }
         Ok(self)
     }

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 use poem::{Request, RequestBody, Result};
-use poem_openapi::param::Query;
+use poem_openapi::param::{Header, Query};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -18,10 +18,11 @@ use workscribe_core::id::{
     WebhookDeliveryId, WebhookId,
 };
 use workscribe_core::page::PageRequest;
-use workscribe_core::{Code, Error};
+use workscribe_core::{Code, Error, Target};
 
+use crate::reply::if_match;
 use crate::time::{Date, Time};
-use crate::wire::{Named, names};
+use crate::wire::{IfMatch, Named, names};
 
 /// What a parameter of a query can be.
 pub trait Parameter: Sized {
@@ -259,6 +260,14 @@ impl<T: Identified> Id<T> {
     /// That there is nothing with it.
     pub fn read(&self) -> Result<T, Error> {
         self.0.parse().map_err(|_| T::missing())
+    }
+
+    /// The row with this id, in the version that `If-Match` asks for.
+    ///
+    /// # Errors
+    /// That there is nothing with this id.
+    pub fn target(&self, condition: &Header<Option<IfMatch>>) -> Result<Target<T>, Error> {
+        Ok(Target::new(self.read()?, if_match(condition.0.as_deref())))
     }
 }
 

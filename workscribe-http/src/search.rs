@@ -106,8 +106,8 @@ impl SearchApi {
             (q.0, kind.read(faults), limit)
         })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.search().find(&mut *uow, &scope, &q, kind, limit).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found = self.app.search().find(&mut *uow, at.scope(), &q, kind, limit).await?;
         Ok(Reply::new((found, q)))
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use workscribe_core::identity::{Actor, Client, Register};
 use workscribe_core::ports::{MailError, Secret};
-use workscribe_core::tenancy::{NewOrganization, Role};
+use workscribe_core::tenancy::{NewInvitation, NewOrganization, Role};
 use workscribe_core::{RegistrationPolicy, Settings, WorkScribe};
 use workscribe_jobs::Registry;
 use workscribe_jobs::mail::{DefaultTemplates, Links, workscribe_jobs};
@@ -46,9 +46,9 @@ async fn actor(app: &WorkScribe, email: &str, name: &str) -> Actor {
 async fn invite(app: &WorkScribe, owner: &Actor, org_name: &str) {
     let mut uow = app.begin().await.unwrap();
     let new = NewOrganization { name: org_name.into(), slug: "acme".into() };
-    let (scope, org) = app.organizations().create(&mut *uow, owner, &new).await.unwrap();
-    let email = "grace@example.com";
-    app.organizations().invite(&mut *uow, &scope, &org, email, Role::Admin).await.unwrap();
+    let at = app.organizations().create(&mut *uow, owner, &new).await.unwrap();
+    let new = NewInvitation { email: "grace@example.com".into(), role: Role::Admin };
+    app.organizations().invite(&mut *uow, &at, &new).await.unwrap();
     app.commit(uow).await.unwrap();
 }
 
@@ -169,10 +169,10 @@ async fn mail_that_somebody_waits_for_goes_before_invitations() {
     drop(capture.take());
     let mut uow = app.begin().await.unwrap();
     let new = NewOrganization { name: "Acme".into(), slug: "acme".into() };
-    let (scope, org) = app.organizations().create(&mut *uow, &owner, &new).await.unwrap();
+    let at = app.organizations().create(&mut *uow, &owner, &new).await.unwrap();
     for number in 0..20 {
-        let email = format!("guest-{number}@example.com");
-        app.organizations().invite(&mut *uow, &scope, &org, &email, Role::Member).await.unwrap();
+        let new = NewInvitation { email: format!("guest-{number}@example.com"), role: Role::Member };
+        app.organizations().invite(&mut *uow, &at, &new).await.unwrap();
     }
     app.commit(uow).await.unwrap();
     let mut uow = app.begin().await.unwrap();

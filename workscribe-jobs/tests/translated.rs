@@ -14,7 +14,7 @@ use workscribe_core::id::TaskId;
 use workscribe_core::identity::{Actor, Client, Register};
 use workscribe_core::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
 use workscribe_core::ports::{Mail, Secret};
-use workscribe_core::tenancy::{NewOrganization, OrgScope, Organization, Role};
+use workscribe_core::tenancy::{In, NewInvitation, NewOrganization, OrgScope, Organization, Role};
 use workscribe_core::webhooks::{DisabledReason, SendWebhookMail};
 use workscribe_core::{RegistrationPolicy, Settings, WorkScribe};
 use workscribe_jobs::mail::{
@@ -145,7 +145,7 @@ impl House {
         self.app.identity().authenticate(tokens.access_token.expose()).await.unwrap()
     }
 
-    async fn organization(&self, owner: &Actor) -> (OrgScope, Organization) {
+    async fn organization(&self, owner: &Actor) -> In<Organization> {
         let mut uow = self.app.begin().await.unwrap();
         let new = NewOrganization { name: "Engines".into(), slug: "engines".into() };
         let made = self.app.organizations().create(&mut *uow, owner, &new).await.unwrap();
@@ -153,9 +153,10 @@ impl House {
         made
     }
 
-    async fn invite(&self, (scope, organization): &(OrgScope, Organization), email: &str) {
+    async fn invite(&self, at: &In<Organization>, email: &str) {
         let mut uow = self.app.begin().await.unwrap();
-        self.app.organizations().invite(&mut *uow, scope, organization, email, Role::Member).await.unwrap();
+        let new = NewInvitation { email: email.to_owned(), role: Role::Member };
+        self.app.organizations().invite(&mut *uow, at, &new).await.unwrap();
         self.app.commit(uow).await.unwrap();
     }
 
@@ -213,18 +214,18 @@ async fn every_mail_is_in_the_language_of_its_reader() {
     house.app.commit(uow).await.unwrap();
     said.push(house.mail().await);
     let engines = house.organization(&ada).await;
-    house.tell(&engines.0).await;
+    house.tell(engines.scope()).await;
     said.push(house.mail().await);
     house.invite(&engines, GRACE).await;
     let english = house.mail().await;
     assert_eq!(english.subject, "You are invited to an organization on WorkScribe");
-    house.speaks(engines.0.org(), "de").await;
+    house.speaks(engines.id, "de").await;
     house.invite(&engines, GRACE).await;
     said.push(house.mail().await);
     let webhook = SendWebhookMail {
         user: ada.user,
         org_name: "Engines".into(),
-        org_slug: engines.1.slug.clone(),
+        org_slug: engines.slug.clone(),
         host: "hooks.example.com".into(),
         reason: DisabledReason::Gone,
     };

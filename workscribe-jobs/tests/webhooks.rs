@@ -15,10 +15,10 @@ use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::page::PageRequest;
 use workscribe_core::ports::Secret;
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::{In, OrgScope};
 use workscribe_core::webhooks::{
-    DeliverWebhook, DeliveryAttempt, DeliveryStatus, DisabledReason, SigningSecret, Webhook, WebhookChange,
-    WebhookDelivery, WebhookNetworks,
+    DeliverWebhook, DeliveryAttempt, DeliveryFilter, DeliveryStatus, DisabledReason, SigningSecret, Webhook,
+    WebhookChange, WebhookDelivery, WebhookNetworks,
 };
 use workscribe_core::{Settings, Storage, WorkScribe};
 use workscribe_jobs::webhooks::WebhookSender;
@@ -96,7 +96,7 @@ impl Place {
 
     async fn scope(&self) -> OrgScope {
         let mut uow = self.app().read().await.unwrap();
-        OrgScope::enter(&mut *uow, "engines", self.ada.user_id.parse().unwrap()).await.unwrap().0
+        *In::organization(&mut *uow, "engines", self.ada.user_id.parse().unwrap()).await.unwrap().scope()
     }
 
     async fn webhook_at(&self, url: &str, event: &str) -> (Webhook, SigningSecret) {
@@ -135,7 +135,12 @@ impl Place {
         let scope = self.scope().await;
         let mut uow = self.app().read().await.unwrap();
         let page = PageRequest::largest();
-        self.app().webhooks().deliveries(&mut *uow, &scope, to.id, None, &page).await.unwrap().items
+        self.app()
+            .webhooks()
+            .deliveries(&mut *uow, &scope, DeliveryFilter { webhook: to.id, status: None }, &page)
+            .await
+            .unwrap()
+            .items
     }
 
     /// The one delivery to an endpoint, with its attempts.
@@ -287,7 +292,7 @@ async fn a_message_that_is_given_up_turns_nothing_off_while_others_arrive(storag
     let scope = place.scope().await;
     let mut uow = place.app().begin().await.unwrap();
     let on = WebhookChange { is_enabled: Some(true), ..WebhookChange::default() };
-    place.app().webhooks().update(&mut *uow, &scope, webhook.id, &on, None).await.unwrap();
+    place.app().webhooks().update(&mut *uow, &scope, webhook.id.into(), &on).await.unwrap();
     place.app().commit(uow).await.unwrap();
     place.task("Unloved again").await;
     for index in 0..10 {
@@ -325,7 +330,7 @@ async fn what_waits_for_an_endpoint_that_was_turned_off_is_given_up(storage: Arc
     let scope = place.scope().await;
     let mut uow = place.app().begin().await.unwrap();
     let off = WebhookChange { is_enabled: Some(false), ..WebhookChange::default() };
-    place.app().webhooks().update(&mut *uow, &scope, webhook.id, &off, None).await.unwrap();
+    place.app().webhooks().update(&mut *uow, &scope, webhook.id.into(), &off).await.unwrap();
     place.app().commit(uow).await.unwrap();
     place.test.drain().await;
     let (delivery, attempts) = place.delivery(&webhook).await;
@@ -491,7 +496,7 @@ async fn what_was_removed_meanwhile_is_not_sent(storage: Arc<dyn Storage>) {
     place.task("A task").await;
     let scope = place.scope().await;
     let mut uow = place.app().begin().await.unwrap();
-    place.app().webhooks().delete(&mut *uow, &scope, webhook.id, None).await.unwrap();
+    place.app().webhooks().delete(&mut *uow, &scope, webhook.id.into()).await.unwrap();
     place.app().commit(uow).await.unwrap();
     place.test.drain().await;
     assert_eq!(place.received().await.len(), 0);

@@ -27,20 +27,11 @@ use async_trait::async_trait;
 use tracing::Instrument as _;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{SessionId, UserId};
-use workscribe_core::idempotency::IdempotencyStore;
 use workscribe_core::identity::{
-    AttemptStore, BounceStore, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore,
-    User, UserStore,
+    OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User,
 };
-use workscribe_core::notifications::NotificationStore;
-use workscribe_core::outbox::{JobStore, Outbox};
-use workscribe_core::search::SearchStore;
 use workscribe_core::storage::Party;
-use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
-use workscribe_core::transfer::TransferStore;
-use workscribe_core::webhooks::WebhookStore;
-use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
-use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork, every_store};
 
 use crate::client::Redis;
 use commands::Write;
@@ -116,91 +107,30 @@ impl Unit {
     }
 }
 
+/// Tokens are here, and every other store inside.
+macro_rules! all_but_tokens {
+    ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
+        $(all_but_tokens!(@ $accessor, $store);)+
+    };
+    (@ tokens, $store:path) => {
+        fn tokens(&mut self) -> &mut dyn $store {
+            self
+        }
+    };
+    (@ $accessor:ident, $store:path) => {
+        fn $accessor(&mut self) -> &mut dyn $store {
+            self.inner.$accessor()
+        }
+    };
+}
+
 #[async_trait]
 impl UnitOfWork for Unit {
     fn on_behalf_of(&mut self, party: Party) {
         self.inner.on_behalf_of(party);
     }
 
-    fn users(&mut self) -> &mut dyn UserStore {
-        self.inner.users()
-    }
-
-    fn attempts(&mut self) -> &mut dyn AttemptStore {
-        self.inner.attempts()
-    }
-
-    fn bounces(&mut self) -> &mut dyn BounceStore {
-        self.inner.bounces()
-    }
-
-    fn tokens(&mut self) -> &mut dyn TokenStore {
-        self
-    }
-
-    fn organizations(&mut self) -> &mut dyn OrganizationStore {
-        self.inner.organizations()
-    }
-
-    fn members(&mut self) -> &mut dyn MemberStore {
-        self.inner.members()
-    }
-
-    fn invitations(&mut self) -> &mut dyn InvitationStore {
-        self.inner.invitations()
-    }
-
-    fn projects(&mut self) -> &mut dyn ProjectStore {
-        self.inner.projects()
-    }
-
-    fn statuses(&mut self) -> &mut dyn StatusStore {
-        self.inner.statuses()
-    }
-
-    fn labels(&mut self) -> &mut dyn LabelStore {
-        self.inner.labels()
-    }
-
-    fn tasks(&mut self) -> &mut dyn TaskStore {
-        self.inner.tasks()
-    }
-
-    fn comments(&mut self) -> &mut dyn CommentStore {
-        self.inner.comments()
-    }
-
-    fn activity(&mut self) -> &mut dyn ActivityStore {
-        self.inner.activity()
-    }
-
-    fn notifications(&mut self) -> &mut dyn NotificationStore {
-        self.inner.notifications()
-    }
-
-    fn search(&mut self) -> &mut dyn SearchStore {
-        self.inner.search()
-    }
-
-    fn transfer(&mut self) -> &mut dyn TransferStore {
-        self.inner.transfer()
-    }
-
-    fn webhooks(&mut self) -> &mut dyn WebhookStore {
-        self.inner.webhooks()
-    }
-
-    fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
-        self.inner.idempotency()
-    }
-
-    fn outbox(&mut self) -> &mut dyn Outbox {
-        self.inner.outbox()
-    }
-
-    fn jobs(&mut self) -> &mut dyn JobStore {
-        self.inner.jobs()
-    }
+    every_store!(all_but_tokens);
 
     fn has_enqueued(&self) -> bool {
         self.inner.has_enqueued()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, query, query_scalar};
 use workscribe_core::Storage;
 use workscribe_core::id::{UserId, WebhookDeliveryId, WebhookId};
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::In;
 use workscribe_migrations::{POSTGRES, SQLITE};
 use workscribe_sql::{Database, PostgresStorage, SqliteStorage};
 use workscribe_testkit::databases::{Schema, options};
@@ -130,7 +130,7 @@ async fn every_delivery_has_its_message_once_messages_are_stored_once(raw: Raw) 
     for (org, id, webhook, message, payload, seconds) in DELIVERIES {
         let mut uow = storage.read().await.unwrap();
         let user = UserId::from(uuid::Uuid::from_u128(1));
-        let (scope, _) = OrgScope::enter(&mut *uow, &format!("org-{org}"), user).await.unwrap();
+        let scope = *In::organization(&mut *uow, &format!("org-{org}"), user).await.unwrap().scope();
         let [id, webhook, message] = [id, webhook, message].map(uuid::Uuid::from_u128);
         let found = uow
             .webhooks()

@@ -12,7 +12,7 @@ use workscribe_core::local::BcryptHasher;
 use workscribe_core::outbox::{Job as _, JobFilter};
 use workscribe_core::page::PageRequest;
 use workscribe_core::ports::Secret;
-use workscribe_core::tenancy::{ClearOrganization, OrgScope};
+use workscribe_core::tenancy::{ClearOrganization, In};
 use workscribe_core::transfer::{
     Bundle, DEMO_OWNER, DEMO_TASKS, DemoOptions, Foreign, Ids, ImportOptions, Imported, Kind, Progress,
     Record, Settings, github, jira,
@@ -237,7 +237,7 @@ fn mentions(export: &str) -> usize {
 async fn found_and_numbered(app: &WorkScribe) {
     let mut uow = app.begin().await.unwrap();
     let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
-    let (scope, _) = OrgScope::enter(&mut *uow, "second", owner.id).await.unwrap();
+    let scope = *In::organization(&mut *uow, "second", owner.id).await.unwrap().scope();
     let found = app.search().find(&mut *uow, &scope, "newsletter", None, 10).await.unwrap();
     assert!(!found.is_empty());
     let projects = uow.projects().list(&scope, Archived::All, &PageRequest::largest()).await.unwrap();
@@ -408,7 +408,7 @@ async fn what_is_written_during_an_export_is_not_in_it() {
         let mut all = export.next().await.unwrap().unwrap();
         let mut uow = app.begin().await.unwrap();
         let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "demo", owner.id).await.unwrap();
+        let scope = *In::organization(&mut *uow, "demo", owner.id).await.unwrap().scope();
         assert!(app.organizations().delete(&mut *uow, &scope, None).await.is_ok());
         app.commit(uow).await.unwrap();
         while let Some(lines) = export.next().await.unwrap() {
@@ -426,11 +426,11 @@ async fn a_large_organization_is_gone_at_once_and_its_rows_go_by_a_job() {
         demo(&app).await;
         let mut uow = app.begin().await.unwrap();
         let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "demo", owner.id).await.unwrap();
+        let scope = *In::organization(&mut *uow, "demo", owner.id).await.unwrap().scope();
         app.organizations().delete(&mut *uow, &scope, None).await.unwrap();
         app.commit(uow).await.unwrap();
         let mut uow = app.begin().await.unwrap();
-        assert!(OrgScope::enter(&mut *uow, "demo", owner.id).await.is_err());
+        assert!(In::organization(&mut *uow, "demo", owner.id).await.is_err());
         assert_eq!(uow.organizations().count_of(owner.id).await.unwrap(), 0);
         drop(uow);
 

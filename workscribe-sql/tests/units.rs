@@ -11,7 +11,7 @@ use sqlx::{Executor as _, query, query_scalar};
 use workscribe_core::clock::{Clock as _, SystemClock};
 use workscribe_core::identity::{Client, Email, NewUser, Session, TokenHash};
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
-use workscribe_core::tenancy::{OrgScope, Organization, Slug};
+use workscribe_core::tenancy::{In, Organization, Slug};
 use workscribe_core::{Code, Constraint, Error, Storage, StoreError, UnitOfWork};
 use workscribe_sql::{Database, Options, PostgresStorage, SqliteStorage, postgres, sqlite};
 use workscribe_testkit::databases;
@@ -153,7 +153,7 @@ async fn a_reference_that_the_commit_finds_broken_is_told_as_one() {
             updated_at: user.created_at,
         };
         uow.organizations().insert(&organization, user.id).await.unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "acme-works", user.id).await.unwrap();
+        let scope = *In::organization(&mut *uow, "acme-works", user.id).await.unwrap().scope();
         let document = SearchDocument {
             id: uuid::Uuid::from_u128(3),
             kind: SearchKind::Task,

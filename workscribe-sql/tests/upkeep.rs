@@ -11,7 +11,7 @@ use workscribe_core::idempotency::IdempotencyKey;
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::ports::Secret;
 use workscribe_core::sweep::{Portion, SWEPT_AT_ONCE};
-use workscribe_core::tenancy::{OrgScope, VacatedOrg};
+use workscribe_core::tenancy::{In, OrgScope, VacatedOrg};
 use workscribe_core::transfer::{DEMO_OWNER, DEMO_TASKS, DemoOptions};
 use workscribe_core::webhooks::{DeliverWebhook, Outcome, Sent, WebhookChange};
 use workscribe_core::{Storage, WorkScribe};
@@ -94,7 +94,7 @@ async fn filled(app: &WorkScribe) -> OrgScope {
     app.transfer().demo(&options).await.unwrap();
     let mut uow = app.begin().await.unwrap();
     let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
-    let (scope, _) = OrgScope::enter(&mut *uow, "demo", owner.id).await.unwrap();
+    let scope = *In::organization(&mut *uow, "demo", owner.id).await.unwrap().scope();
     let new = WebhookChange {
         url: Some("https://example.com/".into()),
         events: Some(vec!["*".into()]),

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::identity::Actor;
+
 use super::email::Email;
 use super::model::Client;
 use super::secrets::TokenHash;
-use crate::identity::Actor;
 
 /// The delay after failed logins: none for the first few, then one that doubles. Never a lock for good, so that
 /// nobody can be shut out of their account by another's failures (ASVS 5.0, 6.3.1).

@@ -5,6 +5,7 @@ use crate::id::{SessionId, UserId};
 use crate::identity::Actor;
 use crate::limits::Limit;
 use crate::mail_limits;
+use crate::names::display_name;
 use crate::ports::{Secret, Verdict};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
@@ -17,7 +18,6 @@ use super::model::{Account, Client, Credentials, NewUser, ProfileChange, Purpose
 use super::secrets::TokenHash;
 use super::sessions::IssuedTokens;
 use super::throttle;
-use crate::names::display_name;
 
 /// Accounts and sessions. Had from [`WorkScribe::identity`].
 ///
@@ -64,7 +64,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Identity<'a> {
+impl Identity<'_> {
     /// Checks a registration and hashes its password. Opens no unit of work.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Jobs<'a> {
+impl Jobs<'_> {
     /// A job with its kind's options, to be changed and enqueued.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Finds what has all of the words, the last of which may be the beginning of one; best match first. A task's key, such as
     /// `WEB-42`, finds that task before all else. Every character of the query is meant as it is.
     ///

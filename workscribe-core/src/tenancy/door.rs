@@ -1,34 +1,46 @@
-//! The doors into an organization: looking a membership up makes an [`OrgScope`], an invitation's token an [`InvitationPass`], and an
+//! The doors into an organization: looking a membership up makes an [`In`], an invitation's token an [`InvitationPass`], and an
 //! organization that was removed a [`VacatedOrg`].
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::id::{OrgId, UserId};
-use crate::identity::TokenHash;
+use crate::identity::{Person, TokenHash};
 use crate::storage::{Party, UnitOfWork};
 
 use super::invitations::org_of_token;
 use super::model::{InvitationStatus, Organization, Role, Slug};
 use super::permission::{Action, Authorizer};
-use super::scope::{InvitationPass, OrgScope, VacatedOrg};
+use super::scope::{In, InvitationPass, OrgScope, VacatedOrg};
 
-impl OrgScope {
-    /// The door: looks the membership up, in one statement.
+impl In<Organization> {
+    /// The door to an organization: looks the membership up, in one statement.
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`, the same for an outsider as for a slug that nobody has.
-    pub async fn enter(
-        uow: &mut dyn UnitOfWork,
-        slug: &str,
-        actor: UserId,
-    ) -> Result<(Self, Organization), Error> {
+    pub async fn organization(uow: &mut dyn UnitOfWork, slug: &str, actor: UserId) -> Result<Self, Error> {
         let found = match Slug::existing(slug) {
             Some(slug) => uow.organizations().membership(&slug, actor).await?,
             None => None,
         };
         let (organization, role) = found.ok_or_else(no_such_organization)?;
         uow.on_behalf_of(Party::Organization(organization.id));
-        Ok((Self::of_member(organization.id, actor, role), organization))
+        Ok(Self::new(OrgScope::of_member(organization.id, actor, role), None, organization))
+    }
+}
+
+impl<T: Sync> In<T> {
+    /// The caller as others see them. Looks them up where the door did not tell.
+    ///
+    /// # Errors
+    /// `ORGANIZATION_NOT_FOUND` when they were removed meanwhile.
+    pub async fn person(&self, uow: &mut dyn UnitOfWork) -> Result<Person, Error> {
+        if let Some(person) = self.known_person() {
+            return Ok(person.clone());
+        }
+        let member =
+            uow.members().find(self.scope(), self.actor()).await?.ok_or_else(no_such_organization)?;
+        let (display_name, avatar_url) = (member.display_name, member.avatar_url);
+        Ok(Person { id: member.user_id, display_name, avatar_url })
     }
 }
 

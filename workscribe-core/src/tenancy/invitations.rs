@@ -14,13 +14,14 @@ use crate::page::{Cursor, Page, PageRequest};
 use crate::ports::Secret;
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
+use crate::target::Target;
 
 use super::model::{
     Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization, Role,
 };
 use super::organizations::Organizations;
 use super::permission::Action;
-use super::scope::{InvitationPass, OrgScope};
+use super::scope::{In, InvitationPass, OrgScope};
 
 /// Sends the mail of an invitation. The token is derived from its id by the worker; the payload does not hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,15 @@ pub(super) fn org_of_token(token: &str) -> Option<OrgId> {
     Some(Uuid::from_slice(&bytes).ok()?.into())
 }
 
+/// What a person enters to invite somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInvitation {
+    /// Whom: their address.
+    pub email: String,
+    /// As what: an admin or a member.
+    pub role: Role,
+}
+
 /// What a person without an account enters to accept an invitation.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
@@ -101,14 +111,13 @@ impl Organizations<'_> {
     pub async fn invite(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        organization: &Organization,
-        email: &str,
-        role: Role,
+        at: &In<Organization>,
+        new: &NewInvitation,
     ) -> Result<Invitation, Error> {
+        let (scope, role) = (at.scope(), new.role);
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         let mut violations = Violations::default();
-        let email = violations.keep("/email", Email::parse(email));
+        let email = violations.keep("/email", Email::parse(&new.email));
         if role == Role::Owner {
             violations.add(
                 "/role",
@@ -116,8 +125,7 @@ impl Organizations<'_> {
                 "Invite an admin or a member; an owner can make them an owner later.",
             );
         }
-        violations.into_result()?;
-        let Some(email) = email else { return Err(Error::internal("a fault was not noted")) };
+        let email = violations.into_values(email)?;
         if uow.members().find_by_email(scope, &email).await?.is_some() {
             return Err(Error::new(
                 Code::AlreadyMember,
@@ -151,8 +159,8 @@ impl Organizations<'_> {
         let inviter =
             uow.members().hold(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
         super::scope::require(self.app.authorizer(), inviter.role, Action::ManageInvitations)?;
-        self.send(uow, organization, &invitation, &inviter, token.id).await?;
-        let event = DomainEvent::MemberInvited { invitation: invitation.clone() };
+        self.send(uow, (at, &invitation), &inviter, token.id).await?;
+        let event = DomainEvent::InvitationCreated { invitation: invitation.clone() };
         self.app.announce(uow, scope, &event).await?;
         Ok(invitation)
     }
@@ -182,10 +190,10 @@ impl Organizations<'_> {
     pub async fn resend_invitation(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        organization: &Organization,
+        at: &In<Organization>,
         id: InvitationId,
     ) -> Result<(), Error> {
+        let scope = at.scope();
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         self.require_verified(uow, scope).await?;
         let again =
@@ -198,7 +206,7 @@ impl Organizations<'_> {
                 self.count_mail(scope, &invitation.email).await?;
                 let inviter = uow.members().find(scope, scope.actor()).await?;
                 let inviter = inviter.ok_or_else(super::organizations::gone)?;
-                self.send(uow, organization, &invitation, &inviter, token.id).await
+                self.send(uow, (at, &invitation), &inviter, token.id).await
             }
             None => Err(self.why_not_pending(uow, scope, id).await?),
         }
@@ -212,9 +220,9 @@ impl Organizations<'_> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        id: InvitationId,
-        expected: Option<i64>,
+        invitation: Target<InvitationId>,
     ) -> Result<(), Error> {
+        let Target { id, version: expected } = invitation;
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         if uow.invitations().revoke(scope, id, expected).await? {
             let event = DomainEvent::InvitationRevoked { org: scope.org(), invitation: id };
@@ -373,8 +381,7 @@ impl Organizations<'_> {
     async fn send(
         &self,
         uow: &mut dyn UnitOfWork,
-        organization: &Organization,
-        invitation: &Invitation,
+        (organization, invitation): (&Organization, &Invitation),
         inviter: &Member,
         token_id: OneTimeTokenId,
     ) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::UnitOfWork;
-use crate::store_error::StoreError;
+use crate::target::{Target, expect_version};
 
 use super::model::{Member, Role};
 use super::organizations::Organizations;
@@ -37,15 +37,15 @@ impl Organizations<'_> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        user: UserId,
+        member: Target<UserId>,
         role: Option<Role>,
-        expected: Option<i64>,
     ) -> Result<Member, Error> {
+        let Target { id: user, version: expected } = member;
         scope.require(self.app.authorizer(), Action::ManageMembers)?;
         let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
         let Some(role) = role else {
-            let stale = expected.is_some_and(|version| version != member.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(member) };
+            expect_version(expected, member.version)?;
+            return Ok(member);
         };
         if member.role > Role::Member || role == Role::Owner {
             self.require_as(actor_role, Action::ManageAdmins)?;
@@ -78,9 +78,9 @@ impl Organizations<'_> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        user: UserId,
-        expected: Option<i64>,
+        member: Target<UserId>,
     ) -> Result<(), Error> {
+        let Target { id: user, version: expected } = member;
         let oneself = user == scope.actor();
         if !oneself {
             scope.require(self.app.authorizer(), Action::ManageMembers)?;

@@ -18,13 +18,13 @@ mod scope;
 mod store;
 
 pub(crate) use door::no_such_organization;
-pub use invitations::{AcceptedInvitation, NewAccount, SendInvitationMail, invitation_token};
+pub use invitations::{AcceptedInvitation, NewAccount, NewInvitation, SendInvitationMail, invitation_token};
 pub use model::{
     Invitation, InvitationPreview, InvitationStatus, ListedInvitation, Member, Organization,
     OrganizationChange, Role, Slug,
 };
 pub(crate) use organizations::gone;
-pub use organizations::{ClearOrganization, NewOrganization, Organizations};
+pub use organizations::{ClearOrganization, NewOrganization, OrganizationEdit, Organizations};
 pub use permission::{Action, Authorizer, RoleTable};
-pub use scope::{InvitationPass, OrgScope, VacatedOrg};
+pub use scope::{In, InvitationPass, OrgScope, VacatedOrg};
 pub use store::{InvitationStore, MemberStore, OrganizationStore};

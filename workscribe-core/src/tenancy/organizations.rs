@@ -16,7 +16,7 @@ use crate::store_error::{Constraint, StoreError};
 
 use super::model::{Organization, OrganizationChange, Role, Slug};
 use super::permission::Action;
-use super::scope::{OrgScope, VacatedOrg};
+use super::scope::{In, OrgScope, VacatedOrg};
 
 /// How much is removed in one transaction.
 const AT_ONCE: Portion = Portion::of(2_000);
@@ -56,6 +56,15 @@ pub struct NewOrganization {
     pub slug: String,
 }
 
+/// What a person changes of an organization: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrganizationEdit {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its name in URLs.
+    pub slug: Option<String>,
+}
+
 impl WorkScribe {
     /// Organizations, members and invitations.
     #[must_use]
@@ -64,7 +73,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Organizations<'a> {
+impl Organizations<'_> {
     /// Makes an organization; the caller is its first owner.
     ///
     /// # Errors
@@ -74,14 +83,11 @@ impl<'a> Organizations<'a> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         new: &NewOrganization,
-    ) -> Result<(OrgScope, Organization), Error> {
+    ) -> Result<In<Organization>, Error> {
         let mut violations = Violations::default();
         let name = violations.keep("/name", display_name(&new.name));
         let slug = violations.keep("/slug", Slug::parse(&new.slug));
-        violations.into_result()?;
-        let (Some(name), Some(slug)) = (name, slug) else {
-            return Err(Error::internal("a fault was not noted"));
-        };
+        let (name, slug) = violations.into_values((name, slug))?;
         let there = uow.organizations().count_owned(actor.user).await?;
         self.app.limits().admit(Limit::OrganizationsPerOwner, there)?;
         let now = self.app.now();
@@ -91,7 +97,7 @@ impl<'a> Organizations<'a> {
         let event =
             DomainEvent::OrganizationCreated { organization: organization.clone(), owner: actor.user };
         self.app.emit(uow, &event).await?;
-        Ok((OrgScope::of_member(organization.id, actor.user, Role::Owner), organization))
+        Ok(In::new(OrgScope::of_member(organization.id, actor.user, Role::Owner), None, organization))
     }
 
     /// One's own organizations, by age, each with one's role.
@@ -118,15 +124,14 @@ impl<'a> Organizations<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        name: Option<&str>,
-        slug: Option<&str>,
+        edit: &OrganizationEdit,
         expected: Option<i64>,
     ) -> Result<Organization, Error> {
         scope.require(self.app.authorizer(), Action::UpdateOrganization)?;
         let mut violations = Violations::default();
         let change = OrganizationChange {
-            name: name.and_then(|name| violations.keep("/name", display_name(name))),
-            slug: slug.and_then(|slug| violations.keep("/slug", Slug::parse(slug))),
+            name: edit.name.as_deref().and_then(|name| violations.keep("/name", display_name(name))),
+            slug: edit.slug.as_deref().and_then(|slug| violations.keep("/slug", Slug::parse(slug))),
         };
         violations.into_result()?;
         let updated =

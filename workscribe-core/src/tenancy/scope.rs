@@ -1,14 +1,16 @@
-//! Proofs, which store calls within an organization take and which only looking something up makes: [`OrgScope`] of a membership,
-//! [`InvitationPass`] of an invitation, [`VacatedOrg`] of an organization that was removed.
+//! Proofs, which services and stores take and which only looking something up makes: [`OrgScope`] of a membership, [`In`] of a
+//! membership and a thing, [`InvitationPass`] of an invitation, [`VacatedOrg`] of an organization that was removed.
+
+use std::ops::Deref;
 
 use crate::error::{Code, Error};
 use crate::id::{OrgId, UserId};
+use crate::identity::Person;
 
 use super::model::{Invitation, InvitationPreview, Role, Slug};
 use super::permission::{Action, Authorizer};
 
-/// Proof that a user is a member of an organization, made by looking the membership up: [`OrgScope::enter`] and the doors
-/// of projects and tasks.
+/// Proof that a user is a member of an organization, made by looking the membership up: the doors of [`In`].
 ///
 /// Every tenant-scoped store call takes one. Its fields are private and it has no public constructor, so code that
 /// forgets the look-up does not compile:
@@ -65,6 +67,62 @@ impl OrgScope {
     /// `INSUFFICIENT_ROLE`.
     pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<(), Error> {
         require(authorizer, self.role, action)
+    }
+}
+
+/// What a door answers: proof that the caller is a member, and what they asked for, to which it dereferences. Every service that works
+/// on one thing takes it.
+///
+/// [`In::organization`], [`In::project`] and [`In::task`] are the doors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct In<T> {
+    scope: OrgScope,
+    person: Option<Person>,
+    it: T,
+}
+
+impl<T> In<T> {
+    /// What was looked up with the membership; `person` is the caller as others see them, where the look-up told.
+    pub(crate) const fn new(scope: OrgScope, person: Option<Person>, it: T) -> Self {
+        Self { scope, person, it }
+    }
+
+    /// The proof, for what belongs to the organization.
+    #[must_use]
+    pub const fn scope(&self) -> &OrgScope {
+        &self.scope
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub const fn actor(&self) -> UserId {
+        self.scope.actor
+    }
+
+    /// The caller as others see them, if the door told.
+    pub(crate) const fn known_person(&self) -> Option<&Person> {
+        self.person.as_ref()
+    }
+
+    /// What was asked for.
+    pub fn into_it(self) -> T {
+        self.it
+    }
+}
+
+impl<T> In<Option<T>> {
+    /// What was asked for, if it is there.
+    pub(crate) fn transpose(self) -> Option<In<T>> {
+        let Self { scope, person, it } = self;
+        it.map(|it| In { scope, person, it })
+    }
+}
+
+impl<T> Deref for In<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.it
     }
 }
 

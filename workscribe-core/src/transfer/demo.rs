@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Violations};
+use crate::events::EventKind;
 use crate::id::{ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Asker, Email};
 use crate::notifications::{EntityType, NotificationType};
 use crate::ports::Secret;
-use crate::work::{ActivityAction, Document, Priority, ProjectKey, StatusCategory, TaskType};
+use crate::work::{Document, Priority, ProjectKey, StatusCategory, TaskType};
 
 use super::bundle::Bundle;
 use super::demo_texts::{COMMENTS, CUSTOMERS, DESCRIPTIONS, PEOPLE, PLACES, THEMES, Theme, VERBS};
@@ -322,7 +323,7 @@ impl Story {
                 project_id: Some(told.project),
                 task_id: Some(told.task),
                 actor_id: who.id,
-                action: ActivityAction::TaskUpdated,
+                action: EventKind::TaskUpdated,
                 field_name: Some("status_id".to_owned()),
                 old_value: Some(STATUSES[next - 1].0.to_owned()),
                 new_value: Some(STATUSES[next].0.to_owned()),
@@ -375,7 +376,7 @@ impl Story {
                 project_id: Some(told.project),
                 task_id: Some(told.task),
                 actor_id: author.id,
-                action: ActivityAction::CommentCreated,
+                action: EventKind::CommentCreated,
                 field_name: None,
                 old_value: None,
                 new_value: Some(plain.clone()),

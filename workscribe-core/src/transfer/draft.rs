@@ -10,14 +10,13 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldError, Violations};
+use crate::events::EventKind;
 use crate::id::{LabelId, StatusId, TaskId, UserId, uuid_v7};
 use crate::identity::{Email, display_name};
 use crate::names::mended_line;
 use crate::tenancy::{Role, Slug};
 use crate::work::order::GAP;
-use crate::work::{
-    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType, name_key,
-};
+use crate::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType, name_key};
 
 use super::bundle::{Bundle, fault_at, refused};
 use super::record::{
@@ -287,7 +286,7 @@ impl Draft {
             project_id: Some(self.projects[project].row.id),
             task_id: Some(id),
             actor_id: task.reporter,
-            action: ActivityAction::TaskCreated,
+            action: EventKind::TaskCreated,
             field_name: None,
             old_value: None,
             new_value: Some(title.clone()),

@@ -6,7 +6,7 @@ use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::id::UserId;
 use crate::storage::UnitOfWork;
-use crate::tenancy::{Action, OrgScope, Organization, Slug};
+use crate::tenancy::{Action, In, OrgScope, Organization, Slug};
 
 use super::Transfer;
 use super::record::{End, FORMAT, Header, Kind, OrganizationRow, Record, VERSION};
@@ -65,11 +65,12 @@ impl Transfer<'_> {
         slug: &str,
         actor: UserId,
     ) -> Result<Export, Error> {
-        let (scope, organization) = OrgScope::enter(&mut *uow, slug, actor).await?;
+        let at = In::organization(&mut *uow, slug, actor).await?;
+        let scope = *at.scope();
         scope.require(self.app.authorizer(), Action::ExportOrganization)?;
         let header = header(self.app);
         let (stage, known) = (Stage::Begin(header), BTreeSet::new());
-        Ok(Export { uow, scope, organization, stage, known, records: 0 })
+        Ok(Export { uow, scope, organization: at.into_it(), stage, known, records: 0 })
     }
 }
 

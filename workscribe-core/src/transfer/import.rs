@@ -80,7 +80,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Transfer<'a> {
+impl Transfer<'_> {
     /// Brings an organization in, wholly or not at all. For the operator of the server: the people of the file become members,
     /// asked or not. Hooks are told of the accounts, the organization and its members, and not of each task.
     ///

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, micros};
+use crate::events::EventKind;
 use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, display_name};
 use crate::names::kept_form;
 use crate::notifications::{EntityType, NotificationType};
 use crate::tenancy::{Role, Slug};
-use crate::work::{ActivityAction, Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
+use crate::work::{Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
 
 use super::draft::person_name;
 
@@ -225,7 +226,7 @@ pub struct ActivityRow {
     pub project_id: Option<ProjectId>,
     pub task_id: Option<TaskId>,
     pub actor_id: UserId,
-    pub action: ActivityAction,
+    pub action: EventKind,
     pub field_name: Option<String>,
     pub old_value: Option<String>,
     pub new_value: Option<String>,

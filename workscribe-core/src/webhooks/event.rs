@@ -3,103 +3,23 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
-use crate::events::DomainEvent;
+use crate::events::{DomainEvent, EventKind};
 use crate::id::{OrgId, UserId, WebhookMessageId};
 use crate::identity::Person;
-use crate::named::names;
 use crate::tenancy::{Invitation, OrgScope};
 use crate::work::{Comment, Label, Project, Status, Task};
-
-names! {
-    /// What an endpoint can be told of.
-    WebhookEvent {
-        /// Somebody joined.
-        MemberJoined = "member.joined",
-        /// A member's role was changed.
-        MemberRoleChanged = "member.role_changed",
-        /// Somebody left or was removed.
-        MemberRemoved = "member.removed",
-        /// Somebody was invited.
-        InvitationCreated = "invitation.created",
-        /// An invitation was taken back.
-        InvitationRevoked = "invitation.revoked",
-        /// A project was made.
-        ProjectCreated = "project.created",
-        /// A project was changed, archived or restored.
-        ProjectUpdated = "project.updated",
-        /// A status was made.
-        StatusCreated = "status.created",
-        /// A status was changed or moved.
-        StatusUpdated = "status.updated",
-        /// A status was removed.
-        StatusDeleted = "status.deleted",
-        /// A label was made.
-        LabelCreated = "label.created",
-        /// A label was changed.
-        LabelUpdated = "label.updated",
-        /// A label was removed.
-        LabelDeleted = "label.deleted",
-        /// A task was made.
-        TaskCreated = "task.created",
-        /// Fields of a task were changed, its labels among them.
-        TaskUpdated = "task.updated",
-        /// A task was removed.
-        TaskDeleted = "task.deleted",
-        /// A comment was made.
-        CommentCreated = "comment.created",
-        /// A comment was changed.
-        CommentUpdated = "comment.updated",
-        /// A comment was removed.
-        CommentDeleted = "comment.deleted",
-        /// A trial that somebody asked for. Every endpoint gets it; none asks for it.
-        Ping = "ping",
-    }
-}
-
-impl WebhookEvent {
-    /// Which event of the domain it is; `None` for what no endpoint is told of.
-    pub(crate) const fn of(event: &DomainEvent) -> Option<Self> {
-        Some(match event {
-            DomainEvent::MemberJoined { .. } => Self::MemberJoined,
-            DomainEvent::MemberRoleChanged { .. } => Self::MemberRoleChanged,
-            DomainEvent::MemberRemoved { .. } => Self::MemberRemoved,
-            DomainEvent::MemberInvited { .. } => Self::InvitationCreated,
-            DomainEvent::InvitationRevoked { .. } => Self::InvitationRevoked,
-            DomainEvent::ProjectCreated { .. } => Self::ProjectCreated,
-            DomainEvent::ProjectUpdated { .. } => Self::ProjectUpdated,
-            DomainEvent::StatusCreated { .. } => Self::StatusCreated,
-            DomainEvent::StatusUpdated { .. } => Self::StatusUpdated,
-            DomainEvent::StatusDeleted { .. } => Self::StatusDeleted,
-            DomainEvent::LabelCreated { .. } => Self::LabelCreated,
-            DomainEvent::LabelUpdated { .. } => Self::LabelUpdated,
-            DomainEvent::LabelDeleted { .. } => Self::LabelDeleted,
-            DomainEvent::TaskCreated { .. } => Self::TaskCreated,
-            DomainEvent::TaskUpdated { .. } => Self::TaskUpdated,
-            DomainEvent::TaskDeleted { .. } => Self::TaskDeleted,
-            DomainEvent::CommentCreated { .. } => Self::CommentCreated,
-            DomainEvent::CommentUpdated { .. } => Self::CommentUpdated,
-            DomainEvent::CommentDeleted { .. } => Self::CommentDeleted,
-            DomainEvent::UserRegistered { .. }
-            | DomainEvent::RefreshTokenReused { .. }
-            | DomainEvent::PasswordChanged { .. }
-            | DomainEvent::OrganizationCreated { .. }
-            | DomainEvent::OrganizationUpdated { .. }
-            | DomainEvent::OrganizationDeleted { .. } => return None,
-        })
-    }
-}
 
 /// What is sent: the form that Standard Webhooks recommends, with the organization and who did it beside.
 pub(crate) struct Message {
     pub(crate) id: WebhookMessageId,
-    pub(crate) event: WebhookEvent,
+    pub(crate) event: EventKind,
     pub(crate) payload: String,
 }
 
 impl Message {
     pub(crate) fn new(
         id: WebhookMessageId,
-        event: WebhookEvent,
+        event: EventKind,
         scope: &OrgScope,
         now: Timestamp,
         data: &Value,
@@ -124,7 +44,7 @@ pub(crate) fn data(event: &DomainEvent) -> Value {
             json!({ "member": { "user_id": user, "role": role } })
         }
         DomainEvent::MemberRemoved { user, .. } => json!({ "member": { "user_id": user } }),
-        DomainEvent::MemberInvited { invitation } => json!({ "invitation": invited(invitation) }),
+        DomainEvent::InvitationCreated { invitation } => json!({ "invitation": invited(invitation) }),
         DomainEvent::InvitationRevoked { invitation, .. } => json!({ "invitation": { "id": invitation } }),
         DomainEvent::ProjectCreated { project: it } | DomainEvent::ProjectUpdated { project: it } => {
             json!({ "project": project(it) })
@@ -161,7 +81,12 @@ pub(crate) fn data(event: &DomainEvent) -> Value {
                 "title": task.title,
             },
         }),
-        _ => json!({}),
+        DomainEvent::UserRegistered { .. }
+        | DomainEvent::RefreshTokenReused { .. }
+        | DomainEvent::PasswordChanged { .. }
+        | DomainEvent::OrganizationCreated { .. }
+        | DomainEvent::OrganizationUpdated { .. }
+        | DomainEvent::OrganizationDeleted { .. } => Value::Null,
     }
 }
 
@@ -271,7 +196,7 @@ pub enum EventSet {
     /// All of them, those of later versions too.
     All,
     /// These.
-    Some(BTreeSet<WebhookEvent>),
+    Some(BTreeSet<EventKind>),
 }
 
 impl EventSet {
@@ -280,13 +205,13 @@ impl EventSet {
 
     /// The set of some events.
     #[must_use]
-    pub fn of(events: &[WebhookEvent]) -> Self {
+    pub fn of(events: &[EventKind]) -> Self {
         Self::Some(events.iter().copied().collect())
     }
 
     /// Whether it has an event.
     #[must_use]
-    pub fn has(&self, event: WebhookEvent) -> bool {
+    pub fn has(&self, event: EventKind) -> bool {
         match self {
             Self::All => true,
             Self::Some(set) => set.contains(&event),
@@ -314,7 +239,7 @@ impl EventSet {
         if text == Self::ALL {
             return Self::All;
         }
-        let events: Vec<_> = text.split(' ').filter_map(WebhookEvent::parse).collect();
+        let events: Vec<_> = text.split(' ').filter_map(EventKind::parse).collect();
         Self::of(&events)
     }
 }
@@ -325,11 +250,11 @@ mod tests {
 
     #[test]
     fn a_set_of_events_is_stored_by_name() {
-        let set = EventSet::of(&[WebhookEvent::TaskCreated, WebhookEvent::MemberJoined]);
+        let set = EventSet::of(&[EventKind::TaskCreated, EventKind::MemberJoined]);
         assert_eq!(set.to_stored(), "member.joined task.created");
         assert_eq!(EventSet::from_stored("member.joined task.created of.the.future"), set);
-        assert!(set.has(WebhookEvent::TaskCreated) && !set.has(WebhookEvent::TaskDeleted));
+        assert!(set.has(EventKind::TaskCreated) && !set.has(EventKind::TaskDeleted));
         assert_eq!(EventSet::from_stored("*"), EventSet::All);
-        assert!(EventSet::All.has(WebhookEvent::Ping));
+        assert!(EventSet::All.has(EventKind::Ping));
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `event.rs` | [`WebhookEvent`], and the message that tells of one |
+//! | `event.rs` | [`EventSet`], and the message that tells of an event |
 //! | `model.rs` | [`Webhook`], [`WebhookDelivery`], [`DeliveryAttempt`] |
 //! | `address.rs` | where webhooks may go: [`WebhookNetworks`] |
 //! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are kept |
@@ -14,8 +14,7 @@
 //! | `service.rs` | what admins do |
 //! | `delivery.rs` | what a worker does: the door ([`DeliveryPass`]), the attempts and what follows from them |
 //!
-//! **How to add an event**: a variant of [`crate::events::DomainEvent`] if there is none, one of [`WebhookEvent`], and what it
-//! tells in `event.rs`.
+//! **How to add an event**: see [`crate::events`].
 
 mod address;
 mod delivery;
@@ -30,12 +29,12 @@ mod store;
 
 pub use address::{URL_CHARS, WebhookNetworks, is_public};
 pub use delivery::{DeliverWebhook, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent};
-pub use event::{EventSet, WebhookEvent};
+pub use event::EventSet;
 pub use limits::host_and_port;
 pub use model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook, WebhookDelivery,
 };
 pub use scope::{DeliveryPass, EnteredDelivery};
-pub use service::{DESCRIPTION_CHARS, WebhookChange, Webhooks};
+pub use service::{DESCRIPTION_CHARS, DeliveryFilter, WebhookChange, Webhooks};
 pub use signature::{ID_HEADER, SIGNATURE_HEADER, SigningSecret, TIMESTAMP_HEADER, VerifyingSecret};
 pub use store::WebhookStore;

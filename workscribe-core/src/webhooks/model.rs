@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::events::EventKind;
 use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId, WebhookMessageId};
 use crate::identity::Sealed;
 use crate::named::names;
 
-use super::event::{EventSet, WebhookEvent};
+use super::event::EventSet;
 
 /// An endpoint of an organization.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +89,7 @@ pub struct WebhookDelivery {
     /// What the receiver tells repeats by: the same for every endpoint and every attempt, and when it is sent again.
     pub message_id: WebhookMessageId,
     /// What it tells of.
-    pub event: WebhookEvent,
+    pub event: EventKind,
     /// The body that is sent, as JSON. Lists leave it out.
     pub payload: Option<String>,
     /// Where it stands.

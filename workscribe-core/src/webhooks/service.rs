@@ -5,22 +5,31 @@ use serde_json::json;
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
-use crate::events::DomainEvent;
+use crate::events::{DomainEvent, EventKind};
 use crate::id::{WebhookDeliveryId, WebhookId};
 use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::UnitOfWork;
-use crate::store_error::StoreError;
+use crate::target::{Target, expect_version};
 use crate::tenancy::{Action, OrgScope};
 use crate::work::text;
 
 use super::delivery::DeliverWebhook;
-use super::event::{EventSet, Message, WebhookEvent, data};
+use super::event::{EventSet, Message, data};
 use super::model::{
     DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Webhook, WebhookDelivery,
 };
 use super::secrets;
 use super::signature::SigningSecret;
+
+/// Which deliveries a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// To which endpoint.
+    pub webhook: WebhookId,
+    /// In which status; in any unless given.
+    pub status: Option<DeliveryStatus>,
+}
 
 /// The longest description, in characters.
 pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
@@ -75,7 +84,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Webhooks<'a> {
+impl Webhooks<'_> {
     /// The endpoints, by age.
     ///
     /// # Errors
@@ -153,13 +162,12 @@ impl<'a> Webhooks<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        id: WebhookId,
+        webhook: Target<WebhookId>,
         change: &WebhookChange,
-        expected: Option<i64>,
     ) -> Result<Webhook, Error> {
         self.manage(scope)?;
         let checked = self.check(change)?;
-        let before = self.lock(uow, scope, id, expected).await?;
+        let before = self.lock(uow, scope, webhook).await?;
         let now = self.app.now();
         let mut after = before.clone();
         if let Some(url) = checked.url {
@@ -196,7 +204,7 @@ impl<'a> Webhooks<'a> {
         id: WebhookId,
     ) -> Result<(Webhook, SigningSecret), Error> {
         self.manage(scope)?;
-        let mut webhook = self.lock(uow, scope, id, None).await?;
+        let mut webhook = self.lock(uow, scope, id.into()).await?;
         let now = self.app.now();
         // Without the server's key for the one before, there is none: this is the way out of that.
         let previous =
@@ -215,12 +223,11 @@ impl<'a> Webhooks<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        id: WebhookId,
-        expected: Option<i64>,
+        webhook: Target<WebhookId>,
     ) -> Result<(), Error> {
         self.manage(scope)?;
-        self.lock(uow, scope, id, expected).await?;
-        uow.webhooks().delete(scope, id).await?;
+        self.lock(uow, scope, webhook).await?;
+        uow.webhooks().delete(scope, webhook.id).await?;
         self.app.listeners().forget(scope.org(), self.app.now());
         Ok(())
     }
@@ -238,7 +245,7 @@ impl<'a> Webhooks<'a> {
         let webhook = self.enabled(uow, scope, id).await?;
         self.limit_by_hand(scope.org(), &webhook.url).await?;
         let data = json!({ "webhook_id": id, "events": webhook.events.names() });
-        let message = Message::new(self.app.new_id(), WebhookEvent::Ping, scope, self.app.now(), &data);
+        let message = Message::new(self.app.new_id(), EventKind::Ping, scope, self.app.now(), &data);
         self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
     }
 
@@ -250,10 +257,10 @@ impl<'a> Webhooks<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        id: WebhookId,
-        status: Option<DeliveryStatus>,
+        of: DeliveryFilter,
         page: &PageRequest,
     ) -> Result<Page<WebhookDelivery>, Error> {
+        let DeliveryFilter { webhook: id, status } = of;
         self.find(uow, scope, id).await?;
         let rows = uow.webhooks().deliveries(scope, id, status, page).await?;
         let total = if page.wants_count() {
@@ -312,7 +319,10 @@ impl<'a> Webhooks<'a> {
         scope: &OrgScope,
         event: &DomainEvent,
     ) -> Result<(), Error> {
-        let Some(kind) = WebhookEvent::of(event) else { return Ok(()) };
+        let kind = event.kind();
+        if kind.webhook_data().is_none() {
+            return Ok(());
+        }
         let listeners = self.listeners(uow, scope).await?;
         let ids: Vec<WebhookId> = listeners
             .iter()
@@ -391,13 +401,10 @@ impl<'a> Webhooks<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        id: WebhookId,
-        expected: Option<i64>,
+        Target { id, version }: Target<WebhookId>,
     ) -> Result<Webhook, Error> {
         let webhook = uow.webhooks().lock(scope, id).await?.ok_or_else(no_such_webhook)?;
-        if expected.is_some_and(|version| version != webhook.version) {
-            return Err(StoreError::StaleVersion.into());
-        }
+        expect_version(version, webhook.version)?;
         Ok(webhook)
     }
 
@@ -456,7 +463,8 @@ fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
     }
     let mut events = Vec::new();
     for (at, name) in names.iter().enumerate().filter(|(_, name)| *name != EventSet::ALL) {
-        match WebhookEvent::parse(name).filter(|event| *event != WebhookEvent::Ping) {
+        match EventKind::parse(name).filter(|kind| kind.webhook_data().is_some() && *kind != EventKind::Ping)
+        {
             Some(event) => events.push(event),
             None => violations.add(
                 format!("/events/{at}"),

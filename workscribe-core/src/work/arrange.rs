@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Violations};
 use crate::id::{StatusId, TaskId};
 use crate::storage::UnitOfWork;
-use crate::tenancy::OrgScope;
+use crate::tenancy::In;
 
-use super::bulk::distinct;
+use super::bulk::{Listed, distinct};
+use super::moves::Column;
 use super::order::{self, GAP};
 use super::record::writable;
 use super::store::Slot;
@@ -37,10 +38,10 @@ impl Tasks<'_> {
     pub async fn arrange(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        first: &Task,
+        at: &In<Task>,
         placements: &[Placement],
     ) -> Result<(), Error> {
+        let scope = at.scope();
         self.edit(scope)?;
         let ids = distinct(placements.iter().map(|placement| placement.task_id), "/updates", "/task_id")?;
         let mut violations = Violations::default();
@@ -49,9 +50,13 @@ impl Tasks<'_> {
             violations.add(format!("/updates/{at}/position"), "OUT_OF_RANGE", message);
         }
         violations.into_result()?;
-        let project = first.project_id;
+        let project = at.project_id;
         uow.projects().hold(scope, project).await?;
-        let tasks = self.lock_all(uow, scope, &ids, "/updates", |task| task.project_id == project).await?;
+        let tasks = self
+            .lock_all(uow, scope, Listed { ids: &ids, pointer: "/updates", suffix: "/task_id" }, |task| {
+                task.project_id == project
+            })
+            .await?;
         writable(tasks.iter().any(|task| task.project_is_archived))?;
         let mut columns: BTreeMap<StatusId, Vec<Placement>> = BTreeMap::new();
         for (placement, task) in placements.iter().zip(&tasks) {
@@ -59,7 +64,7 @@ impl Tasks<'_> {
         }
         for (status, mut placements) in columns {
             placements.sort_by_key(|placement| placement.index);
-            self.arrange_column(uow, scope, first, status, &placements).await?;
+            self.arrange_column(uow, at, status, &placements).await?;
         }
         Ok(())
     }
@@ -68,8 +73,7 @@ impl Tasks<'_> {
     async fn arrange_column(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        first: &Task,
+        at: &In<Task>,
         status: StatusId,
         mut waiting: &[Placement],
     ) -> Result<(), Error> {
@@ -79,7 +83,8 @@ impl Tasks<'_> {
             let around: BTreeSet<i64> =
                 others.iter().flat_map(|others| [others - 1, *others]).filter(|index| *index >= 0).collect();
             let around: Vec<i64> = around.into_iter().collect();
-            let project = first.project_id;
+            let (scope, project) = (at.scope(), at.project_id);
+            let column = Column { scope, project, status, absent: &absent };
             let found = uow.tasks().slots_at(scope, project, status, &absent, &around).await?;
             let found: BTreeMap<i64, Slot> = found.into_iter().collect();
             let mut placed: Vec<Slot> = Vec::new();
@@ -89,7 +94,7 @@ impl Tasks<'_> {
                 let from = placed.len();
                 let ids = &absent[from..from + row.len()];
                 let positions = match found.get(&row[0]) {
-                    None => self.at_the_end(uow, scope, first, row.len()).await?,
+                    None => self.at_the_end(uow, &column, row.len()).await?,
                     Some(next) => {
                         let above = found.get(&(row[0] - 1)).map(|slot| slot.position);
                         match order::row(above, next.position, row.len()) {
@@ -106,8 +111,8 @@ impl Tasks<'_> {
             uow.tasks().place(scope, &placed).await?;
             let mut done = placed.len();
             if let Some((next, row)) = dense {
-                let absent = &absent[done..];
-                let positions = self.spread(uow, scope, first, status, next, row, absent).await?;
+                let column = Column { absent: &absent[done..], ..column };
+                let positions = self.spread(uow, &column, next, row.len()).await?;
                 let row: Vec<Slot> =
                     row.iter().zip(positions).map(|(id, position)| Slot { position, id: *id }).collect();
                 uow.tasks().place(scope, &row).await?;
@@ -122,12 +127,11 @@ impl Tasks<'_> {
     async fn at_the_end(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        first: &Task,
+        column: &Column<'_>,
         count: usize,
     ) -> Result<Vec<i64>, Error> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let end = self.advance(uow, scope, first, GAP.saturating_mul(count)).await?;
+        let end = self.advance(uow, column, GAP.saturating_mul(count)).await?;
         Ok((1..=count).map(|n| end - (count - n) * GAP).collect())
     }
 }

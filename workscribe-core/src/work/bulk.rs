@@ -1,15 +1,17 @@
+//! Changing many tasks in one request.
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use crate::error::{Error, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId};
-use crate::identity::Person;
 use crate::limits::Limit;
 use crate::storage::UnitOfWork;
-use crate::tenancy::OrgScope;
+use crate::tenancy::{In, OrgScope};
 
-use super::changes::{Resolved, find_labels, find_status, hold_assignee, keep_found};
+use super::changes::{Lookup, Resolved, keep_found};
 use super::model::name_key;
 use super::record::{Trail, writable};
 use super::task::{Priority, Task, TaskLabel};
@@ -45,53 +47,50 @@ impl Tasks<'_> {
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this organization or project,
     /// `PROJECT_ARCHIVED`, `LIMIT_REACHED`.
-    pub async fn update_many(
+    pub async fn update_many<T: Sync>(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
+        at: &In<T>,
         change: &BulkChange,
     ) -> Result<Vec<Task>, Error> {
-        self.edit(scope)?;
+        self.edit(at.scope())?;
+        let at = In::new(*at.scope(), Some(at.person(uow).await?), ());
+        let scope = at.scope();
         let ids = distinct(change.task_ids.iter().copied(), "/task_ids", "")?;
-        let mut violations = Violations::default();
-        let mut resolved =
-            Resolved { priority: change.priority, due_date: change.due_date, ..Resolved::default() };
-        if let Some(assignee) = change.assignee_id {
-            resolved.assignee = Some(hold_assignee(uow, scope, assignee, &mut violations).await?);
-        }
         // Statuses and labels are of one project: that of the first task.
         let first = match ids.first() {
             Some(first) => uow.tasks().find(scope, *first).await?,
             None => None,
         };
-        let Some(first) = keep_found(&mut violations, "/task_ids/0", "a task of this organization", first)
-        else {
-            violations.into_result()?;
-            return Err(Error::internal("a fault was not noted"));
+        let project = first.as_ref().map_or_else(|| Uuid::nil().into(), |first| first.project_id);
+        let mut lookup = Lookup::new(self.app, scope, project);
+        let first = keep_found(&mut lookup.violations, "/task_ids/0", "a task of this organization", first);
+        let mut resolved =
+            Resolved { priority: change.priority, due_date: change.due_date, ..Resolved::default() };
+        if let Some(assignee) = change.assignee_id {
+            resolved.assignee = Some(lookup.assignee(uow, assignee).await?);
+        }
+        if let Some(status) = change.status_id.filter(|_| first.is_some()) {
+            resolved.status = lookup.status(uow, status).await?;
+        }
+        if let Some(labels) = change.label_ids.as_ref().filter(|_| first.is_some()) {
+            resolved.labels = Some(lookup.labels(uow, "/label_ids", labels).await?);
+        }
+        let added = match first {
+            Some(_) => lookup.labels(uow, "/add_label_ids", &change.add_label_ids).await?,
+            None => Vec::new(),
         };
-        let project = first.project_id;
-        if let Some(status) = change.status_id {
-            resolved.status = find_status(uow, scope, project, status, &mut violations).await?;
-        }
-        if let Some(labels) = &change.label_ids {
-            let found =
-                find_labels(self.app, uow, scope, project, "/label_ids", labels, &mut violations).await?;
-            resolved.labels = Some(found);
-        }
-        let add = &change.add_label_ids;
-        let added =
-            find_labels(self.app, uow, scope, project, "/add_label_ids", add, &mut violations).await?;
-        violations.into_result()?;
+        lookup.violations.into_result()?;
         let in_one_project = resolved.status.is_some() || resolved.labels.is_some() || !added.is_empty();
         if resolved.status.is_some() {
             uow.projects().hold(scope, project).await?;
         }
-        let tasks = self
-            .lock_all(uow, scope, &ids, "/task_ids", |task| !in_one_project || task.project_id == project);
-        let mut trail = Trail::new(self.app, scope);
-        let mut changed = Vec::new();
-        for task in tasks.await? {
+        let listed = Listed { ids: &ids, pointer: "/task_ids", suffix: "" };
+        let fits = |task: &Task| !in_one_project || task.project_id == project;
+        let locked = self.lock_all(uow, scope, listed, fits).await?;
+        let mut trail = Trail::new(self.app, &at);
+        let mut tasks = Vec::with_capacity(locked.len());
+        for task in locked {
             writable(task.project_is_archived)?;
             let labels = relabelled(&task, resolved.labels.as_deref(), &added, &change.remove_label_ids);
             let own = Resolved {
@@ -100,30 +99,23 @@ impl Tasks<'_> {
                 assignee: resolved.assignee.clone(),
                 ..Resolved { priority: resolved.priority, due_date: resolved.due_date, ..Resolved::default() }
             };
-            changed.push(self.put_down(uow, scope, actor, &mut trail, task, &own, None).await?);
+            tasks.push(self.put_down(uow, &mut trail, task, &own).await?);
         }
         trail.write(uow).await?;
-        let mut tasks = Vec::with_capacity(changed.len());
-        for (after, before) in changed {
-            self.tell(uow, scope, before, &after).await?;
-            tasks.push(after);
-        }
         Ok(tasks)
     }
 
-    /// The tasks under their locks, in the order of `ids`. One that is missing, or does not fit, is a fault of its id.
+    /// The tasks under their locks, in the order in which they are listed. One that is missing, or does not fit, is a fault of its id.
     pub(super) async fn lock_all(
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        ids: &[TaskId],
-        pointer: &str,
+        Listed { ids, pointer, suffix }: Listed<'_>,
         fits: impl Fn(&Task) -> bool,
     ) -> Result<Vec<Task>, Error> {
         let mut locked = uow.tasks().lock(scope, ids).await?;
         locked.retain(&fits);
         let mut violations = Violations::default();
-        let suffix = if pointer == "/updates" { "/task_id" } else { "" };
         let mut tasks = Vec::with_capacity(ids.len());
         for (index, id) in ids.iter().enumerate() {
             let found = locked.iter().find(|task| task.id == *id).cloned();
@@ -133,6 +125,14 @@ impl Tasks<'_> {
         violations.into_result()?;
         Ok(tasks)
     }
+}
+
+/// Ids of tasks, and where in the body each stands: at the pointer, the index and the suffix.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) ids: &'a [TaskId],
+    pub(super) pointer: &'a str,
+    pub(super) suffix: &'a str,
 }
 
 /// The ids, if there are 1 to 100 of them and none twice.

@@ -1,3 +1,5 @@
+//! Changing a task: what a person enters, the look-up of what it names, and what is written.
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -10,13 +12,13 @@ use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::Person;
 use crate::limits::{Limit, count};
 use crate::storage::UnitOfWork;
-use crate::store_error::StoreError;
-use crate::tenancy::OrgScope;
+use crate::target::expect_version;
+use crate::tenancy::{In, OrgScope};
 
 use super::document::Document;
-use super::history::ActivityAction;
 use super::model::{Status, StatusCategory, line, name_key};
 use super::order::GAP;
+use super::projects::no_such_project;
 use super::record::{Change, Trail, index_task, writable};
 use super::store::Slot;
 use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType};
@@ -62,6 +64,8 @@ pub(super) struct Resolved {
     pub(super) labels: Option<Vec<TaskLabel>>,
     /// Where it goes in its column; the end of the new one, unless given.
     pub(super) position: Option<i64>,
+    /// The version in which the task is expected; any unless given.
+    pub(super) expected: Option<i64>,
 }
 
 /// A task that is to be another's parent.
@@ -70,97 +74,119 @@ pub(super) struct Parent {
     pub(super) key: String,
 }
 
-/// Looks up what a change names. Memberships are held, so that nobody is given a task while they are removed; so this comes
-/// before any lock of a project or a task.
-pub(super) async fn resolve(
-    app: &WorkScribe,
-    uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
+/// Looks up what a change names, and notes what is not there as a fault of its field. Memberships are held, so that nobody is given a
+/// task while they are removed; so this comes before any lock of a project or a task.
+pub(super) struct Lookup<'a> {
+    app: &'a WorkScribe,
+    scope: &'a OrgScope,
     project: ProjectId,
-    change: &TaskChange,
-) -> Result<Resolved, Error> {
-    let mut violations = Violations::default();
-    let mut resolved = Resolved {
-        title: change.title.as_deref().and_then(|title| violations.keep("/title", line(title, TITLE_CHARS))),
-        description: change.description.clone().map(|value| {
-            value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
-        }),
-        priority: change.priority,
-        kind: change.kind,
-        due_date: change.due_date,
-        ..Resolved::default()
-    };
-    if let Some(assignee) = change.assignee_id {
-        resolved.assignee = Some(hold_assignee(uow, scope, assignee, &mut violations).await?);
+    /// The faults.
+    pub(super) violations: Violations,
+}
+
+impl<'a> Lookup<'a> {
+    /// Of ids that are to be in a project.
+    pub(super) fn new(app: &'a WorkScribe, scope: &'a OrgScope, project: ProjectId) -> Self {
+        Self { app, scope, project, violations: Violations::default() }
     }
-    if let Some(id) = change.status_id {
-        resolved.status = find_status(uow, scope, project, id, &mut violations).await?;
-    }
-    if let Some(parent) = change.parent_id {
-        let mut found = None;
-        if let Some(id) = parent {
-            let task = uow.tasks().find(scope, id).await?.filter(|task| task.project_id == project);
-            found = keep_found(&mut violations, "/parent_task_id", "a task of this project", task);
+
+    /// All that a change names.
+    pub(super) async fn resolve(
+        mut self,
+        uow: &mut dyn UnitOfWork,
+        change: &TaskChange,
+    ) -> Result<Resolved, Error> {
+        let violations = &mut self.violations;
+        let mut resolved = Resolved {
+            title: change
+                .title
+                .as_deref()
+                .and_then(|title| violations.keep("/title", line(title, TITLE_CHARS))),
+            description: change.description.clone().map(|value| {
+                value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
+            }),
+            priority: change.priority,
+            kind: change.kind,
+            due_date: change.due_date,
+            ..Resolved::default()
+        };
+        if let Some(assignee) = change.assignee_id {
+            resolved.assignee = Some(self.assignee(uow, assignee).await?);
         }
-        resolved.parent = Some(found.map(|task| Parent { id: task.id, key: task.key().to_string() }));
+        if let Some(id) = change.status_id {
+            resolved.status = self.status(uow, id).await?;
+        }
+        if let Some(parent) = change.parent_id {
+            resolved.parent = Some(self.parent(uow, parent).await?);
+        }
+        if let Some(ids) = &change.label_ids {
+            resolved.labels = Some(self.labels(uow, "/label_ids", ids).await?);
+        }
+        self.violations.into_result()?;
+        Ok(resolved)
     }
-    if let Some(ids) = &change.label_ids {
-        resolved.labels =
-            Some(find_labels(app, uow, scope, project, "/label_ids", ids, &mut violations).await?);
-    }
-    violations.into_result()?;
-    Ok(resolved)
-}
 
-pub(super) async fn hold_assignee(
-    uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
-    assignee: Option<UserId>,
-    violations: &mut Violations,
-) -> Result<Option<Person>, Error> {
-    let Some(id) = assignee else { return Ok(None) };
-    let member = uow.members().hold(scope, id).await?;
-    let member = keep_found(violations, "/assignee_id", "a member of this organization", member);
-    Ok(member.map(|member| Person {
-        id: member.user_id,
-        display_name: member.display_name,
-        avatar_url: member.avatar_url,
-    }))
-}
-
-pub(super) async fn find_status(
-    uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
-    project: ProjectId,
-    id: StatusId,
-    violations: &mut Violations,
-) -> Result<Option<Status>, Error> {
-    let status = uow.statuses().find(scope, project, id).await?;
-    Ok(keep_found(violations, "/status_id", "a status of this project", status))
-}
-
-pub(super) async fn find_labels(
-    app: &WorkScribe,
-    uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
-    project: ProjectId,
-    pointer: &str,
-    ids: &[LabelId],
-    violations: &mut Violations,
-) -> Result<Vec<TaskLabel>, Error> {
-    if count(ids.len()) > i64::from(app.limits().of(Limit::LabelsPerTask)) {
-        violations.add(pointer, "TOO_MANY", app.limits().sentence(Limit::LabelsPerTask));
-        return Ok(Vec::new());
+    /// Who is to do it.
+    pub(super) async fn assignee(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        assignee: Option<UserId>,
+    ) -> Result<Option<Person>, Error> {
+        let Some(id) = assignee else { return Ok(None) };
+        let member = uow.members().hold(self.scope, id).await?;
+        let member =
+            keep_found(&mut self.violations, "/assignee_id", "a member of this organization", member);
+        Ok(member.map(|member| Person {
+            id: member.user_id,
+            display_name: member.display_name,
+            avatar_url: member.avatar_url,
+        }))
     }
-    let found = uow.labels().find_many(scope, project, ids).await?;
-    let known: BTreeSet<LabelId> = found.iter().map(|label| label.id).collect();
-    for (index, _) in ids.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
-        keep_found::<()>(violations, &format!("{pointer}/{index}"), "a label of this project", None);
+
+    /// Where it is to stand.
+    pub(super) async fn status(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        id: StatusId,
+    ) -> Result<Option<Status>, Error> {
+        let status = uow.statuses().find(self.scope, self.project, id).await?;
+        Ok(keep_found(&mut self.violations, "/status_id", "a status of this project", status))
     }
-    Ok(found
-        .into_iter()
-        .map(|label| TaskLabel { id: label.id, name: label.name, color: label.color })
-        .collect())
+
+    async fn parent(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        id: Option<TaskId>,
+    ) -> Result<Option<Parent>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        let task = uow.tasks().find(self.scope, id).await?.filter(|task| task.project_id == self.project);
+        let found = keep_found(&mut self.violations, "/parent_task_id", "a task of this project", task);
+        Ok(found.map(|task| Parent { id: task.id, key: task.key().to_string() }))
+    }
+
+    /// Its labels, whose ids stand under `pointer`.
+    pub(super) async fn labels(
+        &mut self,
+        uow: &mut dyn UnitOfWork,
+        pointer: &str,
+        ids: &[LabelId],
+    ) -> Result<Vec<TaskLabel>, Error> {
+        let limits = self.app.limits();
+        if count(ids.len()) > i64::from(limits.of(Limit::LabelsPerTask)) {
+            self.violations.add(pointer, "TOO_MANY", limits.sentence(Limit::LabelsPerTask));
+            return Ok(Vec::new());
+        }
+        let found = uow.labels().find_many(self.scope, self.project, ids).await?;
+        let known: BTreeSet<LabelId> = found.iter().map(|label| label.id).collect();
+        for (index, _) in ids.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
+            let pointer = format!("{pointer}/{index}");
+            keep_found::<()>(&mut self.violations, &pointer, "a label of this project", None);
+        }
+        Ok(found
+            .into_iter()
+            .map(|label| TaskLabel { id: label.id, name: label.name, color: label.color })
+            .collect())
+    }
 }
 
 /// Keeps what was looked up by an id of the body, or notes that there is no such thing.
@@ -182,25 +208,25 @@ impl Tasks<'_> {
     pub async fn update(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
-        task: &Task,
+        at: &In<Task>,
         change: &TaskChange,
         expected: Option<i64>,
     ) -> Result<Task, Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        writable(task.project_is_archived)?;
-        let resolved = resolve(self.app, uow, scope, task.project_id, change).await?;
+        writable(at.project_is_archived)?;
+        let mut resolved = Lookup::new(self.app, scope, at.project_id).resolve(uow, change).await?;
+        resolved.expected = expected;
         if resolved.status.is_some() || resolved.parent.is_some() {
-            uow.projects().hold(scope, task.project_id).await?;
+            uow.projects().hold(scope, at.project_id).await?;
         }
         // The parents too, which count the task, so that all locks are taken in the order of the ids.
         let parents =
-            resolved.parent.as_ref().map(|parent| [task.parent_id, parent.as_ref().map(|new| new.id)]);
+            resolved.parent.as_ref().map(|parent| [at.parent_id, parent.as_ref().map(|new| new.id)]);
         let mut ids: Vec<TaskId> = parents.into_iter().flatten().flatten().collect();
-        ids.push(task.id);
+        ids.push(at.id);
         let locked = uow.tasks().lock(scope, &ids).await?;
-        let before = locked.iter().find(|other| other.id == task.id).cloned().ok_or_else(no_such_task)?;
+        let before = locked.iter().find(|other| other.id == at.id).cloned().ok_or_else(no_such_task)?;
         let new = resolved.parent.as_ref().and_then(Option::as_ref);
         if let Some(parent) = new.and_then(|new| locked.iter().find(|other| other.id == new.id))
             && before.parent_id != Some(parent.id)
@@ -208,51 +234,32 @@ impl Tasks<'_> {
             self.app.limits().admit(Limit::SubtasksPerTask, parent.subtask_count)?;
         }
         writable(before.project_is_archived)?;
-        self.apply(uow, scope, actor, before, &resolved, expected).await
+        self.apply(uow, Trail::new(self.app, at), before, &resolved).await
     }
 
-    /// Writes a resolved change to a task that was read under its lock, tells of it, and answers the task as it is then. Where
-    /// nothing differs, nothing is written. The project's lock is held when the status or the parent changes.
+    /// Writes a resolved change to a task that was read under its lock with all that it leaves behind, and answers the task as it is
+    /// then. Where nothing differs, nothing is written. The project's lock is held when the status or the parent changes.
     pub(super) async fn apply(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
+        mut trail: Trail<'_>,
         before: Task,
         change: &Resolved,
-        expected: Option<i64>,
     ) -> Result<Task, Error> {
-        let mut trail = Trail::new(self.app, scope);
-        let (after, before) = self.put_down(uow, scope, actor, &mut trail, before, change, expected).await?;
+        let after = self.put_down(uow, &mut trail, before, change).await?;
         trail.write(uow).await?;
-        self.tell(uow, scope, before, &after).await?;
         Ok(after)
     }
 
-    /// Tells of a change, if there was one.
-    pub(super) async fn tell(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        before: Option<Task>,
-        after: &Task,
-    ) -> Result<(), Error> {
-        let Some(before) = before else { return Ok(()) };
-        let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
-        self.app.announce(uow, scope, &event).await
-    }
-
-    /// [`Tasks::apply`] without [`Tasks::tell`]: answers the task as it is then, and as it was if something differs.
+    /// [`Tasks::apply`] for one of many: what it leaves behind is the trail's to write.
     pub(super) async fn put_down(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
         trail: &mut Trail<'_>,
         before: Task,
         change: &Resolved,
-        expected: Option<i64>,
-    ) -> Result<(Task, Option<Task>), Error> {
+    ) -> Result<Task, Error> {
+        let scope = *trail.scope();
         let mut after = merged(&before, change);
         let labels_differ = labels(&before) != labels(&after);
         // Who has more, from before the limit was lowered or from elsewhere, can have fewer.
@@ -261,18 +268,16 @@ impl Tasks<'_> {
         }
         let (old, new) = (TaskFields::of(&before), TaskFields::of(&after));
         if old == new && !labels_differ {
-            if expected.is_some_and(|version| version != before.version) {
-                return Err(StoreError::StaleVersion.into());
-            }
+            expect_version(change.expected, before.version)?;
             if let Some(position) = change.position {
-                uow.tasks().place(scope, &[Slot { position, id: before.id }]).await?;
+                uow.tasks().place(&scope, &[Slot { position, id: before.id }]).await?;
                 after.position = position;
             }
-            return Ok((after, None));
+            return Ok(after);
         }
         if new.parent_id != old.parent_id
             && let Some(parent) = new.parent_id
-            && uow.tasks().is_within(scope, parent, before.id).await?
+            && uow.tasks().is_within(&scope, parent, before.id).await?
         {
             return Err(Error::new(
                 Code::ParentCycle,
@@ -281,30 +286,31 @@ impl Tasks<'_> {
         }
         let mut position = change.position;
         if position.is_none() && new.status_id != old.status_id {
-            let gone = super::projects::no_such_project;
-            let end = uow.projects().advance_position(scope, before.project_id, GAP).await?;
-            position = Some(end.ok_or_else(gone)?);
+            let end = uow.projects().advance_position(&scope, before.project_id, GAP).await?;
+            position = Some(end.ok_or_else(no_such_project)?);
         }
         (after.version, after.updated_at) = (before.version + 1, trail.now());
         after.position = position.unwrap_or(before.position);
-        self.note(uow, scope, trail, &before, &after, change).await?;
+        let changes = self.differences(uow, &scope, (&before, &after), change).await?;
         // What nobody reads before the commit comes first: the storage may write it together with the task.
         if old.title != new.title || old.description != new.description {
-            index_task(uow, scope, before.id, &new, trail.now()).await?;
+            index_task(uow, &scope, before.id, &new, trail.now()).await?;
         }
-        self.write_labels(uow, scope, &before, &after).await?;
+        self.write_labels(uow, &scope, &before, &after).await?;
+        let (is_assigned, is_finished) = (new.assignee_id != old.assignee_id, finishes(&before, &after));
+        let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
+        trail.happened(event, changes);
         trail.write_lines(uow).await?;
-        if !uow.tasks().update(scope, before.id, &new, position, expected, trail.now()).await? {
+        if !uow.tasks().update(&scope, after.id, &new, position, change.expected, trail.now()).await? {
             return Err(no_such_task());
         }
-        if new.assignee_id != old.assignee_id {
-            trail.assigned(actor, &after);
+        if is_assigned {
+            trail.assigned(&after);
         }
-        let is_done = |task: &Task| task.status.category == StatusCategory::Done;
-        if is_done(&after) && !is_done(&before) {
-            trail.finished(uow, actor, &after).await?;
+        if is_finished {
+            trail.finished(uow, &after).await?;
         }
-        Ok((after, Some(before)))
+        Ok(after)
     }
 
     async fn write_labels(
@@ -326,40 +332,40 @@ impl Tasks<'_> {
         Ok(())
     }
 
-    /// One line of the history for each field that differs, and one for each label.
-    async fn note(
+    /// A change for each field that differs, and one for each label.
+    async fn differences(
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        trail: &mut Trail<'_>,
-        before: &Task,
-        after: &Task,
+        (before, after): (&Task, &Task),
         change: &Resolved,
-    ) -> Result<(), Error> {
-        let mut fields = readable(before).into_iter().zip(readable(after)).collect::<Vec<_>>();
+    ) -> Result<Vec<Change>, Error> {
+        let fields = readable(before).into_iter().zip(readable(after));
+        let differing = fields.filter(|((_, old), (_, new))| old != new);
+        let mut changes: Vec<Change> =
+            differing.map(|((field, old), (_, new))| Change::of(field, old, new)).collect();
         if before.parent_id != after.parent_id {
             let old = match before.parent_id {
                 Some(parent) => uow.tasks().find(scope, parent).await?.map(|task| task.key().to_string()),
                 None => None,
             };
             let new = change.parent.as_ref().and_then(Option::as_ref).map(|parent| parent.key.clone());
-            fields.push((("parent_task_id", old), ("parent_task_id", new)));
+            changes.push(Change::of("parent_task_id", old, new));
         }
-        for ((field, old), (_, new)) in fields.into_iter().filter(|((_, old), (_, new))| old != new) {
-            let change = Change::of(field, old, new);
-            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
-        }
+        let name = |label: &TaskLabel| Some(label.name.clone());
         let (old, new) = (labels(before), labels(after));
-        for label in before.labels.iter().filter(|label| !new.contains(&label.id)) {
-            let change = Change::of("labels", Some(label.name.clone()), None);
-            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
-        }
-        for label in after.labels.iter().filter(|label| !old.contains(&label.id)) {
-            let change = Change::of("labels", None, Some(label.name.clone()));
-            trail.task(ActivityAction::TaskUpdated, before.project_id, before.id, change);
-        }
-        Ok(())
+        let removed = before.labels.iter().filter(|label| !new.contains(&label.id));
+        changes.extend(removed.map(|label| Change::of("labels", name(label), None)));
+        let added = after.labels.iter().filter(|label| !old.contains(&label.id));
+        changes.extend(added.map(|label| Change::of("labels", None, name(label))));
+        Ok(changes)
     }
+}
+
+/// Whether a change brings a task into a status of the done category.
+fn finishes(before: &Task, after: &Task) -> bool {
+    let is_done = |task: &Task| task.status.category == StatusCategory::Done;
+    is_done(after) && !is_done(before)
 }
 
 fn labels(task: &Task) -> BTreeSet<LabelId> {

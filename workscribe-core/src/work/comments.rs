@@ -1,17 +1,19 @@
+//! Comments on tasks.
+
 use serde_json::Value;
 
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
-use crate::identity::Person;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::tenancy::{Action, OrgScope};
+use crate::target::{Target, expect_version};
+use crate::tenancy::{Action, In};
 
+use super::comment::Comment;
 use super::document::Document;
-use super::history::{ActivityAction, Comment};
 use super::record::{Change, Trail, index_comment, writable};
 use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
@@ -24,14 +26,14 @@ impl Tasks<'_> {
     pub async fn comments(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
+        at: &In<Task>,
         page: &PageRequest,
     ) -> Result<Page<Comment>, Error> {
+        let scope = at.scope();
         self.view(scope)?;
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
-        let rows = uow.comments().list(scope, task.id, page).await?;
-        let total = if page.wants_count() { Some(uow.comments().count(scope, task.id).await?) } else { None };
+        let rows = uow.comments().list(scope, at.id, page).await?;
+        let total = if page.wants_count() { Some(uow.comments().count(scope, at.id).await?) } else { None };
         let key = |comment: &Comment| Cursor { at: comment.created_at, id: comment.id.into() };
         Ok(page.page_of(rows, total, key, |comment| ITEM_BYTES + comment.body.to_stored().len()))
     }
@@ -43,33 +45,31 @@ impl Tasks<'_> {
     pub async fn comment(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        author: &Person,
-        task: &Task,
+        at: &In<Task>,
         body: Value,
     ) -> Result<Comment, Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        writable(task.project_is_archived)?;
+        writable(at.project_is_archived)?;
         let body = document(body)?;
-        let mut trail = Trail::new(self.app, scope);
+        let mut trail = Trail::new(self.app, at);
         let now = trail.now();
         let comment = Comment {
             id: self.app.new_id(),
-            task_id: task.id,
-            author: author.clone(),
+            task_id: at.id,
+            author: at.person(uow).await?,
             body,
             is_edited: false,
             version: 1,
             created_at: now,
             updated_at: now,
         };
-        let mut told = Trail::new(self.app, scope);
-        told.mentioned(uow, task, &comment, comment.body.mentions()).await?;
+        trail.mentioned(uow, at, &comment, comment.body.mentions()).await?;
         // What nobody reads before the commit comes first: the storage may write it together with the comment.
         index_comment(uow, scope, &comment).await?;
-        let change = Change::new(readable(&comment.body));
-        trail.task(ActivityAction::CommentCreated, task.project_id, task.id, change);
-        trail.write(uow).await?;
+        let event = DomainEvent::CommentCreated { task: Task::clone(at), comment: comment.clone() };
+        trail.happened(event, [Change::new(comment.body.plain_text())]);
+        trail.write_lines(uow).await?;
         let most = i64::from(self.app.limits().of(Limit::CommentsPerTask));
         uow.comments().insert(scope, &comment, most).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Reference, .. } => no_such_task(),
@@ -78,9 +78,7 @@ impl Tasks<'_> {
             }
             other => other.into(),
         })?;
-        told.write(uow).await?;
-        let event = DomainEvent::CommentCreated { task: task.clone(), comment: comment.clone() };
-        self.app.announce(uow, scope, &event).await?;
+        trail.write(uow).await?;
         Ok(comment)
     }
 
@@ -92,41 +90,43 @@ impl Tasks<'_> {
     pub async fn update_comment(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        id: CommentId,
+        at: &In<Task>,
+        comment: Target<CommentId>,
         body: Option<Value>,
-        expected: Option<i64>,
     ) -> Result<Comment, Error> {
+        let (scope, Target { id, version }) = (at.scope(), comment);
         self.edit(scope)?;
-        let before = uow.comments().find(scope, task.id, id).await?.ok_or_else(no_such_comment)?;
-        if before.author.id != scope.actor() {
+        let before = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
+        if before.author.id != at.actor() {
             return Err(Error::new(Code::InsufficientRole, "Only its author can change a comment.")
                 .with_param("role", scope.role().as_str()));
         }
-        writable(task.project_is_archived)?;
+        writable(at.project_is_archived)?;
         let body = match body {
             Some(body) => document(body)?,
             None => before.body.clone(),
         };
         if body == before.body {
-            let stale = expected.is_some_and(|version| version != before.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+            expect_version(version, before.version)?;
+            return Ok(before);
         }
-        let mut trail = Trail::new(self.app, scope);
-        if !uow.comments().update(scope, task.id, id, &body, expected, trail.now()).await? {
+        let mut trail = Trail::new(self.app, at);
+        if !uow.comments().update(scope, at.id, id, &body, version, trail.now()).await? {
             return Err(no_such_comment());
         }
-        let after = uow.comments().find(scope, task.id, id).await?.ok_or_else(no_such_comment)?;
+        let after = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
         index_comment(uow, scope, &after).await?;
-        let change = Change::of("body_json", Some(readable(&before.body)), Some(readable(&after.body)));
-        trail.task(ActivityAction::CommentUpdated, task.project_id, task.id, change);
+        let text = |comment: &Comment| Some(comment.body.plain_text());
+        let change = Change::of("body_json", text(&before), text(&after));
+        trail.happened(
+            DomainEvent::CommentUpdated { task: Task::clone(at), comment: after.clone() },
+            [change],
+        );
+        trail.write_lines(uow).await?;
         let known = before.body.mentions();
         let new: Vec<_> = after.body.mentions().into_iter().filter(|user| !known.contains(user)).collect();
-        trail.mentioned(uow, task, &after, new).await?;
+        trail.mentioned(uow, at, &after, new).await?;
         trail.write(uow).await?;
-        let event = DomainEvent::CommentUpdated { task: task.clone(), comment: after.clone() };
-        self.app.announce(uow, scope, &event).await?;
         Ok(after)
     }
 
@@ -137,38 +137,31 @@ impl Tasks<'_> {
     pub async fn delete_comment(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        id: CommentId,
-        expected: Option<i64>,
+        at: &In<Task>,
+        comment: Target<CommentId>,
     ) -> Result<(), Error> {
+        let (scope, Target { id, version }) = (at.scope(), comment);
         self.edit(scope)?;
-        let comment = uow.comments().find(scope, task.id, id).await?.ok_or_else(no_such_comment)?;
-        if comment.author.id != scope.actor() {
+        let comment = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
+        if comment.author.id != at.actor() {
             scope.require(self.app.authorizer(), Action::ModerateWork)?;
         }
-        writable(task.project_is_archived)?;
+        writable(at.project_is_archived)?;
         uow.search().remove(scope, id.into()).await?;
-        if !uow.comments().delete(scope, task.id, id, expected).await? {
+        if !uow.comments().delete(scope, at.id, id, version).await? {
             return Err(no_such_comment());
         }
-        let mut trail = Trail::new(self.app, scope);
-        let change = Change::old(readable(&comment.body));
-        trail.task(ActivityAction::CommentDeleted, task.project_id, task.id, change);
-        trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::CommentDeleted { task: task.clone(), comment }).await
+        let mut trail = Trail::new(self.app, at);
+        let text = Change::old(comment.body.plain_text());
+        trail.happened(DomainEvent::CommentDeleted { task: Task::clone(at), comment }, [text]);
+        trail.write(uow).await
     }
 }
 
 fn document(body: Value) -> Result<Document, Error> {
     let mut violations = Violations::default();
     let document = violations.keep("/body_json", Document::parse(body));
-    violations.into_result()?;
-    document.ok_or_else(|| Error::internal("a fault was not noted"))
-}
-
-fn readable(body: &Document) -> String {
-    body.plain_text()
+    violations.into_values(document)
 }
 
 fn no_such_comment() -> Error {

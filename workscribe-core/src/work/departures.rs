@@ -112,7 +112,7 @@ async fn portion(
     if uow.members().find(scope, user).await?.is_some() {
         return Ok(Portion::IsBack);
     }
-    let mut trail = Trail::new(app, scope);
+    let mut trail = Trail::of_scope(app, scope);
     let is_theirs = |task: &Task| {
         task.assignee.as_ref().is_some_and(|person| person.id == user)
             && task.status.category != StatusCategory::Done
@@ -120,7 +120,7 @@ async fn portion(
     for task in locked.into_iter().filter(is_theirs) {
         let name = task.assignee.as_ref().map(|person| person.display_name.clone());
         let after = Task { assignee: None, ..task.clone() };
-        amend(app, uow, scope, &mut trail, task, after, Change::of("assignee_id", name, None)).await?;
+        amend(uow, &mut trail, task, after, Change::of("assignee_id", name, None)).await?;
     }
     trail.write(uow).await?;
     let is_full = open.len() >= UNASSIGNED_AT_ONCE as usize;

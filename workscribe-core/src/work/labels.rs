@@ -1,16 +1,18 @@
+//! The labels of a project: what admins manage.
+
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
-use crate::id::{LabelId, ProjectId};
+use crate::id::LabelId;
 use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::tenancy::OrgScope;
+use crate::target::{Target, expect_version};
+use crate::tenancy::In;
 
-use super::history::ActivityAction;
-use super::model::{Color, Label, LabelChange, line};
+use super::model::{Color, Label, LabelChange, Project, line};
 use super::projects::Projects;
-use super::record::{Change, Trail};
+use super::record::Change;
 use super::statuses::NAME_CHARS;
 
 /// What a person enters to make a label.
@@ -22,6 +24,15 @@ pub struct NewLabel {
     pub color: String,
 }
 
+/// What a person changes of a label: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LabelEdit {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its colour, as `#rrggbb`.
+    pub color: Option<String>,
+}
+
 impl Projects<'_> {
     /// The labels of a project, by age.
     ///
@@ -30,13 +41,13 @@ impl Projects<'_> {
     pub async fn labels(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
+        at: &In<Project>,
         page: &PageRequest,
     ) -> Result<Page<Label>, Error> {
-        self.view(scope)?;
-        let rows = uow.labels().list(scope, project, page).await?;
-        let total = if page.wants_count() { Some(uow.labels().count(scope, project).await?) } else { None };
+        self.view(at.scope())?;
+        let rows = uow.labels().list(at.scope(), at.id, page).await?;
+        let total =
+            if page.wants_count() { Some(uow.labels().count(at.scope(), at.id).await?) } else { None };
         Ok(page.page(rows, total, |label| Cursor { at: label.created_at, id: label.id.into() }))
     }
 
@@ -47,30 +58,25 @@ impl Projects<'_> {
     pub async fn create_label(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
+        at: &In<Project>,
         new: &NewLabel,
     ) -> Result<Label, Error> {
-        self.manage(scope)?;
+        self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = violations.keep("/name", line(&new.name, NAME_CHARS));
         let color = violations.keep("/color", Color::parse(&new.color));
-        violations.into_result()?;
-        let (Some(name), Some(color)) = (name, color) else {
-            return Err(Error::internal("a fault was not noted"));
-        };
-        self.lock_writable(uow, scope, project).await?;
-        let there = uow.labels().count(scope, project).await?;
+        let (name, color) = violations.into_values((name, color))?;
+        self.lock_writable(uow, at).await?;
+        let there = uow.labels().count(at.scope(), at.id).await?;
         self.app.limits().admit(Limit::LabelsPerProject, there)?;
-        let mut trail = Trail::new(self.app, scope);
-        let now = trail.now();
-        let id = self.app.new_id();
+        let mut trail = self.trail(at);
+        let (id, now) = (self.app.new_id(), trail.now());
         let label =
-            Label { id, project_id: project, name, color, version: 1, created_at: now, updated_at: now };
-        uow.labels().insert(scope, &label).await.map_err(name_taken)?;
-        trail.project(ActivityAction::LabelCreated, project, Change::new(&label.name));
+            Label { id, project_id: at.id, name, color, version: 1, created_at: now, updated_at: now };
+        uow.labels().insert(at.scope(), &label).await.map_err(name_taken)?;
+        let event = DomainEvent::LabelCreated { label: label.clone() };
+        trail.happened(event, [Change::new(&label.name)]);
         trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::LabelCreated { label: label.clone() }).await?;
         Ok(label)
     }
 
@@ -81,41 +87,36 @@ impl Projects<'_> {
     pub async fn update_label(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
-        name: Option<&str>,
-        color: Option<&str>,
-        expected: Option<i64>,
+        at: &In<Project>,
+        label: Target<LabelId>,
+        edit: &LabelEdit,
     ) -> Result<Label, Error> {
-        self.manage(scope)?;
+        self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = name.and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
-        let color = color.and_then(|color| violations.keep("/color", Color::parse(color)));
+        let name = edit.name.as_deref().and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
+        let color = edit.color.as_deref().and_then(|color| violations.keep("/color", Color::parse(color)));
         violations.into_result()?;
-        self.lock_writable(uow, scope, project).await?;
-        let before = uow.labels().find(scope, project, id).await?.ok_or_else(no_such_label)?;
+        self.lock_writable(uow, at).await?;
+        let before = uow.labels().find(at.scope(), at.id, label.id).await?.ok_or_else(no_such_label)?;
         let change = LabelChange {
             name: name.filter(|name| *name != before.name),
             color: color.filter(|color| *color != before.color),
         };
         if change == LabelChange::default() {
-            let stale = expected.is_some_and(|version| version != before.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+            expect_version(label.version, before.version)?;
+            return Ok(before);
         }
-        let mut trail = Trail::new(self.app, scope);
-        let update = uow.labels().update(scope, project, id, &change, expected, trail.now());
+        let mut trail = self.trail(at);
+        let Target { id, version } = label;
+        let update = uow.labels().update(at.scope(), at.id, id, &change, version, trail.now());
         let after = update.await.map_err(name_taken)?.ok_or_else(no_such_label)?;
+        let color = |label: &Label| Some(label.color.as_str().to_owned());
         let fields = [
-            ("name", before.name, after.name.clone()),
-            ("color", before.color.as_str().to_owned(), after.color.as_str().to_owned()),
+            ("name", Some(before.name.clone()), Some(after.name.clone())),
+            ("color", color(&before), color(&after)),
         ];
-        for (field, old, new) in fields.into_iter().filter(|(_, old, new)| old != new) {
-            let change = Change::of(field, Some(old), Some(new));
-            trail.project(ActivityAction::LabelUpdated, project, change);
-        }
+        trail.happened(DomainEvent::LabelUpdated { label: after.clone() }, Change::between(fields));
         trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::LabelUpdated { label: after.clone() }).await?;
         Ok(after)
     }
 
@@ -126,21 +127,20 @@ impl Projects<'_> {
     pub async fn delete_label(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
-        expected: Option<i64>,
+        at: &In<Project>,
+        label: Target<LabelId>,
     ) -> Result<(), Error> {
-        self.manage(scope)?;
-        self.lock_writable(uow, scope, project).await?;
-        let label = uow.labels().find(scope, project, id).await?.ok_or_else(no_such_label)?;
-        if !uow.labels().delete(scope, project, id, expected).await? {
+        self.manage(at.scope())?;
+        self.lock_writable(uow, at).await?;
+        let Target { id, version } = label;
+        let label = uow.labels().find(at.scope(), at.id, id).await?.ok_or_else(no_such_label)?;
+        if !uow.labels().delete(at.scope(), at.id, id, version).await? {
             return Err(no_such_label());
         }
-        let mut trail = Trail::new(self.app, scope);
-        trail.project(ActivityAction::LabelDeleted, project, Change::old(&label.name));
-        trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::LabelDeleted { label }).await
+        let mut trail = self.trail(at);
+        let gone = Change::old(&label.name);
+        trail.happened(DomainEvent::LabelDeleted { label }, [gone]);
+        trail.write(uow).await
     }
 }
 

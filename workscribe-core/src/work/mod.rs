@@ -5,7 +5,7 @@
 //! | `model.rs` | [`Project`], [`Status`], [`Label`] and the rules for their fields |
 //! | `task.rs` | [`Task`], and which tasks a list shows in which order |
 //! | `document.rs` | [`Document`]: rich texts, what a reader sees of them, and whom they mention |
-//! | `history.rs` | [`Comment`] and [`Activity`] |
+//! | `comment.rs`, `history.rs` | [`Comment`] and [`Activity`] |
 //! | `order.rs` | how the order of a board is kept |
 //! | `store.rs` | the store traits |
 //! | `projects.rs`, `statuses.rs`, `labels.rs` | the services of what admins manage |
@@ -20,6 +20,7 @@
 mod arrange;
 mod bulk;
 mod changes;
+mod comment;
 mod comments;
 mod departures;
 mod document;
@@ -40,20 +41,21 @@ pub use crate::identity::Person;
 pub use arrange::Placement;
 pub use bulk::BulkChange;
 pub use changes::TaskChange;
+pub use comment::Comment;
 pub(crate) use departures::unassign_former;
 pub use departures::{UNASSIGNED_AT_ONCE, UnassignFormer};
 pub use document::Document;
-pub use history::{Activity, ActivityAction, Comment, NewActivity};
-pub use labels::NewLabel;
+pub use history::{Activity, NewActivity};
+pub use labels::{LabelEdit, NewLabel};
 pub use model::{
     Archived, Color, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Status,
     StatusCategory, StatusChange, TaskKey, name_key,
 };
 pub(crate) use model::{DESCRIPTION_CHARS, line, text};
-pub use moves::Destination;
+pub use moves::{Destination, Move};
 pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};
-pub use statuses::NewStatus;
+pub use statuses::{NewStatus, StatusEdit};
 pub use store::{
     ActivityStore, CommentStore, Entered, LabelStore, Landmark, Lifted, ProjectStore, Slot, StatusStore,
     TaskStore,

@@ -1,10 +1,11 @@
-use crate::error::{Error, FieldError, Violations};
-use crate::id::{StatusId, TaskId};
-use crate::identity::Person;
-use crate::storage::UnitOfWork;
-use crate::tenancy::OrgScope;
+//! Moving a task on the board.
 
-use super::changes::{Resolved, find_status};
+use crate::error::{Error, FieldError};
+use crate::id::{ProjectId, StatusId, TaskId};
+use crate::storage::UnitOfWork;
+use crate::tenancy::{In, OrgScope};
+
+use super::changes::{Lookup, Resolved};
 use super::order::{self, GAP};
 use super::projects::no_such_project;
 use super::record::{Trail, writable};
@@ -26,6 +27,23 @@ pub enum Destination {
     After(TaskId),
 }
 
+/// Where on the board a task goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Move {
+    /// Into which column; the task's own unless given.
+    pub status: Option<StatusId>,
+    /// Where in it.
+    pub to: Destination,
+}
+
+/// A column of a board, without the tasks that have no place in it at this moment.
+pub(super) struct Column<'a> {
+    pub(super) scope: &'a OrgScope,
+    pub(super) project: ProjectId,
+    pub(super) status: StatusId,
+    pub(super) absent: &'a [TaskId],
+}
+
 /// How many neighbours on each side are spread out first when there is no room.
 const WINDOW: u32 = 8;
 
@@ -41,51 +59,44 @@ impl Tasks<'_> {
     pub async fn relocate(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
-        task: &Task,
-        status: Option<StatusId>,
-        to: Destination,
+        at: &In<Task>,
+        to: Move,
         expected: Option<i64>,
     ) -> Result<Task, Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        writable(task.project_is_archived)?;
-        let mut violations = Violations::default();
-        let mut change = Resolved::default();
-        if let Some(status) = status {
-            change.status = find_status(uow, scope, task.project_id, status, &mut violations).await?;
+        writable(at.project_is_archived)?;
+        let mut lookup = Lookup::new(self.app, scope, at.project_id);
+        let mut change = Resolved { expected, ..Resolved::default() };
+        if let Some(status) = to.status {
+            change.status = lookup.status(uow, status).await?;
         }
-        if matches!(to, Destination::Index(index) if index < 0) {
-            violations.add("/position", "OUT_OF_RANGE", "Positions in a column are counted from 0.");
+        if matches!(to.to, Destination::Index(index) if index < 0) {
+            lookup.violations.add("/position", "OUT_OF_RANGE", "Positions in a column are counted from 0.");
         }
-        violations.into_result()?;
-        uow.projects().hold(scope, task.project_id).await?;
-        let (before, place) = self.lift(uow, scope, task, status, to).await?;
+        lookup.violations.into_result()?;
+        uow.projects().hold(scope, at.project_id).await?;
+        let (before, room) = self.lift(uow, at, to).await?;
         writable(before.project_is_archived)?;
-        let column = status.unwrap_or(before.status.id);
-        change.position = Some(self.find_room(uow, scope, &before, column, place).await?);
-        let mut trail = Trail::new(self.app, scope);
-        let (after, before) = self.put_down(uow, scope, actor, &mut trail, before, &change, expected).await?;
-        trail.write(uow).await?;
-        self.tell(uow, scope, before, &after).await?;
-        Ok(after)
+        let status = to.status.unwrap_or(before.status.id);
+        let column = Column { scope, project: at.project_id, status, absent: &[at.id] };
+        change.position = Some(self.find_room(uow, &column, room).await?);
+        self.apply(uow, Trail::new(self.app, at), before, &change).await
     }
 
     /// The task under its lock, and the place before which it goes with what is above that; `None` for the end of the column.
     async fn lift(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        status: Option<StatusId>,
-        to: Destination,
+        at: &In<Task>,
+        Move { status, to }: Move,
     ) -> Result<(Task, Option<Room>), Error> {
         let landmark = match to {
-            Destination::End => return Ok((self.lock_one(uow, scope, task.id).await?, None)),
+            Destination::End => return Ok((self.lock_one(uow, at.scope(), at.id).await?, None)),
             Destination::Index(index) => Landmark::Index(index),
             Destination::Before(other) | Destination::After(other) => Landmark::Task(other),
         };
-        let lifted = uow.tasks().lift(scope, task.project_id, task.id, status, landmark).await?;
+        let lifted = uow.tasks().lift(at.scope(), at.project_id, at.id, status, landmark).await?;
         let Lifted { task, landmark, above, below } = lifted.ok_or_else(no_such_task)?;
         let room = match to {
             Destination::After(_) => {
@@ -105,34 +116,29 @@ impl Tasks<'_> {
     async fn find_room(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        column: StatusId,
+        column: &Column<'_>,
         room: Option<Room>,
     ) -> Result<i64, Error> {
-        let Some(Room { above, next }) = room else { return self.advance(uow, scope, task, GAP).await };
+        let Some(Room { above, next }) = room else { return self.advance(uow, column, GAP).await };
         match order::between(above.map(|slot| slot.position), Some(next.position)) {
             Some(position) => Ok(position),
             None => {
-                let positions = self.spread(uow, scope, task, column, next, &[task.id], &[task.id]).await?;
+                let positions = self.spread(uow, column, next, 1).await?;
                 positions.first().copied().ok_or_else(|| Error::internal("the task is not in its own window"))
             }
         }
     }
 
     /// Makes room before `next` for a row of tasks by spreading out those around it: the smallest window that has room. Answers
-    /// the row's positions. `absent` are tasks that have no place in the column at this moment, the row's own among them.
+    /// the row's positions.
     pub(super) async fn spread(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
-        status: StatusId,
+        column: &Column<'_>,
         next: Slot,
-        row: &[TaskId],
-        absent: &[TaskId],
+        row: usize,
     ) -> Result<Vec<i64>, Error> {
-        let project = task.project_id;
+        let Column { scope, project, status, absent } = *column;
         let mut window = WINDOW;
         loop {
             // One more than the window on each side: the bounds, unless the column ends there.
@@ -144,18 +150,18 @@ impl Tasks<'_> {
                 if slots.len() > window as usize { slots.pop().map(|slot| slot.position) } else { None }
             };
             let (low, mut high) = (bound(&mut before), bound(&mut after));
-            let count = before.len() + row.len() + after.len();
+            let count = before.len() + row + after.len();
             if high.is_none() {
                 // No position is above the last that the project has given out.
                 let room = GAP.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1));
-                high = Some(self.advance(uow, scope, task, room).await?);
+                high = Some(self.advance(uow, column, room).await?);
             }
             let Some(positions) = order::spread(low, high, count) else {
                 window = window.saturating_mul(2);
                 continue;
             };
             let others: Vec<Slot> = before.iter().rev().chain(&after).copied().collect();
-            let own = before.len()..before.len() + row.len();
+            let own = before.len()..before.len() + row;
             let elsewhere = positions.iter().enumerate().filter(|(at, _)| !own.contains(at));
             let others: Vec<Slot> = others
                 .iter()
@@ -173,11 +179,10 @@ impl Tasks<'_> {
     pub(super) async fn advance(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
+        column: &Column<'_>,
         by: i64,
     ) -> Result<i64, Error> {
-        let end = uow.projects().advance_position(scope, task.project_id, by).await?;
+        let end = uow.projects().advance_position(column.scope, column.project, by).await?;
         end.ok_or_else(no_such_project)
     }
 }

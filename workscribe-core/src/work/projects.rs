@@ -1,15 +1,16 @@
+//! Projects: what admins make, change and archive.
+
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
-use crate::id::ProjectId;
 use crate::identity::display_name;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::tenancy::{Action, OrgScope};
+use crate::target::expect_version;
+use crate::tenancy::{Action, In, OrgScope, Organization};
 
-use super::history::ActivityAction;
 use super::model::{
     Archived, DESCRIPTION_CHARS, Project, ProjectChange, ProjectKey, ProjectType, Status, StatusCategory,
     text,
@@ -18,7 +19,7 @@ use super::record::{Change, Trail, index_project, writable};
 
 /// Projects, with their statuses and labels. Had from [`WorkScribe::projects`].
 ///
-/// Every operation takes the caller's unit of work and scope; [`OrgScope::enter_project`] finds a project with its scope.
+/// Every operation takes the caller's unit of work and what a door answered: [`In::project`].
 #[derive(Clone, Copy)]
 pub struct Projects<'a> {
     pub(super) app: &'a WorkScribe,
@@ -53,7 +54,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Projects<'a> {
+impl Projects<'_> {
     /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
     ///
     /// # Errors
@@ -61,9 +62,10 @@ impl<'a> Projects<'a> {
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
+        at: &In<Organization>,
         new: &NewProject,
     ) -> Result<Project, Error> {
+        let scope = at.scope();
         self.manage(scope)?;
         let mut violations = Violations::default();
         let name = violations.keep("/name", display_name(&new.name));
@@ -71,11 +73,8 @@ impl<'a> Projects<'a> {
         let description = new.description.as_deref();
         let description =
             description.and_then(|d| violations.keep("/description", text(d, DESCRIPTION_CHARS)));
-        violations.into_result()?;
-        let (Some(name), Some(key)) = (name, key) else {
-            return Err(Error::internal("a fault was not noted"));
-        };
-        let mut trail = Trail::new(self.app, scope);
+        let (name, key) = violations.into_values((name, key))?;
+        let mut trail = Trail::new(self.app, at);
         let now = trail.now();
         let project = Project {
             id: self.app.new_id(),
@@ -117,9 +116,9 @@ impl<'a> Projects<'a> {
             other => other.into(),
         })?;
         index_project(uow, scope, &project).await?;
-        trail.project(ActivityAction::ProjectCreated, project.id, Change::new(&project.name));
+        let event = DomainEvent::ProjectCreated { project: project.clone() };
+        trail.happened(event, [Change::new(&project.name)]);
         trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::ProjectCreated { project: project.clone() }).await?;
         Ok(project)
     }
 
@@ -130,10 +129,11 @@ impl<'a> Projects<'a> {
     pub async fn list(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
+        at: &In<Organization>,
         archived: Archived,
         page: &PageRequest,
     ) -> Result<Page<Project>, Error> {
+        let scope = at.scope();
         self.view(scope)?;
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.projects().list(scope, archived, page).await?;
@@ -152,12 +152,11 @@ impl<'a> Projects<'a> {
     pub async fn update(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: ProjectId,
+        at: &In<Project>,
         change: &ProjectChange,
         expected: Option<i64>,
     ) -> Result<Project, Error> {
-        self.manage(scope)?;
+        self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = change.name.as_deref().and_then(|n| violations.keep("/name", display_name(n)));
         let description = change.description.as_ref().map(|description| {
@@ -165,7 +164,7 @@ impl<'a> Projects<'a> {
             description.and_then(|d| violations.keep("/description", text(d, DESCRIPTION_CHARS)))
         });
         violations.into_result()?;
-        let before = self.lock(uow, scope, id).await?;
+        let before = self.lock(uow, at).await?;
         if change.is_archived != Some(false) && (name.is_some() || description.is_some()) {
             writable(before.is_archived)?;
         }
@@ -176,28 +175,21 @@ impl<'a> Projects<'a> {
             is_archived: change.is_archived.filter(|is| *is != before.is_archived),
         };
         if change == ProjectChange::default() {
-            let stale = expected.is_some_and(|version| version != before.version);
-            return if stale { Err(StoreError::StaleVersion.into()) } else { Ok(before) };
+            expect_version(expected, before.version)?;
+            return Ok(before);
         }
-        let mut trail = Trail::new(self.app, scope);
-        let updated = uow.projects().update(scope, id, &change, expected, trail.now()).await?;
-        let project = updated.ok_or_else(no_such_project)?;
-        let mut line = |field, old, new| {
-            trail.project(ActivityAction::ProjectUpdated, id, Change::of(field, old, new));
-        };
-        if change.name.is_some() {
-            line("name", Some(before.name), Some(project.name.clone()));
-        }
-        if change.description.is_some() {
-            line("description", before.description, project.description.clone());
-        }
-        if let Some(is_archived) = change.is_archived {
-            line("is_archived", Some(before.is_archived.to_string()), Some(is_archived.to_string()));
-        }
-        index_project(uow, scope, &project).await?;
+        let mut trail = self.trail(at);
+        let updated = uow.projects().update(at.scope(), at.id, &change, expected, trail.now()).await?;
+        let after = updated.ok_or_else(no_such_project)?;
+        let fields = [
+            ("name", Some(before.name), Some(after.name.clone())),
+            ("description", before.description, after.description.clone()),
+            ("is_archived", Some(before.is_archived.to_string()), Some(after.is_archived.to_string())),
+        ];
+        index_project(uow, at.scope(), &after).await?;
+        trail.happened(DomainEvent::ProjectUpdated { project: after.clone() }, Change::between(fields));
         trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::ProjectUpdated { project: project.clone() }).await?;
-        Ok(project)
+        Ok(after)
     }
 
     /// Archives a project. One that is archived stays so, without an error.
@@ -207,34 +199,30 @@ impl<'a> Projects<'a> {
     pub async fn archive(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: ProjectId,
+        at: &In<Project>,
         expected: Option<i64>,
     ) -> Result<(), Error> {
         let change = ProjectChange { is_archived: Some(true), ..ProjectChange::default() };
-        self.update(uow, scope, id, &change, expected).await.map(|_| ())
+        self.update(uow, at, &change, expected).await.map(|_| ())
     }
 
     /// The project under its lock.
-    pub(super) async fn lock(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: ProjectId,
-    ) -> Result<Project, Error> {
-        uow.projects().lock(scope, id).await?.ok_or_else(no_such_project)
+    async fn lock(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Project, Error> {
+        uow.projects().lock(at.scope(), at.id).await?.ok_or_else(no_such_project)
     }
 
-    /// The project under its lock, if it can be written in.
+    /// Takes the project's lock, if it can be written in.
     pub(super) async fn lock_writable(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: ProjectId,
-    ) -> Result<Project, Error> {
-        let project = self.lock(uow, scope, id).await?;
-        writable(project.is_archived)?;
-        Ok(project)
+        at: &In<Project>,
+    ) -> Result<(), Error> {
+        writable(self.lock(uow, at).await?.is_archived)
+    }
+
+    /// What a write to the project leaves behind.
+    pub(super) fn trail(&self, at: &In<Project>) -> Trail<'_> {
+        Trail::new(self.app, at)
     }
 
     /// Refuses whoever may not see what a door has found for them.

@@ -9,16 +9,16 @@ use uuid::Uuid;
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
-use crate::events::DomainEvent;
+use crate::events::{DomainEvent, EventKind};
 use crate::id::{JobId, ProjectId, TaskId, UserId};
-use crate::identity::Person;
 use crate::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
 use crate::outbox::NewJob;
 use crate::search::{SearchDocument, SearchKind, Words};
 use crate::storage::UnitOfWork;
-use crate::tenancy::OrgScope;
+use crate::tenancy::{In, OrgScope};
 
-use super::history::{ActivityAction, Comment, NewActivity};
+use super::comment::Comment;
+use super::history::NewActivity;
 use super::model::Project;
 use super::task::{Task, TaskFields};
 
@@ -30,54 +30,96 @@ const VALUE_CHARS: usize = 1_000;
 /// What one write leaves behind, gathered while it goes on and written at its end.
 pub(crate) struct Trail<'a> {
     app: &'a WorkScribe,
-    scope: &'a OrgScope,
+    scope: OrgScope,
+    actor: String,
     now: Timestamp,
     lines: Vec<NewActivity>,
-    told: Vec<NewNotification>,
+    notifications: Vec<NewNotification>,
+    events: Vec<DomainEvent>,
 }
 
 /// A change of one field, as a person reads it.
 #[derive(Default)]
 pub(crate) struct Change {
-    pub(crate) field: Option<&'static str>,
-    pub(crate) old: Option<String>,
-    pub(crate) new: Option<String>,
+    field: Option<&'static str>,
+    old: Option<String>,
+    new: Option<String>,
 }
 
 impl Change {
+    /// Of a field.
     pub(crate) fn of(field: &'static str, old: Option<String>, new: Option<String>) -> Self {
         Self { field: Some(field), old, new }
     }
 
+    /// Of what is new.
     pub(crate) fn new(value: impl Into<String>) -> Self {
         Self { new: Some(value.into()), ..Self::default() }
     }
 
+    /// Of what was removed.
     pub(crate) fn old(value: impl Into<String>) -> Self {
         Self { old: Some(value.into()), ..Self::default() }
+    }
+
+    /// Of those fields that differ, each with its values before and after.
+    pub(crate) fn between<const N: usize>(
+        fields: [(&'static str, Option<String>, Option<String>); N],
+    ) -> impl Iterator<Item = Self> {
+        let differing = fields.into_iter().filter(|(_, old, new)| old != new);
+        differing.map(|(field, old, new)| Self::of(field, old, new))
     }
 }
 
 impl<'a> Trail<'a> {
-    pub(crate) fn new(app: &'a WorkScribe, scope: &'a OrgScope) -> Self {
-        Self { app, scope, now: app.now(), lines: Vec::new(), told: Vec::new() }
+    /// Of a write at what a door answered. Notifications name the caller, as the door or [`In::person`] told.
+    pub(crate) fn new<T>(app: &'a WorkScribe, at: &In<T>) -> Self {
+        let actor = at.known_person().map(|person| person.display_name.clone());
+        Self { actor: actor.unwrap_or_default(), ..Self::of_scope(app, at.scope()) }
     }
 
+    /// Of a write that notifies nobody.
+    pub(crate) fn of_scope(app: &'a WorkScribe, scope: &OrgScope) -> Self {
+        let (actor, now) = (String::new(), app.now());
+        Self {
+            app,
+            scope: *scope,
+            actor,
+            now,
+            lines: Vec::new(),
+            notifications: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// In which organization, and who acts.
+    pub(crate) const fn scope(&self) -> &OrgScope {
+        &self.scope
+    }
+
+    /// When the write happens.
     pub(crate) const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Notes what was done to a project, or to something of it.
-    pub(crate) fn project(&mut self, action: ActivityAction, project: ProjectId, change: Change) {
-        self.line(action, project, None, change);
+    /// Notes an event, with a line of the history for each change.
+    pub(crate) fn happened(&mut self, event: DomainEvent, changes: impl IntoIterator<Item = Change>) {
+        if let Some((project, task)) = event.subject() {
+            for change in changes {
+                self.line(event.kind(), project, task, change);
+            }
+        }
+        self.events.push(event);
     }
 
-    /// Notes what was done to a task, or to something of it.
-    pub(crate) fn task(&mut self, action: ActivityAction, project: ProjectId, task: TaskId, change: Change) {
-        self.line(action, project, Some(task), change);
-    }
-
-    fn line(&mut self, action: ActivityAction, project: ProjectId, task: Option<TaskId>, change: Change) {
+    /// Notes a line of the history of which no event tells.
+    pub(crate) fn line(
+        &mut self,
+        action: EventKind,
+        project: ProjectId,
+        task: Option<TaskId>,
+        change: Change,
+    ) {
         let cut = |value: Option<String>| value.map(|value| shortened(&value));
         self.lines.push(NewActivity {
             id: self.app.new_id(),
@@ -102,7 +144,7 @@ impl<'a> Trail<'a> {
         if user == self.scope.actor() {
             return;
         }
-        self.told.push(NewNotification {
+        self.notifications.push(NewNotification {
             id: self.app.new_id(),
             user_id: user,
             kind,
@@ -116,24 +158,19 @@ impl<'a> Trail<'a> {
     }
 
     /// Tells a new assignee, who is a member.
-    pub(crate) fn assigned(&mut self, actor: &Person, task: &Task) {
+    pub(crate) fn assigned(&mut self, task: &Task) {
         let Some(assignee) = &task.assignee else { return };
-        let title = format!("{} assigned {} to you", actor.display_name, task.key());
+        let title = format!("{} assigned {} to you", self.actor, task.key());
         let about = (EntityType::Task, task.id.into());
         self.tell(assignee.id, NotificationType::TaskAssigned, about, (title, task.title.clone()));
     }
 
     /// Tells those whose task was finished: who made it and who does it, if they are members still.
-    pub(crate) async fn finished(
-        &mut self,
-        uow: &mut dyn UnitOfWork,
-        actor: &Person,
-        task: &Task,
-    ) -> Result<(), Error> {
+    pub(crate) async fn finished(&mut self, uow: &mut dyn UnitOfWork, task: &Task) -> Result<(), Error> {
         let assignee = task.assignee.as_ref().map(|person| person.id);
         let people: BTreeSet<UserId> = [Some(task.reporter.id), assignee].into_iter().flatten().collect();
         for user in self.members(uow, people).await? {
-            let title = format!("{} finished {}", actor.display_name, task.key());
+            let title = format!("{} finished {}", self.actor, task.key());
             let about = (EntityType::Task, task.id.into());
             self.tell(user, NotificationType::TaskDone, about, (title, task.title.clone()));
         }
@@ -164,39 +201,53 @@ impl<'a> Trail<'a> {
         people: impl IntoIterator<Item = UserId>,
     ) -> Result<Vec<UserId>, Error> {
         let others: Vec<UserId> = people.into_iter().filter(|user| *user != self.scope.actor()).collect();
-        Ok(if others.is_empty() { others } else { uow.members().among(self.scope, &others).await? })
+        Ok(if others.is_empty() { others } else { uow.members().among(&self.scope, &others).await? })
     }
 
     /// Writes the lines that it has so far.
     pub(crate) async fn write_lines(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         let lines = std::mem::take(&mut self.lines);
         if !lines.is_empty() {
-            uow.activity().add(self.scope, &lines).await?;
+            uow.activity().add(&self.scope, &lines).await?;
         }
         Ok(())
     }
 
-    /// Writes it all. Digests are locks of their people, so this comes last in a transaction, and they are in order.
+    /// Tells hooks and webhooks of the events that it has so far.
+    pub(crate) async fn announce(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        for event in std::mem::take(&mut self.events) {
+            self.app.announce(uow, &self.scope, &event).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes it all, and tells of the events. Digests are locks of their people, so this comes last in a transaction, and they are in
+    /// order.
     pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         self.write_lines(uow).await?;
-        let Self { app, scope, now, mut told, .. } = self;
-        if told.is_empty() {
+        self.notify(uow).await?;
+        self.announce(uow).await
+    }
+
+    async fn notify(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        let mut new = std::mem::take(&mut self.notifications);
+        if new.is_empty() {
             return Ok(());
         }
-        let people: BTreeSet<UserId> = told.iter().map(|new| new.user_id).collect();
+        let people: BTreeSet<UserId> = new.iter().map(|new| new.user_id).collect();
         let people: Vec<UserId> = people.into_iter().collect();
         let preferences = uow.notifications().preferences_of(&people).await?;
         let preferences: BTreeMap<_, _> = people.iter().copied().zip(preferences).collect();
-        for new in &mut told {
+        for new in &mut new {
             new.mail = preferences.get(&new.user_id).is_none_or(|set| set.mails(new.kind));
         }
-        uow.notifications().add(scope, &told).await?;
-        let mailed: BTreeSet<UserId> = told.iter().filter(|new| new.mail).map(|new| new.user_id).collect();
+        uow.notifications().add(&self.scope, &new).await?;
+        let mailed: BTreeSet<UserId> = new.iter().filter(|new| new.mail).map(|new| new.user_id).collect();
         for user in mailed {
-            let job: JobId = app.new_id();
+            let job: JobId = self.app.new_id();
             if uow.notifications().open_digest(&Digest { user, job }).await? {
-                let job = NewJob::now(job, &SendDigest { user }, now).map_err(Error::internal)?;
-                uow.outbox().enqueue(&[job.at(now + DIGEST_AFTER)]).await?;
+                let job = NewJob::now(job, &SendDigest { user }, self.now).map_err(Error::internal)?;
+                uow.outbox().enqueue(&[job.at(self.now + DIGEST_AFTER)]).await?;
             }
         }
         Ok(())
@@ -276,21 +327,19 @@ fn searchable(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(SearchDocument::MAX_BODY).collect()
 }
 
-/// Changes a task, whose lock is held, because something else went: no rule is asked and nobody is notified, but the history
-/// has its line, and who listens is told.
+/// Changes a task, whose lock is held, because something else was removed: no rule is asked and nobody is notified, but the history
+/// has its line, and hooks and webhooks are told.
 pub(super) async fn amend(
-    app: &WorkScribe,
     uow: &mut dyn UnitOfWork,
-    scope: &OrgScope,
     trail: &mut Trail<'_>,
     before: Task,
     mut after: Task,
     change: Change,
 ) -> Result<(), Error> {
-    trail.task(ActivityAction::TaskUpdated, after.project_id, after.id, change);
-    trail.write_lines(uow).await?;
-    uow.tasks().update(scope, after.id, &TaskFields::of(&after), None, None, trail.now()).await?;
     (after.version, after.updated_at) = (before.version + 1, trail.now());
-    let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) };
-    app.announce(uow, scope, &event).await
+    let (id, fields) = (after.id, TaskFields::of(&after));
+    trail.happened(DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) }, [change]);
+    trail.write_lines(uow).await?;
+    uow.tasks().update(&trail.scope, id, &fields, None, None, trail.now()).await?;
+    trail.announce(uow).await
 }

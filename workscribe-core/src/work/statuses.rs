@@ -1,16 +1,18 @@
+//! The statuses of a project: what admins manage.
+
 use crate::error::{Code, Error, FieldError, Violations};
-use crate::events::DomainEvent;
-use crate::id::{ProjectId, StatusId};
+use crate::events::{DomainEvent, EventKind};
+use crate::id::StatusId;
 use crate::limits::{Limit, count};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::tenancy::OrgScope;
+use crate::target::{Target, expect_version};
+use crate::tenancy::In;
 
-use super::history::ActivityAction;
-use super::model::{Color, Status, StatusCategory, StatusChange, line};
+use super::model::{Color, Project, Status, StatusCategory, StatusChange, line};
 use super::order::GAP;
-use super::projects::Projects;
-use super::record::{Change, Trail};
+use super::projects::{Projects, no_such_project};
+use super::record::Change;
 
 /// What a person enters to make a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,19 @@ pub struct NewStatus {
     pub color: Option<String>,
 }
 
+/// What a person changes of a status: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatusEdit {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it means.
+    pub category: Option<StatusCategory>,
+    /// Its colour, as `#rrggbb`, or none.
+    pub color: Option<Option<String>>,
+    /// Where it goes among the others, from 0.
+    pub position: Option<i64>,
+}
+
 /// The longest name of a status or a label.
 pub(super) const NAME_CHARS: usize = Limit::LabelNameCharacters.default_value() as usize;
 /// How many tasks are written to the history in one statement.
@@ -35,14 +50,9 @@ impl Projects<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub async fn statuses(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
-    ) -> Result<Vec<Status>, Error> {
-        self.view(scope)?;
-        Ok(uow.statuses().list(scope, project).await?)
+    pub async fn statuses(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Vec<Status>, Error> {
+        self.view(at.scope())?;
+        Ok(uow.statuses().list(at.scope(), at.id).await?)
     }
 
     /// Makes a status. A project has at most [`Limit::StatusesPerProject`].
@@ -52,25 +62,23 @@ impl Projects<'_> {
     pub async fn create_status(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
+        at: &In<Project>,
         new: &NewStatus,
     ) -> Result<Status, Error> {
-        self.manage(scope)?;
+        self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = violations.keep("/name", line(&new.name, NAME_CHARS));
         let color = new.color.as_deref().and_then(|color| violations.keep("/color", Color::parse(color)));
         check_position(&mut violations, new.position);
-        violations.into_result()?;
-        let name = name.ok_or_else(|| Error::internal("a fault was not noted"))?;
-        self.lock_writable(uow, scope, project).await?;
-        let others = uow.statuses().list(scope, project).await?;
+        let name = violations.into_values(name)?;
+        self.lock_writable(uow, at).await?;
+        let others = uow.statuses().list(at.scope(), at.id).await?;
         self.app.limits().admit(Limit::StatusesPerProject, count(others.len()))?;
-        let mut trail = Trail::new(self.app, scope);
+        let mut trail = self.trail(at);
         let now = trail.now();
         let status = Status {
             id: self.app.new_id(),
-            project_id: project,
+            project_id: at.id,
             name,
             category: new.category,
             position: others.last().map_or(0, |last| last.position + 1),
@@ -79,72 +87,63 @@ impl Projects<'_> {
             created_at: now,
             updated_at: now,
         };
-        uow.statuses().insert(scope, &status).await.map_err(name_taken)?;
+        uow.statuses().insert(at.scope(), &status).await.map_err(name_taken)?;
         let mut order: Vec<StatusId> = others.iter().map(|other| other.id).collect();
         order.insert(index(new.position, order.len()), status.id);
-        uow.statuses().arrange(scope, project, &order).await?;
-        trail.project(ActivityAction::StatusCreated, project, Change::new(&status.name));
+        uow.statuses().arrange(at.scope(), at.id, &order).await?;
+        let status = self.find_status(uow, at, status.id).await?;
+        let event = DomainEvent::StatusCreated { status: status.clone() };
+        trail.happened(event, [Change::new(&status.name)]);
         trail.write(uow).await?;
-        let status = self.find_status(uow, scope, project, status.id).await?;
-        self.app.announce(uow, scope, &DomainEvent::StatusCreated { status: status.clone() }).await?;
         Ok(status)
     }
 
-    /// Changes a status; `position` moves it among the others.
+    /// Changes a status; a position moves it among the others.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `STATUS_NOT_FOUND`, `STATUS_NAME_TAKEN`, `STALE_VERSION`.
     pub async fn update_status(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
-        change: &StatusChange,
-        position: Option<i64>,
-        expected: Option<i64>,
+        at: &In<Project>,
+        status: Target<StatusId>,
+        edit: &StatusEdit,
     ) -> Result<Status, Error> {
-        self.manage(scope)?;
+        self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = change.name.as_deref().and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
-        check_position(&mut violations, position);
+        let name = edit.name.as_deref().and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
+        let color = edit
+            .color
+            .as_ref()
+            .map(|color| color.as_deref().and_then(|color| violations.keep("/color", Color::parse(color))));
+        check_position(&mut violations, edit.position);
         violations.into_result()?;
-        self.lock_writable(uow, scope, project).await?;
-        let before = self.find_status(uow, scope, project, id).await?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::StaleVersion.into());
-        }
+        self.lock_writable(uow, at).await?;
+        let Target { id, version } = status;
+        let before = self.find_status(uow, at, id).await?;
+        expect_version(version, before.version)?;
         let change = StatusChange {
             name: name.filter(|name| *name != before.name),
-            category: change.category.filter(|category| *category != before.category),
-            color: change.color.clone().filter(|color| *color != before.color),
+            category: edit.category.filter(|category| *category != before.category),
+            color: color.filter(|color| *color != before.color),
         };
-        let mut trail = Trail::new(self.app, scope);
+        let mut trail = self.trail(at);
         if change != StatusChange::default() {
-            let update = uow.statuses().update(scope, project, id, &change, expected, trail.now());
+            let update = uow.statuses().update(at.scope(), at.id, id, &change, version, trail.now());
             update.await.map_err(name_taken)?.ok_or_else(no_such_status)?;
         }
-        if let Some(position) = position {
-            let statuses = uow.statuses().list(scope, project).await?;
+        if edit.position.is_some() {
+            let statuses = uow.statuses().list(at.scope(), at.id).await?;
             let mut order: Vec<StatusId> =
                 statuses.iter().map(|status| status.id).filter(|other| *other != id).collect();
-            order.insert(index(Some(position), order.len()), id);
-            uow.statuses().arrange(scope, project, &order).await?;
+            order.insert(index(edit.position, order.len()), id);
+            uow.statuses().arrange(at.scope(), at.id, &order).await?;
         }
-        let after = self.find_status(uow, scope, project, id).await?;
-        let color = |status: &Status| status.color.as_ref().map(|color| color.as_str().to_owned());
-        let fields = [
-            ("name", Some(before.name.clone()), Some(after.name.clone())),
-            ("category", Some(before.category.as_str().into()), Some(after.category.as_str().into())),
-            ("color", color(&before), color(&after)),
-            ("position", Some(before.position.to_string()), Some(after.position.to_string())),
-        ];
-        for (field, old, new) in fields.into_iter().filter(|(_, old, new)| old != new) {
-            trail.project(ActivityAction::StatusUpdated, project, Change::of(field, old, new));
-        }
-        trail.write(uow).await?;
+        let after = self.find_status(uow, at, id).await?;
         if after != before {
-            self.app.announce(uow, scope, &DomainEvent::StatusUpdated { status: after.clone() }).await?;
+            let changes = Change::between(differences(&before, &after));
+            trail.happened(DomainEvent::StatusUpdated { status: after.clone() }, changes);
+            trail.write(uow).await?;
         }
         Ok(after)
     }
@@ -157,15 +156,14 @@ impl Projects<'_> {
     pub async fn delete_status(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
+        at: &In<Project>,
+        status: Target<StatusId>,
         move_to: Option<StatusId>,
-        expected: Option<i64>,
     ) -> Result<(), Error> {
-        self.manage(scope)?;
-        self.lock_writable(uow, scope, project).await?;
-        let statuses = uow.statuses().list(scope, project).await?;
+        self.manage(at.scope())?;
+        self.lock_writable(uow, at).await?;
+        let Target { id, version } = status;
+        let statuses = uow.statuses().list(at.scope(), at.id).await?;
         let status = statuses.iter().find(|status| status.id == id).ok_or_else(no_such_status)?;
         if statuses.len() == 1 {
             return Err(Error::new(Code::LastStatus, "A project needs a status. Make another one first."));
@@ -182,8 +180,7 @@ impl Projects<'_> {
                 })?)
             }
         };
-        let mut trail = Trail::new(self.app, scope);
-        let in_use = !uow.tasks().in_status(scope, project, id, None, 1).await?.is_empty();
+        let in_use = !uow.tasks().in_status(at.scope(), at.id, id, None, 1).await?.is_empty();
         if in_use {
             let target = target.ok_or_else(|| {
                 Error::new(
@@ -191,37 +188,37 @@ impl Projects<'_> {
                     "Tasks have this status. Say with move_to which status they are to have.",
                 )
             })?;
-            self.move_all(uow, scope, status, target).await?;
+            self.move_all(uow, at, status, target).await?;
         }
-        if !uow.statuses().delete(scope, project, id, expected).await? {
+        if !uow.statuses().delete(at.scope(), at.id, id, version).await? {
             return Err(no_such_status());
         }
         let order: Vec<StatusId> =
             statuses.iter().map(|status| status.id).filter(|other| *other != id).collect();
-        uow.statuses().arrange(scope, project, &order).await?;
-        trail.project(ActivityAction::StatusDeleted, project, Change::old(&status.name));
-        trail.write(uow).await?;
+        uow.statuses().arrange(at.scope(), at.id, &order).await?;
+        let mut trail = self.trail(at);
         let moved_to = target.filter(|_| in_use).map(|target| target.id);
         let event = DomainEvent::StatusDeleted { status: status.clone(), moved_to };
-        self.app.announce(uow, scope, &event).await
+        trail.happened(event, [Change::old(&status.name)]);
+        trail.write(uow).await
     }
 
     /// Moves all tasks of a status to the end of another, and writes a line of the history for each.
     async fn move_all(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
+        at: &In<Project>,
         from: &Status,
         to: &Status,
     ) -> Result<(), Error> {
-        let project = from.project_id;
+        let (scope, project) = (at.scope(), at.id);
         let mut after = None;
         loop {
             let ids = uow.tasks().in_status(scope, project, from.id, after, BATCH).await?;
-            let mut trail = Trail::new(self.app, scope);
+            let mut trail = self.trail(at);
             for id in &ids {
                 let change = Change::of("status_id", Some(from.name.clone()), Some(to.name.clone()));
-                trail.task(ActivityAction::TaskUpdated, project, *id, change);
+                trail.line(EventKind::TaskUpdated, project, Some(*id), change);
             }
             trail.write(uow).await?;
             after = ids.last().copied();
@@ -229,8 +226,7 @@ impl Projects<'_> {
                 break;
             }
         }
-        let gone = super::projects::no_such_project;
-        let end = uow.projects().advance_position(scope, project, 0).await?.ok_or_else(gone)?;
+        let end = uow.projects().advance_position(scope, project, 0).await?.ok_or_else(no_such_project)?;
         let now = self.app.now();
         if let Some(last) = uow.tasks().move_column(scope, project, from.id, to.id, end, now).await? {
             uow.projects().advance_position(scope, project, last - end + GAP).await?;
@@ -241,12 +237,22 @@ impl Projects<'_> {
     async fn find_status(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        project: ProjectId,
+        at: &In<Project>,
         id: StatusId,
     ) -> Result<Status, Error> {
-        uow.statuses().find(scope, project, id).await?.ok_or_else(no_such_status)
+        uow.statuses().find(at.scope(), at.id, id).await?.ok_or_else(no_such_status)
     }
+}
+
+/// The fields of a status as a person reads them, before and after.
+fn differences(before: &Status, after: &Status) -> [(&'static str, Option<String>, Option<String>); 4] {
+    let color = |status: &Status| status.color.as_ref().map(|color| color.as_str().to_owned());
+    [
+        ("name", Some(before.name.clone()), Some(after.name.clone())),
+        ("category", Some(before.category.as_str().into()), Some(after.category.as_str().into())),
+        ("color", color(before), color(after)),
+        ("position", Some(before.position.to_string()), Some(after.position.to_string())),
+    ]
 }
 
 fn check_position(violations: &mut Violations, position: Option<i64>) {

@@ -8,7 +8,8 @@ use crate::page::PageRequest;
 use crate::store_error::StoreError;
 use crate::tenancy::{OrgScope, Role, Slug};
 
-use super::history::{Activity, Comment, NewActivity};
+use super::comment::Comment;
+use super::history::{Activity, NewActivity};
 use super::model::{
     Archived, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, Status, StatusChange,
 };

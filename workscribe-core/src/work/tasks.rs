@@ -1,26 +1,26 @@
+//! Tasks: making, listing, finding and removing them, and their labels.
+
 use crate::app::WorkScribe;
-use crate::error::{Code, Error};
-use crate::events::DomainEvent;
+use crate::error::{Code, Error, FieldError};
+use crate::events::{DomainEvent, EventKind};
 use crate::id::{LabelId, ProjectId, TaskId};
-use crate::identity::Person;
 use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::tenancy::{Action, OrgScope};
+use crate::tenancy::{Action, In, OrgScope};
 
-use super::changes::{Resolved, TaskChange, resolve};
-use super::history::{Activity, ActivityAction};
+use super::changes::{Lookup, Resolved, TaskChange};
+use super::history::Activity;
 use super::labels::no_such_label;
 use super::model::{Project, TaskKey, name_key};
 use super::projects::no_such_project;
 use super::record::{Change, Trail, amend, index_task, writable};
-use super::store::Entered;
 use super::task::{NewTask, Priority, Room, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
 
 /// Tasks, comments, and what happened. Had from [`WorkScribe::tasks`].
 ///
-/// Every operation takes the caller's unit of work and scope; [`OrgScope::enter_task`] finds a task with its scope.
+/// Every operation takes the caller's unit of work and what a door answered: [`In::task`].
 #[derive(Clone, Copy)]
 pub struct Tasks<'a> {
     pub(super) app: &'a WorkScribe,
@@ -34,7 +34,7 @@ impl WorkScribe {
     }
 }
 
-impl<'a> Tasks<'a> {
+impl Tasks<'_> {
     /// Makes a task, with the next number of its project, at the end of its column.
     ///
     /// # Errors
@@ -42,31 +42,30 @@ impl<'a> Tasks<'a> {
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        entered: &Entered<Project>,
+        at: &In<Project>,
         new: &TaskChange,
     ) -> Result<Task, Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        let project = &entered.found;
-        writable(project.is_archived)?;
-        let mut given = resolve(self.app, uow, scope, project.id, new).await?;
+        writable(at.is_archived)?;
+        let mut given = Lookup::new(self.app, scope, at.id).resolve(uow, new).await?;
         let status = match given.status.take() {
             Some(status) => status,
-            None => uow.statuses().first(scope, project.id).await?.ok_or_else(no_such_project)?,
+            None => uow.statuses().first(scope, at.id).await?.ok_or_else(no_such_project)?,
         };
-        let mut trail = Trail::new(self.app, scope);
+        let mut trail = Trail::new(self.app, at);
         let mut task = Task {
             id: self.app.new_id(),
             org_id: scope.org(),
-            project_id: project.id,
-            project_key: project.key.clone(),
+            project_id: at.id,
+            project_key: at.key.clone(),
             project_is_archived: false,
             number: 0,
             title: given.title.take().ok_or_else(title_required)?,
             description: given.description.take().flatten(),
             status,
             assignee: given.assignee.take().flatten(),
-            reporter: entered.actor.clone(),
+            reporter: at.person(uow).await?,
             priority: given.priority.unwrap_or(Priority::None),
             kind: given.kind.unwrap_or(TaskType::Task),
             parent_id: given.parent.take().flatten().map(|parent| parent.id),
@@ -86,11 +85,11 @@ impl<'a> Tasks<'a> {
             let labels: Vec<LabelId> = task.labels.iter().map(|label| label.id).collect();
             uow.labels().attach(scope, task.id, &labels).await?;
         }
-        trail.task(ActivityAction::TaskCreated, project.id, task.id, Change::new(&task.title));
-        trail.write(uow).await?;
+        trail.line(EventKind::TaskCreated, at.id, Some(task.id), Change::new(&task.title));
+        trail.write_lines(uow).await?;
         let row = NewTask {
             id: task.id,
-            project_id: project.id,
+            project_id: at.id,
             reporter_id: scope.actor(),
             fields,
             room: Room {
@@ -102,7 +101,7 @@ impl<'a> Tasks<'a> {
         let numbered = match uow.tasks().insert(scope, &row).await {
             Ok(numbered) => numbered,
             Err(StoreError::Conflict { constraint: Constraint::OpenProject, .. }) => {
-                return Err(self.closed(scope, project.id).await?);
+                return Err(self.closed(scope, at.id).await?);
             }
             Err(StoreError::Conflict { constraint: Constraint::Room, .. }) => {
                 return Err(self.app.limits().reached(Limit::SubtasksPerTask));
@@ -110,11 +109,10 @@ impl<'a> Tasks<'a> {
             Err(error) => return Err(error.into()),
         };
         (task.number, task.position) = (numbered.number, numbered.position);
-        // These lock people, and hold the number in what they say.
-        let mut told = Trail::new(self.app, scope);
-        told.assigned(&entered.actor, &task);
-        told.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::TaskCreated { task: task.clone() }).await?;
+        // Notifications lock people, and name the task by its number.
+        trail.assigned(&task);
+        trail.happened(DomainEvent::TaskCreated { task: task.clone() }, []);
+        trail.write(uow).await?;
         Ok(task)
     }
 
@@ -169,47 +167,45 @@ impl<'a> Tasks<'a> {
     pub async fn delete(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
+        at: &In<Task>,
         expected: Option<i64>,
     ) -> Result<(), Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        if task.reporter.id != scope.actor() {
+        if at.reporter.id != at.actor() {
             scope.require(self.app.authorizer(), Action::ModerateWork)?;
         }
-        writable(task.project_is_archived)?;
+        writable(at.project_is_archived)?;
         // Who makes a task another's parent holds this lock too.
-        uow.projects().hold(scope, task.project_id).await?;
-        let mut trail = Trail::new(self.app, scope);
-        self.release_children(uow, scope, task, &mut trail).await?;
-        let task = self.lock_one(uow, scope, task.id).await?;
+        uow.projects().hold(scope, at.project_id).await?;
+        let mut trail = Trail::new(self.app, at);
+        self.release_children(uow, at, &mut trail).await?;
+        let task = self.lock_one(uow, scope, at.id).await?;
         writable(task.project_is_archived)?;
         if !uow.tasks().delete(scope, task.id, expected).await? {
             return Err(no_such_task());
         }
-        let name = format!("{} {}", task.key(), task.title);
-        trail.task(ActivityAction::TaskDeleted, task.project_id, task.id, Change::old(name));
-        trail.write(uow).await?;
-        self.app.announce(uow, scope, &DomainEvent::TaskDeleted { task }).await
+        let name = Change::old(format!("{} {}", task.key(), task.title));
+        trail.happened(DomainEvent::TaskDeleted { task }, [name]);
+        trail.write(uow).await
     }
 
     async fn release_children(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        task: &Task,
+        task: &In<Task>,
         trail: &mut Trail<'_>,
     ) -> Result<(), Error> {
         const BATCH: u32 = 1_000;
         loop {
-            let ids = uow.tasks().children(scope, task.id, BATCH).await?;
+            let ids = uow.tasks().children(task.scope(), task.id, BATCH).await?;
             // With the task itself and its parent, which counts it, so that the locks are taken in the order of the ids.
             let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).chain(task.parent_id).collect();
-            let locked = uow.tasks().lock(scope, &own).await?;
+            let locked = uow.tasks().lock(task.scope(), &own).await?;
             for child in locked.into_iter().filter(|locked| locked.parent_id == Some(task.id)) {
                 let change = Change::of("parent_task_id", Some(task.key().to_string()), None);
                 let after = Task { parent_id: None, ..child.clone() };
-                amend(self.app, uow, scope, trail, child, after, change).await?;
+                amend(uow, trail, child, after, change).await?;
             }
             if ids.len() < BATCH as usize {
                 return Ok(());
@@ -224,12 +220,10 @@ impl<'a> Tasks<'a> {
     pub async fn add_label(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
-        task: &Task,
+        at: &In<Task>,
         label: LabelId,
     ) -> Result<Task, Error> {
-        self.relabel(uow, scope, actor, task, label, true).await
+        self.relabel(uow, at, label, true).await
     }
 
     /// Takes a label off a task. One that is not on it is no error.
@@ -239,28 +233,25 @@ impl<'a> Tasks<'a> {
     pub async fn remove_label(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
-        task: &Task,
+        at: &In<Task>,
         label: LabelId,
     ) -> Result<Task, Error> {
-        self.relabel(uow, scope, actor, task, label, false).await
+        self.relabel(uow, at, label, false).await
     }
 
     async fn relabel(
         &self,
         uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        actor: &Person,
-        task: &Task,
+        at: &In<Task>,
         label: LabelId,
         is_on: bool,
     ) -> Result<Task, Error> {
+        let scope = at.scope();
         self.edit(scope)?;
-        writable(task.project_is_archived)?;
-        let label = uow.labels().find(scope, task.project_id, label).await?.ok_or_else(no_such_label)?;
+        writable(at.project_is_archived)?;
+        let label = uow.labels().find(scope, at.project_id, label).await?.ok_or_else(no_such_label)?;
         // Read under the lock, so that of two labels put on at once both are.
-        let before = self.lock_one(uow, scope, task.id).await?;
+        let before = self.lock_one(uow, scope, at.id).await?;
         let mut labels = before.labels.clone();
         labels.retain(|other| other.id != label.id);
         if is_on {
@@ -268,7 +259,7 @@ impl<'a> Tasks<'a> {
             labels.sort_by_key(|label| (name_key(&label.name), label.id));
         }
         let change = Resolved { labels: Some(labels), ..Resolved::default() };
-        self.apply(uow, scope, actor, before, &change, None).await
+        self.apply(uow, Trail::new(self.app, at), before, &change).await
     }
 
     /// What happened, newest first: to one task, or in the whole organization.
@@ -299,19 +290,8 @@ impl<'a> Tasks<'a> {
         scope: &OrgScope,
         id: TaskId,
     ) -> Result<Task, Error> {
-        self.lock_among(uow, scope, id, &[id]).await
-    }
-
-    /// One of the tasks whose locks are taken.
-    pub(super) async fn lock_among(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: TaskId,
-        all: &[TaskId],
-    ) -> Result<Task, Error> {
-        let locked = uow.tasks().lock(scope, all).await?;
-        locked.into_iter().find(|task| task.id == id).ok_or_else(no_such_task)
+        let locked = uow.tasks().lock(scope, &[id]).await?;
+        locked.into_iter().next().ok_or_else(no_such_task)
     }
 
     /// Refuses whoever may not see what a door has found for them.
@@ -328,7 +308,7 @@ impl<'a> Tasks<'a> {
 }
 
 fn title_required() -> Error {
-    Error::invalid(vec![crate::error::FieldError {
+    Error::invalid(vec![FieldError {
         pointer: "/title".into(),
         code: "REQUIRED",
         message: "Enter a title.".into(),

@@ -154,7 +154,7 @@ inputs! {
         /// As for a new organization.
         #[oai(validator(min_length = 3, max_length = 30, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
         slug: Patch<OrgSlug>,
-    } => (Option<String>, Option<String>) = (name, slug);
+    } => tenancy::OrganizationEdit = tenancy::OrganizationEdit { name, slug };
 
     /// Whom to invite.
     InviteRequest {
@@ -163,7 +163,7 @@ inputs! {
         email: Required<Email>,
         /// As what: admin or member.
         role: Required<Role>,
-    } => (String, tenancy::Role) = (email, role);
+    } => tenancy::NewInvitation = tenancy::NewInvitation { email, role };
 
     /// A new role.
     UpdateMemberRequest {

@@ -54,9 +54,9 @@ impl OrganizationsApi {
     ) -> ApiResult<Created<Organization>, { CREATES | codes(&[SlugTaken]) }> {
         let once = Once::new(&self.app, &auth, key, "createOrganization", &body);
         let made = once.run(|mut uow| async move {
-            let (_, made) = self.app.organizations().create(&mut *uow, auth.actor(), &body.0).await?;
+            let made = self.app.organizations().create(&mut *uow, auth.actor(), &body.0).await?;
             let location = location(made.slug.as_str());
-            Ok((uow, Created::new(made, location)))
+            Ok((uow, Created::new(made.into_it(), location)))
         });
         Ok(made.await?)
     }
@@ -95,8 +95,7 @@ impl OrganizationsApi {
         slug: Path<Slug>,
     ) -> ApiResult<Versioned<Organization>, { codes(&[OrganizationNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (_, organization) = auth.enter(&mut *uow, &slug).await?;
-        Ok(Versioned::new(organization))
+        Ok(Versioned::new(auth.enter(&mut *uow, &slug).await?.into_it()))
     }
 
     /// Change an organization
@@ -111,10 +110,9 @@ impl OrganizationsApi {
         body: Body<UpdateOrganizationRequest>,
     ) -> ApiResult<Versioned<Organization>, { IN_ORGANIZATION | STALE | codes(&[SlugTaken]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let ((name, renamed), expected) = (body.0, if_match(condition.0.as_deref()));
-        let (name, renamed, organizations) = (name.as_deref(), renamed.as_deref(), self.app.organizations());
-        let updated = organizations.update(&mut *uow, &scope, name, renamed, expected).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let expected = if_match(condition.0.as_deref());
+        let updated = self.app.organizations().update(&mut *uow, at.scope(), &body.0, expected).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -130,8 +128,8 @@ impl OrganizationsApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        self.app.organizations().delete(&mut *uow, &scope, if_match(condition.0.as_deref())).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        self.app.organizations().delete(&mut *uow, at.scope(), if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -148,8 +146,8 @@ impl OrganizationsApi {
     ) -> ApiResult<Reply<MemberList>, { codes(&[OrganizationNotFound]) }> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.organizations().members(&mut *uow, &scope, &page).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found = self.app.organizations().members(&mut *uow, at.scope(), &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -172,10 +170,9 @@ impl OrganizationsApi {
         caller.limit_by(&self.app, Limit::InvitationsPerUser, &auth.actor().user.to_string()).await?;
         let once = Once::new(&self.app, &auth, key, "inviteMember", &body).in_organization(&slug).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
-            let ((email, role), organizations) = (&body.0, self.app.organizations());
-            let invited = organizations.invite(&mut *uow, &scope, &organization, email, *role).await?;
-            let location = format!("{}/invitations/{}", location(organization.slug.as_str()), invited.id);
+            let at = auth.enter(&mut *uow, &slug).await?;
+            let invited = self.app.organizations().invite(&mut *uow, &at, &body.0).await?;
+            let location = format!("{}/invitations/{}", location(at.slug.as_str()), invited.id);
             let answer = Invitation::from((&invited, self.app.now()));
             Ok((uow, Created::of(answer, location, invited.version)))
         });
@@ -196,8 +193,8 @@ impl OrganizationsApi {
     ) -> ApiResult<Reply<InvitationList>, IN_ORGANIZATION> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.organizations().invitations(&mut *uow, &scope, &page).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found = self.app.organizations().invitations(&mut *uow, at.scope(), &page).await?;
         let (now, Page { items, next_cursor, total }) = (self.app.now(), found);
         let items = items.iter().map(|row| (row, now)).collect();
         Ok(Reply::new(Page { items, next_cursor, total }))
@@ -223,9 +220,8 @@ impl OrganizationsApi {
     > {
         caller.limit_by(&self.app, Limit::InvitationsPerUser, &auth.actor().user.to_string()).await?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
-        let id = invitation_id.read()?;
-        self.app.organizations().resend_invitation(&mut *uow, &scope, &organization, id).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        self.app.organizations().resend_invitation(&mut *uow, &at, invitation_id.read()?).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -247,10 +243,9 @@ impl OrganizationsApi {
     ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[InvitationNotFound, InvitationAccepted]) }>
     {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let id = invitation_id.read()?;
-        let expected = if_match(condition.0.as_deref());
-        self.app.organizations().revoke_invitation(&mut *uow, &scope, id, expected).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let invitation = invitation_id.target(&condition)?;
+        self.app.organizations().revoke_invitation(&mut *uow, at.scope(), invitation).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -268,10 +263,9 @@ impl OrganizationsApi {
         body: Body<UpdateMemberRequest>,
     ) -> ApiResult<Versioned<Member>, { IN_ORGANIZATION | STALE | codes(&[MemberNotFound, LastOwner]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let user = user_id.read()?;
-        let (role, expected) = (body.0, if_match(condition.0.as_deref()));
-        let member = self.app.organizations().set_role(&mut *uow, &scope, user, role, expected).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let member = user_id.target(&condition)?;
+        let member = self.app.organizations().set_role(&mut *uow, at.scope(), member, body.0).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(member))
     }
@@ -288,10 +282,9 @@ impl OrganizationsApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[MemberNotFound, LastOwner]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let user = user_id.read()?;
-        let expected = if_match(condition.0.as_deref());
-        self.app.organizations().remove_member(&mut *uow, &scope, user, expected).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let member = user_id.target(&condition)?;
+        self.app.organizations().remove_member(&mut *uow, at.scope(), member).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }

@@ -1,7 +1,9 @@
 //! Projects, statuses and labels on the wire.
 
 use uuid::Uuid;
-use workscribe_core::work::{self, Color, NewLabel, NewProject, NewStatus, ProjectChange, StatusChange};
+use workscribe_core::work::{
+    self, Color, LabelEdit, NewLabel, NewProject, NewStatus, ProjectChange, StatusEdit,
+};
 
 use crate::dto::{answers, inputs, lists};
 use crate::field::{Clearable, Nullable, Optional, Patch, Required};
@@ -137,7 +139,7 @@ inputs! {
     } => NewStatus = NewStatus { name, category, position, color };
 
     /// A change of a status. What is left out stays as it is.
-    UpdateStatusRequest(faults) {
+    UpdateStatusRequest {
         /// As for a new status.
         #[oai(validator(min_length = 1, max_length = 50))]
         name: Patch<Title>,
@@ -149,10 +151,7 @@ inputs! {
         /// Its colour, as `#rrggbb`, or null for none.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Clearable<Colour>,
-    } => (StatusChange, Option<i64>) = {
-        let color = color.map(|color: Option<String>| faults.keep("/color", Color::parse(&color?)));
-        (StatusChange { name, category, color }, position)
-    };
+    } => StatusEdit = StatusEdit { name, category, color, position };
 
     /// A new label.
     CreateLabelRequest {
@@ -172,5 +171,5 @@ inputs! {
         /// Its colour, as `#rrggbb`.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Patch<Colour>,
-    } => (Option<String>, Option<String>) = (name, color);
+    } => LabelEdit = LabelEdit { name, color };
 }

@@ -75,8 +75,8 @@ impl ProjectsApi {
         let (archived, page) =
             read(|faults| (archived.read(faults).unwrap_or_default(), page((limit, cursor, count), faults)))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.projects().list(&mut *uow, &scope, archived, &page).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found = self.app.projects().list(&mut *uow, &at, archived, &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -93,9 +93,9 @@ impl ProjectsApi {
     ) -> ApiResult<Created<Project>, { IN_ORGANIZATION | CREATES | codes(&[KeyTaken]) }> {
         let once = Once::new(&self.app, &auth, key, "createProject", &body).in_organization(&slug).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
-            let project = self.app.projects().create(&mut *uow, &scope, &body.0).await?;
-            let location = location(organization.slug.as_str(), project.id);
+            let at = auth.enter(&mut *uow, &slug).await?;
+            let project = self.app.projects().create(&mut *uow, &at, &body.0).await?;
+            let location = location(at.slug.as_str(), project.id);
             Ok((uow, Created::new(project, location)))
         });
         Ok(made.await?)
@@ -110,9 +110,9 @@ impl ProjectsApi {
         project_id: Path<ProjectRef>,
     ) -> ApiResult<Versioned<Project>, IN_PROJECT> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        self.app.projects().view(&scope)?;
-        Ok(Versioned::new(entered.found))
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        self.app.projects().view(at.scope())?;
+        Ok(Versioned::new(at.into_it()))
     }
 
     /// Change, archive or restore a project
@@ -132,9 +132,9 @@ impl ProjectsApi {
         body: Body<UpdateProjectRequest>,
     ) -> ApiResult<Versioned<Project>, { IN_PROJECT | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
-        let updated = self.app.projects().update(&mut *uow, &scope, id, &body.0, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let expected = if_match(condition.0.as_deref());
+        let updated = self.app.projects().update(&mut *uow, &at, &body.0, expected).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -155,9 +155,8 @@ impl ProjectsApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { IN_PROJECT | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (id, expected) = (entered.found.id, if_match(condition.0.as_deref()));
-        self.app.projects().archive(&mut *uow, &scope, id, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        self.app.projects().archive(&mut *uow, &at, if_match(condition.0.as_deref())).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -177,8 +176,8 @@ impl ProjectsApi {
         project_id: Path<ProjectRef>,
     ) -> ApiResult<Reply<Vec<Status>>, IN_PROJECT> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let statuses = self.app.projects().statuses(&mut *uow, &scope, entered.found.id).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let statuses = self.app.projects().statuses(&mut *uow, &at).await?;
         Ok(Reply::new(statuses.into_iter().map(Status::from).collect::<Vec<_>>()))
     }
 
@@ -201,10 +200,9 @@ impl ProjectsApi {
         let once =
             Once::new(&self.app, &auth, key, "createStatus", &body).in_project(&slug, &project_id).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-            let project = entered.found.id;
-            let status = self.app.projects().create_status(&mut *uow, &scope, project, &body.0).await?;
-            let location = format!("{}/statuses/{}", location(&slug, project), status.id);
+            let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+            let status = self.app.projects().create_status(&mut *uow, &at, &body.0).await?;
+            let location = format!("{}/statuses/{}", location(&slug, at.id), status.id);
             Ok((uow, Created::new(status, location)))
         });
         Ok(made.await?)
@@ -231,12 +229,9 @@ impl ProjectsApi {
         { IN_PROJECT | ARCHIVED | STALE | codes(&[StatusNotFound, StatusNameTaken]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (project, id) = (entered.found.id, status_id.read()?);
-        let ((change, position), expected) = (body.0, if_match(condition.0.as_deref()));
-        let projects = self.app.projects();
-        let updated =
-            projects.update_status(&mut *uow, &scope, project, id, &change, position, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let status = status_id.target(&condition)?;
+        let updated = self.app.projects().update_status(&mut *uow, &at, status, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -264,10 +259,9 @@ impl ProjectsApi {
     > {
         let move_to = read(|faults| move_to.read(faults))?;
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (project, id) = (entered.found.id, status_id.read()?);
-        let expected = if_match(condition.0.as_deref());
-        self.app.projects().delete_status(&mut *uow, &scope, project, id, move_to, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let status = status_id.target(&condition)?;
+        self.app.projects().delete_status(&mut *uow, &at, status, move_to).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -289,8 +283,8 @@ impl ProjectsApi {
     ) -> ApiResult<Reply<LabelList>, IN_PROJECT> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let found = self.app.projects().labels(&mut *uow, &scope, entered.found.id, &page).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let found = self.app.projects().labels(&mut *uow, &at, &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -313,10 +307,9 @@ impl ProjectsApi {
         let once =
             Once::new(&self.app, &auth, key, "createLabel", &body).in_project(&slug, &project_id).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-            let project = entered.found.id;
-            let label = self.app.projects().create_label(&mut *uow, &scope, project, &body.0).await?;
-            let location = format!("{}/labels/{}", location(&slug, project), label.id);
+            let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+            let label = self.app.projects().create_label(&mut *uow, &at, &body.0).await?;
+            let location = format!("{}/labels/{}", location(&slug, at.id), label.id);
             Ok((uow, Created::new(label, location)))
         });
         Ok(made.await?)
@@ -343,12 +336,9 @@ impl ProjectsApi {
         { IN_PROJECT | ARCHIVED | STALE | codes(&[LabelNotFound, LabelNameTaken]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (project, id) = (entered.found.id, label_id.read()?);
-        let ((name, color), expected) = (body.0, if_match(condition.0.as_deref()));
-        let (name, color) = (name.as_deref(), color.as_deref());
-        let projects = self.app.projects();
-        let updated = projects.update_label(&mut *uow, &scope, project, id, name, color, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let label = label_id.target(&condition)?;
+        let updated = self.app.projects().update_label(&mut *uow, &at, label, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -370,10 +360,9 @@ impl ProjectsApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { IN_PROJECT | ARCHIVED | STALE | codes(&[LabelNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        let (project, id) = (entered.found.id, label_id.read()?);
-        let expected = if_match(condition.0.as_deref());
-        self.app.projects().delete_label(&mut *uow, &scope, project, id, expected).await?;
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        let label = label_id.target(&condition)?;
+        self.app.projects().delete_label(&mut *uow, &at, label).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }

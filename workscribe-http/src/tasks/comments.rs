@@ -12,7 +12,7 @@ use crate::once::Once;
 use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, STALE, WITH_TASK};
 use crate::problem::{ApiResult, codes};
 use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page};
-use crate::reply::{Created, NoContent, Reply, Versioned, if_match};
+use crate::reply::{Created, NoContent, Reply, Versioned};
 use crate::tags::Tags;
 use crate::wire::{IdempotencyKey, IfMatch, Slug};
 
@@ -45,8 +45,8 @@ impl CommentsApi {
     ) -> ApiResult<Reply<CommentList>, WITH_TASK> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let found = self.app.tasks().comments(&mut *uow, &scope, &entered.found, &page).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        let found = self.app.tasks().comments(&mut *uow, &at, &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -63,10 +63,9 @@ impl CommentsApi {
     ) -> ApiResult<Created<Comment>, { WITH_TASK | ARCHIVED | CREATES }> {
         let once = Once::new(&self.app, &auth, key, "createComment", &body).on_task(&task_id).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-            let (author, task) = (&entered.actor, &entered.found);
-            let comment = self.app.tasks().comment(&mut *uow, &scope, author, task, body.0).await?;
-            let location = format!("{}/comments/{}", super::location(task.id), comment.id);
+            let at = auth.enter_task(&mut *uow, &task_id).await?;
+            let comment = self.app.tasks().comment(&mut *uow, &at, body.0).await?;
+            let location = format!("{}/comments/{}", super::location(at.id), comment.id);
             Ok((uow, Created::new(comment, location)))
         });
         Ok(made.await?)
@@ -85,11 +84,9 @@ impl CommentsApi {
         body: Body<UpdateCommentRequest>,
     ) -> ApiResult<Versioned<Comment>, { WITH_TASK | ARCHIVED | STALE | codes(&[CommentNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let id = comment_id.read()?;
-        let (task, expected) = (&entered.found, if_match(condition.0.as_deref()));
-        let tasks = self.app.tasks();
-        let updated = tasks.update_comment(&mut *uow, &scope, task, id, body.0, expected).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        let comment = comment_id.target(&condition)?;
+        let updated = self.app.tasks().update_comment(&mut *uow, &at, comment, body.0).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -106,10 +103,9 @@ impl CommentsApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | STALE | codes(&[CommentNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let id = comment_id.read()?;
-        let expected = if_match(condition.0.as_deref());
-        self.app.tasks().delete_comment(&mut *uow, &scope, &entered.found, id, expected).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        let comment = comment_id.target(&condition)?;
+        self.app.tasks().delete_comment(&mut *uow, &at, comment).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -128,9 +124,8 @@ impl CommentsApi {
     ) -> ApiResult<Reply<ActivityList>, WITH_TASK> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let task = Some(entered.found.id);
-        Ok(Reply::new(self.app.tasks().activity(&mut *uow, &scope, task, &page).await?))
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        Ok(Reply::new(self.app.tasks().activity(&mut *uow, at.scope(), Some(at.id), &page).await?))
     }
 
     /// List what happened in an organization
@@ -147,7 +142,7 @@ impl CommentsApi {
     ) -> ApiResult<Reply<ActivityList>, IN_ORGANIZATION> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        Ok(Reply::new(self.app.tasks().activity(&mut *uow, &scope, None, &page).await?))
+        let at = auth.enter(&mut *uow, &slug).await?;
+        Ok(Reply::new(self.app.tasks().activity(&mut *uow, at.scope(), None, &page).await?))
     }
 }

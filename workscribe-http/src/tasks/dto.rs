@@ -3,11 +3,11 @@
 use serde_json::Value;
 use uuid::Uuid;
 use workscribe_core::error::Violations;
-use workscribe_core::id::StatusId;
-use workscribe_core::work::{self, BulkChange, Destination, Placement, TaskChange};
+use workscribe_core::work::{self, BulkChange, Destination, Move, Placement, TaskChange};
 
 use crate::body::{Input as _, nested};
 use crate::dto::{answers, inputs, lists};
+pub use crate::events::ActivityAction;
 use crate::field::{Clearable, Nullable, Patch, Required};
 use crate::projects::{Label, Status};
 use crate::time::{Date, Time};
@@ -19,9 +19,6 @@ named! {
 
     /// What sort of work a task is.
     TaskType = work::TaskType;
-
-    /// What was done.
-    ActivityAction = work::ActivityAction;
 }
 
 answers! {
@@ -185,11 +182,12 @@ inputs! {
         before_id: Patch<Uuid>,
         /// The task of the column that comes right before it.
         after_id: Patch<Uuid>,
-    } => (Option<StatusId>, Destination) = {
+    } => Move = {
         let position = position.map(Destination::Index);
         let before = before_id.map(|id: Uuid| Destination::Before(id.into()));
         let after = after_id.map(|id: Uuid| Destination::After(id.into()));
-        (status_id, one_of([("/position", position), ("/before_id", before), ("/after_id", after)], faults))
+        let to = one_of([("/position", position), ("/before_id", before), ("/after_id", after)], faults);
+        Move { status: status_id, to }
     };
 
     /// The place of a task in its column.

@@ -10,9 +10,8 @@ use workscribe_core::Code::{
     InsufficientRole, LabelNotFound, LimitReached, ParentCycle, TaskNotFound, WriteConflict,
 };
 use workscribe_core::id::{LabelId, StatusId, TaskId};
-use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{self, AssigneeFilter, ParentFilter, StatusCategory, TaskFilter};
-use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
+use workscribe_core::{Code, WorkScribe};
 
 use crate::auth::BearerAuth;
 use crate::body::Body;
@@ -45,19 +44,6 @@ impl TasksApi {
 
 fn location(task: TaskId) -> String {
     format!("/api/v1/tasks/{task}")
-}
-
-/// The caller as a person, of a door that tells only their membership.
-async fn person(uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<work::Person, Error> {
-    let member = uow.members().find(scope, scope.actor()).await?;
-    let member = member.ok_or_else(|| {
-        Error::new(
-            Code::OrganizationNotFound,
-            "There is no organization with this slug that you are a member of.",
-        )
-    })?;
-    let (display_name, avatar_url) = (member.display_name, member.avatar_url);
-    Ok(work::Person { id: member.user_id, display_name, avatar_url })
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
@@ -116,8 +102,8 @@ impl TasksApi {
             Ask::new(filter, sort, (limit, cursor, count), faults)
         })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(Some(entered.found.id))?).await?))
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, at.scope(), &ask.of(Some(at.id))?).await?))
     }
 
     /// Make a task
@@ -139,8 +125,8 @@ impl TasksApi {
         let once =
             Once::new(&self.app, &auth, key, "createTask", &body).in_project(&slug, &project_id).await?;
         let made = once.run(|mut uow| async move {
-            let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-            let task = self.app.tasks().create(&mut *uow, &scope, &entered, &body.0).await?;
+            let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+            let task = self.app.tasks().create(&mut *uow, &at, &body.0).await?;
             let location = location(task.id);
             Ok((uow, Created::new(task, location)))
         });
@@ -177,8 +163,8 @@ impl TasksApi {
             Ask::new(filter, sort, (limit, cursor, count), faults)
         })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_project(&mut *uow, &slug, &project_id).await?;
-        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(Some(entered.found.id))?).await?))
+        let at = auth.enter_project(&mut *uow, &slug, &project_id).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, at.scope(), &ask.of(Some(at.id))?).await?))
     }
 
     /// List one's tasks
@@ -209,8 +195,8 @@ impl TasksApi {
             Ask::new(filter, sort, (limit, cursor, count), faults)
         })?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        Ok(Reply::new(self.app.tasks().list(&mut *uow, &scope, &ask.of(None)?).await?))
+        let at = auth.enter(&mut *uow, &slug).await?;
+        Ok(Reply::new(self.app.tasks().list(&mut *uow, at.scope(), &ask.of(None)?).await?))
     }
 
     /// Change many tasks
@@ -225,9 +211,8 @@ impl TasksApi {
     ) -> ApiResult<Reply<ChangedTasks>, { IN_ORGANIZATION | ARCHIVED | codes(&[LimitReached, WriteConflict]) }>
     {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let actor = person(&mut *uow, &scope).await?;
-        let changed = self.app.tasks().update_many(&mut *uow, &scope, &actor, &body.0).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let changed = self.app.tasks().update_many(&mut *uow, &at, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(Reply::new(changed))
     }
@@ -241,8 +226,8 @@ impl TasksApi {
         task_key: Path<TaskRef>,
     ) -> ApiResult<Versioned<Task>, { IN_ORGANIZATION | codes(&[TaskNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let task = self.app.tasks().find_by_key(&mut *uow, &scope, &task_key).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let task = self.app.tasks().find_by_key(&mut *uow, at.scope(), &task_key).await?;
         Ok(Versioned::new(task))
     }
 
@@ -262,11 +247,11 @@ impl TasksApi {
         let mut uow = auth.begin(&self.app).await?;
         let entered = auth.enter_task(&mut *uow, &first).await;
         // It is named in the body, so there it is a fault of a field.
-        let (scope, entered) = entered.map_err(|error| match error.code() {
+        let at = entered.map_err(|error| match error.code() {
             Code::TaskNotFound => fault("/updates/0/task_id", "NOT_FOUND", error.detail()),
             _ => error,
         })?;
-        self.app.tasks().arrange(&mut *uow, &scope, &entered.found, &body.0).await?;
+        self.app.tasks().arrange(&mut *uow, &at, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -279,9 +264,9 @@ impl TasksApi {
         task_id: Path<Id<TaskId>>,
     ) -> ApiResult<Versioned<Task>, WITH_TASK> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        self.app.tasks().view(&scope)?;
-        Ok(Versioned::new(entered.found))
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        self.app.tasks().view(at.scope())?;
+        Ok(Versioned::new(at.into_it()))
     }
 
     /// Change a task
@@ -299,9 +284,9 @@ impl TasksApi {
         { WITH_TASK | ARCHIVED | STALE | codes(&[ParentCycle, LimitReached, WriteConflict]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
-        let updated = self.app.tasks().update(&mut *uow, &scope, actor, task, &body.0, expected).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        let expected = if_match(condition.0.as_deref());
+        let updated = self.app.tasks().update(&mut *uow, &at, &body.0, expected).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -318,9 +303,9 @@ impl TasksApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
         let expected = if_match(condition.0.as_deref());
-        self.app.tasks().delete(&mut *uow, &scope, &entered.found, expected).await?;
+        self.app.tasks().delete(&mut *uow, &at, expected).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -337,11 +322,9 @@ impl TasksApi {
         body: Body<MoveTaskRequest>,
     ) -> ApiResult<Versioned<Task>, { WITH_TASK | ARCHIVED | STALE }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
-        let (status, to) = body.0;
-        let (actor, task, expected) = (&entered.actor, &entered.found, if_match(condition.0.as_deref()));
-        let tasks = self.app.tasks();
-        let moved = tasks.relocate(&mut *uow, &scope, actor, task, status, to, expected).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
+        let expected = if_match(condition.0.as_deref());
+        let moved = self.app.tasks().relocate(&mut *uow, &at, body.0, expected).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(moved))
     }
@@ -360,10 +343,9 @@ impl TasksApi {
         { WITH_TASK | ARCHIVED | codes(&[LabelNotFound, LimitReached, WriteConflict]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
         let label = label_id.read()?;
-        let (actor, task) = (&entered.actor, &entered.found);
-        let labelled = self.app.tasks().add_label(&mut *uow, &scope, actor, task, label).await?;
+        let labelled = self.app.tasks().add_label(&mut *uow, &at, label).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(labelled))
     }
@@ -379,10 +361,9 @@ impl TasksApi {
         label_id: Path<Id<LabelId>>,
     ) -> ApiResult<NoContent, { WITH_TASK | ARCHIVED | codes(&[LabelNotFound, WriteConflict]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, entered) = auth.enter_task(&mut *uow, &task_id).await?;
+        let at = auth.enter_task(&mut *uow, &task_id).await?;
         let label = label_id.read()?;
-        let (actor, task) = (&entered.actor, &entered.found);
-        self.app.tasks().remove_label(&mut *uow, &scope, actor, task, label).await?;
+        self.app.tasks().remove_label(&mut *uow, &at, label).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }

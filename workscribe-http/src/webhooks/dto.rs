@@ -13,14 +13,12 @@ use workscribe_core::Error;
 use workscribe_core::webhooks::{self, WebhookChange};
 
 use crate::dto::{answers, inputs, lists};
+pub use crate::events::WebhookEvent;
 use crate::field::{Clearable, Nullable, Patch, Required};
 use crate::time::Time;
 use crate::wire::{SigningSecret, WebhookUrl, named};
 
 named! {
-    /// What a message tells of.
-    WebhookEvent = webhooks::WebhookEvent;
-
     /// Why a webhook is off.
     WebhookDisabledReason = webhooks::DisabledReason;
 

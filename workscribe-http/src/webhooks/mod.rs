@@ -7,14 +7,14 @@ use poem_openapi::param::{Header, Path};
 use workscribe_core::Code::*;
 use workscribe_core::WorkScribe;
 use workscribe_core::id::{WebhookDeliveryId, WebhookId};
-use workscribe_core::webhooks::DeliveryStatus;
+use workscribe_core::webhooks::{DeliveryFilter, DeliveryStatus};
 
 use crate::auth::BearerAuth;
 use crate::body::Body;
 use crate::problem::refuses::{IN_ORGANIZATION, STALE};
 use crate::problem::{ApiResult, codes};
 use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page, page, read};
-use crate::reply::{Accepted, Created, NoContent, Reply, Versioned, if_match};
+use crate::reply::{Accepted, Created, NoContent, Reply, Versioned};
 use crate::tags::Tags;
 use crate::wire::{IfMatch, Slug};
 
@@ -49,8 +49,8 @@ impl WebhooksApi {
     ) -> ApiResult<Reply<WebhookList>, IN_ORGANIZATION> {
         let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.webhooks().list(&mut *uow, &scope, &page).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found = self.app.webhooks().list(&mut *uow, at.scope(), &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -59,10 +59,7 @@ impl WebhooksApi {
     /// The answer has the secret that signs its messages, which is not shown again; so there is no `Idempotency-Key`. An
     /// organization has at most 20. For admins and owners.
     ///
-    /// The events: `member.joined`, `member.role_changed`, `member.removed`, `invitation.created`, `invitation.revoked`,
-    /// `project.created`, `project.updated`, `status.created`, `status.updated`, `status.deleted`, `label.created`,
-    /// `label.updated`, `label.deleted`, `task.created`, `task.updated`, `task.deleted`, `comment.created`,
-    /// `comment.updated`, `comment.deleted`.
+    /// The section Webhooks lists the events.
     #[oai(path = "/organizations/:slug/webhooks", method = "post", operation_id = "createWebhook")]
     async fn create(
         &self,
@@ -71,10 +68,10 @@ impl WebhooksApi {
         body: Body<CreateWebhookRequest>,
     ) -> ApiResult<Created<WebhookWithSecret>, { IN_ORGANIZATION | codes(&[LimitReached]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, organization) = auth.enter(&mut *uow, &slug).await?;
-        let made = self.app.webhooks().create(&mut *uow, &scope, &body.0).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let made = self.app.webhooks().create(&mut *uow, at.scope(), &body.0).await?;
         self.app.commit(uow).await?;
-        let location = format!("/api/v1/organizations/{}/webhooks/{}", organization.slug, made.0.id);
+        let location = format!("/api/v1/organizations/{}/webhooks/{}", at.slug, made.0.id);
         Ok(Created::new(made, location))
     }
 
@@ -89,9 +86,9 @@ impl WebhooksApi {
         webhook_id: Path<Id<WebhookId>>,
     ) -> ApiResult<Versioned<Webhook>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         let id = webhook_id.read()?;
-        let webhook = self.app.webhooks().find(&mut *uow, &scope, id).await?;
+        let webhook = self.app.webhooks().find(&mut *uow, at.scope(), id).await?;
         Ok(Versioned::new(webhook))
     }
 
@@ -113,10 +110,9 @@ impl WebhooksApi {
         body: Body<UpdateWebhookRequest>,
     ) -> ApiResult<Versioned<Webhook>, { IN_ORGANIZATION | STALE | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let id = webhook_id.read()?;
-        let expected = if_match(condition.0.as_deref());
-        let updated = self.app.webhooks().update(&mut *uow, &scope, id, &body.0, expected).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let webhook = webhook_id.target(&condition)?;
+        let updated = self.app.webhooks().update(&mut *uow, at.scope(), webhook, &body.0).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(updated))
     }
@@ -137,9 +133,9 @@ impl WebhooksApi {
         #[oai(name = "If-Match")] condition: Header<Option<IfMatch>>,
     ) -> ApiResult<NoContent, { IN_ORGANIZATION | STALE | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let id = webhook_id.read()?;
-        self.app.webhooks().delete(&mut *uow, &scope, id, if_match(condition.0.as_deref())).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let webhook = webhook_id.target(&condition)?;
+        self.app.webhooks().delete(&mut *uow, at.scope(), webhook).await?;
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
@@ -160,9 +156,9 @@ impl WebhooksApi {
         webhook_id: Path<Id<WebhookId>>,
     ) -> ApiResult<Versioned<WebhookWithSecret>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         let id = webhook_id.read()?;
-        let rotated = self.app.webhooks().rotate_secret(&mut *uow, &scope, id).await?;
+        let rotated = self.app.webhooks().rotate_secret(&mut *uow, at.scope(), id).await?;
         self.app.commit(uow).await?;
         Ok(Versioned::new(rotated))
     }
@@ -185,9 +181,9 @@ impl WebhooksApi {
         { IN_ORGANIZATION | codes(&[WebhookNotFound, WebhookDisabled, RateLimited]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         let id = webhook_id.read()?;
-        let delivery = self.app.webhooks().ping(&mut *uow, &scope, id).await?;
+        let delivery = self.app.webhooks().ping(&mut *uow, at.scope(), id).await?;
         self.app.commit(uow).await?;
         Ok(Accepted::new(delivery))
     }
@@ -213,9 +209,9 @@ impl WebhooksApi {
     ) -> ApiResult<Reply<WebhookDeliveryList>, { IN_ORGANIZATION | codes(&[WebhookNotFound]) }> {
         let (status, page) = read(|faults| (status.read(faults), page((limit, cursor, count), faults)))?;
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
-        let id = webhook_id.read()?;
-        let found = self.app.webhooks().deliveries(&mut *uow, &scope, id, status, &page).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let of = DeliveryFilter { webhook: webhook_id.read()?, status };
+        let found = self.app.webhooks().deliveries(&mut *uow, at.scope(), of, &page).await?;
         Ok(Reply::new(found))
     }
 
@@ -238,9 +234,9 @@ impl WebhooksApi {
         { IN_ORGANIZATION | codes(&[WebhookNotFound, DeliveryNotFound]) },
     > {
         let mut uow = auth.read(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         let (id, delivery) = (webhook_id.read()?, delivery_id.read()?);
-        let (found, attempts) = self.app.webhooks().delivery(&mut *uow, &scope, id, delivery).await?;
+        let (found, attempts) = self.app.webhooks().delivery(&mut *uow, at.scope(), id, delivery).await?;
         Ok(Reply::new(WebhookDeliveryDetail::of(found, attempts)?))
     }
 
@@ -263,9 +259,9 @@ impl WebhooksApi {
         { IN_ORGANIZATION | codes(&[WebhookNotFound, DeliveryNotFound, WebhookDisabled, RateLimited]) },
     > {
         let mut uow = auth.begin(&self.app).await?;
-        let (scope, _) = auth.enter(&mut *uow, &slug).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
         let (id, delivery) = (webhook_id.read()?, delivery_id.read()?);
-        let again = self.app.webhooks().redeliver(&mut *uow, &scope, id, delivery).await?;
+        let again = self.app.webhooks().redeliver(&mut *uow, at.scope(), id, delivery).await?;
         self.app.commit(uow).await?;
         Ok(Accepted::new(again))
     }

@@ -10,7 +10,7 @@ use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
 use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
-use workscribe_core::tenancy::{Invitation, InvitationStatus, OrgScope, Role, invitation_token};
+use workscribe_core::tenancy::{In, Invitation, InvitationStatus, Role, invitation_token};
 use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
 
 use crate::support::{On, at_once, on_every_storage, texts, walk};
@@ -135,7 +135,7 @@ on_every_storage! {
         // An invitation that was written at the moment in which he joined by another.
         let mut uow = app.app.begin().await.unwrap();
         let actor: UserId = ada.user_id.parse().unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "engines", actor).await.unwrap();
+        let scope = *In::organization(&mut *uow, "engines", actor).await.unwrap().scope();
         let token = &invitation_token(scope.org(), "a-token-of-this-test");
         let now = app.app.now();
         let crossed = Invitation {

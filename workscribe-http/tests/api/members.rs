@@ -7,7 +7,7 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 use workscribe_core::clock::Entropy as _;
 use workscribe_core::outbox::Job as _;
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::In;
 use workscribe_core::work::UnassignFormer;
 use workscribe_testkit::app::{Answer, Login, TestApp};
 use workscribe_testkit::clock::SeededEntropy;
@@ -218,7 +218,7 @@ on_every_storage! {
         let grace = add(&app, &ada, "grace@example.com", "member").await;
         tasks_of(&app, &ada, &grace, 150).await;
         let mut uow = app.app.begin().await.unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "engines", ada.user_id.parse().unwrap()).await.unwrap();
+        let scope = *In::organization(&mut *uow, "engines", ada.user_id.parse().unwrap()).await.unwrap().scope();
         drop(uow);
         remove(&app, &ada, &grace).await.expect(StatusCode::NO_CONTENT);
         let mut uow = app.app.begin().await.unwrap();

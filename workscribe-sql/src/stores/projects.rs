@@ -16,21 +16,19 @@ use super::table::Stored;
 use super::unit::Row;
 use super::{Ts, Unit, after, dialect, person};
 
-fn project(org_id: OrgId, row: Stored<ProjectRow>) -> Project {
-    let ProjectRow { id, name, key, description, kind, is_archived, .. } = row.0;
-    let ProjectRow { created_by, version, created_at, updated_at, .. } = row.0;
+fn project(org_id: OrgId, Stored(row): Stored<ProjectRow>) -> Project {
     Project {
-        id,
+        id: row.id,
         org_id,
-        name,
-        key,
-        description,
-        kind,
-        is_archived,
-        created_by,
-        version,
-        created_at,
-        updated_at,
+        name: row.name,
+        key: row.key,
+        description: row.description,
+        kind: row.kind,
+        is_archived: row.is_archived,
+        created_by: row.created_by,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
@@ -118,23 +116,20 @@ impl ProjectStore for Unit {
         project: &Project,
         statuses: &[Status],
     ) -> Result<(), StoreError> {
-        let org = scope.org().as_uuid();
-        let Project { id, org_id: _, name, key, description, kind, is_archived, .. } = project.clone();
-        let Project { created_by, version, created_at, updated_at, .. } = *project;
-        let (last_number, last_position) = (0, 0);
+        let (org, new) = (scope.org().as_uuid(), project.clone());
         let row = ProjectRow {
-            id,
-            name,
-            key,
-            description,
-            kind,
-            is_archived,
-            last_number,
-            last_position,
-            created_by,
-            version,
-            created_at,
-            updated_at,
+            id: new.id,
+            name: new.name,
+            key: new.key,
+            description: new.description,
+            kind: new.kind,
+            is_archived: new.is_archived,
+            last_number: 0,
+            last_position: 0,
+            created_by: new.created_by,
+            version: new.version,
+            created_at: new.created_at,
+            updated_at: new.updated_at,
         };
         self.insert_row("ws_projects: insert", org, &row).await?;
         self.insert_few("ws_statuses: insert", org, statuses).await

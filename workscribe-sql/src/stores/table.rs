@@ -24,15 +24,14 @@ use sqlx::types::Uuid;
 use sqlx::{Decode, Encode, FromRow, Row as _, Type, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
+use workscribe_core::events::EventKind;
 use workscribe_core::id::{
     ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId,
 };
 use workscribe_core::notifications::{EntityType, NotificationType};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Role};
-use workscribe_core::work::{
-    ActivityAction, Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType,
-};
+use workscribe_core::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType};
 
 use super::pending::{Statement, Write, push_rows};
 use super::unit::{Arguments, Row};
@@ -80,7 +79,7 @@ stored_as!(Ts, |time| Ts(*time), |time| Ok(time.0); Timestamp);
 stored_as!(Uuid, |id| id.as_uuid(), |id| Ok(id.into());
     ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId);
 stored_as!(String, |text| text.as_str().to_owned(), |text| Ok(Self::from_stored(text)); Color, ProjectKey);
-stored_by_name!(ActivityAction, EntityType, NotificationType, ProjectType, Role, StatusCategory, TaskType);
+stored_by_name!(EventKind, EntityType, NotificationType, ProjectType, Role, StatusCategory, TaskType);
 stored_as!(i64, |priority| priority.rank(), |rank| {
     Self::of_rank(rank).ok_or_else(|| format!("it is {rank}"))
 }; Priority);

@@ -10,17 +10,8 @@ use async_trait::async_trait;
 use sqlx::query::{Query, QueryAs};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Database, FromRow, Pool, SqlSafeStr as _, SqlStr, Transaction};
-use workscribe_core::idempotency::IdempotencyStore;
-use workscribe_core::identity::{AttemptStore, BounceStore, TokenStore, UserStore};
-use workscribe_core::notifications::NotificationStore;
-use workscribe_core::outbox::{JobStore, Outbox};
-use workscribe_core::search::SearchStore;
 use workscribe_core::storage::Party;
-use workscribe_core::tenancy::{InvitationStore, MemberStore, OrganizationStore};
-use workscribe_core::transfer::TransferStore;
-use workscribe_core::webhooks::WebhookStore;
-use workscribe_core::work::{ActivityStore, CommentStore, LabelStore, ProjectStore, StatusStore, TaskStore};
-use workscribe_core::{StoreError, UnitOfWork};
+use workscribe_core::{StoreError, UnitOfWork, every_store};
 
 use super::gate::{Gates, Pass};
 use super::held::{Held, Own, within};
@@ -381,91 +372,22 @@ fn unopened() -> StoreError {
     misuse("unit", "the unit was not opened")
 }
 
+/// The unit is every store.
+macro_rules! this_unit {
+    ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
+        $(fn $accessor(&mut self) -> &mut dyn $store {
+            self
+        })+
+    };
+}
+
 #[async_trait]
 impl UnitOfWork for Unit {
     fn on_behalf_of(&mut self, party: Party) {
         self.party = Some(party);
     }
 
-    fn users(&mut self) -> &mut dyn UserStore {
-        self
-    }
-
-    fn attempts(&mut self) -> &mut dyn AttemptStore {
-        self
-    }
-
-    fn bounces(&mut self) -> &mut dyn BounceStore {
-        self
-    }
-
-    fn tokens(&mut self) -> &mut dyn TokenStore {
-        self
-    }
-
-    fn organizations(&mut self) -> &mut dyn OrganizationStore {
-        self
-    }
-
-    fn members(&mut self) -> &mut dyn MemberStore {
-        self
-    }
-
-    fn invitations(&mut self) -> &mut dyn InvitationStore {
-        self
-    }
-
-    fn projects(&mut self) -> &mut dyn ProjectStore {
-        self
-    }
-
-    fn statuses(&mut self) -> &mut dyn StatusStore {
-        self
-    }
-
-    fn labels(&mut self) -> &mut dyn LabelStore {
-        self
-    }
-
-    fn tasks(&mut self) -> &mut dyn TaskStore {
-        self
-    }
-
-    fn comments(&mut self) -> &mut dyn CommentStore {
-        self
-    }
-
-    fn activity(&mut self) -> &mut dyn ActivityStore {
-        self
-    }
-
-    fn notifications(&mut self) -> &mut dyn NotificationStore {
-        self
-    }
-
-    fn search(&mut self) -> &mut dyn SearchStore {
-        self
-    }
-
-    fn transfer(&mut self) -> &mut dyn TransferStore {
-        self
-    }
-
-    fn webhooks(&mut self) -> &mut dyn WebhookStore {
-        self
-    }
-
-    fn idempotency(&mut self) -> &mut dyn IdempotencyStore {
-        self
-    }
-
-    fn outbox(&mut self) -> &mut dyn Outbox {
-        self
-    }
-
-    fn jobs(&mut self) -> &mut dyn JobStore {
-        self
-    }
+    every_store!(this_unit);
 
     fn has_enqueued(&self) -> bool {
         self.enqueued

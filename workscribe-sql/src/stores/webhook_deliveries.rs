@@ -6,11 +6,10 @@ use sqlx::types::Uuid;
 use sqlx::{FromRow, query};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
+use workscribe_core::events::EventKind;
 use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
-use workscribe_core::webhooks::{
-    DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery, WebhookEvent,
-};
+use workscribe_core::webhooks::{DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery};
 
 use super::webhooks::WebhookRow;
 use super::{Ts, Unit, named};
@@ -40,7 +39,7 @@ impl TryFrom<DeliveryRow> for WebhookDelivery {
             id: row.delivery_id.into(),
             webhook_id: row.delivered_to.into(),
             message_id: row.message_id.into(),
-            event: named(TABLE, "event", &row.event, WebhookEvent::parse)?,
+            event: named(TABLE, "event", &row.event, EventKind::parse)?,
             payload: row.payload,
             status: named(TABLE, "status", &row.status, DeliveryStatus::parse)?,
             attempts: number(TABLE, "attempts", row.attempts)?,

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, query, query_scalar};
 use workscribe_core::clock::{Clock, SystemClock, Timestamp};
+use workscribe_core::events::EventKind;
 use workscribe_core::id::{CommentId, Id, OrgId, ProjectId, TaskId, UserId};
 use workscribe_core::idempotency::{IdempotencyKey, StoredAnswer};
 use workscribe_core::identity::{
@@ -34,19 +35,18 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
 use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
+    In, Invitation, InvitationPass, InvitationStatus, ListedInvitation, OrgScope, Organization,
     OrganizationChange, Role, RoleTable, Slug, VacatedOrg, invitation_token,
 };
 use workscribe_core::transfer::{Kind, Record};
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EventSet, Webhook,
-    WebhookDelivery, WebhookEvent,
+    WebhookDelivery,
 };
 use workscribe_core::work::{
-    ActivityAction, Archived, Color, Comment, Document, Label, LabelChange, Landmark, NewActivity, NewTask,
-    Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Room, Slot, Status,
-    StatusCategory, StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType,
-    order,
+    Archived, Color, Comment, Document, Label, LabelChange, Landmark, NewActivity, NewTask, Priority,
+    Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Room, Slot, Status, StatusCategory,
+    StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType, order,
 };
 use workscribe_core::{Storage, UnitOfWork};
 use workscribe_sql::{postgres, sqlite};
@@ -212,8 +212,9 @@ async fn tenancy(uow: &mut dyn UnitOfWork, user: UserId) {
         updated_at: now(),
     };
     uow.organizations().insert(&organization, user).await.unwrap();
-    let (scope, found) = OrgScope::enter(uow, slug.as_str(), user).await.unwrap();
-    assert_eq!(found, organization);
+    let at = In::organization(uow, slug.as_str(), user).await.unwrap();
+    assert_eq!(*at, organization);
+    let scope = *at.scope();
     let page = PageRequest::first();
     assert_eq!(uow.organizations().list_of(user, &page).await.unwrap().len(), 1);
     assert_eq!(uow.organizations().count_of(user).await.unwrap(), 1);
@@ -296,7 +297,7 @@ async fn organization_with_a_task(uow: &mut dyn UnitOfWork, user: UserId) -> (Or
         updated_at: now(),
     };
     uow.organizations().insert(&organization, user).await.unwrap();
-    let (scope, _) = OrgScope::enter(uow, &slug, user).await.unwrap();
+    let scope = *In::organization(uow, &slug, user).await.unwrap().scope();
     let (project, status) = projects(uow, &scope, &organization.slug).await;
     let task = tasks(uow, &scope, &project, &status).await;
     (scope, project, task)
@@ -504,7 +505,7 @@ async fn comments_and_activity(uow: &mut dyn UnitOfWork, scope: &OrgScope, task:
         id: new_id(),
         project_id: None,
         task_id: task,
-        action: ActivityAction::TaskUpdated,
+        action: EventKind::TaskUpdated,
         field_name: Some("title"),
         old_value: Some("a NUL \0 within".into()),
         new_value: None,
@@ -693,7 +694,7 @@ async fn transfer(uow: &mut dyn UnitOfWork, user: UserId) {
     };
     uow.organizations().insert(&organization, user).await.unwrap();
     assert_eq!(uow.transfer().first_owner(&slug).await.unwrap(), Some(user));
-    let (to, _) = OrgScope::enter(uow, slug.as_str(), user).await.unwrap();
+    let to = *In::organization(uow, slug.as_str(), user).await.unwrap().scope();
     uow.transfer().restore(&to, &rows).await.unwrap();
     uow.transfer().adopt(&to, &[(task.into(), task.into())]).await.unwrap();
     assert_eq!(uow.transfer().people(&[user]).await.unwrap().len(), 1);
@@ -784,7 +785,7 @@ async fn webhooks(uow: &mut dyn UnitOfWork, user: UserId) {
         id: new_id(),
         webhook_id: webhook.id,
         message_id: new_id(),
-        event: WebhookEvent::TaskCreated,
+        event: EventKind::TaskCreated,
         payload: Some("{}".into()),
         status: DeliveryStatus::Pending,
         attempts: 0,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use workscribe_core::clock::{Entropy as _, SystemClock, SystemEntropy};
 use workscribe_core::id::{LabelId, TaskId, UserId};
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::In;
 use workscribe_core::work::{
-    Destination, NewLabel, NewProject, NewStatus, ProjectType, StatusCategory, Task, TaskChange, TaskFilter,
-    TaskQuery, TaskSort,
+    Destination, Move, NewLabel, NewProject, NewStatus, ProjectType, StatusCategory, Task, TaskChange,
+    TaskFilter, TaskQuery, TaskSort,
 };
 use workscribe_core::{Code, Error};
 use workscribe_testkit::databases::{self, TestDatabase};
@@ -35,35 +35,33 @@ where
 impl Team {
     async fn create(&self, title: &str) -> Result<Task, Error> {
         let mut uow = self.app.begin().await?;
-        let (scope, entered) = OrgScope::enter_project(&mut *uow, "engines", "WEB", self.people[0]).await?;
+        let at = In::project(&mut *uow, "engines", "WEB", self.people[0]).await?;
         let new = TaskChange { title: Some(title.into()), ..TaskChange::default() };
-        let task = self.app.tasks().create(&mut *uow, &scope, &entered, &new).await?;
+        let task = self.app.tasks().create(&mut *uow, &at, &new).await?;
         self.app.commit(uow).await?;
         Ok(task)
     }
 
     async fn update(&self, who: UserId, task: TaskId, change: &TaskChange) -> Result<Task, Error> {
         let mut uow = self.app.begin().await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task.to_string(), who).await?;
-        let tasks = self.app.tasks();
-        let task = tasks.update(&mut *uow, &scope, &entered.actor, &entered.found, change, None).await?;
+        let at = In::task(&mut *uow, &task.to_string(), who).await?;
+        let task = self.app.tasks().update(&mut *uow, &at, change, None).await?;
         self.app.commit(uow).await?;
         Ok(task)
     }
 
     async fn delete(&self, task: TaskId) -> Result<(), Error> {
         let mut uow = self.app.begin().await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task.to_string(), self.people[0]).await?;
-        self.app.tasks().delete(&mut *uow, &scope, &entered.found, None).await?;
+        let at = In::task(&mut *uow, &task.to_string(), self.people[0]).await?;
+        self.app.tasks().delete(&mut *uow, &at, None).await?;
         self.app.commit(uow).await
     }
 
     async fn relocate(&self, task: TaskId, column: usize, to: Destination) -> Result<Task, Error> {
         let mut uow = self.app.begin().await?;
-        let (scope, entered) = OrgScope::enter_task(&mut *uow, &task.to_string(), self.people[0]).await?;
-        let (actor, found, status) = (&entered.actor, &entered.found, Some(self.statuses[column]));
-        let tasks = self.app.tasks();
-        let task = tasks.relocate(&mut *uow, &scope, actor, found, status, to, None).await?;
+        let at = In::task(&mut *uow, &task.to_string(), self.people[0]).await?;
+        let to = Move { status: Some(self.statuses[column]), to };
+        let task = self.app.tasks().relocate(&mut *uow, &at, to, None).await?;
         self.app.commit(uow).await?;
         Ok(task)
     }
@@ -73,7 +71,7 @@ impl Team {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let mut uow = self.app.read().await.unwrap();
-            let (scope, _) = OrgScope::enter(&mut *uow, "engines", self.people[0]).await.unwrap();
+            let scope = *In::organization(&mut *uow, "engines", self.people[0]).await.unwrap().scope();
             let filter = TaskFilter { project: Some(self.project), ..TaskFilter::default() };
             let after = cursor.as_deref();
             let query = TaskQuery::new(filter, TaskSort::default(), Some(17), after, false).unwrap();
@@ -149,22 +147,23 @@ async fn of_twenty_labels_statuses_and_projects_of_one_name_one_is_made(database
         let team = Arc::clone(&team);
         async move {
             let mut uow = team.app.begin().await?;
-            let (scope, _) = OrgScope::enter(&mut *uow, "engines", team.people[0]).await?;
+            let at = In::project(&mut *uow, "engines", "WEB", team.people[0]).await?;
             let projects = team.app.projects();
             match n % 3 {
                 0 => {
                     let new = NewLabel { name: "Urgent".into(), color: "#aabbcc".into() };
-                    projects.create_label(&mut *uow, &scope, team.project, &new).await.map(drop)?;
+                    projects.create_label(&mut *uow, &at, &new).await.map(drop)?;
                 }
                 1 => {
                     let (name, category) = ("Blocked".into(), StatusCategory::Todo);
                     let new = NewStatus { name, category, position: Some(1), color: None };
-                    projects.create_status(&mut *uow, &scope, team.project, &new).await.map(drop)?;
+                    projects.create_status(&mut *uow, &at, &new).await.map(drop)?;
                 }
                 _ => {
                     let (name, key, kind) = ("Mobile".into(), "MOB".into(), ProjectType::Scrum);
                     let new = NewProject { name, key, description: None, kind };
-                    projects.create(&mut *uow, &scope, &new).await.map(drop)?;
+                    let at = In::organization(&mut *uow, "engines", team.people[0]).await?;
+                    projects.create(&mut *uow, &at, &new).await.map(drop)?;
                 }
             }
             team.app.commit(uow).await
@@ -224,16 +223,16 @@ async fn nobody_is_left_with_a_task_of_an_organization_they_left(database: TestD
                     return;
                 }
                 let mut uow = team.app.begin().await.unwrap();
-                let (scope, _) = OrgScope::enter(&mut *uow, "engines", team.people[0]).await.unwrap();
+                let scope = *In::organization(&mut *uow, "engines", team.people[0]).await.unwrap().scope();
                 let organizations = team.app.organizations();
-                organizations.remove_member(&mut *uow, &scope, leaver, None).await.unwrap();
+                organizations.remove_member(&mut *uow, &scope, leaver.into()).await.unwrap();
                 team.app.commit(uow).await.unwrap();
             }
         })
         .await;
         assert!(team.board().await.iter().all(|task| task.assignee.is_none()));
         let mut uow = team.app.begin().await.unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "engines", team.people[0]).await.unwrap();
+        let scope = *In::organization(&mut *uow, "engines", team.people[0]).await.unwrap().scope();
         join(&team.app, &mut *uow, &scope, leaver).await;
         team.app.commit(uow).await.unwrap();
     }
@@ -264,20 +263,18 @@ async fn labels_put_on_one_task_at_once_are_all_on_it(database: TestDatabase) {
     let mut labels: Vec<LabelId> = Vec::new();
     for n in 0..12 {
         let mut uow = team.app.begin().await.unwrap();
-        let (scope, _) = OrgScope::enter(&mut *uow, "engines", team.people[0]).await.unwrap();
+        let at = In::project(&mut *uow, "engines", "WEB", team.people[0]).await.unwrap();
         let new = NewLabel { name: format!("Label {n}"), color: "#aabbcc".into() };
         let projects = team.app.projects();
-        labels.push(projects.create_label(&mut *uow, &scope, team.project, &new).await.unwrap().id);
+        labels.push(projects.create_label(&mut *uow, &at, &new).await.unwrap().id);
         team.app.commit(uow).await.unwrap();
     }
     at_once(12, |n| {
         let (team, label) = (Arc::clone(&team), labels[n]);
         async move {
             let mut uow = team.app.begin().await.unwrap();
-            let (scope, entered) =
-                OrgScope::enter_task(&mut *uow, &task.to_string(), team.people[1]).await.unwrap();
-            let (actor, found) = (&entered.actor, &entered.found);
-            team.app.tasks().add_label(&mut *uow, &scope, actor, found, label).await.unwrap();
+            let at = In::task(&mut *uow, &task.to_string(), team.people[1]).await.unwrap();
+            team.app.tasks().add_label(&mut *uow, &at, label).await.unwrap();
             team.app.commit(uow).await.unwrap();
         }
     })

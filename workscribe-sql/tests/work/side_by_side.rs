@@ -15,10 +15,11 @@ use workscribe_core::identity::Actor;
 use workscribe_core::notifications::NotificationFilter;
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::Words;
-use workscribe_core::tenancy::OrgScope;
+use workscribe_core::tenancy::{In, OrgScope};
 use workscribe_core::work::{
-    AssigneeFilter, BulkChange, Destination, Entered, NewLabel, NewStatus, ParentFilter, Placement, Priority,
-    ProjectChange, StatusCategory, StatusChange, Task, TaskChange, TaskFilter, TaskQuery, TaskSort, TaskType,
+    AssigneeFilter, BulkChange, Destination, Move, NewLabel, NewStatus, ParentFilter, Placement, Priority,
+    Project, ProjectChange, StatusCategory, StatusEdit, Task, TaskChange, TaskFilter, TaskQuery, TaskSort,
+    TaskType,
 };
 use workscribe_core::{Code, Error, ErrorKind, Storage, UnitOfWork, WorkScribe};
 use workscribe_testkit::clock::{FrozenClock, SeededEntropy};
@@ -82,14 +83,14 @@ impl World {
     async fn state(&self) -> State {
         let mut uow = self.app.read().await.unwrap();
         let uow = &mut *uow;
-        let (scope, entered) = OrgScope::enter_project(uow, "engines", "web", self.people[0]).await.unwrap();
+        let at = In::project(uow, "engines", "web", self.people[0]).await.unwrap();
         let (page, projects) = (PageRequest::largest(), self.app.projects());
-        let members = self.app.organizations().members(uow, &scope, &page).await.unwrap().items;
-        let statuses = projects.statuses(uow, &scope, self.project).await.unwrap();
-        let labels = projects.labels(uow, &scope, self.project, &page).await.unwrap().items;
+        let members = self.app.organizations().members(uow, at.scope(), &page).await.unwrap().items;
+        let statuses = projects.statuses(uow, &at).await.unwrap();
+        let labels = projects.labels(uow, &at, &page).await.unwrap().items;
         let all = TaskFilter { project: Some(self.project), ..TaskFilter::default() };
         let query = TaskQuery::new(all, TaskSort::default(), Some(100), None, false).unwrap();
-        let tasks = self.app.tasks().list(uow, &scope, &query).await.unwrap().items;
+        let tasks = self.app.tasks().list(uow, at.scope(), &query).await.unwrap().items;
         let columns = statuses.into_iter().map(|status| Column {
             status: nth(&self.statuses, &status.id),
             category: status.category,
@@ -101,7 +102,7 @@ impl World {
             name: status.name,
         });
         State {
-            is_archived: entered.found.is_archived,
+            is_archived: at.is_archived,
             members: members.iter().map(|member| nth(&self.people, &member.user_id)).collect(),
             columns: columns.collect(),
             labels: labels.into_iter().map(|label| (nth(&self.labels, &label.id), label.name)).collect(),
@@ -131,7 +132,12 @@ impl World {
 
     async fn scope(&self, uow: &mut dyn UnitOfWork, who: usize) -> Result<OrgScope, Error> {
         let who = pick(&self.people, who).unwrap();
-        Ok(OrgScope::enter(uow, "engines", who).await?.0)
+        Ok(*In::organization(uow, "engines", who).await?.scope())
+    }
+
+    /// The project, for its first member.
+    async fn project(&self, uow: &mut dyn UnitOfWork) -> Result<In<Project>, Error> {
+        In::project(uow, "engines", "web", self.people[0]).await
     }
 
     fn change(&self, change: &Change) -> TaskChange {
@@ -156,29 +162,28 @@ impl World {
     async fn perform(&mut self, uow: &mut dyn UnitOfWork, operation: &Operation) -> Result<String, Error> {
         let app = self.app.clone();
         let (tasks, projects) = (app.tasks(), app.projects());
-        let project = self.project;
         let first = PageRequest::new(Some(100), None, true)?;
         Ok(match operation {
             Operation::CreateTask(who, change) => {
                 let who = pick(&self.people, *who).unwrap();
-                let (scope, entered) = OrgScope::enter_project(uow, "engines", "web", who).await?;
+                let at = In::project(uow, "engines", "web", who).await?;
                 let mut new = self.change(change);
                 new.title.get_or_insert_with(|| "Untitled".into());
-                let task = tasks.create(uow, &scope, &entered, &new).await?;
+                let task = tasks.create(uow, &at, &new).await?;
                 self.tasks.push(task.id);
                 show(&task)
             }
             Operation::UpdateTask(who, task, change) => {
-                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let Some(at) = self.enter(uow, *who, *task).await? else { return skipped() };
                 let change = self.change(change);
-                show(&tasks.update(uow, &scope, &entered.actor, &entered.found, &change, None).await?)
+                show(&tasks.update(uow, &at, &change, None).await?)
             }
             Operation::DeleteTask(who, task) => {
-                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
-                show(&tasks.delete(uow, &scope, &entered.found, None).await?)
+                let Some(at) = self.enter(uow, *who, *task).await? else { return skipped() };
+                show(&tasks.delete(uow, &at, None).await?)
             }
             Operation::MoveTask(who, task, status, place) => {
-                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let Some(at) = self.enter(uow, *who, *task).await? else { return skipped() };
                 let status = status.and_then(|n| pick(&self.statuses, n));
                 let to = match place {
                     Place::End => Destination::End,
@@ -186,19 +191,18 @@ impl World {
                     Place::Before(n) => Destination::Before(pick(&self.tasks, *n).unwrap()),
                     Place::After(n) => Destination::After(pick(&self.tasks, *n).unwrap()),
                 };
-                let (actor, found) = (&entered.actor, &entered.found);
-                show(&tasks.relocate(uow, &scope, actor, found, status, to, None).await?)
+                show(&tasks.relocate(uow, &at, Move { status, to }, None).await?)
             }
             Operation::Arrange(list) => {
-                let Some((scope, entered)) = self.enter(uow, 0, list[0].0).await? else { return skipped() };
+                let Some(at) = self.enter(uow, 0, list[0].0).await? else { return skipped() };
                 let placements: Vec<Placement> = list
                     .iter()
                     .map(|(n, index)| Placement { task_id: pick(&self.tasks, *n).unwrap(), index: *index })
                     .collect();
-                show(&tasks.arrange(uow, &scope, &entered.found, &placements).await?)
+                show(&tasks.arrange(uow, &at, &placements).await?)
             }
             Operation::UpdateMany(who, list, change) => {
-                let Some((scope, entered)) = self.enter(uow, *who, list[0]).await? else { return skipped() };
+                let Some(at) = self.enter(uow, *who, list[0]).await? else { return skipped() };
                 let change = self.change(change);
                 let change = BulkChange {
                     task_ids: list.iter().filter_map(|n| pick(&self.tasks, *n)).collect(),
@@ -210,79 +214,78 @@ impl World {
                     add_label_ids: change.label_ids.unwrap_or_default(),
                     remove_label_ids: Vec::new(),
                 };
-                show(&tasks.update_many(uow, &scope, &entered.actor, &change).await?)
+                show(&tasks.update_many(uow, &at, &change).await?)
             }
             Operation::Label(who, task, label, is_on) => {
-                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let Some(at) = self.enter(uow, *who, *task).await? else { return skipped() };
                 let Some(label) = pick(&self.labels, *label) else { return skipped() };
-                let (actor, found) = (&entered.actor, &entered.found);
                 if *is_on {
-                    show(&tasks.add_label(uow, &scope, actor, found, label).await?)
+                    show(&tasks.add_label(uow, &at, label).await?)
                 } else {
-                    show(&tasks.remove_label(uow, &scope, actor, found, label).await?)
+                    show(&tasks.remove_label(uow, &at, label).await?)
                 }
             }
             Operation::Comment(who, task, mentioned) => {
-                let Some((scope, entered)) = self.enter(uow, *who, *task).await? else { return skipped() };
+                let Some(at) = self.enter(uow, *who, *task).await? else { return skipped() };
                 let body = document("Have a look", pick(&self.people, *mentioned));
-                let comment = tasks.comment(uow, &scope, &entered.actor, &entered.found, body).await?;
-                self.comments.push((entered.found.id, comment.id));
+                let comment = tasks.comment(uow, &at, body).await?;
+                self.comments.push((at.id, comment.id));
                 show(&comment)
             }
             Operation::EditComment(who, comment, mentioned) => {
                 let Some((task, comment)) = pick(&self.comments, *comment) else { return skipped() };
                 let who = pick(&self.people, *who).unwrap();
-                let (scope, entered) = OrgScope::enter_task(uow, &task.to_string(), who).await?;
+                let at = In::task(uow, &task.to_string(), who).await?;
                 let body = Some(document("Look again", pick(&self.people, *mentioned)));
-                show(&tasks.update_comment(uow, &scope, &entered.found, comment, body, None).await?)
+                show(&tasks.update_comment(uow, &at, comment.into(), body).await?)
             }
             Operation::DeleteComment(who, comment) => {
                 let Some((task, comment)) = pick(&self.comments, *comment) else { return skipped() };
                 let who = pick(&self.people, *who).unwrap();
-                let (scope, entered) = OrgScope::enter_task(uow, &task.to_string(), who).await?;
-                show(&tasks.delete_comment(uow, &scope, &entered.found, comment, None).await?)
+                let at = In::task(uow, &task.to_string(), who).await?;
+                show(&tasks.delete_comment(uow, &at, comment.into()).await?)
             }
             Operation::CreateLabel(name) => {
-                let scope = self.scope(uow, 0).await?;
+                let at = self.project(uow).await?;
                 let new = NewLabel { name: TITLES[*name].into(), color: "#ABCDEF".into() };
-                let label = projects.create_label(uow, &scope, project, &new).await?;
+                let label = projects.create_label(uow, &at, &new).await?;
                 self.labels.push(label.id);
                 show(&label)
             }
             Operation::DeleteLabel(label) => {
                 let Some(label) = pick(&self.labels, *label) else { return skipped() };
-                let scope = self.scope(uow, 0).await?;
-                show(&projects.delete_label(uow, &scope, project, label, None).await?)
+                let at = self.project(uow).await?;
+                show(&projects.delete_label(uow, &at, label.into()).await?)
             }
             Operation::CreateStatus(name, position) => {
-                let scope = self.scope(uow, 0).await?;
+                let at = self.project(uow).await?;
                 let new = NewStatus {
                     name: TITLES[*name].into(),
                     category: StatusCategory::ALL[name % 3],
                     position: *position,
                     color: None,
                 };
-                let status = projects.create_status(uow, &scope, project, &new).await?;
+                let status = projects.create_status(uow, &at, &new).await?;
                 self.statuses.push(status.id);
                 show(&status)
             }
             Operation::UpdateStatus(status, name, position) => {
-                let scope = self.scope(uow, 0).await?;
+                let at = self.project(uow).await?;
                 let status = pick(&self.statuses, *status).unwrap();
-                let change = StatusChange { name: Some(TITLES[*name].into()), ..StatusChange::default() };
-                let at = Some(*position);
-                show(&projects.update_status(uow, &scope, project, status, &change, at, None).await?)
+                let (name, position) = (Some(TITLES[*name].into()), Some(*position));
+                let edit = StatusEdit { name, position, ..StatusEdit::default() };
+                show(&projects.update_status(uow, &at, status.into(), &edit).await?)
             }
             Operation::DeleteStatus(status, to) => {
-                let scope = self.scope(uow, 0).await?;
+                let at = self.project(uow).await?;
                 let status = pick(&self.statuses, *status).unwrap();
                 let to = to.and_then(|to| pick(&self.statuses, to));
-                show(&projects.delete_status(uow, &scope, project, status, to, None).await?)
+                show(&projects.delete_status(uow, &at, status.into(), to).await?)
             }
             Operation::Archive(is_archived) => {
-                let scope = self.scope(uow, 0).await?;
+                let at = self.project(uow).await?;
                 let change = ProjectChange { is_archived: Some(*is_archived), ..ProjectChange::default() };
-                show(&projects.update(uow, &scope, project, &change, None).await?)
+                show(&projects.update(uow, &at, &change, None).await?)
             }
             Operation::List(filter, sort, limit) => {
                 let scope = self.scope(uow, 0).await?;
@@ -303,10 +306,10 @@ impl World {
                 }
             }
             Operation::Find(task) => {
-                let Some((scope, entered)) = self.enter(uow, 0, *task).await? else { return skipped() };
-                let key = entered.found.key().to_string();
-                let found = tasks.find_by_key(uow, &scope, &key.to_lowercase()).await?;
-                assert_eq!(found, entered.found);
+                let Some(at) = self.enter(uow, 0, *task).await? else { return skipped() };
+                let key = at.key().to_string();
+                let found = tasks.find_by_key(uow, at.scope(), &key.to_lowercase()).await?;
+                assert_eq!(found, *at);
                 self.found = Some(vec![found.id]);
                 show(&found)
             }
@@ -335,7 +338,7 @@ impl World {
             Operation::RemoveMember(who) => {
                 let scope = self.scope(uow, 0).await?;
                 let who = pick(&self.people, *who).unwrap();
-                show(&app.organizations().remove_member(uow, &scope, who, None).await?)
+                show(&app.organizations().remove_member(uow, &scope, who.into()).await?)
             }
         })
     }
@@ -369,10 +372,10 @@ impl World {
         uow: &mut dyn UnitOfWork,
         who: usize,
         task: usize,
-    ) -> Result<Option<(OrgScope, Entered<Task>)>, Error> {
+    ) -> Result<Option<In<Task>>, Error> {
         let Some(task) = pick(&self.tasks, task) else { return Ok(None) };
         let who = pick(&self.people, who).unwrap();
-        OrgScope::enter_task(uow, &task.to_string(), who).await.map(Some)
+        In::task(uow, &task.to_string(), who).await.map(Some)
     }
 }
 

@@ -8,7 +8,7 @@ use workscribe_core::id::{ProjectId, StatusId, UserId};
 use workscribe_core::identity::{Actor, SecretKey, SecretRing, TokenHash};
 use workscribe_core::ports::Secret;
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role, RoleTable,
+    In, Invitation, InvitationPass, InvitationStatus, NewOrganization, OrgScope, Role, RoleTable,
     invitation_token,
 };
 use workscribe_core::work::{NewProject, ProjectType};
@@ -42,9 +42,9 @@ impl Team {
         }
         let owner = Actor { user: people[0], session: app.new_id() };
         let new = NewOrganization { name: "Analytical Engines".into(), slug: "engines".into() };
-        let (scope, _) = app.organizations().create(&mut *uow, &owner, &new).await.unwrap();
+        let at = app.organizations().create(&mut *uow, &owner, &new).await.unwrap();
         for person in &people[1..] {
-            join(&app, &mut *uow, &scope, *person).await;
+            join(&app, &mut *uow, at.scope(), *person).await;
         }
         let new = NewProject {
             name: "Website".into(),
@@ -52,8 +52,9 @@ impl Team {
             description: Some("Café".into()),
             kind: ProjectType::Kanban,
         };
-        let project = app.projects().create(&mut *uow, &scope, &new).await.unwrap().id;
-        let statuses = app.projects().statuses(&mut *uow, &scope, project).await.unwrap();
+        let project = app.projects().create(&mut *uow, &at, &new).await.unwrap().id;
+        let at = In::project(&mut *uow, "engines", "web", people[0]).await.unwrap();
+        let statuses = app.projects().statuses(&mut *uow, &at).await.unwrap();
         let statuses = statuses.iter().map(|status| status.id).collect();
         app.commit(uow).await.unwrap();
         Self { app, people, project, statuses }

@@ -3,7 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::work::{Activity, ActivityAction, NewActivity};
+use workscribe_core::events::EventKind;
+use workscribe_core::work::{Activity, NewActivity};
 
 async fn list(storage: &Arc<dyn Storage>, scope: &OrgScope, task: Option<TaskId>) -> Vec<Activity> {
     read!(storage, uow => uow.activity().list(scope, task, &PageRequest::largest()))
@@ -13,7 +14,7 @@ pub async fn a_line_is_found_as_it_was_stored_with_who_did_it(storage: Arc<dyn S
     let scope = tenant(&storage, "engines").await;
     let (project, task) = (id::<ProjectId>(), id::<TaskId>());
     let full = NewActivity {
-        action: ActivityAction::TaskUpdated,
+        action: EventKind::TaskUpdated,
         field_name: Some("title"),
         old_value: Some(UNICODE.into()),
         new_value: Some("ä".repeat(1_000)),
@@ -41,13 +42,13 @@ pub async fn a_line_is_found_as_it_was_stored_with_who_did_it(storage: Arc<dyn S
 pub async fn every_action_is_kept(storage: Arc<dyn Storage>) {
     let scope = tenant(&storage, "engines").await;
     let lines: Vec<NewActivity> = (0..)
-        .zip(ActivityAction::ALL)
+        .zip(EventKind::ALL)
         .map(|(micros, action)| NewActivity { action: *action, ..new_line(id(), None, at_micros(-micros)) })
         .collect();
     commit!(storage, uow => uow.activity().add(&scope, &lines));
     commit!(storage, uow => uow.activity().add(&scope, &[]));
     let seen: Vec<_> = list(&storage, &scope, None).await.iter().map(|line| line.action).collect();
-    assert_eq!(seen, ActivityAction::ALL);
+    assert_eq!(seen, EventKind::ALL);
 }
 
 pub async fn lines_are_listed_newest_first_page_by_page_of_one_task_or_of_all(storage: Arc<dyn Storage>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use workscribe_core::clock::{Clock, Entropy, SystemEntropy, Timestamp};
+use workscribe_core::events::EventKind;
 use workscribe_core::id::{
     ActivityId, Id, InvitationId, JobId, LabelId, NotificationId, OrgId, ProjectId, SessionId, StatusId,
     TaskId, UserId,
@@ -18,12 +19,12 @@ use workscribe_core::page::{Page, PageRequest};
 use workscribe_core::ports::Secret;
 use workscribe_core::search::{SearchDocument, SearchKind, Words};
 use workscribe_core::tenancy::{
-    Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, RoleTable, Slug,
+    In, Invitation, InvitationPass, InvitationStatus, OrgScope, Organization, Role, RoleTable, Slug,
     invitation_token,
 };
 use workscribe_core::work::{
-    ActivityAction, Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project,
-    ProjectKey, ProjectType, Room, Status, StatusCategory, Task, TaskFields, TaskType,
+    Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project, ProjectKey,
+    ProjectType, Room, Status, StatusCategory, Task, TaskFields, TaskType,
 };
 use workscribe_core::{Constraint, Storage, StoreError, WorkScribe};
 
@@ -245,7 +246,7 @@ pub(super) async fn add_organization(storage: &Arc<dyn Storage>, slug: &str, own
 /// Goes through the door.
 pub(super) async fn enter(storage: &Arc<dyn Storage>, slug: &str, user: UserId) -> OrgScope {
     let mut uow = storage.read().await.expect("a unit for reading begins");
-    OrgScope::enter(&mut *uow, slug, user).await.expect("the user is a member").0
+    *In::organization(&mut *uow, slug, user).await.expect("the user is a member").scope()
 }
 
 /// An organization with its owner's scope; the owner's name is the slug.
@@ -495,7 +496,7 @@ pub(super) fn new_line(project: ProjectId, task: Option<TaskId>, created_at: Tim
         id: id::<ActivityId>(),
         project_id: Some(project),
         task_id: task,
-        action: ActivityAction::TaskCreated,
+        action: EventKind::TaskCreated,
         field_name: None,
         old_value: None,
         new_value: None,

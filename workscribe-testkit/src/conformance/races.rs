@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::tenancy::In;
 use workscribe_core::{Code, Constraint, Error};
 
 pub async fn of_fifty_users_with_one_address_one_is_added(storage: Arc<dyn Storage>) {
@@ -152,17 +153,17 @@ async fn carry_out(
     deed: Deed,
 ) -> Result<(), Error> {
     let mut uow = app.begin().await?;
-    let (scope, _) = OrgScope::enter(&mut *uow, &slug, actor).await?;
+    let scope = *In::organization(&mut *uow, &slug, actor).await?.scope();
     let organizations = app.organizations();
     match deed {
         Deed::StepDown => {
-            organizations.set_role(&mut *uow, &scope, actor, Some(Role::Member), None).await?;
+            organizations.set_role(&mut *uow, &scope, actor.into(), Some(Role::Member)).await?;
         }
         Deed::DemoteTheOther => {
-            organizations.set_role(&mut *uow, &scope, other, Some(Role::Member), None).await?;
+            organizations.set_role(&mut *uow, &scope, other.into(), Some(Role::Member)).await?;
         }
-        Deed::Leave => organizations.remove_member(&mut *uow, &scope, actor, None).await?,
-        Deed::RemoveTheOther => organizations.remove_member(&mut *uow, &scope, other, None).await?,
+        Deed::Leave => organizations.remove_member(&mut *uow, &scope, actor.into()).await?,
+        Deed::RemoveTheOther => organizations.remove_member(&mut *uow, &scope, other.into()).await?,
     }
     app.commit(uow).await
 }

@@ -3,14 +3,13 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::events::EventKind;
 use workscribe_core::notifications::{EntityType, NotificationType};
 use workscribe_core::transfer::{
     ActivityRow, CommentRow, Kind, LabelRow, MemberRow, NotificationRow, ProjectRow, Record, StatusRow,
     TaskRow,
 };
-use workscribe_core::work::{
-    ActivityAction, Color, Document, Priority, ProjectType, StatusCategory, TaskType,
-};
+use workscribe_core::work::{Color, Document, Priority, ProjectType, StatusCategory, TaskType};
 use workscribe_core::{Constraint, StoreError};
 
 /// Rows of every kind but members, which fit together: the second task is below the first, and comes before it.
@@ -97,7 +96,7 @@ fn rows_of(user: UserId) -> Vec<Record> {
             project_id: Some(id()),
             task_id: Some(id()),
             actor_id: user,
-            action: ActivityAction::TaskDeleted,
+            action: EventKind::TaskDeleted,
             field_name: Some("of another server".into()),
             old_value: Some(UNICODE.into()),
             new_value: None,

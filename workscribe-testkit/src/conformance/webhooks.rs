@@ -3,12 +3,13 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::events::EventKind;
 use workscribe_core::id::{WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
 use workscribe_core::sweep::Portion;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EventSet, Listener, Resealing,
-    Webhook, WebhookDelivery, WebhookEvent,
+    Webhook, WebhookDelivery,
 };
 
 fn new_webhook(scope: &OrgScope, seconds: i64) -> Webhook {
@@ -16,7 +17,7 @@ fn new_webhook(scope: &OrgScope, seconds: i64) -> Webhook {
         id: id(),
         url: "https://example.com/hooks?a=b".into(),
         description: None,
-        events: EventSet::of(&[WebhookEvent::TaskCreated]),
+        events: EventSet::of(&[EventKind::TaskCreated]),
         disabled: None,
         secrets: Sealed { key_id: "first".into(), bytes: vec![0, 1, 255] },
         previous_until: None,
@@ -39,7 +40,7 @@ fn new_delivery(webhook: WebhookId, seconds: i64) -> WebhookDelivery {
         id: id(),
         webhook_id: webhook,
         message_id: id(),
-        event: WebhookEvent::TaskCreated,
+        event: EventKind::TaskCreated,
         payload: Some(format!(
             r#"{{"type": "task.created", "name": "{}"}}"#,
             UNICODE.replace(['"', '\\'], "")

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use workscribe_core::Hook;
-use workscribe_core::events::DomainEvent;
-use workscribe_core::webhooks::WebhookEvent;
+use workscribe_core::events::{DomainEvent, EventKind};
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 use workscribe_testkit::app::PASSWORD;
 
@@ -33,7 +32,7 @@ impl Listening {
 
     async fn of(shop: Workshop) -> Self {
         let mut logs = Vec::new();
-        let events = WebhookEvent::ALL.iter().map(|event| event.as_str()).filter(|name| *name != "ping");
+        let events = EventKind::ALL.iter().map(|event| event.as_str()).filter(|name| *name != "ping");
         let events: Vec<&str> = events.collect();
         assert_eq!(events.len(), 19);
         for asked in events.chunks(2).chain([["*"].as_slice()]) {
