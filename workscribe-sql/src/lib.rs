@@ -5,12 +5,12 @@
 //! | path | what |
 //! |---|---|
 //! | [`connect`], [`Database`], [`Options`] | a database chosen by its URL |
-//! | `stores/` | every statement, written once: a file for each area, and `unit.rs`, the unit of work |
-//! | `stores/task_list.rs` | the one exception: lists of tasks, made of the conditions that are set |
-//! | `stores/lane.rs` | connections that reads pass on, past the pool |
-//! | `stores/batch.rs`, `stores/reads.rs` | reads of many requests that go together |
-//! | `stores/pending.rs` | writes that wait for the next one, or the commit |
-//! | `stores/slugs.rs` | which organization a slug names |
+//! | `stores/` | every statement, written once: a file for each area, and `unit/`, the unit of work |
+//! | `stores/work/task_list.rs` | the one exception: lists of tasks, made of the conditions that are set |
+//! | `stores/unit/lane.rs` | connections that reads pass on, past the pool |
+//! | `stores/unit/batch.rs`, `stores/unit/reads.rs` | reads of many requests that go together |
+//! | `stores/unit/pending.rs` | writes that wait for the next one, or the commit |
+//! | `stores/tenancy/slugs.rs` | which organization a slug names |
 //! | `stores/truth.rs` | whether stored counts are right |
 //! | `stores/table.rs`, `stores/tables.rs` | rows that are read and written whole: one list of columns a table |
 //! | `stores/columns.rs` | the columns of other tables that are read in more than one place |
@@ -41,10 +41,10 @@
 //! # How to add a store
 //!
 //! 1. The trait and its accessor in the core; a migration for each database.
-//! 2. For a table whose rows are read and written whole, a line in `stores/tables.rs`; `labels.rs` shows what is left to write. For
+//! 2. For a table whose rows are read and written whole, a line in `stores/tables.rs`; `work/labels.rs` shows what is left to write. For
 //!    another one a row struct (`FromRow`) and its conversion into the model; a value that cannot be read is [`StoreError::Corrupt`].
 //!    Then a file in `stores/` with the trait for `Unit`. Names such as `find` may be those of other stores.
-//! 3. The accessor in `stores/unit.rs`, and its unique rules that people can break in [`UNIQUE_RULES`].
+//! 3. The accessor in `stores/unit/mod.rs`, and its unique rules that people can break in [`UNIQUE_RULES`].
 
 #![cfg_attr(
     all(feature = "postgres", feature = "sqlite"),

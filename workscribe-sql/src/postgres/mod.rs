@@ -27,9 +27,9 @@ use crate::{Database, Options, Pooler};
 use opening::{Opening, PLANS, limits};
 use stores::Source;
 pub use stores::Unit;
-use stores::gate::Gates;
-use stores::reads::Reads;
 use stores::schema::{Kind, Readiness};
+use stores::unit::gate::Gates;
+use stores::unit::reads::Reads;
 pub use wakeup::PostgresWakeup;
 
 /// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
@@ -198,7 +198,7 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
         .run_direct(None, &mut *conn, false)
         .await
         .map_err(|error| migrate_error(error, dialect::classify))?;
-    stores::addresses::bring_into_one_form(conn).await
+    stores::identity::addresses::bring_into_one_form(conn).await
 }
 
 /// The same through a pooler, where a lock and a setting last as long as a transaction: so all is in one.
@@ -236,7 +236,7 @@ async fn migrate_under_lock(conn: &mut PgConnection) -> Result<(), StoreError> {
         .run_direct(None, &mut *conn, false)
         .await
         .map_err(|error| migrate_error(error, dialect::classify))?;
-    stores::addresses::bring_into_one_form(conn).await
+    stores::identity::addresses::bring_into_one_form(conn).await
 }
 
 fn refused(error: sqlx::Error) -> StoreError {

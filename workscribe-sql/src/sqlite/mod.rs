@@ -26,8 +26,8 @@ use crate::{Database, Options};
 
 use stores::Source;
 pub use stores::Unit;
-use stores::reads::Reads;
 use stores::schema::{Kind, Readiness};
+use stores::unit::reads::Reads;
 
 /// A SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -143,7 +143,7 @@ impl SqliteStorage {
             .run_direct(None, &mut *transaction, false)
             .await
             .map_err(|error| migrate_error(error, dialect::classify))?;
-        stores::addresses::bring_into_one_form(&mut transaction).await?;
+        stores::identity::addresses::bring_into_one_form(&mut transaction).await?;
         transaction.commit().await.map_err(refused)?;
         // No statistics: with those of small tables SQLite reads a whole table instead of looking rows up, and goes on to when it
         // has grown. An earlier version made some; they only make it slower, so that a lock elsewhere is no matter.

@@ -10,44 +10,18 @@ mod table;
 #[macro_use]
 mod tables;
 
-mod activity;
-pub(super) mod addresses;
-mod attempts;
-mod batch;
-mod board;
-mod bounces;
-mod comments;
-pub(super) mod gate;
-mod held;
 mod idempotency;
-mod invitations;
-mod job_records;
-mod jobs;
-mod labels;
-mod lane;
-mod members;
+pub(super) mod identity;
 mod notifications;
-mod organizations;
-mod pending;
-mod projects;
-pub(super) mod reads;
+mod outbox;
 pub(super) mod schema;
 mod search;
-mod shares;
-mod slugs;
-mod statuses;
-mod task_list;
-mod task_row;
-mod task_shown;
-mod task_writes;
-mod tasks;
-mod tokens;
+mod tenancy;
 mod transfer;
 pub(super) mod truth;
-mod unit;
-mod users;
-mod webhook_deliveries;
+pub(super) mod unit;
 mod webhooks;
+mod work;
 
 use sqlx::types::Uuid;
 use workscribe_core::StoreError;
@@ -58,6 +32,9 @@ use workscribe_core::work::{Document, Person};
 
 use super::dialect::{self, Conn, Db, Ts};
 use crate::error::{corrupt, misuse, store_error};
+
+use tenancy::{members, slugs};
+use unit::{batch, pending};
 
 pub(super) use unit::Source;
 pub use unit::Unit;

@@ -40,7 +40,7 @@ impl From<OrganizationRow> for Organization {
 }
 
 #[derive(FromRow)]
-pub(super) struct MembershipRow {
+pub(crate) struct MembershipRow {
     #[sqlx(flatten)]
     organization: OrganizationRow,
     role: String,
@@ -322,7 +322,7 @@ impl Unit {
         Box::pin(self.membership_in(org, slug, user)).await
     }
 
-    pub(super) async fn membership_in(
+    pub(crate) async fn membership_in(
         &mut self,
         org: Uuid,
         slug: &Slug,

@@ -18,15 +18,15 @@ use workscribe_core::webhooks::{
     Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
 };
 
+use super::deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
-use super::webhook_deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::{Ts, Unit, after, before, named};
 
 /// How many deliveries are removed in one statement: a log of 30 days may have more than its time limit allows for.
 const PORTION: i64 = 5_000;
 
 #[derive(FromRow)]
-pub(super) struct WebhookRow {
+pub(crate) struct WebhookRow {
     webhook_id: Uuid,
     url: String,
     description: Option<String>,

@@ -12,7 +12,7 @@ use workscribe_core::work::{Color, Status, StatusCategory, StatusChange, StatusS
 use super::table::{At, Stored};
 use super::{Unit, named};
 
-pub(super) fn parse_category(name: &str) -> Result<StatusCategory, StoreError> {
+pub(crate) fn parse_category(name: &str) -> Result<StatusCategory, StoreError> {
     named("ws_statuses", "category", name, StatusCategory::parse)
 }
 

@@ -34,7 +34,7 @@ fn project(org_id: OrgId, Stored(row): Stored<ProjectRow>) -> Project {
 
 /// Who came through a door; see `entered_columns!`.
 #[derive(FromRow)]
-pub(super) struct EnteredRow {
+pub(crate) struct EnteredRow {
     entered_org_id: Uuid,
     entered_role: String,
     actor_id: Uuid,
@@ -43,7 +43,7 @@ pub(super) struct EnteredRow {
 }
 
 impl EnteredRow {
-    pub(super) fn with<T>(self, found: T) -> Result<Entered<T>, StoreError> {
+    pub(crate) fn with<T>(self, found: T) -> Result<Entered<T>, StoreError> {
         Ok(Entered {
             org: self.entered_org_id.into(),
             role: parse_role("ws_members", &self.entered_role)?,
@@ -54,7 +54,7 @@ impl EnteredRow {
 }
 
 /// The project is there or is not.
-pub(super) struct EnteredProjectRow {
+pub(crate) struct EnteredProjectRow {
     entered: EnteredRow,
     project: Option<Stored<ProjectRow>>,
 }
@@ -286,7 +286,7 @@ impl Unit {
         Box::pin(self.enter_in(org, slug, user, project)).await
     }
 
-    pub(super) async fn enter_in(
+    pub(crate) async fn enter_in(
         &mut self,
         org: Uuid,
         slug: &Slug,

@@ -27,10 +27,10 @@ const FLIGHTS: usize = 4;
 const LATE: Duration = Duration::from_millis(10);
 
 /// What a batch has found: which of its keys, counted from 0, and what for it.
-pub(super) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
+pub(crate) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
 
 /// How keys of a kind are looked up.
-pub(super) trait LookUp: Send + Sync + 'static {
+pub(crate) trait LookUp: Send + Sync + 'static {
     /// What is asked for.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     /// What is found.
@@ -52,7 +52,7 @@ pub(super) trait LookUp: Send + Sync + 'static {
 type Answer<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
 
 /// Look-ups of a kind, with those who wait for one.
-pub(super) struct Batch<L: LookUp> {
+pub(crate) struct Batch<L: LookUp> {
     look_up: L,
     state: Mutex<State<L>>,
 }
@@ -81,7 +81,7 @@ impl<L: LookUp> State<L> {
 }
 
 impl<L: LookUp> Batch<L> {
-    pub(super) fn new(look_up: L) -> Arc<Self> {
+    pub(crate) fn new(look_up: L) -> Arc<Self> {
         Self::with_patience(look_up, LATE)
     }
 
@@ -92,7 +92,7 @@ impl<L: LookUp> Batch<L> {
     }
 
     /// What there is for a key, as it is committed now or later.
-    pub(super) async fn load(self: &Arc<Self>, key: L::Key) -> Result<Option<L::Row>, StoreError> {
+    pub(crate) async fn load(self: &Arc<Self>, key: L::Key) -> Result<Option<L::Row>, StoreError> {
         let (caller, answer) = oneshot::channel();
         if self.joins_a_new_flight(key, caller) {
             tokio::spawn(Flight { batch: Arc::clone(self), is_over: false }.fly());

@@ -18,7 +18,7 @@ use super::{Ts, Unit, corrupt, named, person};
 
 /// A task of a list, as its table has it; see `listed_columns!`.
 #[derive(FromRow)]
-pub(super) struct ListedRow {
+pub(crate) struct ListedRow {
     org_id: Uuid,
     id: Uuid,
     project_id: Uuid,
@@ -65,7 +65,7 @@ const PERSON: i64 = 3;
 
 /// What a page of tasks is shown with, by id.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     projects: HashMap<Uuid, (ProjectKey, bool)>,
     statuses: HashMap<Uuid, Status>,
     people: HashMap<Uuid, Person>,
@@ -74,7 +74,7 @@ pub(super) struct Shown {
 
 impl Unit {
     /// Looks up what tasks are shown with.
-    pub(super) async fn shown_with(
+    pub(crate) async fn shown_with(
         &mut self,
         scope: &OrgScope,
         tasks: &[ListedRow],
@@ -164,7 +164,7 @@ impl Shown {
 
     /// A task with all that is shown of it; `None` when its project, its status or a person is not there: then it has been changed, or
     /// has gone, since it was read.
-    pub(super) fn task(&self, row: ListedRow) -> Result<Option<Task>, StoreError> {
+    pub(crate) fn task(&self, row: ListedRow) -> Result<Option<Task>, StoreError> {
         let assignee = match row.assignee_id {
             Some(id) => self.people.get(&id).map(Some),
             None => Some(None),

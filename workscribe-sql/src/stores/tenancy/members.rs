@@ -32,7 +32,7 @@ impl From<ShownRow> for Member {
     }
 }
 
-pub(super) fn parse_role(table: &'static str, name: &str) -> Result<Role, StoreError> {
+pub(crate) fn parse_role(table: &'static str, name: &str) -> Result<Role, StoreError> {
     Role::parse(name).ok_or_else(|| corrupt(table, format!("role is {name:?}")))
 }
 

@@ -9,7 +9,7 @@ use workscribe_core::identity::{Account, Credentials, Email, NewUser, ProfileCha
 use super::{Ts, Unit};
 
 #[derive(FromRow)]
-pub(super) struct UserRow {
+pub(crate) struct UserRow {
     id: Uuid,
     email: String,
     display_name: String,
@@ -53,7 +53,7 @@ impl From<CredentialsRow> for Credentials {
 }
 
 #[derive(FromRow)]
-pub(super) struct AccountRow {
+pub(crate) struct AccountRow {
     #[sqlx(flatten)]
     user: UserRow,
     email_bouncing: bool,
@@ -217,7 +217,7 @@ impl UserStore for Unit {
 
 impl Unit {
     /// By this unit's own connection. It stands apart, so that whoever reads together with others does not carry its state about.
-    pub(super) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+    pub(crate) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",
             user_columns!("u."),

@@ -89,7 +89,7 @@ fn arguments_of(mut query: Query<'_, Db, Arguments>) -> Result<Arguments, StoreE
 }
 
 impl Unit {
-    pub(super) async fn insert_task(
+    pub(crate) async fn insert_task(
         &mut self,
         scope: &OrgScope,
         task: &NewTask,
@@ -159,7 +159,7 @@ impl Unit {
         Ok(Numbered { number, position })
     }
 
-    pub(super) async fn update_task(
+    pub(crate) async fn update_task(
         &mut self,
         scope: &OrgScope,
         id: TaskId,
@@ -217,7 +217,7 @@ impl Unit {
         Ok(true)
     }
 
-    pub(super) async fn delete_task(
+    pub(crate) async fn delete_task(
         &mut self,
         scope: &OrgScope,
         id: TaskId,

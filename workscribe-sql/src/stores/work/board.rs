@@ -83,7 +83,7 @@ fn slot((position, id): (i64, Uuid)) -> Slot {
 }
 
 impl Unit {
-    pub(super) async fn find_slots_at(
+    pub(crate) async fn find_slots_at(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
@@ -113,7 +113,7 @@ impl Unit {
         Ok(found.into_iter().map(|(index, position, id)| (index, slot((position, id)))).collect())
     }
 
-    pub(super) async fn lift_task(
+    pub(crate) async fn lift_task(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
@@ -149,7 +149,7 @@ impl Unit {
         Ok(lifted)
     }
 
-    pub(super) async fn find_slots_before(
+    pub(crate) async fn find_slots_before(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
@@ -176,7 +176,7 @@ impl Unit {
         Ok(self.all("ws_tasks: slots before", list).await?.into_iter().map(slot).collect())
     }
 
-    pub(super) async fn find_slots_from(
+    pub(crate) async fn find_slots_from(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
@@ -201,7 +201,7 @@ impl Unit {
         Ok(self.all("ws_tasks: slots from", list).await?.into_iter().map(slot).collect())
     }
 
-    pub(super) async fn place_tasks(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError> {
+    pub(crate) async fn place_tasks(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError> {
         let org = scope.org().as_uuid();
         match slots {
             [] => Ok(()),
@@ -236,7 +236,7 @@ impl Unit {
         }
     }
 
-    pub(super) async fn move_tasks(
+    pub(crate) async fn move_tasks(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,

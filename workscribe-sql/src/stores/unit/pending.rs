@@ -14,42 +14,42 @@ use workscribe_core::StoreError;
 use workscribe_core::id::{LabelId, TaskId};
 use workscribe_core::tenancy::OrgScope;
 
-use super::unit::{Arguments, Row};
+use super::{Arguments, Row};
 use super::{Db, Unit, dialect};
 
-pub(super) type Statement = QueryBuilder<Db>;
+pub(crate) type Statement = QueryBuilder<Db>;
 
 /// A statement with more rows than this is not kept prepared: its text depends on their number.
 const KEPT_ROWS: usize = 16;
 /// More rows than this are written by several statements.
-pub(super) const ROWS_AT_ONCE: usize = 500;
+pub(crate) const ROWS_AT_ONCE: usize = 500;
 
 /// The table of tasks, as a part of a row's name.
-pub(super) const TASKS: &str = "ws_tasks";
+pub(crate) const TASKS: &str = "ws_tasks";
 
 /// One statement that is still to be made.
-pub(super) struct Write {
+pub(crate) struct Write {
     /// Stands in the log when it fails.
-    pub(super) name: &'static str,
-    pub(super) rows: usize,
+    pub(crate) name: &'static str,
+    pub(crate) rows: usize,
     /// The rows that it may update, by table and id. One statement of Postgres writes a row once.
-    pub(super) updates: Vec<(&'static str, Uuid)>,
-    pub(super) push: Box<dyn FnOnce(&mut Statement) + Send>,
+    pub(crate) updates: Vec<(&'static str, Uuid)>,
+    pub(crate) push: Box<dyn FnOnce(&mut Statement) + Send>,
 }
 
 /// What is to be written.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     writes: Vec<Write>,
     labels: Vec<Relabelling>,
 }
 
 /// Labels that a task gets and loses.
-pub(super) struct Relabelling {
-    pub(super) org: Uuid,
-    pub(super) task: Uuid,
-    pub(super) added: Vec<LabelId>,
-    pub(super) removed: Vec<LabelId>,
+pub(crate) struct Relabelling {
+    pub(crate) org: Uuid,
+    pub(crate) task: Uuid,
+    pub(crate) added: Vec<LabelId>,
+    pub(crate) removed: Vec<LabelId>,
 }
 
 impl Relabelling {
@@ -103,14 +103,14 @@ impl Relabelling {
 }
 
 /// What `label_ids` is after labels came and went.
-pub(super) fn push_label_ids(update: &mut Statement, added: &[LabelId], removed: &[LabelId]) {
+pub(crate) fn push_label_ids(update: &mut Statement, added: &[LabelId], removed: &[LabelId]) {
     let [begin, then, end] = dialect::LABEL_IDS_AFTER;
     update.push(begin).push_bind(Json(added.to_vec()));
     update.push(then).push_bind(Json(removed.to_vec())).push(end);
 }
 
 /// `VALUES` with a row for each.
-pub(super) fn push_rows<T>(
+pub(crate) fn push_rows<T>(
     insert: &mut Statement,
     rows: impl IntoIterator<Item = T>,
     mut push: impl FnMut(&mut Separated<'_, Db, &'static str>, T),
@@ -125,7 +125,7 @@ pub(super) fn push_rows<T>(
 }
 
 impl Pending {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.labels.is_empty()
     }
 
@@ -147,7 +147,7 @@ impl Pending {
 
 impl Unit {
     /// Writes this with the next write.
-    pub(super) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
+    pub(crate) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
         if write.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
         }
@@ -156,7 +156,7 @@ impl Unit {
     }
 
     /// The same for labels of a task.
-    pub(super) async fn relabel_later(
+    pub(crate) async fn relabel_later(
         &mut self,
         scope: &OrgScope,
         task: TaskId,
@@ -174,7 +174,7 @@ impl Unit {
 
     /// Takes what is to be written together with a statement that writes the row of a task: its labels apart, as that statement
     /// notes them itself. What updates the same row otherwise is written before.
-    pub(super) async fn take_pending(
+    pub(crate) async fn take_pending(
         &mut self,
         task: Uuid,
     ) -> Result<(Vec<Write>, Option<Relabelling>), StoreError> {
@@ -192,7 +192,7 @@ impl Unit {
     }
 
     /// Writes what is pending.
-    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn flush(&mut self) -> Result<(), StoreError> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl Unit {
     }
 
     /// Writes what is pending, then this, and answers how many rows this one wrote.
-    pub(super) async fn flush_with(&mut self, last: Write) -> Result<u64, StoreError> {
+    pub(crate) async fn flush_with(&mut self, last: Write) -> Result<u64, StoreError> {
         if last.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
         }
@@ -211,7 +211,7 @@ impl Unit {
     }
 
     /// Answers how many rows the last of them wrote.
-    pub(super) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<u64, StoreError> {
+    pub(crate) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<u64, StoreError> {
         if dialect::WRITES_TOGETHER && writes.len() > 1 {
             let last = writes.pop();
             let (name, rows) = (writes[0].name, writes.iter().map(|write| write.rows).sum::<usize>());
@@ -233,7 +233,7 @@ impl Unit {
 
     /// Runs a write that answers a row, with others as further parts of it. `main` is all of the statement before its last
     /// part, `end` the last one.
-    pub(super) async fn write_with<T>(
+    pub(crate) async fn write_with<T>(
         &mut self,
         name: &'static str,
         main: impl Into<String> + Send,

@@ -9,7 +9,7 @@ use super::{Ts, corrupt, document, named, person};
 
 /// A task with all that is shown of it; see `task_columns!`.
 #[derive(FromRow)]
-pub(super) struct TaskRow {
+pub(crate) struct TaskRow {
     org_id: Uuid,
     id: Uuid,
     project_id: Uuid,

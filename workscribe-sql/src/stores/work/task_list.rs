@@ -27,7 +27,7 @@ macro_rules! due {
 }
 
 impl Unit {
-    pub(super) async fn list_tasks(
+    pub(crate) async fn list_tasks(
         &mut self,
         scope: &OrgScope,
         query: &TaskQuery,
@@ -48,7 +48,7 @@ impl Unit {
         Err(corrupt("ws_tasks", "the project, the status or a person of a task is not there".to_owned()))
     }
 
-    pub(super) async fn count_tasks(
+    pub(crate) async fn count_tasks(
         &mut self,
         scope: &OrgScope,
         filter: &TaskFilter,

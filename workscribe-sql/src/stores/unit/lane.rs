@@ -124,18 +124,18 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The connection, for a statement whose end is told by [`Reader::ended`].
-    pub(super) const fn held(&mut self) -> Option<&mut Held> {
+    pub(crate) const fn held(&mut self) -> Option<&mut Held> {
         self.ended_well = false;
         self.held.as_mut()
     }
 
     /// The connection, for statements of which nothing will be heard.
-    pub(super) fn lend(&mut self) -> Option<&mut Conn> {
+    pub(crate) fn lend(&mut self) -> Option<&mut Conn> {
         self.held().map(Held::lend)
     }
 
     /// The statement has ended.
-    pub(super) fn ended(&mut self, well: bool) {
+    pub(crate) fn ended(&mut self, well: bool) {
         self.ended_well = well;
         if let Some(held) = &mut self.held {
             held.ended();

@@ -17,7 +17,7 @@ use super::projects::EnteredRow;
 use super::task_row::TaskRow;
 
 #[derive(FromRow)]
-pub(super) struct EnteredTaskRow {
+pub(crate) struct EnteredTaskRow {
     #[sqlx(flatten)]
     entered: EnteredRow,
     #[sqlx(flatten)]
@@ -311,7 +311,7 @@ fn ids(rows: Vec<(Uuid,)>) -> Vec<TaskId> {
 
 impl Unit {
     /// By this unit's own connection.
-    pub(super) async fn enter_task_in(
+    pub(crate) async fn enter_task_in(
         &mut self,
         user: UserId,
         id: TaskId,

@@ -17,18 +17,18 @@ use workscribe_core::identity::{Account, Session, User};
 use workscribe_core::tenancy::{Organization, Role, Slug};
 use workscribe_core::work::{Entered, Project, ProjectRef, Task};
 
+use super::super::identity::tokens::SessionWithUserRow;
+use super::super::identity::users::AccountRow;
+use super::super::tenancy::organizations::MembershipRow;
+use super::super::tenancy::slugs::Slugs;
+use super::super::work::projects::EnteredProjectRow;
+use super::super::work::tasks::EnteredTaskRow;
 use super::batch::{Batch, Found, LookUp};
-use super::organizations::MembershipRow;
-use super::projects::EnteredProjectRow;
-use super::slugs::Slugs;
-use super::tasks::EnteredTaskRow;
-use super::tokens::SessionWithUserRow;
-use super::unit::{Row, Source};
-use super::users::AccountRow;
+use super::{Row, Source};
 use super::{Unit, dialect, store_error};
 
 /// What is asked for by keys of a kind, and how.
-pub(super) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     /// What is found.
     type Row: Clone + Send + 'static;
 
@@ -49,11 +49,11 @@ type Together<K> = Arc<Batch<Reading<K>>>;
 /// How to read, and who waits for what.
 pub(crate) struct Reads {
     slugs: Arc<Slugs>,
-    pub(super) sessions: Together<SessionId>,
-    pub(super) accounts: Together<UserId>,
-    pub(super) memberships: Together<Membership>,
-    pub(super) projects: Together<ProjectDoor>,
-    pub(super) tasks: Together<(UserId, TaskId)>,
+    pub(crate) sessions: Together<SessionId>,
+    pub(crate) accounts: Together<UserId>,
+    pub(crate) memberships: Together<Membership>,
+    pub(crate) projects: Together<ProjectDoor>,
+    pub(crate) tasks: Together<(UserId, TaskId)>,
 }
 
 impl Reads {
@@ -70,7 +70,7 @@ impl Reads {
         })
     }
 
-    pub(super) fn slugs(&self) -> &Arc<Slugs> {
+    pub(crate) fn slugs(&self) -> &Arc<Slugs> {
         &self.slugs
     }
 }
@@ -83,7 +83,7 @@ struct Readers {
 }
 
 /// Look-ups of a kind, each by a unit of its own.
-pub(super) struct Reading<K> {
+pub(crate) struct Reading<K> {
     readers: Arc<Readers>,
     kind: PhantomData<fn() -> K>,
 }

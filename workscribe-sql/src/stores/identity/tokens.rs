@@ -48,7 +48,7 @@ impl TryFrom<SessionRow> for Session {
 }
 
 #[derive(FromRow)]
-pub(super) struct SessionWithUserRow {
+pub(crate) struct SessionWithUserRow {
     #[sqlx(flatten)]
     session: SessionRow,
     #[sqlx(flatten)]
@@ -283,7 +283,7 @@ impl TokenStore for Unit {
 
 impl Unit {
     /// A session, also one that has expired.
-    pub(super) async fn session_and_user(
+    pub(crate) async fn session_and_user(
         &mut self,
         id: SessionId,
     ) -> Result<Option<(Session, User)>, StoreError> {

@@ -11,14 +11,14 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
 use workscribe_core::webhooks::{DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery};
 
-use super::webhooks::WebhookRow;
+use super::endpoints::WebhookRow;
 use super::{Ts, Unit, named};
 use crate::error::corrupt;
 
 const TABLE: &str = "ws_webhook_deliveries";
 
 #[derive(FromRow)]
-pub(super) struct DeliveryRow {
+pub(crate) struct DeliveryRow {
     delivery_id: Uuid,
     delivered_to: Uuid,
     message_id: Uuid,
@@ -51,7 +51,7 @@ impl TryFrom<DeliveryRow> for WebhookDelivery {
 }
 
 #[derive(FromRow)]
-pub(super) struct EnteredRow {
+pub(crate) struct EnteredRow {
     #[sqlx(flatten)]
     delivery: DeliveryRow,
     #[sqlx(flatten)]
@@ -74,7 +74,7 @@ impl TryFrom<EnteredRow> for EnteredDelivery {
 }
 
 #[derive(FromRow)]
-pub(super) struct AttemptRow {
+pub(crate) struct AttemptRow {
     number: i64,
     at: Ts,
     took_ms: i64,
@@ -106,7 +106,7 @@ fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Res
 
 impl Unit {
     /// Messages go when nothing refers to them any more; one that was sent again stays as long as that.
-    pub(super) async fn remove_old_messages(
+    pub(crate) async fn remove_old_messages(
         &mut self,
         before: Timestamp,
         portion: Portion,

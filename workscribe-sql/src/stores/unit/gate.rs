@@ -20,11 +20,11 @@ pub(crate) struct Gates {
 }
 
 /// A turn at a gate, until it is dropped.
-pub(super) type Pass = OwnedMutexGuard<()>;
+pub(crate) type Pass = OwnedMutexGuard<()>;
 
 impl Gates {
     /// Waits for the turn at the row with this id; `None` when that takes too long.
-    pub(super) async fn pass(&self, id: Uuid) -> Option<Pass> {
+    pub(crate) async fn pass(&self, id: Uuid) -> Option<Pass> {
         tokio::time::timeout(PATIENCE, self.turn(id).lock_owned()).await.ok()
     }
 

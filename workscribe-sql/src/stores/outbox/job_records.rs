@@ -44,11 +44,11 @@ struct JobRow {
     finished_at: Option<Ts>,
 }
 
-pub(super) fn attempts(column: &str, value: i64) -> Result<u32, StoreError> {
+pub(crate) fn attempts(column: &str, value: i64) -> Result<u32, StoreError> {
     u32::try_from(value).map_err(|_| corrupt("ws_jobs", format!("{column} is {value}")))
 }
 
-pub(super) fn duration(millis: i64) -> Result<Duration, StoreError> {
+pub(crate) fn duration(millis: i64) -> Result<Duration, StoreError> {
     let millis = u64::try_from(millis).map_err(|_| corrupt("ws_jobs", format!("timeout_ms is {millis}")))?;
     Ok(Duration::from_millis(millis))
 }
@@ -88,13 +88,13 @@ impl TryFrom<JobRow> for JobRecord {
 }
 
 impl Unit {
-    pub(super) async fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
+    pub(crate) async fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
         let find = query_as::<_, JobRow>(concat!("SELECT ", job_columns!(), " FROM ws_jobs WHERE id = $1"))
             .bind(id.as_uuid());
         self.optional("ws_jobs: find", find).await?.map(JobRecord::try_from).transpose()
     }
 
-    pub(super) async fn list_jobs(
+    pub(crate) async fn list_jobs(
         &mut self,
         filter: &JobFilter,
         before: Option<JobId>,
@@ -116,7 +116,7 @@ impl Unit {
         self.all("ws_jobs: list", list).await?.into_iter().map(JobRecord::try_from).collect()
     }
 
-    pub(super) async fn cancel_job(
+    pub(crate) async fn cancel_job(
         &mut self,
         id: JobId,
         now: Timestamp,
@@ -137,7 +137,7 @@ impl Unit {
         self.optional("ws_jobs: cancel", update).await?.map(JobRecord::try_from).transpose()
     }
 
-    pub(super) async fn run_job_now(
+    pub(crate) async fn run_job_now(
         &mut self,
         id: JobId,
         now: Timestamp,
@@ -162,7 +162,7 @@ impl Unit {
         }
     }
 
-    pub(super) async fn count_jobs(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
+    pub(crate) async fn count_jobs(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
         let count = query_as::<_, (String, String, String, i64, Option<Ts>)>(
             "SELECT queue, kind, state, count(*),
                     min(CASE WHEN state = 'available' AND run_at <= $1 THEN run_at END)
@@ -185,7 +185,7 @@ impl Unit {
         Ok(all)
     }
 
-    pub(super) async fn list_backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+    pub(crate) async fn list_backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
         let list = query_as::<_, (String, Uuid, i64, i64)>(
             "SELECT queue, org_id, count(*), sum(CASE WHEN put_off > 0 THEN 1 ELSE 0 END)
                FROM ws_jobs WHERE state = 'available' AND org_id IS NOT NULL
@@ -199,7 +199,7 @@ impl Unit {
             .collect())
     }
 
-    pub(super) async fn list_queues(&mut self) -> Result<Vec<QueueState>, StoreError> {
+    pub(crate) async fn list_queues(&mut self) -> Result<Vec<QueueState>, StoreError> {
         let list = query_as::<_, (String, Option<Ts>)>(
             "SELECT q.name, p.paused_at
                FROM (SELECT queue AS name FROM ws_jobs UNION SELECT name FROM ws_job_queues) AS q

@@ -1,5 +1,13 @@
 //! One piece of work on a database: its connection, its transaction, and how statements run on it.
 
+pub(crate) mod batch;
+pub(crate) mod gate;
+mod held;
+mod lane;
+pub(crate) mod pending;
+pub(crate) mod reads;
+mod shares;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
@@ -13,17 +21,17 @@ use sqlx::{AssertSqlSafe, Database, FromRow, Pool, SqlSafeStr as _, SqlStr, Tran
 use workscribe_core::storage::Party;
 use workscribe_core::{StoreError, UnitOfWork, every_store};
 
-use super::gate::{Gates, Pass};
-use super::held::{Held, Own, within};
-use super::lane::{Lane, Reader};
-use super::pending::Pending;
-use super::reads::Reads;
-use super::shares::{Place, Shares};
+use self::gate::{Gates, Pass};
+use self::held::{Held, Own, within};
+use self::lane::{Lane, Reader};
+use self::pending::Pending;
+use self::reads::Reads;
+use self::shares::{Place, Shares};
 use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
 
-pub(super) type Row = <Db as Database>::Row;
-pub(super) type Arguments = <Db as Database>::Arguments;
+pub(crate) type Row = <Db as Database>::Row;
+pub(crate) type Arguments = <Db as Database>::Arguments;
 
 /// One piece of work on the database, and every store in one value.
 ///
@@ -36,11 +44,11 @@ pub struct Unit {
     lent: bool,
     /// Whether statements are kept prepared on the connection, under names.
     prepares: bool,
-    pub(super) enqueued: bool,
-    pub(super) pending: Pending,
+    pub(crate) enqueued: bool,
+    pub(crate) pending: Pending,
     /// The parents of the tasks that this unit has locked, as they are under the lock.
-    pub(super) parents: HashMap<Uuid, Option<Uuid>>,
-    pub(super) slugs: Arc<Slugs>,
+    pub(crate) parents: HashMap<Uuid, Option<Uuid>>,
+    pub(crate) slugs: Arc<Slugs>,
     reads: Option<Arc<Reads>>,
     gates: Option<Arc<Gates>>,
     /// The turns at them that this unit has until its end.
@@ -111,7 +119,7 @@ impl Unit {
     }
 
     /// Waits for this unit's turn to lock a row that many write, if it has none yet. The turn ends with the unit.
-    pub(super) async fn pass(&mut self, id: Uuid) {
+    pub(crate) async fn pass(&mut self, id: Uuid) {
         if let Some(gates) = &self.gates
             && self.passed.iter().all(|(passed, _)| *passed != id)
             && let Some(pass) = gates.pass(id).await
@@ -121,7 +129,7 @@ impl Unit {
     }
 
     /// Has the transaction begin with a statement, in the same round trip; `false` when it has begun, or when there is none.
-    pub(super) fn begins_with(&mut self, statement: Option<String>) -> bool {
+    pub(crate) fn begins_with(&mut self, statement: Option<String>) -> bool {
         match (&mut self.state, statement) {
             (State::Waiting { begin: Some(begin), .. }, Some(statement)) => {
                 *begin = AssertSqlSafe(format!("{}; {statement}", begin.as_str())).into_sql_str();
@@ -132,7 +140,7 @@ impl Unit {
     }
 
     /// Begins, if it has not yet.
-    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.open().await
     }
 
@@ -148,7 +156,7 @@ impl Unit {
     }
 
     /// How a read is made together with those of others; `None` when this unit has begun, and reads on its own connection.
-    pub(super) fn together(&self) -> Option<Arc<Reads>> {
+    pub(crate) fn together(&self) -> Option<Arc<Reads>> {
         match self.state {
             State::Waiting { .. } if self.pending.is_empty() => self.reads.clone(),
             _ => None,
@@ -240,7 +248,7 @@ impl Unit {
     }
 
     /// Runs a statement and answers how many rows it touched. `name` stands in the log when it fails.
-    pub(super) async fn execute(
+    pub(crate) async fn execute(
         &mut self,
         name: &'static str,
         query: Query<'_, Db, Arguments>,
@@ -250,7 +258,7 @@ impl Unit {
     }
 
     /// The same, without writing first what is pending.
-    pub(super) async fn execute_now(
+    pub(crate) async fn execute_now(
         &mut self,
         name: &'static str,
         query: Query<'_, Db, Arguments>,
@@ -261,7 +269,7 @@ impl Unit {
         self.note(name, done).map(|done| done.rows_affected())
     }
 
-    pub(super) async fn one<T>(
+    pub(crate) async fn one<T>(
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
@@ -275,7 +283,7 @@ impl Unit {
         self.note(name, row)
     }
 
-    pub(super) async fn optional<T>(
+    pub(crate) async fn optional<T>(
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
@@ -288,7 +296,7 @@ impl Unit {
     }
 
     /// The same, without writing first what is pending.
-    pub(super) async fn optional_now<T>(
+    pub(crate) async fn optional_now<T>(
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
@@ -303,7 +311,7 @@ impl Unit {
         self.note(name, row)
     }
 
-    pub(super) async fn all<T>(
+    pub(crate) async fn all<T>(
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
@@ -318,7 +326,7 @@ impl Unit {
     }
 
     /// The same, for rows that are read one by one.
-    pub(super) async fn rows(
+    pub(crate) async fn rows(
         &mut self,
         name: &'static str,
         query: Query<'_, Db, Arguments>,
@@ -330,7 +338,7 @@ impl Unit {
     }
 
     /// For a write that found no row: an error if one was expected in a version, and the row is there in another.
-    pub(super) async fn refuse_stale(
+    pub(crate) async fn refuse_stale(
         &mut self,
         name: &'static str,
         expected: Option<i64>,

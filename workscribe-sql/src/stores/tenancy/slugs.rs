@@ -36,15 +36,15 @@ impl Slugs {
 
 /// What is known of a slug's organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) org: Uuid,
+pub(crate) struct Named {
+    pub(crate) org: Uuid,
     /// Whether the database said so now; a hint else.
-    pub(super) is_fresh: bool,
+    pub(crate) is_fresh: bool,
 }
 
 impl Unit {
     /// The organization of a slug, from a hint if there is one.
-    pub(super) async fn named(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
+    pub(crate) async fn named(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
         match self.slugs.get(slug) {
             Some(org) => Ok(Some(Named { org, is_fresh: false })),
             None => Box::pin(self.named_now(slug)).await,
@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// The organization that has a slug now. For who found nothing by a hint.
-    pub(super) async fn named_now(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
+    pub(crate) async fn named_now(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
         let find =
             query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE slug = $1").bind(slug.as_str());
         let Some((org,)) = self.optional("ws_organizations: by slug", find).await? else { return Ok(None) };

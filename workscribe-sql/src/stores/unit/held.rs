@@ -12,7 +12,7 @@ use crate::error::Meaning;
 type Manager = <Db as Database>::TransactionManager;
 
 /// A connection, and what breaks its statement off.
-pub(super) struct Held {
+pub(crate) struct Held {
     connection: PoolConnection<Db>,
     interrupt: dialect::Interrupt,
     /// Whether a statement has begun of whose end nothing was heard.
@@ -21,36 +21,36 @@ pub(super) struct Held {
 
 impl Held {
     /// Waits for a connection.
-    pub(super) async fn acquire(pool: &Pool<Db>) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn acquire(pool: &Pool<Db>) -> Result<Self, sqlx::Error> {
         let mut connection = pool.acquire().await?;
         let interrupt = dialect::Interrupt::of(&mut connection).await?;
         Ok(Self { connection, interrupt, runs: false })
     }
 
     /// The connection, for a statement that may take so long, and whose end is told by [`Held::ended`].
-    pub(super) fn begins(&mut self, limit: Option<Duration>) -> &mut Conn {
+    pub(crate) fn begins(&mut self, limit: Option<Duration>) -> &mut Conn {
         self.runs = true;
         self.interrupt.begins(limit);
         &mut self.connection
     }
 
     /// The statement has ended, well or not.
-    pub(super) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.runs = false;
         self.interrupt.ended();
     }
 
-    pub(super) const fn runs(&self) -> bool {
+    pub(crate) const fn runs(&self) -> bool {
         self.runs
     }
 
     /// The connection, for statements of which nothing will be heard.
-    pub(super) fn lend(&mut self) -> &mut Conn {
+    pub(crate) fn lend(&mut self) -> &mut Conn {
         &mut self.connection
     }
 
     /// Breaks the statement off that runs; `None` when the connection is thrown away with it.
-    pub(super) fn break_off(self) -> Option<Self> {
+    pub(crate) fn break_off(self) -> Option<Self> {
         if self.interrupt.break_off() {
             return Some(self);
         }
@@ -59,20 +59,20 @@ impl Held {
     }
 
     /// Closes the connection, past the pool.
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         drop(self.connection.detach());
     }
 }
 
 /// A connection with a transaction of ours open on it. Dropped, it is rolled back.
-pub(super) struct Own {
+pub(crate) struct Own {
     held: Option<Held>,
     failed: bool,
 }
 
 impl Own {
     /// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         pool: &Pool<Db>,
         begin: &SqlStr,
         limit: Option<Duration>,
@@ -101,17 +101,17 @@ impl Own {
         Ok(own)
     }
 
-    pub(super) const fn held(&mut self) -> Option<&mut Held> {
+    pub(crate) const fn held(&mut self) -> Option<&mut Held> {
         self.held.as_mut()
     }
 
     /// A statement has failed: the database may have ended the transaction by itself.
-    pub(super) const fn failed(&mut self) {
+    pub(crate) const fn failed(&mut self) {
         self.failed = true;
     }
 
     /// Makes everything durable.
-    pub(super) async fn commit(mut self, limit: Option<Duration>) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(mut self, limit: Option<Duration>) -> Result<(), sqlx::Error> {
         let Some(held) = &mut self.held else { return Err(sqlx::Error::PoolClosed) };
         let committed = within(limit, Manager::commit(held.begins(limit))).await;
         match &committed {
@@ -165,7 +165,7 @@ async fn roll_back(mut held: Held) {
 }
 
 /// Ends with an error what takes longer than the database would let it: the database itself may hang.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Option<Duration>,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

@@ -1,0 +1,15 @@
+//! The stores of projects, statuses, labels, tasks, comments and what happened.
+
+mod activity;
+mod board;
+mod comments;
+mod labels;
+pub(crate) mod projects;
+pub(crate) mod statuses;
+mod task_list;
+pub(crate) mod task_row;
+mod task_shown;
+mod task_writes;
+pub(crate) mod tasks;
+
+use super::*;
