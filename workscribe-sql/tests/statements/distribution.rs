@@ -303,7 +303,7 @@ async fn references_between_tables_of_a_tenant_carry_the_organization_and_are_ch
 async fn a_broken_rule_of_a_part_is_told_by_its_name() {
     use workscribe_testkit::conformance as suite;
     let (_schema, storage) = partitioned().await;
-    suite::members::a_user_joins_an_organization_once(std::sync::Arc::new(storage)).await;
+    suite::tenancy::members::a_user_joins_an_organization_once(std::sync::Arc::new(storage)).await;
     let (_schema, storage) = partitioned().await;
-    suite::tasks::an_archived_or_missing_project_takes_no_tasks(std::sync::Arc::new(storage)).await;
+    suite::work::tasks::an_archived_or_missing_project_takes_no_tasks(std::sync::Arc::new(storage)).await;
 }

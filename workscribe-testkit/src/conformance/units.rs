@@ -22,7 +22,7 @@ pub async fn a_job_goes_with_a_rollback_and_comes_with_the_commit(storage: Arc<d
         } else {
             drop(uow);
         }
-        assert_eq!(super::jobs::counts(&storage).await.0, expected);
+        assert_eq!(super::outbox::jobs::counts(&storage).await.0, expected);
         let found = read!(storage, uow => uow.users().find(user.id));
         assert_eq!(found.is_some(), commits);
     }
@@ -107,7 +107,7 @@ pub async fn a_unit_that_broke_a_rule_leaves_nothing(storage: Arc<dyn Storage>) 
     assert_conflict!(uow.users().insert(&again).await, UserEmail);
     drop(uow);
     assert_eq!(read!(storage, uow => uow.users().find(grace.id)), None);
-    assert_eq!(super::jobs::counts(&storage).await.0, 0);
+    assert_eq!(super::outbox::jobs::counts(&storage).await.0, 0);
 }
 
 pub async fn a_unit_that_did_nothing_commits(storage: Arc<dyn Storage>) {
@@ -127,8 +127,8 @@ pub async fn a_sweep_of_the_application_removes_what_has_ended(storage: Arc<dyn 
     commit!(storage, uow => uow.idempotency().claim(&key, at(0), at(-60), at(60)));
     commit!(storage, uow => uow.attempts().record_failure(&account, at(0), at(-60)));
     let id = add_job(&storage, "mail", at(0)).await;
-    super::jobs::claim(&storage, 1, 0, 60).await;
-    assert!(super::jobs::settle(&storage, id, 1, Ending::Completed, 0).await);
+    super::outbox::jobs::claim(&storage, 1, 0, 60).await;
+    assert!(super::outbox::jobs::settle(&storage, id, 1, Ending::Completed, 0).await);
     assert_eq!(app.sweep().await.unwrap(), 0);
     clock.advance(chrono::TimeDelta::days(2));
     assert_eq!(app.sweep().await.unwrap(), 3);

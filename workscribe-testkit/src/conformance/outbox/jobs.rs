@@ -12,7 +12,7 @@ use workscribe_core::sweep::Portion;
 const MAIL: &[&str] = &["mail"];
 
 /// What a worker asks for that handles mails, of the default queue.
-pub(super) fn asking<'a>(
+pub(in crate::conformance) fn asking<'a>(
     kinds: &'a [&'a str],
     limit: u32,
     now: Timestamp,
@@ -21,7 +21,7 @@ pub(super) fn asking<'a>(
     Claim { queue: "default", kinds, limit, worker: "a worker", now, lease_until, turn: Turn::default() }
 }
 
-pub(super) async fn claim(
+pub(in crate::conformance) async fn claim(
     storage: &Arc<dyn Storage>,
     limit: u32,
     now: i64,
@@ -31,13 +31,13 @@ pub(super) async fn claim(
     commit!(storage, uow => uow.jobs().claim(&claim))
 }
 
-pub(super) async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
+pub(in crate::conformance) async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
     let mut claimed = claim(storage, 10, now, lease_until).await;
     assert_eq!(claimed.len(), 1, "one job is due at {now}");
     claimed.remove(0)
 }
 
-pub(super) async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
+pub(in crate::conformance) async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
     let all = read!(storage, uow => uow.jobs().counts(at(0)));
     all.iter().fold((0, 0, 0, 0), |sum, of| {
         let counts = of.counts;
@@ -55,7 +55,7 @@ async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
 }
 
 /// Says the last word about an attempt; whether it was taken.
-pub(super) async fn settle(
+pub(in crate::conformance) async fn settle(
     storage: &Arc<dyn Storage>,
     id: JobId,
     attempt: u32,
@@ -83,7 +83,7 @@ async fn extend(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, until: i64)
     held == [HeldJob { id, cancel_requested: false }]
 }
 
-pub(super) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
+pub(in crate::conformance) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
     commit!(storage, uow => uow.outbox().enqueue(jobs))
 }
 

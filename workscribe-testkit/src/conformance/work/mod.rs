@@ -1,0 +1,12 @@
+//! The cases of projects and tasks.
+
+pub mod activity;
+pub mod board;
+pub mod comments;
+pub mod labels;
+pub mod projects;
+pub mod statuses;
+pub mod task_lists;
+pub mod tasks;
+
+use super::{fixtures, prelude};
