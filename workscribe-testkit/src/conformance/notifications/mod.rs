@@ -1,6 +1,6 @@
 //! The cases of notifications and their digests.
 
 pub mod digests;
-pub mod notifications;
+pub mod kept;
 
 use super::{fixtures, prelude};

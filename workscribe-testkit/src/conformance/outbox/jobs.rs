@@ -31,7 +31,11 @@ pub(in crate::conformance) async fn claim(
     commit!(storage, uow => uow.jobs().claim(&claim))
 }
 
-pub(in crate::conformance) async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
+pub(in crate::conformance) async fn claim_one(
+    storage: &Arc<dyn Storage>,
+    now: i64,
+    lease_until: i64,
+) -> ClaimedJob {
     let mut claimed = claim(storage, 10, now, lease_until).await;
     assert_eq!(claimed.len(), 1, "one job is due at {now}");
     claimed.remove(0)
