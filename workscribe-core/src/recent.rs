@@ -1,3 +1,5 @@
+//! A cache of what was looked up a moment ago: [`Recent`].
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};

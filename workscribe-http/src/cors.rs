@@ -1,3 +1,5 @@
+//! Cross-origin requests.
+
 use poem::EndpointExt as _;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};

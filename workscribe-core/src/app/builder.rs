@@ -68,7 +68,7 @@ impl Builder {
         hasher: Arc<dyn PasswordHasher> => |hasher| Some(hasher);
         /// Another issuer of access tokens than HS256 with the server's keys.
         issuer: Arc<dyn TokenIssuer> => |issuer| Some(issuer);
-        /// Another limiter than one in this process's memory. None limits where the rates are lifted ([`Limits::lifted`]).
+        /// Another limiter than one in this process's memory. None limits where the rates are lifted ([`Limits::lifted`](crate::limits::Limits::lifted)).
         limiter: Arc<dyn RateLimiter> => |limiter| Some(limiter);
         /// Another wake-up than one within this process.
         wakeup: Arc<dyn Wakeup> => |wakeup| Some(wakeup);

@@ -1,3 +1,5 @@
+//! E-mail addresses in one form: [`Email`].
+
 use std::fmt;
 
 use email_address::{EmailAddress, Options};

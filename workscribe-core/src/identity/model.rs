@@ -1,3 +1,5 @@
+//! What is stored of people: accounts, sessions and single-use tokens.
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! The rules for a new password.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Accounts: registering, the profile, passwords, and verifying an address.
+
 use crate::app::{RegistrationPolicy, WorkScribe};
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;

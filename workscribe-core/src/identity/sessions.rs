@@ -1,3 +1,5 @@
+//! Logging in, refreshing and logging out, and who a bearer is.
+
 use crate::app::RegistrationPolicy;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};

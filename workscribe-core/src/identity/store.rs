@@ -1,3 +1,5 @@
+//! The store traits of accounts, failed logins, bounced addresses, sessions and tokens.
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;

@@ -1,3 +1,5 @@
+//! Hashes passwords with bcrypt.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

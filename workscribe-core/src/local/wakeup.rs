@@ -1,3 +1,5 @@
+//! Wakes the workers of one process.
+
 use async_trait::async_trait;
 use tokio::sync::Notify;
 

@@ -1,3 +1,5 @@
+//! The mail that gathers the notifications of one person.
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

@@ -1,3 +1,5 @@
+//! What a notification is, and which kinds a person gets by mail.
+
 use crate::clock::Timestamp;
 use crate::id::{JobId, NotificationId, OrgId, UserId};
 use crate::identity::Person;

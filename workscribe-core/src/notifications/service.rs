@@ -1,3 +1,5 @@
+//! What a person does with their notifications.
+
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::id::NotificationId;

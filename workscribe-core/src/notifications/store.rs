@@ -1,3 +1,5 @@
+//! The store trait of notifications.
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;

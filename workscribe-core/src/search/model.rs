@@ -1,3 +1,5 @@
+//! What is stored for search, what is asked, and what is found.
+
 use uuid::Uuid;
 
 use crate::clock::Timestamp;

@@ -1,3 +1,5 @@
+//! Inviting people, and accepting an invitation.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};

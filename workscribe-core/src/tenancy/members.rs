@@ -1,3 +1,5 @@
+//! The members of an organization and their roles.
+
 use crate::error::{Code, Error};
 use crate::events::DomainEvent;
 use crate::id::UserId;

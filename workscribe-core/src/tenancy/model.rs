@@ -1,3 +1,5 @@
+//! Organizations, members and invitations, and the rules for their fields.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

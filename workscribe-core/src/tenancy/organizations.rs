@@ -1,3 +1,5 @@
+//! Making, changing and removing organizations.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! The store traits of organizations, members and invitations.
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;

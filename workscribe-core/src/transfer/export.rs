@@ -1,3 +1,5 @@
+//! Exports an organization, row by row.
+
 use std::collections::BTreeSet;
 
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Imports an organization, in portions.
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::app::WorkScribe;

@@ -1,3 +1,5 @@
+//! The store trait of exports and imports.
+
 use async_trait::async_trait;
 use uuid::Uuid;
 

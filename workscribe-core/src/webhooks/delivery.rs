@@ -1,3 +1,5 @@
+//! Sending a message to an endpoint: its attempts, and what follows from them.
+
 use std::time::Duration;
 
 use chrono::TimeDelta;

@@ -1,3 +1,5 @@
+//! The message that tells an endpoint of an event, and which events an endpoint asks for.
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};

@@ -1,3 +1,5 @@
+//! Endpoints, deliveries and attempts.
+
 use std::time::Duration;
 
 use crate::clock::Timestamp;

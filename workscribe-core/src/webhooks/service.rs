@@ -1,3 +1,5 @@
+//! What admins do with webhooks, and the publishing of events to them.
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;

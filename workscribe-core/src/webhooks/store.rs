@@ -1,3 +1,5 @@
+//! The store trait of webhooks.
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;

@@ -1,3 +1,5 @@
+//! Rich texts: [`Document`].
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Projects, statuses and labels, and the rules for their fields.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! The store traits of projects, statuses, labels, tasks, comments and the history.
+
 use async_trait::async_trait;
 use chrono::NaiveDate;
 

@@ -1,3 +1,5 @@
+//! Tasks, and which of them a list shows in which order.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Datelike as _, NaiveDate};

@@ -1,3 +1,5 @@
+//! Idempotency keys, and the answers that are kept for them.
+
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};

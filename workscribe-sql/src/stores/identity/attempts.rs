@@ -1,3 +1,5 @@
+//! Failed logins, and the networks that logins came from.
+
 use async_trait::async_trait;
 use sqlx::{query, query_as};
 use workscribe_core::StoreError;

@@ -1,3 +1,5 @@
+//! Sessions and single-use tokens.
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;

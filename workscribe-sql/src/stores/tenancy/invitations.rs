@@ -1,3 +1,5 @@
+//! Invitations.
+
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};

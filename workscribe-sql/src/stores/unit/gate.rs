@@ -1,3 +1,5 @@
+//! Queues within the process before rows that many transactions lock.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;

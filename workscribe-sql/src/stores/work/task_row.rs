@@ -1,3 +1,5 @@
+//! A task as it is read.
+
 use chrono::NaiveDate;
 use sqlx::FromRow;
 use sqlx::types::{Json, Uuid};

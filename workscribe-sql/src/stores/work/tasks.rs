@@ -1,3 +1,5 @@
+//! Tasks: the look-up behind the door, and reading under locks.
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
