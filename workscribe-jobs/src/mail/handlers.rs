@@ -23,7 +23,8 @@ use crate::upkeep::{Sweep, clear_organization, sweep, unassign_former};
 /// own, which may replace these.
 ///
 /// A handler prepares its mail in a transaction and sends it after the commit, so no transaction waits for a mail server. When an
-/// address refuses mail, the handler marks it as bouncing and the job is buried; see [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
+/// address refuses mail, the handler marks it as bouncing and the job is buried; see
+/// [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
 #[must_use]
 pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates>, links: Links) -> Registry {
     let sender = Arc::new(MailSender { mailer, templates, links });
