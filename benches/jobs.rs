@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use workscribe::WorkScribe;
 use workscribe::identity::{SecretKey, SecretRing};
-use workscribe::jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
+use workscribe::jobs::{JobContext, JobError, Registry, Worker, WorkerOptions};
 use workscribe::outbox::{Claim, Job, Turn};
 use workscribe::ports::Secret;
 use workscribe::sql::{Database as _, Options, PostgresStorage};
@@ -91,7 +91,7 @@ impl Workers {
                 if counted.fetch_add(1, Ordering::Relaxed) + 1 == jobs {
                     told.notify_one();
                 }
-                async { Ok::<(), Failure>(()) }
+                async { Ok::<(), JobError>(()) }
             });
             let worker = Worker::new(app, registry, WorkerOptions::default().concurrency(200));
             let (stop, stopped) = oneshot::channel::<()>();
@@ -169,7 +169,7 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
         let registry = Registry::new().register::<Nothing>(move |_: JobContext, _: Nothing| {
             // The receiver is there until the end.
             let _ = started.send(Instant::now());
-            async { Ok::<(), Failure>(()) }
+            async { Ok::<(), JobError>(()) }
         });
         let worker = Worker::new(worker_app, registry, WorkerOptions::default());
         let (stop, stopped) = oneshot::channel::<()>();

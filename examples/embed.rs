@@ -24,7 +24,7 @@ use workscribe::http::{HttpOptions, IdentityApi, OrganizationsApi, mount};
 use workscribe::id::OrgId;
 use workscribe::identity::{SecretKey, SecretRing};
 use workscribe::jobs::mail::{DefaultTemplates, Links, LogMailer, workscribe_jobs};
-use workscribe::jobs::{Failure, JobContext, Worker, WorkerOptions, workscribe_schedules};
+use workscribe::jobs::{JobContext, JobError, Worker, WorkerOptions, workscribe_schedules};
 use workscribe::local::BcryptHasher;
 use workscribe::outbox::Job;
 use workscribe::ports::Secret;
@@ -83,11 +83,11 @@ impl Hook for Billing {
 }
 
 /// Runs the job. It may run more than once, so it only fills in what is still empty.
-async fn open_account(pool: SqlitePool, job: OpenAccount) -> Result<(), Failure> {
+async fn open_account(pool: SqlitePool, job: OpenAccount) -> Result<(), JobError> {
     let update =
         "UPDATE app_billing_accounts SET opened_at = datetime('now') WHERE org_id = $1 AND opened_at IS NULL";
     let done = sqlx::query(update).bind(job.org.as_uuid()).execute(&pool).await;
-    done.map(|_| ()).map_err(|error| Failure::retry(error.to_string()))
+    done.map(|_| ()).map_err(|error| JobError::retry(error.to_string()))
 }
 
 /// A route of the application's own, on the same pool.

@@ -14,7 +14,7 @@ use sqlx::{AnyPool, Row as _, query};
 use workscribe::clock::{Entropy as _, SystemEntropy};
 use workscribe::id::JobId;
 use workscribe::identity::{SecretKey, SecretRing};
-use workscribe::jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
+use workscribe::jobs::{JobContext, JobError, Registry, Worker, WorkerOptions};
 use workscribe::outbox::{Job, JobCounts, JobState};
 use workscribe::ports::Secret;
 use workscribe::sql::{Database, Options};
@@ -79,7 +79,7 @@ async fn a_worker_process_of_the_tests_below() {
                 .bind(context.id.to_string())
                 .bind(i64::from(context.attempt))
                 .bind(process);
-            line.execute(&ledger).await.map_err(|error| Failure::retry(error.to_string()))?;
+            line.execute(&ledger).await.map_err(|error| JobError::retry(error.to_string()))?;
             Ok(())
         }
     });

@@ -89,7 +89,7 @@ async fn a_worker_that_is_told_to_stop_ends_what_is_short_and_gives_back_what_is
         scene.has_ended_by(*job, 1, "first").await;
     }
     let given_back = scene.job(long).await;
-    assert_eq!((given_back.state, given_back.put_off), (JobState::Available, 1));
+    assert_eq!((given_back.state, given_back.snoozed), (JobState::Available, 1));
     assert_eq!(
         (given_back.attempt, given_back.max_attempts),
         (0, Gated::MAX_ATTEMPTS),

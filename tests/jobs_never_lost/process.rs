@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use workscribe::WorkScribe;
 use workscribe::clock::{Clock, SystemClock, Timestamp};
 use workscribe::id::JobId;
-use workscribe::jobs::{CatchUp, Failure, JobContext, Registry, Schedule, Schedules, Worker, WorkerOptions};
+use workscribe::jobs::{CatchUp, JobContext, JobError, Registry, Schedule, Schedules, Worker, WorkerOptions};
 use workscribe::outbox::Job;
 
 use crate::load::{application, secrets};
@@ -96,7 +96,7 @@ async fn a_worker_process_of_the_other_tests() {
             move |context: JobContext, job: Gated| {
                 let book = book.clone();
                 async move {
-                    gated(&book, &context, &job).await.map_err(|error| Failure::retry(error.to_string()))
+                    gated(&book, &context, &job).await.map_err(|error| JobError::retry(error.to_string()))
                 }
             },
         );

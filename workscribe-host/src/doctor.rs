@@ -93,8 +93,8 @@ async fn jobs(config: &Config) -> Result<String, String> {
         .iter()
         .map(|of| {
             format!(
-                "organization {} has {} waiting in {}, {} put off",
-                of.org, of.waiting, of.queue, of.put_off
+                "organization {} has {} waiting in {}, {} snoozed",
+                of.org, of.waiting, of.queue, of.snoozed
             )
         })
         .collect();

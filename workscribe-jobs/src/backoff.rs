@@ -1,25 +1,27 @@
+//! The back-off: how long a failed job waits.
+
 use std::time::Duration;
 
 use workscribe_core::clock::Entropy;
 
-/// No back-off is longer than this, before the jitter: a day.
+/// The maximum back-off before the jitter: one day.
 pub const LONGEST_BACKOFF: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a job waits after its failed attempt number `attempt` (from 1).
+/// How long a job waits after failed attempt number `attempt` (from 1).
 ///
-/// `attempt⁴` seconds, give or take a tenth at random: 1 s, 16 s, 81 s, 4 min, 10 min, 22 min, 40 min, 68 min, … The twelve
-/// attempts of an ordinary job span eleven hours, within the 24 for which a mail provider keeps its idempotency keys.
+/// The wait is `attempt⁴` seconds, plus or minus up to a tenth at random: 1 s, 16 s, 81 s, 4 min, 10 min, 22 min, 40 min,
+/// 68 min, … The twelve attempts of a default job span eleven hours. A mail provider keeps its idempotency keys for 24 hours.
 ///
-/// The formula is that of River's default retry policy (`attempt⁴ ± 10 %`). The jitter keeps jobs that failed together
-/// from coming back together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); AWS's
-/// "full jitter" is not used, since it would let a retry follow at once.
+/// The formula is that of River's default retry policy (`attempt⁴ ± 10 %`). The jitter spreads the retries of jobs
+/// that failed together (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); AWS's
+/// "full jitter" is not used, since with it a retry could follow at once.
 #[must_use]
 pub fn backoff(attempt: u32, entropy: &dyn Entropy) -> Duration {
     let seconds = u64::from(attempt.max(1)).saturating_pow(4).min(LONGEST_BACKOFF.as_secs());
     Duration::from_secs(seconds).mul_f64(0.9 + 0.2 * fraction(entropy))
 }
 
-/// A random number from 0 up to, and without, 1.
+/// A random number in `0.0..1.0`.
 pub(crate) fn fraction(entropy: &dyn Entropy) -> f64 {
     let mut bytes = [0; 4];
     entropy.fill(&mut bytes);

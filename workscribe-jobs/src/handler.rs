@@ -1,3 +1,5 @@
+//! The code of a job: [`Handler`], its input [`JobContext`] and its error [`JobError`].
+
 use std::error::Error as StdError;
 use std::future::Future;
 use std::time::Duration;
@@ -9,39 +11,40 @@ use workscribe_core::outbox::Job;
 use workscribe_core::ports::MailError;
 use workscribe_core::{Code, Error, ErrorKind, StoreError, WorkScribe};
 
-/// What a handler gets beside the payload.
+/// The input of a handler besides the payload.
 #[derive(Clone)]
 pub struct JobContext {
     /// The application the job belongs to.
     pub app: WorkScribe,
-    /// The job. The same in every attempt: give it to others as the idempotency key.
+    /// The id of the job. It is the same in every attempt: use it as the idempotency key of calls to other services.
     pub id: JobId,
-    /// Which attempt this is, from 1.
+    /// The number of the attempt, from 1. Snoozed attempts do not count.
     pub attempt: u32,
-    /// After this many it is buried.
+    /// The job is buried when this many attempts have failed.
     pub max_attempts: u32,
-    /// When it was written.
+    /// When the job was enqueued.
     pub created_at: Timestamp,
 }
 
-/// Why a job was not done. A reason is stored with the job and logged: put no payload, address or token in it.
+/// Why a handler did not complete the job, and what follows. The reason is stored with the job and logged: put no payload,
+/// address or token in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// It may work later. A job that has had its last attempt is buried all the same.
+pub enum JobError {
+    /// The attempt failed, and a later one may succeed. The job is buried if this was its last attempt.
     #[error("{reason}")]
     Retry {
-        /// What was the matter.
+        /// Why the attempt failed.
         reason: String,
-        /// Not before this time has passed. The [back-off](crate::backoff) holds too: the longer of the two is waited.
+        /// The minimum wait. The job waits for this or for the [back-off](crate::backoff), whichever is longer.
         after: Option<Duration>,
     },
-    /// It will never work: the job is given up, and kept for a person to look at.
+    /// No later attempt can succeed. The job is buried: it is kept for an operator to inspect.
     #[error("{reason}")]
     Bury {
-        /// What was the matter.
+        /// Why the attempt failed.
         reason: String,
     },
-    /// It is not time yet, which is no failure: another try after exactly this long, and the attempt does not count.
+    /// The job cannot run yet, which is no failure. It runs again after exactly this time, and the attempt does not count.
     #[error("not yet")]
     Snooze {
         /// How long to wait.
@@ -49,24 +52,24 @@ pub enum Failure {
     },
 }
 
-impl Failure {
-    /// Another try after the back-off.
+impl JobError {
+    /// Retries the job after the back-off.
     pub fn retry(reason: impl Into<String>) -> Self {
         Self::Retry { reason: reason.into(), after: None }
     }
 
-    /// No other try.
+    /// Buries the job.
     pub fn bury(reason: impl Into<String>) -> Self {
         Self::Bury { reason: reason.into() }
     }
 
-    /// Another try later, which costs no attempt.
+    /// Runs the job again later. The attempt does not count.
     #[must_use]
     pub const fn snooze(after: Duration) -> Self {
         Self::Snooze { after }
     }
 
-    /// What was the matter.
+    /// The reason, as it is stored and logged.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -76,15 +79,15 @@ impl Failure {
     }
 }
 
-/// A part that does not answer, a fault of the storage and a lost race are tried again; any other refusal of a service
-/// would be the same the next time, and buries the job.
-impl From<Error> for Failure {
+/// Retries the job when a service is unavailable, when the storage has a fault, and after a write conflict. Every other error of
+/// a service would recur, so it buries the job.
+impl From<Error> for JobError {
     fn from(error: Error) -> Self {
-        let lost_race = matches!(error.code(), Code::WriteConflict | Code::StaleVersion);
-        let passing =
+        let is_conflict = matches!(error.code(), Code::WriteConflict | Code::StaleVersion);
+        let is_temporary =
             matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Internal | ErrorKind::TooManyRequests);
         let reason = with_sources(&error);
-        if lost_race || passing {
+        if is_conflict || is_temporary {
             Self::Retry { reason, after: error.retry_after() }
         } else {
             Self::Bury { reason }
@@ -92,13 +95,13 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for JobError {
     fn from(error: StoreError) -> Self {
         Error::from(error).into()
     }
 }
 
-impl From<MailError> for Failure {
+impl From<MailError> for JobError {
     fn from(error: MailError) -> Self {
         let text = error.to_string();
         match error {
@@ -108,7 +111,7 @@ impl From<MailError> for Failure {
     }
 }
 
-/// An error with the chain of its causes, on one line.
+/// An error with its chain of sources, on one line.
 pub(crate) fn with_sources(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -120,17 +123,17 @@ pub(crate) fn with_sources(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// Does one kind of job. Async functions and closures of [`JobContext`] and the payload are handlers too.
+/// Runs one kind of job. Async functions and closures of [`JobContext`] and the payload implement it.
 ///
-/// A handler may run more than once for one job, and in rare cases twice at the same time: when its worker was cut off
-/// for longer than the lease. A panic is one failed attempt. A handler that blocks its thread cannot be stopped.
+/// A handler may run more than once for one job. In rare cases it runs twice at the same time: when its worker could not reach
+/// the storage for longer than the lease. A panic is a failed attempt. A handler that blocks its thread cannot be stopped.
 #[async_trait]
 pub trait Handler<J: Job>: Send + Sync + 'static {
-    /// Does the job.
+    /// Runs the job.
     ///
     /// # Errors
-    /// [`Failure`], which says whether another try makes sense.
-    async fn handle(&self, context: JobContext, job: J) -> Result<(), Failure>;
+    /// [`JobError`], which decides whether the job is retried, snoozed or buried.
+    async fn handle(&self, context: JobContext, job: J) -> Result<(), JobError>;
 }
 
 #[async_trait]
@@ -138,9 +141,9 @@ impl<J, F, Fut> Handler<J> for F
 where
     J: Job + 'static,
     F: Fn(JobContext, J) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), Failure>> + Send,
+    Fut: Future<Output = Result<(), JobError>> + Send,
 {
-    async fn handle(&self, context: JobContext, job: J) -> Result<(), Failure> {
+    async fn handle(&self, context: JobContext, job: J) -> Result<(), JobError> {
         self(context, job).await
     }
 }
@@ -151,24 +154,24 @@ mod tests {
 
     #[test]
     fn a_storage_that_does_not_answer_is_tried_again() {
-        let failure = Failure::from(StoreError::Unavailable("connection refused".into()));
-        assert!(matches!(&failure, Failure::Retry { after: Some(_), .. }), "{failure:?}");
-        assert!(failure.reason().contains("connection refused"), "the log gets the cause: {failure}");
-        assert!(matches!(Error::internal("a fault").into(), Failure::Retry { .. }));
-        assert!(matches!(StoreError::StaleVersion.into(), Failure::Retry { .. }));
+        let error = JobError::from(StoreError::Unavailable("connection refused".into()));
+        assert!(matches!(&error, JobError::Retry { after: Some(_), .. }), "{error:?}");
+        assert!(error.reason().contains("connection refused"), "the log gets the cause: {error}");
+        assert!(matches!(Error::internal("a fault").into(), JobError::Retry { .. }));
+        assert!(matches!(StoreError::StaleVersion.into(), JobError::Retry { .. }));
     }
 
     #[test]
     fn a_refusal_is_final() {
-        assert!(matches!(Error::new(Code::LastOwner, "no").into(), Failure::Bury { .. }));
+        assert!(matches!(Error::new(Code::LastOwner, "no").into(), JobError::Bury { .. }));
     }
 
     #[test]
-    fn a_mail_error_keeps_the_providers_wish() {
-        let wish = Some(Duration::from_secs(7));
-        let temporary = MailError::Temporary { reason: "busy".into(), retry_after: wish };
-        assert!(matches!(temporary.into(), Failure::Retry { after, .. } if after == wish));
-        assert!(matches!(MailError::Permanent { reason: "no".into() }.into(), Failure::Bury { .. }));
-        assert!(matches!(MailError::Address { reason: "no".into() }.into(), Failure::Bury { .. }));
+    fn a_mail_error_keeps_the_providers_retry_after() {
+        let retry_after = Some(Duration::from_secs(7));
+        let temporary = MailError::Temporary { reason: "busy".into(), retry_after };
+        assert!(matches!(temporary.into(), JobError::Retry { after, .. } if after == retry_after));
+        assert!(matches!(MailError::Permanent { reason: "no".into() }.into(), JobError::Bury { .. }));
+        assert!(matches!(MailError::Address { reason: "no".into() }.into(), JobError::Bury { .. }));
     }
 }

@@ -1,3 +1,5 @@
+//! The options of a worker: [`WorkerOptions`], and [`QueueOptions`] for each queue.
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -5,45 +7,48 @@ use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::outbox::{Job as _, MAIL_QUEUE, UPKEEP_QUEUE};
 use workscribe_core::webhooks::DeliverWebhook;
 
-/// A queue that a worker works off.
+/// The options of a queue in one worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueOptions {
-    /// Its name.
+    /// The name of the queue.
     pub name: Cow<'static, str>,
-    /// How many of its jobs run at the same time in this worker; at least 1.
+    /// How many jobs of the queue run at the same time in this worker; at least 1.
     pub concurrency: u32,
-    /// How many of them may be of one organization; at least 1. So slow work of one leaves places to others. `None` for the share that
-    /// the limits of the application give it ([`Limit::JobShareOfOrganization`], [`Limit::WebhookShareOfOrganization`]).
+    /// How many of those jobs may belong to one organization; at least 1. So the slow jobs of one organization do not block the
+    /// others. `None` for the share that the application's limits set ([`Limit::JobShareOfOrganization`],
+    /// [`Limit::WebhookShareOfOrganization`]).
     pub per_organization: Option<u32>,
 }
 
 impl QueueOptions {
-    /// A queue of which an organization holds as many places as the limits give it: a quarter of those for webhooks, half of others.
+    /// A queue in which the application's limits set the share of an organization. By default it is a quarter for webhooks and a
+    /// half for other queues.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, concurrency: u32) -> Self {
         Self { name: name.into(), concurrency, per_organization: None }
     }
 
-    /// With another number of places for one organization.
+    /// Sets how many jobs of one organization run at the same time.
     #[must_use]
-    pub const fn per_organization(mut self, places: u32) -> Self {
-        self.per_organization = Some(places);
+    pub const fn per_organization(mut self, jobs: u32) -> Self {
+        self.per_organization = Some(jobs);
         self
     }
 
-    /// How many places one organization may hold.
-    pub(crate) fn places_of_organization(&self, limits: &Limits) -> u32 {
-        let places = self.concurrency.max(1);
+    /// The maximum number of running jobs of one organization.
+    pub(crate) fn max_of_organization(&self, limits: &Limits) -> u32 {
+        let concurrency = self.concurrency.max(1);
         let share = limits.of(match self.name == DeliverWebhook::QUEUE {
             true => Limit::WebhookShareOfOrganization,
             false => Limit::JobShareOfOrganization,
         });
-        let shared = (u64::from(places) * u64::from(share)).div_ceil(100);
-        self.per_organization.unwrap_or(u32::try_from(shared).unwrap_or(places)).clamp(1, places)
+        let jobs = (u64::from(concurrency) * u64::from(share)).div_ceil(100);
+        let jobs = u32::try_from(jobs).unwrap_or(concurrency);
+        self.per_organization.unwrap_or(jobs).clamp(1, concurrency)
     }
 
-    /// The queues of WorkScribe's own jobs, and `default` for an embedder's. Each has places of its own, so that none starves
-    /// another: mail 4, webhooks 16 since those mostly wait, and long work 2.
+    /// The queues of WorkScribe's own jobs, and `default` for an embedder's. Each has its own concurrency, so no queue starves
+    /// another: 4 for `default`, 4 for mails, 16 for webhooks, which mostly wait, and 2 for long jobs.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
         vec![
@@ -55,26 +60,25 @@ impl QueueOptions {
     }
 }
 
-/// How a [`Worker`](crate::Worker) works. The defaults are fit for a server.
+/// The options of a [`Worker`](crate::Worker). The defaults suit a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// The queues, each with a concurrency of its own: [`QueueOptions::defaults`].
+    /// The queues, each with its own concurrency: [`QueueOptions::defaults`].
     pub queues: Vec<QueueOptions>,
-    /// What an operator sees as the holder of a job; a random name unless given.
+    /// The name of the worker, which operators see at its jobs; `None` for a random name.
     pub name: Option<String>,
-    /// How long a claim holds without a sign of life, and so how late a dead worker's job runs again: 60 s. The claims of what
-    /// runs are extended after each third of it, and at least every 5 s. Wants to be much longer than the storage's
-    /// time-outs.
+    /// The lease: how long a claim is valid without a heartbeat, and so how late the jobs of a crashed worker run again: 60 s.
+    /// Heartbeats extend the leases of running jobs after each third of it, and at least every 5 s. Make it much longer than
+    /// the time-outs of the storage.
     pub lease: Duration,
-    /// How long to wait at the most before looking for jobs, when nothing wakes the worker: 1 s. It waits less when a job
-    /// is due sooner.
+    /// The maximum wait between two claims when nothing wakes the worker: 1 s. The worker waits less when a job is due sooner.
     pub poll: Duration,
-    /// How long a shutdown may take: 10 s. The last tenth serves to give back the jobs that still run.
+    /// How long a shutdown may take: 10 s. In the last tenth the worker releases the jobs that still run.
     pub shutdown_grace: Duration,
 }
 
 impl WorkerOptions {
-    /// With another number of jobs at a time, in every queue.
+    /// Sets the concurrency of every queue.
     #[must_use]
     pub fn concurrency(mut self, concurrency: u32) -> Self {
         for queue in &mut self.queues {
@@ -83,7 +87,7 @@ impl WorkerOptions {
         self
     }
 
-    /// With a queue more, or with another concurrency for one that is there.
+    /// Adds a queue, or replaces the options of an existing one.
     #[must_use]
     pub fn queue(mut self, name: impl Into<Cow<'static, str>>, concurrency: u32) -> Self {
         let name = name.into();
@@ -110,17 +114,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_organization_holds_the_share_of_a_queue_that_the_limits_give_it() {
+    fn an_organization_has_the_share_of_a_queue_that_the_limits_set() {
         let limits = Limits::default();
-        let places = |queue: QueueOptions, limits: &Limits| queue.places_of_organization(limits);
-        assert_eq!(places(QueueOptions::new("default", 4), &limits), 2);
-        assert_eq!(places(QueueOptions::new("default", 5), &limits), 3);
-        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 4);
-        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 1), &limits), 1);
+        let jobs = |queue: QueueOptions, limits: &Limits| queue.max_of_organization(limits);
+        assert_eq!(jobs(QueueOptions::new("default", 4), &limits), 2);
+        assert_eq!(jobs(QueueOptions::new("default", 5), &limits), 3);
+        assert_eq!(jobs(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 4);
+        assert_eq!(jobs(QueueOptions::new(DeliverWebhook::QUEUE, 1), &limits), 1);
         let limits =
             limits.with(Limit::WebhookShareOfOrganization, 100).with(Limit::JobShareOfOrganization, 900);
-        assert_eq!(places(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 16);
-        assert_eq!(places(QueueOptions::new("default", 4), &limits), 4, "no more than there are");
-        assert_eq!(places(QueueOptions::new("default", 4).per_organization(1), &limits), 1, "as it is said");
+        assert_eq!(jobs(QueueOptions::new(DeliverWebhook::QUEUE, 16), &limits), 16);
+        assert_eq!(jobs(QueueOptions::new("default", 4), &limits), 4, "no more than the concurrency");
+        assert_eq!(jobs(QueueOptions::new("default", 4).per_organization(1), &limits), 1, "the option wins");
     }
 }

@@ -1,3 +1,5 @@
+//! [`Registry`]: the handlers by kind of job.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -6,27 +8,28 @@ use async_trait::async_trait;
 use serde_json::Value;
 use workscribe_core::outbox::Job;
 
-use crate::handler::{Failure, Handler, JobContext};
+use crate::handler::{Handler, JobContext, JobError};
 
-/// Which handler runs which kind of job. A worker claims the kinds of its registry and leaves all others alone, so two
-/// workers with different registries share one queue.
+/// The handlers by kind of job. A worker claims the kinds of its registry only, so workers with different registries can share
+/// a queue.
 #[derive(Clone, Default)]
 pub struct Registry {
     handlers: BTreeMap<&'static str, Arc<dyn AnyHandler>>,
-    /// Which of them are earlier names of a kind.
+    /// The names in `handlers` that are aliases of a kind.
     aliases: BTreeSet<&'static str>,
 }
 
 impl Registry {
-    /// An empty registry. [`crate::mail::workscribe_jobs`] has one with WorkScribe's own jobs.
+    /// An empty registry. [`crate::mail::workscribe_jobs`] returns one with WorkScribe's own jobs.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the handler of a kind and its aliases, in place of an earlier one: so an embedder replaces one of WorkScribe's.
+    /// Adds the handler of a kind and its aliases. It replaces a previous handler, so an embedder can replace one of
+    /// WorkScribe's.
     ///
-    /// A payload that does not fit `J` is buried without a call of the handler.
+    /// A job whose payload does not fit `J` is buried without a call of the handler.
     #[must_use]
     pub fn register<J: Job + 'static>(mut self, handler: impl Handler<J>) -> Self {
         let handler: Arc<dyn AnyHandler> = Arc::new(Typed { handler, job: PhantomData });
@@ -39,7 +42,7 @@ impl Registry {
         self
     }
 
-    /// Adds everything from another registry, in place of handlers of the same kinds.
+    /// Adds all handlers of another registry. They replace handlers of the same kinds.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.aliases.retain(|alias| !other.handlers.contains_key(alias));
@@ -48,12 +51,12 @@ impl Registry {
         self
     }
 
-    /// The kinds there are handlers for, sorted, without their aliases.
+    /// The kinds with a handler, sorted, without aliases.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.handlers.keys().copied().filter(|name| !self.aliases.contains(name))
     }
 
-    /// All names under which jobs may wait that there are handlers for.
+    /// The kinds with a handler and their aliases, sorted.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.handlers.keys().copied().collect()
     }
@@ -63,10 +66,10 @@ impl Registry {
     }
 }
 
-/// A handler whose payload is not parsed yet.
+/// A handler of an unparsed payload.
 #[async_trait]
 pub(crate) trait AnyHandler: Send + Sync {
-    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), Failure>;
+    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), JobError>;
 }
 
 struct Typed<J, H> {
@@ -76,13 +79,13 @@ struct Typed<J, H> {
 
 #[async_trait]
 impl<J: Job + 'static, H: Handler<J>> AnyHandler for Typed<J, H> {
-    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), Failure> {
-        let job = serde_json::from_value::<J>(payload).map_err(|error| Failure::bury(misfit(&error)))?;
+    async fn handle(&self, context: JobContext, payload: Value) -> Result<(), JobError> {
+        let job = serde_json::from_value::<J>(payload).map_err(|error| JobError::bury(misfit(&error)))?;
         self.handler.handle(context, job).await
     }
 }
 
-/// Why a payload does not fit. serde's own text may quote the payload; only what names a field of the type is kept.
+/// Why a payload does not fit. The text of serde may quote the payload, so only a text that names a field of the type is kept.
 fn misfit(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if text.starts_with("missing field") {
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_later_handler_replaces_an_earlier_one() {
-        async fn first(_: JobContext, _: Count) -> Result<(), Failure> {
+        async fn first(_: JobContext, _: Count) -> Result<(), JobError> {
             Ok(())
         }
         let registry = Registry::new().register::<Count>(first);

@@ -1,3 +1,5 @@
+//! Schedules: jobs that are enqueued again and again, by cron expressions with time zones.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,42 +13,43 @@ use workscribe_core::outbox::{Job, NewJob};
 use workscribe_core::{Error, WorkScribe};
 
 use crate::handler::with_sources;
-use crate::worker::shared::Pause;
+use crate::worker::storage::StorageBackoff;
 
-/// A worker looks at its schedules at least this often, should the clock be set meanwhile.
-const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
-/// A slot that is no older than this has not been missed.
-const LATE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// The most slots for which [`CatchUp::Each`] makes jobs at once.
-const MOST: u32 = 1_000;
+/// A worker checks its schedules at least this often, in case somebody sets the clock.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(60);
+/// An older slot is a missed one.
+const MISSED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// The maximum number of jobs that [`CatchUp::Each`] enqueues at once.
+const MAX_CATCH_UP: u32 = 1_000;
 
-/// What becomes of the slots that passed while no worker ran.
+/// What happens for the slots that were missed while no worker ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CatchUp {
-    /// One job, for the latest of them: for what puts things in order, and finds no more to do the second time.
+    /// One job, for the latest missed slot. It suits upkeep, which would find nothing to do a second time.
     #[default]
     Latest,
-    /// Nothing: the next job is that of the next slot.
+    /// No job: the next job is that of the next slot.
     Skip,
-    /// A job for each, but for the latest so many alone, and 1,000 at the most: for what is counted.
+    /// A job for each of the latest missed slots, at most this many and at most 1,000. It suits jobs that must run once for
+    /// each slot.
     Each(u32),
 }
 
-/// What is wrong with a schedule.
+/// Why a schedule is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// The expression is none.
+    /// The expression is not a cron expression.
     #[error("\"{expression}\" is no cron expression: {reason}")]
     Expression {
-        /// What was given.
+        /// The expression.
         expression: String,
-        /// What is the matter with it.
+        /// Why it is invalid.
         reason: String,
     },
-    /// No day has it, such as the thirtieth of February.
+    /// The expression matches no time, such as the thirtieth of February.
     #[error("\"{0}\" never comes")]
     Never(String),
-    /// There is no such time zone.
+    /// The time zone does not exist.
     #[error("\"{0}\" is no time zone of the IANA database, such as Europe/Berlin")]
     Zone(String),
     /// The name is too short or too long.
@@ -59,11 +62,11 @@ type Make = dyn Fn(&WorkScribe, Timestamp) -> Result<NewJob, Error> + Send + Syn
 /// A job that is enqueued again and again.
 ///
 /// The expression has the five fields of Vixie cron, `minute hour day month weekday`, with names, lists, ranges and steps, and
-/// `L`, `#` and `W` as Quartz has them. The time zone's data come with the program, so that all workers agree on them.
+/// with `L`, `#` and `W` as in Quartz. The program contains the time zone data, so all workers agree on them.
 ///
-/// When clocks are put forward, a job at one fixed time in the hour that is left out comes at the first moment after it; when
-/// they are put back, it comes once. One that comes several times a day follows the clock: what falls into the gap is left
-/// out, and what falls into the hour that comes twice comes twice.
+/// When clocks go forward, a daily job in the skipped hour runs at the first moment after that hour. When clocks go back, a daily
+/// job in the repeated hour runs once. A job that runs several times a day follows the clock: its slots in the skipped hour are
+/// left out, and its slots in the repeated hour come twice.
 #[derive(Clone)]
 pub struct Schedule {
     name: String,
@@ -74,11 +77,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule in a time zone such as `Europe/Berlin` or `UTC`. Each slot's job gets the slot, which is a moment; the name
-    /// stands for the schedule in the storage, whatever its expression becomes.
+    /// A schedule in a time zone such as `Europe/Berlin` or `UTC`. `job` makes the job of each slot. The name identifies the
+    /// schedule in the storage, even when its expression changes.
     ///
     /// # Errors
-    /// [`ScheduleError`], to be found when the program starts.
+    /// [`ScheduleError`] for an invalid name, expression or time zone.
     pub fn cron<J: Job>(
         name: impl Into<String>,
         expression: &str,
@@ -103,20 +106,20 @@ impl Schedule {
         }
     }
 
-    /// With another rule for slots that were missed.
+    /// Sets what happens for missed slots.
     #[must_use]
     pub const fn catch_up(mut self, catch_up: CatchUp) -> Self {
         self.catch_up = catch_up;
         self
     }
 
-    /// Its name.
+    /// The name of the schedule.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The first slot after a moment; `None` when none comes any more.
+    /// The first slot after a time; `None` when there is no later slot.
     #[must_use]
     pub fn after(&self, time: Timestamp) -> Option<Timestamp> {
         let time = jiff::Timestamp::from_microsecond(time.timestamp_micros()).ok()?;
@@ -124,11 +127,11 @@ impl Schedule {
         Timestamp::from_timestamp_micros(next.timestamp().as_microsecond())
     }
 
-    /// The slots after `last` and up to `now` for which there is to be a job, and the latest of all.
+    /// The slots after `last` and up to `now` that get a job, and the latest of all slots up to `now`.
     fn due(&self, last: Timestamp, now: Timestamp) -> Option<(Vec<Timestamp>, Timestamp)> {
         let keep = match self.catch_up {
             CatchUp::Latest | CatchUp::Skip => 1,
-            CatchUp::Each(most) => most.clamp(1, MOST) as usize,
+            CatchUp::Each(max) => max.clamp(1, MAX_CATCH_UP) as usize,
         };
         let mut slots = std::collections::VecDeque::new();
         let mut slot = self.after(last)?;
@@ -143,13 +146,13 @@ impl Schedule {
             }
         }
         let latest = *slots.back()?;
-        if self.catch_up == CatchUp::Skip && now - latest > LATE {
+        if self.catch_up == CatchUp::Skip && now - latest > MISSED_AFTER {
             slots.clear();
         }
         Some((slots.into(), latest))
     }
 
-    /// Enqueues what is due, if nobody has; answers how many jobs, and when to look again.
+    /// Enqueues the jobs of due slots, unless another worker has. Returns the number of jobs and the time of the next slot.
     async fn fire(&self, app: &WorkScribe) -> Result<(u64, Option<Timestamp>), Error> {
         let now = app.now();
         let mut uow = app.begin().await?;
@@ -159,7 +162,7 @@ impl Schedule {
             return Ok((0, self.after(last)));
         };
         let mut jobs = Vec::new();
-        // Whoever has taken a slot since has enqueued its job in the same transaction.
+        // A worker that has taken the slot in the meantime has enqueued its jobs in the same transaction.
         if uow.jobs().take_slot(&self.name, latest).await? {
             for slot in slots {
                 jobs.push((self.make)(app, slot)?);
@@ -180,21 +183,21 @@ impl std::fmt::Debug for Schedule {
     }
 }
 
-/// Schedules that a worker fires. Each slot is fired once, by whichever worker comes first: the last slot of a schedule is a row
-/// that is compared and set in the transaction of the job.
+/// The schedules that a worker fires. The first worker fires each slot, and no other does: the last slot of a schedule is a row,
+/// updated by compare-and-set in the transaction of the job.
 #[derive(Debug, Clone, Default)]
 pub struct Schedules {
     all: Vec<Schedule>,
 }
 
 impl Schedules {
-    /// None.
+    /// No schedules.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a schedule more, in place of an earlier one of the same name.
+    /// Adds a schedule. It replaces a schedule of the same name.
     #[must_use]
     pub fn with(mut self, schedule: Schedule) -> Self {
         self.all.retain(|other| other.name != schedule.name);
@@ -202,7 +205,7 @@ impl Schedules {
         self
     }
 
-    /// Enqueues everything that is due now, and answers how many jobs. A schedule that is new begins now.
+    /// Enqueues the jobs of all due slots and returns their number. A new schedule begins now.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -214,9 +217,9 @@ impl Schedules {
         Ok(jobs)
     }
 
-    /// Fires what is due until it is told to stop, and then waits for ever.
+    /// Fires due schedules until `stop` is set, and then waits; never returns.
     pub(crate) async fn run(&self, app: &WorkScribe, mut stop: watch::Receiver<bool>) {
-        let firing = self.all.iter().map(|schedule| fire_for_ever(schedule, app));
+        let firing = self.all.iter().map(|schedule| fire_forever(schedule, app));
         tokio::select! {
             _ = futures_util::future::join_all(firing), if !self.all.is_empty() => {}
             _ = stop.wait_for(|stop| *stop) => {}
@@ -225,19 +228,19 @@ impl Schedules {
     }
 }
 
-async fn fire_for_ever(schedule: &Schedule, app: &WorkScribe) {
-    let mut pause = Pause::default();
+async fn fire_forever(schedule: &Schedule, app: &WorkScribe) {
+    let mut backoff = StorageBackoff::default();
     loop {
         let wait = match schedule.fire(app).await {
             Ok((_, next)) => {
-                pause.reset();
+                backoff.reset();
                 let wait = next.and_then(|next| (next - app.now()).to_std().ok());
-                wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+                wait.unwrap_or(MAX_CHECK_INTERVAL).min(MAX_CHECK_INTERVAL)
             }
             Err(error) => {
                 let schedule = &*schedule.name;
                 tracing::error!(error = with_sources(&error), schedule, "a schedule could not be fired");
-                pause.next()
+                backoff.next()
             }
         };
         sleep(wait).await;

@@ -1,4 +1,4 @@
-//! What the mail jobs do about an address that refuses mail.
+//! The mail jobs and an address that refuses mail.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 

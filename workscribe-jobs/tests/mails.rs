@@ -1,4 +1,4 @@
-//! The way of each mail from the service that asks for it to the link in it.
+//! Each mail, from the service that enqueues it to the link in it.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -52,7 +52,7 @@ async fn invite(app: &WorkScribe, owner: &Actor, org_name: &str) {
     app.commit(uow).await.unwrap();
 }
 
-/// What stands between two texts in a link.
+/// The text of a link between two other texts.
 fn between<'a>(link: &'a str, before: &str, after: &str) -> &'a str {
     link.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or_else(|| panic!("{link}"))
 }
@@ -148,7 +148,7 @@ async fn an_account_that_is_there_already_is_told_so_by_mail() {
     register(&app, ADA, "Eve").await;
     worker.drain().await.unwrap();
     assert!(capture.last_to(ADA).expect("a mail").text.starts_with("Hello Ada,"));
-    // What is above the limit is left out, and the answer is the same.
+    // The mails above the limit are left out, and the answer is the same.
     for _ in 0..5 {
         register(&app, ADA, "Eve").await;
     }

@@ -1,4 +1,4 @@
-//! Mails over a Resend that loses answers, is slow, busy and broken: one mail for each key, and no job is lost.
+//! Mails through a Resend that loses responses and is slow, busy and broken: it sends one mail for each key, and no job is lost.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -21,7 +21,7 @@ use workscribe_testkit::databases::{self, TestDatabase};
 use workscribe_testkit::resend::{FakeResend, Fault, Faults, Outcome};
 
 const MAILS: usize = 300;
-/// Longer than the clients wait for an answer.
+/// Longer than the clients wait for a response.
 const SLOW: Duration = Duration::from_millis(900);
 const PATIENCE: Duration = Duration::from_millis(500);
 const LEASE: Duration = Duration::from_secs(1_200);
@@ -42,7 +42,7 @@ async fn counts(app: &WorkScribe) -> JobCounts {
     sum
 }
 
-/// Begins to work, until it is aborted.
+/// Starts a worker that runs until it is aborted.
 fn work(app: &WorkScribe, resend: &FakeResend) -> JoinHandle<()> {
     let links = Links::new("https://app.example.com").unwrap();
     let registry = workscribe_jobs(Arc::new(mailer(resend)), Arc::new(DefaultTemplates::default()), links);
@@ -51,8 +51,8 @@ fn work(app: &WorkScribe, resend: &FakeResend) -> JoinHandle<()> {
     tokio::spawn(async move { worker.run(std::future::pending()).await })
 }
 
-/// Lets the clock run, 200 times as fast as a real one while there are calls, and faster when all mails wait for theirs; until so
-/// many jobs are done.
+/// Advances the clock until so many jobs are completed: 200 times as fast as a real clock while there are calls, and faster while
+/// all mails wait.
 async fn until_done(app: &WorkScribe, clock: &FrozenClock, resend: &FakeResend, jobs: usize) {
     let running = async {
         loop {
@@ -93,7 +93,7 @@ async fn each_mail_arrives_once(database: TestDatabase) {
     until_done(&app, &clock, &resend, MAILS / 3).await;
     let second = work(&app, &resend);
     until_done(&app, &clock, &resend, MAILS / 2).await;
-    // The first dies with what it holds; the second takes that over when its leases have run out.
+    // The first worker crashes. The second takes over its jobs after their leases expire.
     first.abort();
     drop(first.await);
     until_done(&app, &clock, &resend, MAILS).await;

@@ -1,4 +1,4 @@
-//! Schedules: each slot is fired once, whoever comes first.
+//! Schedules: one worker fires each slot, once.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -39,7 +39,7 @@ fn hourly(catch_up: CatchUp) -> Schedules {
     Schedules::new().with(schedule.unwrap().catch_up(catch_up))
 }
 
-/// How many jobs there are, and that of no slot are two.
+/// The number of jobs. It checks that no slot has two.
 async fn reports(app: &WorkScribe) -> usize {
     let jobs = app.jobs().list(&JobFilter::default(), None, 1_000).await.unwrap();
     let mut slots: Vec<_> = jobs.iter().map(|job| job.payload["slot"].to_string()).collect();
@@ -55,7 +55,7 @@ async fn a_new_schedule_begins_now_and_missed_slots_follow_its_rule() {
         let (app, clock) = app().await;
         let schedules = hourly(catch_up);
         assert_eq!(schedules.fire_due(&app).await.unwrap(), 0);
-        // Half past, five hours later.
+        // At half past, five hours later.
         let past = TimeDelta::seconds(app.now().timestamp().rem_euclid(3_600));
         clock.advance(TimeDelta::minutes(330) - past);
         assert_eq!(schedules.fire_due(&app).await.unwrap(), expected, "{catch_up:?}");

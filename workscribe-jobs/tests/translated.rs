@@ -1,4 +1,5 @@
-//! An embedder's templates in place of ours: in German for those who read German, whose languages are in the embedder's tables.
+//! An embedder's templates replace the default ones. They are German for readers of German; the embedder's tables have the
+//! languages.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -21,7 +22,7 @@ use workscribe_jobs::mail::{
     AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, Links, MailTemplates, Reader,
     WebhookNotice, escape_html, workscribe_jobs,
 };
-use workscribe_jobs::{Failure, Worker};
+use workscribe_jobs::{JobError, Worker};
 use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::mail::MailCapture;
 
@@ -47,9 +48,9 @@ fn german(subject: String, words: &str, link: &str) -> Content {
 
 #[async_trait]
 impl MailTemplates for Templates {
-    async fn language(&self, reader: &Reader<'_>) -> Result<Option<String>, Failure> {
+    async fn language(&self, reader: &Reader<'_>) -> Result<Option<String>, JobError> {
         let languages = self.languages.read().await;
-        let table = languages.as_ref().ok_or_else(|| Failure::retry("the languages are out of reach"))?;
+        let table = languages.as_ref().ok_or_else(|| JobError::retry("the languages are out of reach"))?;
         let ids = [reader.user.map(|id| id.to_string()), reader.organization.map(|id| id.to_string())];
         Ok(ids.iter().flatten().find_map(|id| table.get(id)).map(ToString::to_string))
     }
@@ -88,10 +89,10 @@ impl MailTemplates for Templates {
         if notice.language != Some("de") {
             return self.english.digest(notice);
         }
-        let line = |told: &workscribe_core::notifications::Notification| {
-            let who = told.actor.as_ref().map_or("Jemand", |actor| &actor.display_name);
-            let what = told.body.as_deref().unwrap_or_default();
-            match told.kind {
+        let line = |notification: &workscribe_core::notifications::Notification| {
+            let who = notification.actor.as_ref().map_or("Jemand", |actor| &actor.display_name);
+            let what = notification.body.as_deref().unwrap_or_default();
+            match notification.kind {
                 NotificationType::TaskAssigned => format!("{who} hat dir „{what}“ gegeben."),
                 NotificationType::Mention => format!("{who} hat dich erwähnt: {what}"),
                 NotificationType::TaskDone => format!("{who} hat „{what}“ erledigt."),
@@ -136,7 +137,7 @@ impl House {
         self.app.identity().register(&input, &Client::default()).await.unwrap();
     }
 
-    /// The caller of an address that is registered.
+    /// The caller with a registered address.
     async fn actor(&self, email: &str) -> Actor {
         let mut uow = self.app.begin().await.unwrap();
         let user = self.app.identity().find_by_email(&mut *uow, email).await.unwrap().unwrap();
@@ -160,10 +161,10 @@ impl House {
         self.app.commit(uow).await.unwrap();
     }
 
-    /// Tells a member of one thing of each kind, to go by mail.
+    /// Adds a notification of each kind for a member, to be sent by mail.
     async fn tell(&self, scope: &OrgScope) {
         let kinds = [NotificationType::TaskAssigned, NotificationType::Mention, NotificationType::TaskDone];
-        let told = kinds.map(|kind| NewNotification {
+        let new = kinds.map(|kind| NewNotification {
             id: self.app.new_id(),
             user_id: scope.actor(),
             kind,
@@ -176,7 +177,7 @@ impl House {
         });
         let job = self.app.jobs().prepare(&SendDigest { user: scope.actor() }).unwrap();
         let mut uow = self.app.begin().await.unwrap();
-        uow.notifications().add(scope, &told).await.unwrap();
+        uow.notifications().add(scope, &new).await.unwrap();
         let digest = Digest { user: scope.actor(), job: job.id };
         assert!(uow.notifications().open_digest(&digest).await.unwrap());
         uow.outbox().enqueue(&[job]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The mail transports, each against the real thing it talks to: an HTTP server, an SMTP server, a folder.
+//! The mail transports, each against a real HTTP server, SMTP server or folder.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -48,7 +48,7 @@ fn refused_address(result: Result<(), MailError>) -> String {
     }
 }
 
-/// A reason goes to the log and to the queue.
+/// A reason is logged and stored, so it must contain no secret.
 fn quiet(reason: String) -> String {
     for secret in ["ada@", "@example", KEY, "token=abc", "127.0.0.1"] {
         assert!(!reason.contains(secret), "{reason}");
@@ -95,7 +95,7 @@ async fn resend_gets_the_mail_with_the_job_id_as_its_key() {
         .mount(&server)
         .await;
     resend(&server.uri()).send(&mail()).await.unwrap();
-    // A trailing slash of the configured URL makes no difference.
+    // The configured URL may have a trailing slash.
     resend(&format!("{}/", server.uri())).send(&mail()).await.unwrap();
 }
 
@@ -223,14 +223,14 @@ fn resend_is_not_set_up_with_nonsense() {
 
 // SMTP
 
-/// What the small SMTP server was told.
+/// The recipients and messages that the SMTP server received.
 #[derive(Default)]
 struct Received {
     recipients: Vec<String>,
     messages: Vec<String>,
 }
 
-/// An SMTP server of the few commands a mail needs; `refuse` answers `RCPT`.
+/// An SMTP server with the few commands that a mail needs. It answers `RCPT` with `refuse`.
 async fn smtp_server(refuse: Option<&'static str>) -> (String, Arc<Mutex<Received>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -394,7 +394,7 @@ async fn the_log_takes_every_mail() {
     LogMailer.send(&mail()).await.unwrap();
 }
 
-/// What any mail program sees: headers, and a text and an HTML part under one boundary.
+/// Checks what a mail program sees: headers, and a text and an HTML part with one boundary.
 fn check_message(text: &str) {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("From: WorkScribe <no-reply@example.com>"), "{head}");

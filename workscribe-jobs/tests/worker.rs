@@ -1,4 +1,4 @@
-//! What the worker does with jobs.
+//! The worker: attempts, outcomes, leases, shutdown, and the shares of organizations.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -18,7 +18,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{Claim, Job, JobCounts, JobFilter, NewJob, Turn};
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork, WorkScribe};
-use workscribe_jobs::{Failure, JobContext, Registry, Worker, WorkerOptions};
+use workscribe_jobs::{JobContext, JobError, Registry, Worker, WorkerOptions};
 use workscribe_testkit::databases;
 
 use common::{app, counts, ring, worker};
@@ -47,14 +47,14 @@ async fn enqueue<J: Job>(app: &WorkScribe, job: &J) -> JobId {
     id
 }
 
-/// What another worker asks for, of which nobody hears again.
+/// The claim of another worker, which then crashes.
 fn another(app: &WorkScribe, lease_until: Timestamp) -> Claim<'static> {
     let (queue, worker, now) = ("default", "another", app.now());
     Claim { queue, kinds: &[Probe::KIND], limit: 1, worker, now, lease_until, turn: Turn::default() }
 }
 
-/// A registry whose probe counts its calls and ends as told.
-fn probing(result: fn(u32) -> Result<(), Failure>) -> (Registry, Arc<AtomicU32>) {
+/// A registry whose handler counts its calls and returns the given result.
+fn probing(result: fn(u32) -> Result<(), JobError>) -> (Registry, Arc<AtomicU32>) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let registry = Registry::new().register::<Probe>(move |context: JobContext, _: Probe| {
@@ -86,7 +86,7 @@ async fn a_committed_job_runs_once_and_a_rolled_back_one_never() {
 #[tokio::test]
 async fn a_failed_job_runs_again_after_its_back_off() {
     let (app, clock) = app().await;
-    let (registry, _) = probing(|call| if call < 3 { Err(Failure::retry("not yet")) } else { Ok(()) });
+    let (registry, _) = probing(|call| if call < 3 { Err(JobError::retry("not yet")) } else { Ok(()) });
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
     assert_eq!(worker.drain().await.unwrap(), 1);
@@ -104,7 +104,7 @@ async fn a_failed_job_runs_again_after_its_back_off() {
 async fn a_longer_wish_of_the_handler_is_kept() {
     let (app, clock) = app().await;
     let (registry, _) =
-        probing(|_| Err(Failure::Retry { reason: "busy".into(), after: Some(Duration::from_secs(100)) }));
+        probing(|_| Err(JobError::Retry { reason: "busy".into(), after: Some(Duration::from_secs(100)) }));
     let worker = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
     worker.drain().await.unwrap();
@@ -145,7 +145,7 @@ async fn a_payload_that_does_not_fit_is_buried_at_once() {
 #[tokio::test]
 async fn a_spent_job_and_one_that_is_given_up_are_buried() {
     let (app, clock) = app().await;
-    let (registry, calls) = probing(|_| Err(Failure::retry("never")));
+    let (registry, calls) = probing(|_| Err(JobError::retry("never")));
     let busy = worker(&app, registry);
     enqueue(&app, &Probe { number: 1 }).await;
     for _ in 0..5 {
@@ -155,7 +155,7 @@ async fn a_spent_job_and_one_that_is_given_up_are_buried() {
     assert_eq!(calls.load(Ordering::SeqCst), Probe::MAX_ATTEMPTS);
     assert_eq!(counts(&app).await.buried, 1);
 
-    let (registry, calls) = probing(|_| Err(Failure::bury("nonsense")));
+    let (registry, calls) = probing(|_| Err(JobError::bury("nonsense")));
     enqueue(&app, &Probe { number: 2 }).await;
     worker(&app, registry).drain().await.unwrap();
     assert_eq!(calls.load(Ordering::SeqCst), 1);
@@ -167,7 +167,7 @@ async fn a_job_that_kills_its_worker_each_time_is_buried() {
     let (app, clock) = app().await;
     let (registry, calls) = probing(|_| Ok(()));
     enqueue(&app, &Probe { number: 1 }).await;
-    // Workers that claim it and are never heard of again.
+    // Workers that claim the job and then crash.
     for _ in 0..Probe::MAX_ATTEMPTS {
         let mut uow = app.begin().await.unwrap();
         let until = app.now() + TimeDelta::seconds(60);
@@ -207,7 +207,7 @@ async fn a_worker_whose_lease_is_gone_stops_and_does_not_finish_the_job() {
     enqueue(&app, &Probe { number: 1 }).await;
     let running = tokio::spawn(async move { stale.drain().await });
     entered.notified().await;
-    // Another takes it over, before the stale worker's next sign of life.
+    // Another worker takes over the job, before the next heartbeat of the stale worker.
     clock.advance(TimeDelta::seconds(61));
     let mut uow = app.begin().await.unwrap();
     let until = app.now() + TimeDelta::seconds(60);
@@ -230,7 +230,7 @@ async fn a_long_job_keeps_its_lease() {
     enqueue(&app, &Probe { number: 1 }).await;
     let other = worker.clone();
     let running = tokio::spawn(async move { worker.drain().await });
-    // The clock goes on by more than a lease, in steps that the heartbeat keeps up with.
+    // The clock advances by more than a lease, in steps that the heartbeat follows.
     for _ in 0..12 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         clock.advance(TimeDelta::milliseconds(100));
@@ -240,7 +240,7 @@ async fn a_long_job_keeps_its_lease() {
     assert_eq!(counts(&app).await.completed, 1);
 }
 
-/// A worker that runs until the sender is used.
+/// A worker that runs until the sender sends.
 fn start(
     app: &WorkScribe,
     registry: Registry,
@@ -335,15 +335,15 @@ async fn no_more_jobs_run_at_once_than_there_are_places() {
     assert_eq!(most.load(Ordering::SeqCst), 3);
 }
 
-/// A storage that can be gone.
+/// A storage that a test can make unavailable.
 struct Fickle {
     storage: Arc<dyn Storage>,
-    gone: Arc<AtomicBool>,
+    unavailable: Arc<AtomicBool>,
 }
 
 impl Fickle {
     fn check(&self) -> Result<(), StoreError> {
-        if self.gone.load(Ordering::SeqCst) {
+        if self.unavailable.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("connection refused".into()));
         }
         Ok(())
@@ -374,10 +374,11 @@ impl Storage for Fickle {
 
 #[tokio::test]
 async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_is_back() {
-    let gone = Arc::new(AtomicBool::new(false));
-    let storage = Fickle { storage: databases::sqlite().await.storage, gone: Arc::clone(&gone) };
+    let unavailable = Arc::new(AtomicBool::new(false));
+    let storage =
+        Fickle { storage: databases::sqlite().await.storage, unavailable: Arc::clone(&unavailable) };
     let app = WorkScribe::builder(Arc::new(storage), ring("k")).build();
-    let (calls, breaking) = (Arc::new(AtomicU32::new(0)), Arc::clone(&gone));
+    let (calls, breaking) = (Arc::new(AtomicU32::new(0)), Arc::clone(&unavailable));
     let counted = Arc::clone(&calls);
     let registry = Registry::new().register::<Probe>(move |_: JobContext, _: Probe| {
         counted.fetch_add(1, Ordering::SeqCst);
@@ -388,13 +389,13 @@ async fn a_worker_outlives_its_storage_and_writes_down_how_a_job_ended_when_it_i
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     let (stop, running) = start(&app, registry.clone(), WorkerOptions::default());
     let ran = async {
-        while !gone.load(Ordering::SeqCst) {
+        while !unavailable.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     timeout(Duration::from_secs(5), ran).await.expect("it ran, and the storage went away under it");
     worker(&app, registry).drain().await.unwrap_err();
-    gone.store(false, Ordering::SeqCst);
+    unavailable.store(false, Ordering::SeqCst);
     let completed = async {
         while counts(&app).await.completed < 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -433,7 +434,11 @@ async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
         let call = counted.fetch_add(1, Ordering::SeqCst) + 1;
         async move {
             assert_eq!(context.attempt, 1, "none before it counts");
-            if call < 9 { Err(Failure::snooze(Duration::from_secs(60))) } else { Err(Failure::retry("busy")) }
+            if call < 9 {
+                Err(JobError::snooze(Duration::from_secs(60)))
+            } else {
+                Err(JobError::retry("busy"))
+            }
         }
     });
     let worker = worker(&app, registry);
@@ -443,10 +448,10 @@ async fn a_job_that_is_put_off_runs_again_and_loses_no_attempt() {
         assert_eq!((calls.load(Ordering::SeqCst), worker.drain().await.unwrap()), (call, 0));
         clock.advance(TimeDelta::seconds(60));
     }
-    // The first real failure waits as long as a first failure does.
+    // The first failure after the snoozes has the back-off of a first failure.
     let after = app.jobs().list(&JobFilter::default(), None, 1).await.unwrap();
     let wait = after[0].run_at - (app.now() - TimeDelta::seconds(60));
-    assert_eq!((after[0].attempt, after[0].put_off), (1, 8));
+    assert_eq!((after[0].attempt, after[0].snoozed), (1, 8));
     assert!(wait <= TimeDelta::milliseconds(1_100), "{wait}");
 }
 
@@ -552,7 +557,7 @@ async fn a_queue_that_is_paused_rests_until_it_is_resumed() {
 #[tokio::test]
 async fn a_buried_job_runs_again_when_an_operator_says_so() {
     let (app, _) = app().await;
-    let (registry, _) = probing(|call| if call == 1 { Err(Failure::bury("no")) } else { Ok(()) });
+    let (registry, _) = probing(|call| if call == 1 { Err(JobError::bury("no")) } else { Ok(()) });
     let worker = worker(&app, registry);
     let id = enqueue(&app, &Probe { number: 1 }).await;
     worker.drain().await.unwrap();

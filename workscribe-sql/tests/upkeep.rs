@@ -13,7 +13,7 @@ use workscribe_core::ports::Secret;
 use workscribe_core::sweep::{Portion, SWEPT_AT_ONCE};
 use workscribe_core::tenancy::{In, OrgScope, VacatedOrg};
 use workscribe_core::transfer::{DEMO_OWNER, DEMO_TASKS, DemoOptions};
-use workscribe_core::webhooks::{DeliverWebhook, Outcome, Sent, WebhookChange};
+use workscribe_core::webhooks::{DeliverWebhook, SendResult, Sent, WebhookChange};
 use workscribe_core::{Storage, WorkScribe};
 use workscribe_sql::{PostgresStorage, SqliteStorage};
 use workscribe_testkit::clock::FrozenClock;
@@ -105,8 +105,8 @@ async fn filled(app: &WorkScribe) -> OrgScope {
     app.commit(uow).await.unwrap();
     let job = DeliverWebhook { org_id: scope.org(), delivery_id: ping.id };
     let prepared = app.webhooks().prepare_delivery(&job).await.unwrap().unwrap();
-    let outcome = Outcome::Answered { status: 500, retry_after: None };
-    let sent = Sent { at: app.now(), took: Duration::ZERO, outcome };
+    let result = SendResult::Response { status: 500, retry_after: None };
+    let sent = Sent { at: app.now(), took: Duration::ZERO, result };
     app.webhooks().settle_delivery(&prepared, &sent).await.unwrap();
     scope
 }

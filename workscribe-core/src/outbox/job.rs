@@ -1,3 +1,5 @@
+//! A kind of job ([`Job`]), and a job to be enqueued ([`NewJob`]) with its options.
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -8,24 +10,24 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::id::{JobId, OrgId};
 
-/// A kind of job: its stable name, the shape of its payload, and how it is run unless a job says otherwise.
+/// A kind of job: its stable name, its payload, and its default options.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
-    /// The name in the queue: 1–100 characters. Never change it while jobs may be waiting, unless the earlier name becomes
-    /// one of [`Job::ALIASES`].
+    /// The stored name: 1–100 characters. While jobs may be waiting, change it only if the previous name becomes one of
+    /// [`Job::ALIASES`].
     const KIND: &'static str;
-    /// Earlier names of this kind, under which jobs may be waiting still.
+    /// Previous names of this kind, under which jobs may still wait.
     const ALIASES: &'static [&'static str] = &[];
-    /// The queue it waits in. A kind that only some workers handle wants a queue of its own: in a queue with others, those
-    /// who do not handle it walk past it at every claim.
+    /// The queue. Give a kind that only some workers handle a queue of its own: in a shared queue, the claims of the other
+    /// workers must skip its jobs.
     const QUEUE: &'static str = "default";
-    /// Who goes first within a queue.
+    /// The priority within the queue.
     const PRIORITY: JobPriority = JobPriority::NORMAL;
-    /// How often it is tried before it is buried; at least 1.
+    /// A job is buried when this many attempts have failed; at least 1.
     const MAX_ATTEMPTS: u32 = 12;
-    /// How long one attempt may take before it is stopped and counts as failed: 5 minutes. `None` is without end.
+    /// How long one attempt may take before it is stopped and counts as failed: 5 minutes. `None` for no limit.
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(5 * 60));
 
-    /// Of which organization it is; `None` for what is no organization's.
+    /// The organization that the job belongs to; `None` when it belongs to none.
     fn org(&self) -> Option<OrgId> {
         None
     }
@@ -33,45 +35,46 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync {
 
 /// The queue of mails.
 pub const MAIL_QUEUE: &str = "mail";
-/// The queue of long work: removals, sweeps, tasks taken from who has left.
+/// The queue of long jobs: removals, sweeps, and unassigning the tasks of former members.
 pub const UPKEEP_QUEUE: &str = "upkeep";
 
-/// Who goes first among the jobs of a queue that are due, from 1 (first) to 4 (last). Within one priority the time counts.
+/// The priority of a due job in its queue, from 1 (first) to 4 (last). Jobs of equal priority run by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobPriority(u8);
 
 impl JobPriority {
-    /// Before all others: 1.
+    /// Before all other priorities: 1.
     pub const HIGH: Self = Self(1);
-    /// What a job has unless it says otherwise: 2.
+    /// The default: 2.
     pub const NORMAL: Self = Self(2);
-    /// After those: 3.
+    /// After normal jobs: 3.
     pub const LOW: Self = Self(3);
-    /// When there is nothing else to do: 4.
+    /// When nothing else is due: 4.
     pub const IDLE: Self = Self(4);
 
-    /// The priority of a number; `None` outside of 1–4.
+    /// The priority with this number; `None` outside of 1–4.
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
         if number >= 1 && number <= 4 { Some(Self(number)) } else { None }
     }
 
-    /// Its number.
+    /// The number of the priority.
     #[must_use]
     pub const fn number(self) -> u8 {
         self.0
     }
 }
 
-/// How long a job keeps others with its unique key out.
+/// How long a job holds its unique key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Until {
-    /// Until a worker has it: one more may wait while one runs, so that what changed meanwhile is not missed.
+    /// Until a worker claims the job. One more job may wait while one runs, so no later change is missed.
     Claimed,
-    /// Until it is done, cancelled or buried.
+    /// Until the job is completed, cancelled or buried.
     #[default]
     Finished,
-    /// Until it is removed, a day after it is done and seven after it is buried: for a period, with [`Unique::within`].
+    /// Until the job is removed: one day after it is completed or cancelled, seven days after it is buried. [`Unique::within`]
+    /// uses it.
     Removed,
 }
 
@@ -87,8 +90,8 @@ impl Until {
     }
 }
 
-/// What makes a job the only one of its kind, as a constraint of the storage: of a hundred that are enqueued at once, one
-/// is written.
+/// The unique key of a job. The storage enforces it with a constraint: of a hundred jobs with one key that are enqueued at the
+/// same time, one is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unique {
     key: String,
@@ -97,28 +100,29 @@ pub struct Unique {
 }
 
 impl Unique {
-    /// The longest key, with the kind before it and the period behind it, in bytes.
+    /// The maximum length of a stored key in bytes, including the kind before it and the period after it.
     pub const LONGEST: usize = 255;
 
-    /// By a key, such as the id of what the job is about. Keys of different kinds never meet.
+    /// A key, such as the id of the row that the job is about. Equal keys of different kinds do not conflict.
     #[must_use]
     pub fn by(key: impl Into<String>) -> Self {
         Self { key: key.into(), period: None, until: Until::default() }
     }
 
-    /// One in each period, counted from 1970 in UTC: with a day, one a day. It holds for jobs that are done too.
+    /// Allows one job in each period, counted from 1970 in UTC: with a period of one day, one job a day. Completed jobs hold
+    /// the key too.
     #[must_use]
     pub fn within(self, period: TimeDelta) -> Self {
         Self { period: Some(period), until: Until::Removed, ..self }
     }
 
-    /// For as long as said.
+    /// Sets how long the job holds the key.
     #[must_use]
     pub fn until(self, until: Until) -> Self {
         Self { until, ..self }
     }
 
-    /// The key as it is stored.
+    /// The stored form of the key.
     fn stored(&self, kind: &str, now: Timestamp) -> Result<UniqueKey, OptionsError> {
         let mut key = format!("{kind}:{}", self.key);
         let mut keep_until = None;
@@ -138,24 +142,24 @@ impl Unique {
     }
 }
 
-/// A unique key as it is stored.
+/// The stored form of a unique key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UniqueKey {
-    /// The kind, the key, and the beginning of the period.
+    /// The kind, the key and the start of the period.
     pub key: String,
-    /// How long it holds.
+    /// How long the job holds the key.
     pub until: Until,
-    /// The job is not removed before this time, so that its key holds for the whole period.
+    /// The job is not removed before this time, so it holds its key for the whole period.
     pub keep_until: Option<Timestamp>,
 }
 
-/// What is wrong with a job that is to be written. It is a fault of the program, not of a user.
+/// Why a job cannot be enqueued. It is a fault of the program, not of a user.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
     /// The payload cannot be written as JSON.
     #[error("the payload cannot be written as JSON")]
     Payload(#[source] serde_json::Error),
-    /// A text in the payload has the character U+0000, which Postgres does not store.
+    /// A text in the payload contains the character U+0000, which Postgres does not store.
     #[error("no text in a payload has the character U+0000")]
     Nul,
     /// The name of the kind or the queue is too short or too long.
@@ -164,49 +168,49 @@ pub enum OptionsError {
     /// The unique key is too short or too long.
     #[error("a unique key has at least 1 character, and at most 255 bytes with its kind and period")]
     UniqueKey,
-    /// The period is not longer than nothing.
+    /// The period is zero or negative.
     #[error("the period of a unique key is longer than nothing")]
     Period,
-    /// It could never run.
+    /// The maximum number of attempts is 0, so the job could never run.
     #[error("a job has at least one attempt")]
     Attempts,
 }
 
-/// A job to be written.
+/// A job to be enqueued.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
-    /// Its id; a mail provider gets it as the idempotency key.
+    /// The id of the job. Mail jobs give it to the provider as the idempotency key.
     pub id: JobId,
-    /// Of which organization it is.
+    /// The organization it belongs to, if any.
     pub org: Option<OrgId>,
     /// The stable name of its kind.
     pub kind: Cow<'static, str>,
-    /// What the handler gets.
+    /// The input of the handler.
     pub payload: Value,
-    /// Where it waits.
+    /// The queue.
     pub queue: Cow<'static, str>,
-    /// Who goes first.
+    /// The priority within the queue.
     pub priority: JobPriority,
-    /// Not before this time.
+    /// The job is not due before this time.
     pub run_at: Timestamp,
-    /// How often it is tried before it is buried.
+    /// The job is buried when this many attempts have failed.
     pub max_attempts: u32,
-    /// How long one attempt may take.
+    /// How long one attempt may take; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// What makes it the only one, and for how long.
+    /// The unique key, if any.
     pub unique: Option<UniqueKey>,
-    /// When it was written.
+    /// When the job was made.
     pub created_at: Timestamp,
 }
 
 impl NewJob {
-    /// The longest name of a kind or a queue, in characters.
+    /// The maximum length of the name of a kind or a queue, in characters.
     pub const LONGEST_NAME: usize = 100;
 
-    /// A job to run as soon as a worker is free.
+    /// A job that is due now, with the options of its kind.
     ///
     /// # Errors
-    /// [`OptionsError`] when the payload cannot be written as JSON or has U+0000 in a text, or the kind says what cannot be.
+    /// [`OptionsError`] when the payload cannot be written as JSON or has U+0000 in a text, or when the kind has invalid options.
     pub fn now<J: Job>(id: JobId, job: &J, now: Timestamp) -> Result<Self, OptionsError> {
         let is_name = |name: &str| (1..=Self::LONGEST_NAME).contains(&name.chars().count());
         if !is_name(J::KIND) || !is_name(J::QUEUE) {
@@ -234,28 +238,28 @@ impl NewJob {
         })
     }
 
-    /// Not before a time.
+    /// Sets the time before which the job is not due.
     #[must_use]
     pub const fn at(mut self, run_at: Timestamp) -> Self {
         self.run_at = run_at;
         self
     }
 
-    /// Before or after the others of its queue.
+    /// Sets the priority within the queue.
     #[must_use]
     pub const fn priority(mut self, priority: JobPriority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// With another end to its attempts.
+    /// Sets how long one attempt may take.
     #[must_use]
     pub const fn timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// In another queue.
+    /// Sets the queue.
     ///
     /// # Errors
     /// [`OptionsError::Name`].
@@ -265,16 +269,16 @@ impl NewJob {
         if (1..=Self::LONGEST_NAME).contains(&length) { Ok(self) } else { Err(OptionsError::Name) }
     }
 
-    /// With more or fewer attempts.
+    /// Sets the maximum number of attempts.
     ///
     /// # Errors
-    /// [`OptionsError::Attempts`] for none.
+    /// [`OptionsError::Attempts`] for 0.
     pub fn max_attempts(mut self, attempts: u32) -> Result<Self, OptionsError> {
         self.max_attempts = attempts;
         if attempts == 0 { Err(OptionsError::Attempts) } else { Ok(self) }
     }
 
-    /// As the only one.
+    /// Sets a unique key.
     ///
     /// # Errors
     /// [`OptionsError::UniqueKey`], [`OptionsError::Period`].

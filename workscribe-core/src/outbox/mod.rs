@@ -1,15 +1,17 @@
-//! Jobs: written in the caller's transaction, claimed by workers under a lease.
+//! Jobs: a caller enqueues them in its transaction, workers claim them under a lease.
 //!
 //! | file | what |
 //! |---|---|
-//! | `job.rs` | [`Job`] and [`NewJob`]: a kind of job, and one that is to be written |
-//! | `model.rs` | what a worker has claimed, what an operator sees |
+//! | `job.rs` | [`Job`] and [`NewJob`]: a kind of job, and a job to be enqueued |
+//! | `model.rs` | what a worker claims and settles, what an operator sees |
 //! | `store.rs` | [`Outbox`] and [`JobStore`]: the queue as a storage keeps it |
-//! | `service.rs` | [`Jobs`]: enqueueing without a unit of work, and an operator's view and hand |
+//! | `service.rs` | [`Jobs`]: enqueueing without a unit of work, and an operator's reads and commands |
 //!
-//! Delivery is at least once. A worker claims a job for a while (its lease) and gets an attempt number; every
-//! later word about the job must carry that number, so that a worker whose lease has run out cannot finish
-//! what another has taken over (a fencing token: Kleppmann, "How to do distributed locking", 2016).
+//! Delivery is at least once. A worker claims a job for a limited time (the lease) and receives an attempt number. Each later
+//! statement about the job must carry that number, so a worker whose lease has expired cannot settle an attempt that another
+//! worker has taken over (a fencing token: Kleppmann, "How to do distributed locking", 2016).
+//!
+//! An attempt ends with one [`Outcome`]. A worker writes it with [`JobStore::settle`].
 
 mod job;
 mod model;
@@ -18,8 +20,8 @@ mod store;
 
 pub use job::{Job, JobPriority, MAIL_QUEUE, NewJob, OptionsError, UPKEEP_QUEUE, Unique, UniqueKey, Until};
 pub use model::{
-    Backlog, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobCounts, JobFilter, JobRecord, JobState,
-    KindCounts, QueueState, Settled,
+    AttemptId, Backlog, ClaimedJob, Enqueued, ExtendedLease, JobCounts, JobFilter, JobRecord, JobState,
+    KindCounts, Outcome, QueueState, Settlement,
 };
 pub use service::Jobs;
 pub use store::{Claim, JobStore, Outbox, Turn};

@@ -1,3 +1,5 @@
+//! The values of the queue: what enqueueing answers, what a worker claims and settles, what an operator sees.
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -7,124 +9,124 @@ use crate::id::{JobId, OrgId};
 
 use super::job::JobPriority;
 
-/// What became of a job that was to be written.
+/// The result of enqueueing one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enqueued {
-    /// The job: this one, or that which has its unique key.
+    /// The id of the new job, or of the existing job that holds its unique key.
     pub id: JobId,
-    /// Whether it was written.
+    /// Whether the job was written.
     pub is_new: bool,
 }
 
 /// A job that a worker has claimed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedJob {
-    /// Its id.
+    /// The id of the job.
     pub id: JobId,
     /// The name of its kind.
     pub kind: String,
-    /// Of which organization it is.
+    /// The organization it belongs to, if any.
     pub org: Option<OrgId>,
-    /// What the handler gets.
+    /// The input of the handler.
     pub payload: Value,
-    /// How often it was claimed, this time included: the fencing number.
+    /// The number of the attempt: how often the job was claimed, this claim included. It is the fencing token.
     pub attempt: u32,
-    /// How many of the claims before ended in its being put off, which counts as no attempt.
-    pub put_off: u32,
-    /// After this many that count it is buried.
+    /// How many earlier attempts were snoozed. A snoozed attempt does not count towards `max_attempts`.
+    pub snoozed: u32,
+    /// The job is buried when this many counted attempts have failed.
     pub max_attempts: u32,
-    /// How long this attempt may take.
+    /// How long this attempt may take; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// When it was due.
+    /// When the job became due.
     pub run_at: Timestamp,
-    /// When it was written.
+    /// When the job was enqueued.
     pub created_at: Timestamp,
 }
 
 impl ClaimedJob {
-    /// Which attempt this is, from 1, of those that count: for waits, and for the end of them.
+    /// The number of the attempt without the snoozed ones, from 1. The back-off and the limit of attempts use it.
     #[must_use]
-    pub const fn tries(&self) -> u32 {
-        self.attempt.saturating_sub(self.put_off)
+    pub const fn counted_attempt(&self) -> u32 {
+        self.attempt.saturating_sub(self.snoozed)
     }
 }
 
-/// An attempt that a worker believes to be its own.
+/// Identifies an attempt: the job and its fencing token. The storage ignores a statement whose token is not the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Held {
+pub struct AttemptId {
     /// The job.
     pub id: JobId,
-    /// The attempt.
+    /// The number of the attempt, as in [`ClaimedJob::attempt`].
     pub attempt: u32,
 }
 
-/// A job whose lease was extended.
+/// A lease that the storage has extended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HeldJob {
+pub struct ExtendedLease {
     /// The job.
     pub id: JobId,
-    /// Whether somebody asked for its end.
+    /// Whether an operator asks to cancel the job.
     pub cancel_requested: bool,
 }
 
-/// How an attempt ended.
+/// How an attempt ended, and what follows for the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The job is done.
+pub enum Outcome {
+    /// The attempt succeeded. The job is completed.
     Completed,
-    /// It failed, and is tried again.
+    /// The attempt failed. The job is retried.
     Retry {
-        /// Not before this time.
+        /// The job is not due before this time.
         run_at: Timestamp,
-        /// Why.
+        /// Why the attempt failed.
         error: String,
     },
-    /// It did not fail, and is tried again: the attempt does not count.
+    /// The attempt did not fail. The job runs again, and the attempt does not count.
     Snoozed {
-        /// Not before this time.
+        /// The job is not due before this time.
         run_at: Timestamp,
     },
-    /// It is given up, for a person to look at.
+    /// The attempt failed for good. The job is kept for an operator to inspect.
     Buried {
-        /// Why.
+        /// Why the attempt failed.
         error: String,
     },
-    /// Somebody asked for its end.
+    /// An operator cancelled the job.
     Cancelled,
 }
 
-/// The last word about an attempt.
+/// The record of how an attempt ended, as a worker writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// Which attempt.
-    pub held: Held,
+pub struct Settlement {
+    /// The attempt.
+    pub attempt: AttemptId,
     /// How it ended.
-    pub ending: Ending,
-    /// When.
+    pub outcome: Outcome,
+    /// When it ended.
     pub at: Timestamp,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobState {
-    /// Waiting, now or for a later time.
+    /// Waiting, for a worker or for a later time.
     Available,
     /// Claimed by a worker.
     Running,
-    /// Done, and kept for a day.
+    /// Completed, and kept for one day.
     Completed,
-    /// Ended by a person, and kept for a day.
+    /// Cancelled by an operator, and kept for one day.
     Cancelled,
-    /// Given up, and kept for seven days.
+    /// Failed for good, and kept for seven days.
     Buried,
 }
 
 impl JobState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] =
         [Self::Available, Self::Running, Self::Completed, Self::Cancelled, Self::Buried];
 
-    /// The name that is stored and shown.
+    /// The name in the storage and in the admin API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -136,7 +138,7 @@ impl JobState {
         }
     }
 
-    /// The state of a name.
+    /// The state with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
@@ -146,76 +148,76 @@ impl JobState {
 /// A job as an operator sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRecord {
-    /// Its id.
+    /// The id of the job.
     pub id: JobId,
     /// The name of its kind.
     pub kind: String,
-    /// Of which organization it is.
+    /// The organization it belongs to, if any.
     pub org: Option<OrgId>,
-    /// What the handler gets. It may name people: show it to operators alone.
+    /// The input of the handler. It may name people: show it to operators only.
     pub payload: Value,
-    /// Where it waits, or waited.
+    /// The queue of the job.
     pub queue: String,
-    /// Who goes first.
+    /// The priority of the job within its queue.
     pub priority: JobPriority,
-    /// Where it stands.
+    /// The state of the job.
     pub state: JobState,
-    /// How many attempts were begun, without those that ended in its being put off.
+    /// How many attempts have begun, without the snoozed ones.
     pub attempt: u32,
-    /// How often it was put off.
-    pub put_off: u32,
-    /// After this many attempts it is buried.
+    /// How many attempts were snoozed.
+    pub snoozed: u32,
+    /// The job is buried when this many attempts have failed.
     pub max_attempts: u32,
-    /// How long one attempt may take.
+    /// How long one attempt may take; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// What keeps others like it out, while it does.
+    /// The unique key that the job holds now.
     pub unique_key: Option<String>,
-    /// Whether somebody asked for its end while it runs.
+    /// Whether an operator asks to cancel the job while it runs.
     pub cancel_requested: bool,
-    /// Not before this time.
+    /// The job is not due before this time.
     pub run_at: Timestamp,
-    /// Who had it last.
+    /// The worker that claimed the job last.
     pub worker: Option<String>,
     /// When its last attempt began.
     pub claimed_at: Option<Timestamp>,
-    /// Until when its worker has it, unless it says more.
+    /// When the lease expires, unless the worker extends it.
     pub lease_until: Option<Timestamp>,
-    /// Why its last failed attempt failed.
+    /// Why the last failed attempt failed.
     pub last_error: Option<String>,
-    /// When it was written.
+    /// When the job was enqueued.
     pub created_at: Timestamp,
-    /// When it ended.
+    /// When the job was completed, cancelled or buried.
     pub finished_at: Option<Timestamp>,
 }
 
-/// Which jobs an operator asks for.
+/// Which jobs a list contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Only in this state.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
-    /// Only of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<String>,
-    /// Only in this queue.
+    /// Only jobs in this queue.
     pub queue: Option<String>,
 }
 
-/// How many jobs are in which state.
+/// The number of jobs in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JobCounts {
-    /// Waiting, now or for a later time.
+    /// Waiting, for a worker or for a later time.
     pub available: i64,
     /// Claimed by a worker.
     pub running: i64,
-    /// Done, and kept for a while.
+    /// Completed, and still kept.
     pub completed: i64,
-    /// Ended by a person.
+    /// Cancelled by an operator, and still kept.
     pub cancelled: i64,
-    /// Given up.
+    /// Failed for good, and still kept.
     pub buried: i64,
 }
 
 impl JobCounts {
-    /// The number of a state.
+    /// The count of a state.
     pub const fn of(&mut self, state: JobState) -> &mut i64 {
         match state {
             JobState::Available => &mut self.available,
@@ -227,37 +229,37 @@ impl JobCounts {
     }
 }
 
-/// The jobs of one kind in one queue.
+/// The counts of one kind of job in one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindCounts {
     /// The queue.
     pub queue: String,
     /// The kind.
     pub kind: String,
-    /// How many are in which state.
+    /// The number of jobs in each state.
     pub counts: JobCounts,
-    /// Since when the oldest of those that are due waits.
+    /// When the oldest of the due jobs became due.
     pub oldest_due: Option<Timestamp>,
 }
 
-/// What waits in a queue for one organization.
+/// The waiting jobs of one organization in one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
     /// The queue.
     pub queue: String,
-    /// Whose.
+    /// The organization.
     pub org: OrgId,
-    /// How many jobs wait, now or for a later time.
+    /// How many jobs wait, for a worker or for a later time.
     pub waiting: i64,
-    /// How many of them were put off.
-    pub put_off: i64,
+    /// How many of them were snoozed at least once.
+    pub snoozed: i64,
 }
 
-/// A queue in which there is a job, or that was paused.
+/// A queue that has a job or is paused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueState {
-    /// Its name.
+    /// The name of the queue.
     pub name: String,
-    /// Since when no worker takes anything from it.
+    /// When it was paused; `None` while workers claim from it.
     pub paused_at: Option<Timestamp>,
 }

@@ -1,3 +1,5 @@
+//! Jobs outside of a unit of work: [`Jobs`], for enqueueing and for operators.
+
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
 use crate::id::JobId;
@@ -6,9 +8,9 @@ use crate::storage::UnitOfWork;
 use super::job::{Job, NewJob};
 use super::model::{Backlog, Enqueued, JobFilter, JobRecord, JobState, KindCounts, QueueState};
 
-/// Jobs outside of a unit of work, and what an operator sees and does. Had from [`WorkScribe::jobs`].
+/// Jobs outside of a unit of work, and an operator's reads and commands. [`WorkScribe::jobs`] returns it.
 ///
-/// Nothing here asks who is calling: jobs belong to the installation, not to an organization.
+/// No method checks the caller's permissions: jobs belong to the installation, not to an organization.
 #[derive(Clone, Copy)]
 pub struct Jobs<'a> {
     app: &'a WorkScribe,
@@ -21,21 +23,21 @@ impl WorkScribe {
         Jobs { app: self }
     }
 
-    /// Adds a job to the unit's outbox, with its kind's options.
+    /// Enqueues a job in a unit of work, with the options of its kind.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the job cannot be written.
     pub async fn enqueue<J: Job>(&self, uow: &mut dyn UnitOfWork, job: &J) -> Result<JobId, Error> {
         let job = self.jobs().prepare(job)?;
         self.enqueue_all(uow, std::slice::from_ref(&job)).await?;
         Ok(job.id)
     }
 
-    /// Adds jobs to the unit's outbox, in one statement, and answers what became of each: one whose unique key is taken is
-    /// left out. [`Jobs::prepare`] makes them.
+    /// Enqueues jobs in a unit of work, in one statement, and returns a result for each. A job whose unique key is taken is left
+    /// out. [`Jobs::prepare`] makes the jobs.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When the jobs cannot be written.
     pub async fn enqueue_all(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -46,7 +48,7 @@ impl WorkScribe {
 }
 
 impl Jobs<'_> {
-    /// A job with its kind's options, to be changed and enqueued.
+    /// Makes a job with the options of its kind. The caller may change it, and enqueues it.
     ///
     /// # Errors
     /// When the payload cannot be written as JSON.
@@ -54,7 +56,7 @@ impl Jobs<'_> {
         NewJob::now(self.app.new_id(), job, self.app.now()).map_err(Error::internal)
     }
 
-    /// Writes jobs in a transaction of their own. To commit them with other rows use [`WorkScribe::enqueue_all`].
+    /// Enqueues jobs in a transaction of their own. To commit them with other rows, use [`WorkScribe::enqueue_all`].
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -65,7 +67,7 @@ impl Jobs<'_> {
         Ok(enqueued)
     }
 
-    /// Jobs, the newest first, before the one given.
+    /// Lists jobs, newest first, that are older than `before`.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -78,7 +80,7 @@ impl Jobs<'_> {
         Ok(self.app.read().await?.jobs().list(filter, before, limit).await?)
     }
 
-    /// One job.
+    /// Finds a job.
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`.
@@ -86,10 +88,10 @@ impl Jobs<'_> {
         self.app.read().await?.jobs().find(id).await?.ok_or_else(no_such_job)
     }
 
-    /// Runs a job again that has ended, or now that waits for later.
+    /// Runs a job again that has ended, or runs a job now that waits for a later time.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND`; `JOB_RUNNING` when a worker has it.
+    /// `JOB_NOT_FOUND`; `JOB_RUNNING` when a worker runs it.
     pub async fn retry(&self, id: JobId) -> Result<JobRecord, Error> {
         let mut uow = self.app.begin().await?;
         let job = uow.jobs().run_now(id, self.app.now()).await?.ok_or_else(no_such_job)?;
@@ -104,10 +106,10 @@ impl Jobs<'_> {
         Ok(job)
     }
 
-    /// Ends a job. One that waits is cancelled at once; of one that runs it is asked, and its worker stops it within seconds.
+    /// Cancels a job. A waiting job is cancelled at once. The worker of a running job stops it within seconds.
     ///
     /// # Errors
-    /// `JOB_NOT_FOUND`; `JOB_FINISHED` when it has ended.
+    /// `JOB_NOT_FOUND`; `JOB_FINISHED` when the job has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRecord, Error> {
         let mut uow = self.app.begin().await?;
         let before = uow.jobs().find(id).await?.ok_or_else(no_such_job)?;
@@ -119,7 +121,7 @@ impl Jobs<'_> {
         Ok(job)
     }
 
-    /// How many jobs of which kind are in which state in which queue.
+    /// Counts jobs by queue, kind and state.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -127,7 +129,7 @@ impl Jobs<'_> {
         Ok(self.app.read().await?.jobs().counts(self.app.now()).await?)
     }
 
-    /// Who has the most jobs waiting, by queue and organization: who floods.
+    /// The largest numbers of waiting jobs by queue and organization. They show which organization floods a queue.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -135,7 +137,7 @@ impl Jobs<'_> {
         Ok(self.app.read().await?.jobs().backlogs(limit).await?)
     }
 
-    /// The queues, and which of them are paused.
+    /// Lists the queues and whether they are paused.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -143,7 +145,7 @@ impl Jobs<'_> {
         Ok(self.app.read().await?.jobs().queues().await?)
     }
 
-    /// Lets no worker take anything from a queue, on any node; what runs goes on.
+    /// Pauses a queue: no worker on any node claims from it. Running jobs continue.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -153,7 +155,7 @@ impl Jobs<'_> {
         self.app.commit(uow).await
     }
 
-    /// Ends a pause, if there is one.
+    /// Resumes a queue, if it is paused.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -1,3 +1,5 @@
+//! The queue as a storage keeps it: [`Outbox`] for whoever enqueues, [`JobStore`] for workers and operators.
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
@@ -7,99 +9,107 @@ use crate::store_error::StoreError;
 
 use super::job::NewJob;
 use super::model::{
-    Backlog, ClaimedJob, Enqueued, Held, HeldJob, JobFilter, JobRecord, KindCounts, QueueState, Settled,
+    AttemptId, Backlog, ClaimedJob, Enqueued, ExtendedLease, JobFilter, JobRecord, KindCounts, QueueState,
+    Settlement,
 };
 
-/// Writes jobs, in the transaction of the rows that cause them.
+/// Enqueues jobs, in the transaction of the rows that cause them.
 #[async_trait]
 pub trait Outbox: Send {
-    /// Adds jobs, in one statement however many, and answers for each in order. One whose unique key is taken, or given twice,
-    /// is left out.
+    /// Enqueues jobs in one statement and returns a result for each, in order. A job is left out when another job holds its
+    /// unique key, or when an earlier job of the same call has the same key.
     async fn enqueue(&mut self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StoreError>;
 }
 
-/// What a worker asks a queue for.
+/// A worker's request for jobs of one queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
-    /// Which queue.
+    /// The queue.
     pub queue: &'a str,
     /// The kinds that the worker handles.
     pub kinds: &'a [&'a str],
-    /// How many jobs at the most.
+    /// The maximum number of jobs.
     pub limit: u32,
-    /// Who asks, for an operator to see.
+    /// The name of the worker, which operators see.
     pub worker: &'a str,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
-    /// How long the claim holds.
+    /// When the lease expires.
     pub lease_until: Timestamp,
-    /// Whose turn it is.
+    /// Which organizations come next, and how many jobs each gets.
     pub turn: Turn<'a>,
 }
 
-/// Whose turn it is among the organizations that have jobs due in a queue. They come by their ids, in rounds (round robin: J. Nagle,
-/// RFC 970, 1985); what is no organization's takes its turn as one of them.
+/// The turn among the organizations that have due jobs in a queue. They take turns in the order of their ids (round robin:
+/// J. Nagle, RFC 970, 1985). Jobs without an organization take turns as if they belonged to one more organization.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Turn<'a> {
-    /// Whose turn was the last; the round goes on after it.
+    /// The organization that had the previous turn. The next turn is that of the organization after it.
     pub after: Option<OrgId>,
-    /// Those who are passed over, since they hold as many places as they may.
-    pub passed: &'a [OrgId],
-    /// How many jobs of one organization at the most; `None` for as many as are asked for.
-    pub most: Option<u32>,
+    /// The organizations that get no turn, because they have as many running jobs as they may.
+    pub skipped: &'a [OrgId],
+    /// The maximum number of jobs of one organization in this claim; `None` for no limit but [`Claim::limit`].
+    pub max_each: Option<u32>,
 }
 
-/// The worker's side of the queue, and the operator's.
+/// The queue for workers and operators.
 #[async_trait]
 pub trait JobStore: Send {
-    /// Claims jobs: those whose lease ran out, then those that are due, by priority, within it an equal share of what is asked for
-    /// from each organization whose [`Turn`] it is, and of one organization by time and id. It may be fewer than are due, where
-    /// some have less than their share: ask again. None while the queue is paused. What it costs depends on the number claimed
-    /// and on how many are passed over, not on how many wait, run or are done.
+    /// Claims jobs: first those whose lease has expired, then those that are due, by priority. Within a priority each
+    /// organization whose [`Turn`] it is gets an equal share of the limit, and its jobs come by time and id. The result may
+    /// have fewer jobs than are due when some organizations have less than their share: claim again. A paused queue returns
+    /// no jobs. The cost depends on the number of claimed jobs and of skipped organizations, not on how many jobs wait, run or
+    /// have ended.
     async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError>;
-    /// Keeps claims for longer, in one statement, and answers those that still hold, by id.
-    async fn extend(&mut self, held: &[Held], lease_until: Timestamp) -> Result<Vec<HeldJob>, StoreError>;
-    /// Writes how attempts ended, in one statement, and answers the jobs for which the word was taken, by id. Of an attempt that
-    /// has lost its lease to another it is not.
-    async fn settle(&mut self, settled: &[Settled]) -> Result<Vec<JobId>, StoreError>;
-    /// When the next job of these kinds is due in the queue, or its lease runs out; `None` if there is none, or the queue is
-    /// paused.
+    /// Extends leases in one statement and returns those that are still current, by id.
+    async fn extend(
+        &mut self,
+        attempts: &[AttemptId],
+        lease_until: Timestamp,
+    ) -> Result<Vec<ExtendedLease>, StoreError>;
+    /// Writes outcomes of attempts in one statement and returns the jobs whose outcome was accepted, by id. The outcome of an
+    /// attempt is not accepted when another worker has taken over the job.
+    async fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<JobId>, StoreError>;
+    /// When the next job of these kinds becomes due in the queue, or a lease expires; `None` if there is no such job, or if the
+    /// queue is paused.
     async fn next_due(&mut self, queue: &str, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError>;
-    /// One job.
+    /// Finds a job.
     async fn find(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError>;
-    /// Jobs by id, the newest first, before the one given.
+    /// Lists jobs by id, newest first, that are older than `before`.
     async fn list(
         &mut self,
         filter: &JobFilter,
         before: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<JobRecord>, StoreError>;
-    /// Ends a job that waits, or notes of one that runs that its end is asked for. `None` when there is no such job; one that
-    /// has ended stays as it is.
+    /// Cancels a waiting job, or marks a running job for its worker to cancel. A job that has ended does not change. `None` when
+    /// there is no such job.
     async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError>;
-    /// Makes a job that has ended, or waits for a later time, due now, with at least one attempt more. `None` when there is no
-    /// such job; one that runs stays as it is.
+    /// Makes a job due now that has ended or waits for a later time, with at least one more attempt. A running job does not
+    /// change. `None` when there is no such job.
     async fn run_now(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError>;
-    /// How many jobs of which kind are in which state in which queue. It reads every job: now and then.
+    /// Counts jobs by queue, kind and state. It reads every job, so call it rarely.
     async fn counts(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError>;
-    /// Who has the most jobs waiting, by queue and organization, at most `limit` of them. It reads every job that waits, as above.
+    /// The largest numbers of waiting jobs by queue and organization, at most `limit` of them. It reads every waiting job, so
+    /// call it rarely.
     async fn backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError>;
-    /// The queues in which there is a job, and those that are paused, by name. It reads every job, as above.
+    /// The queues that have a job or are paused, by name. It reads every job, so call it rarely.
     async fn queues(&mut self) -> Result<Vec<QueueState>, StoreError>;
-    /// Lets nobody take anything from a queue. One that is paused stays so since its first time.
+    /// Pauses a queue, so that no worker claims from it. A queue that is already paused keeps its earlier time.
     async fn pause(&mut self, queue: &str, now: Timestamp) -> Result<(), StoreError>;
-    /// Ends a pause; `false` when there was none.
+    /// Resumes a queue; `false` when it was not paused.
     async fn resume(&mut self, queue: &str) -> Result<bool, StoreError>;
-    /// Removes a portion of jobs: the completed and cancelled of before the first time, the buried of before the second.
+    /// Removes a portion of the jobs that ended before a time. One time is for completed and cancelled jobs, the other for
+    /// buried ones.
     async fn sweep(
         &mut self,
         completed_before: Timestamp,
         buried_before: Timestamp,
         portion: Portion,
     ) -> Result<u64, StoreError>;
-    /// The last slot of a schedule. A schedule that is new begins at the given slot.
+    /// The last slot of a schedule. A new schedule begins at the given slot.
     async fn schedule(&mut self, name: &str, begin: Timestamp) -> Result<Timestamp, StoreError>;
-    /// Takes a slot of a schedule, and with it all before: `true` for whoever comes first, who holds it until the end of the
-    /// transaction.
+    /// Takes a slot of a schedule, and with it all earlier slots. `true` for the first caller, who holds the slot until the end
+    /// of its transaction.
     async fn take_slot(&mut self, name: &str, slot: Timestamp) -> Result<bool, StoreError>;
 }

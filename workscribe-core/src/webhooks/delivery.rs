@@ -1,4 +1,4 @@
-//! Sending a message to an endpoint: its attempts, and what follows from them.
+//! The jobs of webhooks: sending a message to an endpoint, and the mail about an endpoint that was turned off.
 
 use std::time::Duration;
 
@@ -20,8 +20,7 @@ use super::secrets;
 use super::service::Webhooks;
 use super::signature::SigningSecret;
 
-/// How long each failed attempt is followed by a wait: nine attempts over 25 hours and 36 minutes. The beginning is that which
-/// Standard Webhooks recommends.
+/// The waits between attempts: nine attempts over 25 hours and 36 minutes. The first waits are those that Standard Webhooks recommends.
 const WAITS: [Duration; 8] = [
     Duration::from_secs(5),
     Duration::from_secs(60),
@@ -32,23 +31,23 @@ const WAITS: [Duration; 8] = [
     Duration::from_secs(8 * 60 * 60),
     Duration::from_secs(10 * 60 * 60),
 ];
-/// A receiver's wish for a longer wait is cut to this.
-const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+/// A longer `Retry-After` of an endpoint is shortened to this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Sends a message to an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverWebhook {
-    /// Whose.
+    /// The organization.
     pub org_id: OrgId,
-    /// Which delivery.
+    /// The delivery.
     pub delivery_id: WebhookDeliveryId,
 }
 
 impl Job for DeliverWebhook {
     const KIND: &'static str = "webhook.deliver";
-    /// One of their own, so that slow endpoints keep no mail waiting.
+    /// A queue of its own, so that slow endpoints delay no mail.
     const QUEUE: &'static str = "webhooks";
-    /// More than a delivery has, since a worker may die before it has noted what came of one.
+    /// More than a delivery has, since a worker may crash before it records an attempt.
     const MAX_ATTEMPTS: u32 = 30;
     const TIMEOUT: Option<Duration> = Some(Duration::from_secs(60));
 
@@ -57,18 +56,18 @@ impl Job for DeliverWebhook {
     }
 }
 
-/// Tells an owner that an endpoint was turned off.
+/// Sends an owner a mail about an endpoint that was turned off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendWebhookMail {
-    /// To whom.
+    /// The owner.
     pub user: UserId,
-    /// The organization's name.
+    /// The name of the organization.
     pub org_name: String,
-    /// Its name in URLs.
+    /// The name of the organization in URLs.
     pub org_slug: Slug,
-    /// The endpoint's host. The rest of a URL may be a secret.
+    /// The host of the endpoint. The rest of its URL may be a secret.
     pub host: String,
-    /// Why it was turned off.
+    /// Why the endpoint was turned off.
     pub reason: DisabledReason,
 }
 
@@ -78,7 +77,7 @@ impl Job for SendWebhookMail {
 }
 
 impl SendWebhookMail {
-    /// Who it goes to; `None` when the account is gone or disabled, or its address refuses mail.
+    /// The recipient; `None` when the account is removed or disabled, or when its address refuses mail.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -92,7 +91,7 @@ impl SendWebhookMail {
 }
 
 impl DeliveryPass {
-    /// The door: looks the delivery and its endpoint up, in one statement.
+    /// Looks up the delivery and its endpoint in one statement.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -114,37 +113,37 @@ pub struct PreparedDelivery {
 }
 
 impl PreparedDelivery {
-    /// Whose.
+    /// The organization.
     #[must_use]
     pub const fn org(&self) -> OrgId {
         self.pass.org()
     }
 
-    /// To which endpoint.
+    /// The endpoint.
     #[must_use]
     pub fn webhook_id(&self) -> WebhookId {
         self.pass.webhook().id
     }
 
-    /// Where to.
+    /// The URL of the endpoint.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.pass.webhook().url
     }
 
-    /// What tells repeats: the `webhook-id`.
+    /// The `webhook-id`: the same in every attempt, so a receiver recognizes a repeated message.
     #[must_use]
     pub fn message_id(&self) -> String {
         self.pass.delivery().message_id.to_string()
     }
 
-    /// The body, as JSON.
+    /// The JSON body.
     #[must_use]
     pub fn body(&self) -> &str {
         self.pass.delivery().payload.as_deref().unwrap_or_default()
     }
 
-    /// The value of the signature header when it is sent at a time: a signature for each secret that is good.
+    /// The value of the signature header for a send at a time: one signature for each valid secret.
     #[must_use]
     pub fn signature(&self, at: Timestamp) -> String {
         let id = self.message_id();
@@ -153,54 +152,49 @@ impl PreparedDelivery {
     }
 }
 
-/// What came of an attempt.
+/// One send of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// When it began.
+    /// When the send began.
     pub at: Timestamp,
-    /// How long it took.
+    /// How long the send took.
     pub took: Duration,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// The result of the send.
+    pub result: SendResult,
 }
 
-/// How an endpoint answered, or why it could not.
+/// The response of an endpoint, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// With an HTTP status.
-    Answered {
-        /// Which.
+pub enum SendResult {
+    /// The endpoint responded.
+    Response {
+        /// The HTTP status.
         status: u16,
-        /// For how long it wants to be left alone.
+        /// The `Retry-After` of the endpoint, if any.
         retry_after: Option<Duration>,
     },
-    /// Not at all.
-    Unanswered {
+    /// The endpoint did not respond.
+    NoResponse {
         /// Why, in a sentence for the tenant.
         reason: String,
     },
 }
 
-/// What is to be done after an attempt.
+/// The next attempt at a delivery that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing: the delivery is settled.
-    Settled,
-    /// Another attempt.
-    Again {
-        /// After this long.
-        after: Duration,
-        /// What was the matter.
-        reason: String,
-    },
+pub struct DeliveryRetry {
+    /// How long to wait.
+    pub after: Duration,
+    /// Why the attempt failed.
+    pub reason: String,
 }
 
 impl Webhooks<'_> {
-    /// Looks up what is to be sent; `None` when there is nothing: the delivery is settled, or it or its endpoint is gone. One to
-    /// an endpoint that is off is given up.
+    /// Prepares the message of a delivery; `None` when there is nothing to send, because the delivery has ended, or because it
+    /// or its endpoint was removed. A delivery to an endpoint that is off fails for good.
     ///
     /// # Errors
-    /// When the storage does not answer, or the endpoint's secrets cannot be opened with the server's keys.
+    /// When the storage does not answer, or when the server's keys do not open the secrets of the endpoint.
     pub async fn prepare_delivery(&self, job: &DeliverWebhook) -> Result<Option<PreparedDelivery>, Error> {
         let mut uow = self.app.begin().await?;
         let Some(pass) = DeliveryPass::enter(&mut *uow, job.org_id, job.delivery_id).await? else {
@@ -219,45 +213,50 @@ impl Webhooks<'_> {
         Ok(Some(PreparedDelivery { pass, secrets }))
     }
 
-    /// Notes what came of an attempt, in one transaction with what follows from it: an endpoint that wants no more, or took
-    /// nothing for more than a day, is turned off, and the owners are told.
+    /// Records an attempt and its consequences in one transaction; `None` when the delivery has ended, or when another worker
+    /// recorded this attempt first. An endpoint that responds 410, or that accepted no message for more than a day, is turned
+    /// off, and the owners receive a mail.
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn settle_delivery(&self, prepared: &PreparedDelivery, sent: &Sent) -> Result<Next, Error> {
+    pub async fn settle_delivery(
+        &self,
+        prepared: &PreparedDelivery,
+        sent: &Sent,
+    ) -> Result<Option<DeliveryRetry>, Error> {
         let pass = &prepared.pass;
         let number = pass.delivery().attempts + 1;
-        let verdict = verdict(&sent.outcome, number);
+        let outcome = outcome(&sent.result, number);
         let now = self.app.now();
-        let next_at = match &verdict {
-            Verdict::Again(after) => Some(now + TimeDelta::from_std(*after).unwrap_or_default()),
-            Verdict::Delivered | Verdict::Spent | Verdict::Gone => None,
+        let next_at = match &outcome {
+            DeliveryOutcome::Retry(after) => Some(now + TimeDelta::from_std(*after).unwrap_or_default()),
+            DeliveryOutcome::Delivered | DeliveryOutcome::Exhausted | DeliveryOutcome::Gone => None,
         };
-        let status = match &verdict {
-            Verdict::Delivered => DeliveryStatus::Delivered,
-            Verdict::Again(_) => DeliveryStatus::Pending,
-            Verdict::Spent | Verdict::Gone => DeliveryStatus::Failed,
+        let status = match &outcome {
+            DeliveryOutcome::Delivered => DeliveryStatus::Delivered,
+            DeliveryOutcome::Retry(_) => DeliveryStatus::Pending,
+            DeliveryOutcome::Exhausted | DeliveryOutcome::Gone => DeliveryStatus::Failed,
         };
-        let (response_status, error) = told(&sent.outcome);
+        let (response_status, error) = recorded(&sent.result);
         let attempt =
             DeliveryAttempt { number, at: sent.at, took: sent.took, response_status, error: error.clone() };
         let mut uow = self.app.begin().await?;
         if !uow.webhooks().note_attempt(pass, Some(&attempt), status, next_at, now).await? {
-            return Ok(Next::Settled);
+            return Ok(None);
         }
-        match verdict {
-            Verdict::Delivered => uow.webhooks().note_success(pass, now).await?,
-            Verdict::Again(_) => {}
-            Verdict::Gone => self.turn_off(&mut *uow, pass, DisabledReason::Gone, None).await?,
-            Verdict::Spent => {
+        match outcome {
+            DeliveryOutcome::Delivered => uow.webhooks().note_success(pass, now).await?,
+            DeliveryOutcome::Retry(_) => {}
+            DeliveryOutcome::Gone => self.turn_off(&mut *uow, pass, DisabledReason::Gone, None).await?,
+            DeliveryOutcome::Exhausted => {
                 let since = Some(pass.delivery().created_at);
                 self.turn_off(&mut *uow, pass, DisabledReason::Failing, since).await?;
             }
         }
         self.app.commit(uow).await?;
-        Ok(match verdict {
-            Verdict::Again(after) => Next::Again { after, reason: error.unwrap_or_default() },
-            Verdict::Delivered | Verdict::Spent | Verdict::Gone => Next::Settled,
+        Ok(match outcome {
+            DeliveryOutcome::Retry(after) => Some(DeliveryRetry { after, reason: error.unwrap_or_default() }),
+            DeliveryOutcome::Delivered | DeliveryOutcome::Exhausted | DeliveryOutcome::Gone => None,
         })
     }
 
@@ -289,36 +288,44 @@ impl Webhooks<'_> {
     }
 }
 
-enum Verdict {
+/// How an attempt ended, and what follows for the delivery.
+enum DeliveryOutcome {
+    /// The endpoint accepted the message.
     Delivered,
-    Again(Duration),
-    Spent,
+    /// The attempt failed. The next one follows after this time.
+    Retry(Duration),
+    /// The last attempt failed.
+    Exhausted,
+    /// The endpoint responded 410: it accepts no more messages.
     Gone,
 }
 
-fn verdict(outcome: &Outcome, attempt: u32) -> Verdict {
-    let wish = match outcome {
-        Outcome::Answered { status: 200..=299, .. } => return Verdict::Delivered,
-        Outcome::Answered { status: 410, .. } => return Verdict::Gone,
-        Outcome::Answered { retry_after, .. } => retry_after.unwrap_or_default().min(LONGEST_WISH),
-        Outcome::Unanswered { .. } => Duration::ZERO,
+fn outcome(result: &SendResult, attempt: u32) -> DeliveryOutcome {
+    let requested = match result {
+        SendResult::Response { status: 200..=299, .. } => return DeliveryOutcome::Delivered,
+        SendResult::Response { status: 410, .. } => return DeliveryOutcome::Gone,
+        SendResult::Response { retry_after, .. } => retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER),
+        SendResult::NoResponse { .. } => Duration::ZERO,
     };
     let at = usize::try_from(attempt).unwrap_or(usize::MAX).saturating_sub(1);
-    WAITS.get(at).map_or(Verdict::Spent, |wait| Verdict::Again(wish.max(*wait)))
+    WAITS.get(at).map_or(DeliveryOutcome::Exhausted, |wait| DeliveryOutcome::Retry(requested.max(*wait)))
 }
 
-fn told(outcome: &Outcome) -> (Option<u16>, Option<String>) {
-    match outcome {
-        Outcome::Answered { status: status @ 200..=299, .. } => (Some(*status), None),
-        Outcome::Answered { status: status @ 300..=399, .. } => {
+/// The status and the sentence that a delivery shows to the tenant.
+fn recorded(result: &SendResult) -> (Option<u16>, Option<String>) {
+    match result {
+        SendResult::Response { status: status @ 200..=299, .. } => (Some(*status), None),
+        SendResult::Response { status: status @ 300..=399, .. } => {
             let error = "The endpoint answered with a redirect, which is not followed. Give the final URL.";
             (Some(*status), Some(error.to_owned()))
         }
-        Outcome::Answered { status: 410, .. } => {
+        SendResult::Response { status: 410, .. } => {
             (Some(410), Some("The endpoint answered 410: it wants no more messages.".to_owned()))
         }
-        Outcome::Answered { status, .. } => (Some(*status), Some(format!("The endpoint answered {status}."))),
-        Outcome::Unanswered { reason } => (None, Some(reason.clone())),
+        SendResult::Response { status, .. } => {
+            (Some(*status), Some(format!("The endpoint answered {status}.")))
+        }
+        SendResult::NoResponse { reason } => (None, Some(reason.clone())),
     }
 }
 
@@ -330,38 +337,38 @@ fn host(url: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answered(status: u16, wish: Option<u64>) -> Outcome {
-        Outcome::Answered { status, retry_after: wish.map(Duration::from_secs) }
+    fn answered(status: u16, retry_after: Option<u64>) -> SendResult {
+        SendResult::Response { status, retry_after: retry_after.map(Duration::from_secs) }
     }
 
-    fn wait(outcome: &Outcome, attempt: u32) -> Option<u64> {
-        match verdict(outcome, attempt) {
-            Verdict::Again(after) => Some(after.as_secs()),
+    fn wait(result: &SendResult, attempt: u32) -> Option<u64> {
+        match outcome(result, attempt) {
+            DeliveryOutcome::Retry(after) => Some(after.as_secs()),
             _ => None,
         }
     }
 
     #[test]
-    fn an_attempt_is_repeated_for_more_than_a_day_and_then_given_up() {
+    fn a_delivery_is_retried_for_more_than_a_day_and_then_fails() {
         let total: Duration = WAITS.iter().sum();
         assert!(total > Duration::from_secs(24 * 60 * 60), "{total:?}");
         assert_eq!(wait(&answered(500, None), 1), Some(5));
         assert_eq!(wait(&answered(404, None), 8), Some(36_000));
-        assert!(matches!(verdict(&answered(500, None), 9), Verdict::Spent));
-        assert!(matches!(verdict(&answered(204, None), 9), Verdict::Delivered));
-        assert!(matches!(verdict(&answered(410, None), 1), Verdict::Gone));
+        assert!(matches!(outcome(&answered(500, None), 9), DeliveryOutcome::Exhausted));
+        assert!(matches!(outcome(&answered(204, None), 9), DeliveryOutcome::Delivered));
+        assert!(matches!(outcome(&answered(410, None), 1), DeliveryOutcome::Gone));
     }
 
     #[test]
-    fn a_wish_for_a_longer_wait_is_heard_up_to_a_day() {
+    fn a_longer_retry_after_is_respected_up_to_a_day() {
         assert_eq!(wait(&answered(429, Some(90)), 1), Some(90));
-        assert_eq!(wait(&answered(503, Some(1)), 1), Some(5), "not for a shorter one");
+        assert_eq!(wait(&answered(503, Some(1)), 1), Some(5), "a shorter one is not");
         assert_eq!(wait(&answered(429, Some(1_000_000)), 1), Some(86_400));
     }
 
     #[test]
     fn a_redirect_says_what_to_do() {
-        let (status, error) = told(&answered(301, None));
+        let (status, error) = recorded(&answered(301, None));
         assert_eq!(status, Some(301));
         assert!(error.unwrap().contains("Give the final URL"));
     }

@@ -28,7 +28,7 @@ mod signature;
 mod store;
 
 pub use address::{URL_CHARS, WebhookNetworks, is_public};
-pub use delivery::{DeliverWebhook, Next, Outcome, PreparedDelivery, SendWebhookMail, Sent};
+pub use delivery::{DeliverWebhook, DeliveryRetry, PreparedDelivery, SendResult, SendWebhookMail, Sent};
 pub use event::EventSet;
 pub use limits::host_and_port;
 pub use model::{

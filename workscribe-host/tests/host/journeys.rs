@@ -89,7 +89,7 @@ async fn separate_worker(setup: Setup) {
 
     client.register("edith@example.com").await;
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "the server itself sends nothing");
-    assert!(!server.process.stop().await.contains("job done"));
+    assert!(!server.process.stop().await.contains("job completed"));
 }
 
 #[tokio::test]

@@ -38,8 +38,8 @@ pub(super) fn gauges(stats: Option<Stats>, now: Timestamp) -> String {
     }
     let name = "workscribe_jobs_put_off_of_organization";
     head(&mut text, name, "How many of those were put off.");
-    for Backlog { queue, org, put_off, .. } in &backlogs {
-        line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *put_off as f64);
+    for Backlog { queue, org, snoozed, .. } in &backlogs {
+        line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *snoozed as f64);
     }
     let name = "workscribe_queue_paused";
     head(&mut text, name, "1 for a queue from which no worker takes anything, else 0.");
@@ -80,7 +80,7 @@ mod tests {
             oldest_due: Timestamp::from_timestamp_millis(10_500),
         };
         let org = "00000000-0000-0000-0000-000000000001".parse().unwrap();
-        let backlog = Backlog { queue: "webhooks".to_owned(), org, waiting: 7, put_off: 2 };
+        let backlog = Backlog { queue: "webhooks".to_owned(), org, waiting: 7, snoozed: 2 };
         let paused = QueueState { name: "webhooks".to_owned(), paused_at: Some(Timestamp::UNIX_EPOCH) };
         let text = gauges(
             Some((vec![stats], vec![paused], vec![backlog])),

@@ -9,7 +9,7 @@ use poem::{Endpoint as _, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{Claim, Ending, Held, Job, NewJob, Settled, Turn};
+use workscribe_core::outbox::{AttemptId, Claim, Job, NewJob, Outcome, Settlement, Turn};
 use workscribe_core::ports::Secret;
 use workscribe_http::{AdminToken, mount_admin};
 use workscribe_testkit::app::TestApp;
@@ -101,7 +101,7 @@ impl Office {
     }
 
     /// What a worker gets of a queue now.
-    async fn claim(&self, queue: &str) -> Vec<Held> {
+    async fn claim(&self, queue: &str) -> Vec<AttemptId> {
         let now = self.shop.app.now();
         let kinds = [Report::KIND, Greeting::KIND];
         let lease_until = now + TimeDelta::minutes(1);
@@ -117,13 +117,13 @@ impl Office {
         let mut uow = self.shop.app.begin().await.unwrap();
         let jobs = uow.jobs().claim(&claim).await.unwrap();
         self.shop.app.commit(uow).await.unwrap();
-        jobs.iter().map(|job| Held { id: job.id, attempt: job.attempt }).collect()
+        jobs.iter().map(|job| AttemptId { id: job.id, attempt: job.attempt }).collect()
     }
 
-    async fn settle(&self, held: Held, ending: Ending) {
+    async fn settle(&self, attempt: AttemptId, outcome: Outcome) {
         let mut uow = self.shop.app.begin().await.unwrap();
-        let settled = Settled { held, ending, at: self.shop.app.now() };
-        assert_eq!(uow.jobs().settle(&[settled]).await.unwrap(), [held.id]);
+        let settlement = Settlement { attempt, outcome, at: self.shop.app.now() };
+        assert_eq!(uow.jobs().settle(&[settlement]).await.unwrap(), [attempt.id]);
         self.shop.app.commit(uow).await.unwrap();
     }
 }
@@ -249,9 +249,9 @@ on_every_storage! {
 
         let again = office.post(&format!("{path}/retry")).await.expect(200).json;
         assert_eq!((&again["state"], &again["finished_at"]), (&json!("available"), &Value::Null));
-        let held = office.claim("default").await[0];
+        let attempt = office.claim("default").await[0];
         let error = "it is raining".to_owned();
-        office.settle(held, Ending::Buried { error }).await;
+        office.settle(attempt, Outcome::Buried { error }).await;
         let buried = office.get(&path).await;
         assert_eq!(
             (&buried["state"], &buried["last_error"], &buried["worker"]),

@@ -1,3 +1,5 @@
+//! The mail transport for a folder: [`FileMailer`] writes each mail to a file.
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +12,11 @@ use workscribe_core::ports::{Mail, MailError, Mailer};
 
 use super::{SetupError, message};
 
-/// Writes each mail as `<job id>.eml` into a folder, where a mail program can open it. A repeat writes the same file.
+/// Writes each mail to the file `<job id>.eml` in a folder, where a mail program can open it. A repeated mail writes the same
+/// file.
 ///
-/// The files hold links that work, so on Unix only their owner may read them. A file is complete as soon as it has its
-/// name; a crash may leave a hidden `.tmp` file behind.
+/// The files contain working links, so on Unix only their owner may read them. A file with this name is complete. A crash may
+/// leave a hidden `.tmp` file.
 #[derive(Debug)]
 pub struct FileMailer {
     folder: PathBuf,
@@ -21,7 +24,7 @@ pub struct FileMailer {
 }
 
 impl FileMailer {
-    /// Mails from a sender such as `WorkScribe <no-reply@example.com>`. The folder is made with the first mail.
+    /// A mailer with a sender such as `WorkScribe <no-reply@example.com>`. The first mail creates the folder.
     ///
     /// # Errors
     /// [`SetupError::From`].
@@ -30,7 +33,7 @@ impl FileMailer {
     }
 
     async fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // Two attempts at one mail may run at the same time; each has a temporary file of its own.
+        // Two attempts at one mail may run at the same time, so each has its own temporary file.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         fs::create_dir_all(&self.folder).await?;
         let next = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,3 +1,5 @@
+//! The handlers of WorkScribe's own jobs: [`workscribe_jobs`].
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,55 +15,57 @@ use super::links::Links;
 use super::templates::{
     AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, Reader, WebhookNotice, one_line,
 };
-use crate::handler::{Failure, Handler, JobContext, with_sources};
+use crate::handler::{Handler, JobContext, JobError, with_sources};
 use crate::registry::Registry;
 use crate::upkeep::{Sweep, clear_organization, sweep, unassign_former};
 
-/// The handlers of WorkScribe's own jobs, but for [`crate::webhooks::WebhookSender`]. Register it and an embedder's beside them, or
-/// in their place.
+/// The handlers of WorkScribe's own jobs, except [`crate::webhooks::WebhookSender`]. Register that handler too, and an embedder's
+/// own, which may replace these.
 ///
-/// Every mail is prepared in a transaction and sent after its commit, so no transaction waits for a mail server. An address that
-/// refuses mail is marked, and its job buried; see [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
+/// A handler prepares its mail in a transaction and sends it after the commit, so no transaction waits for a mail server. When an
+/// address refuses mail, the handler marks it as bouncing and the job is buried; see
+/// [`Identity::mail_bounced`](workscribe_core::identity::Identity::mail_bounced).
 #[must_use]
 pub fn workscribe_jobs(mailer: Arc<dyn Mailer>, templates: Arc<dyn MailTemplates>, links: Links) -> Registry {
-    let post = Arc::new(Post { mailer, templates, links });
+    let sender = Arc::new(MailSender { mailer, templates, links });
     Registry::new()
-        .register::<SendAccountMail>(AccountMails(Arc::clone(&post)))
-        .register::<SendInvitationMail>(InvitationMails(Arc::clone(&post)))
-        .register::<SendDigest>(Digests(Arc::clone(&post)))
-        .register::<SendWebhookMail>(WebhookMails(post))
+        .register::<SendAccountMail>(AccountMails(Arc::clone(&sender)))
+        .register::<SendInvitationMail>(InvitationMails(Arc::clone(&sender)))
+        .register::<SendDigest>(Digests(Arc::clone(&sender)))
+        .register::<SendWebhookMail>(WebhookMails(sender))
         .register::<Sweep>(sweep)
         .register::<ClearOrganization>(clear_organization)
         .register::<UnassignFormer>(unassign_former)
 }
 
-struct Post {
+/// Sends the mails of all handlers.
+struct MailSender {
     mailer: Arc<dyn Mailer>,
     templates: Arc<dyn MailTemplates>,
     links: Links,
 }
 
-/// A mail's way to its address.
+/// A mail and its recipient.
 struct Outgoing<'a> {
     to: &'a Email,
-    /// Whether the address refused the last mail.
+    /// Whether the address is marked as bouncing.
     was_bouncing: bool,
     content: Content,
     link: String,
 }
 
-impl Post {
-    async fn send(&self, context: &JobContext, mail: Outgoing<'_>) -> Result<(), Failure> {
+impl MailSender {
+    async fn send(&self, context: &JobContext, mail: Outgoing<'_>) -> Result<(), JobError> {
         let Outgoing { to, was_bouncing, content: Content { subject, text, html }, link } = mail;
         let subject = one_line(&subject);
         let mail = Mail { id: context.id, to: to.as_str().to_owned(), subject, text, html, link: Some(link) };
         match self.mailer.send(&mail).await {
             Ok(()) => {
-                // The mail has gone: it is not sent again for the sake of the mark.
+                // The mail is sent. A failed update of the mark must not send it again.
                 if was_bouncing && let Err(error) = arrived(context, to).await {
                     tracing::warn!(
                         job.id = %context.id, error = with_sources(&error),
-                        "an address that takes mail again stays marked until the next mail"
+                        "an address that accepts mail again stays marked as bouncing until the next mail"
                     );
                 }
                 Ok(())
@@ -87,20 +91,20 @@ async fn arrived(context: &JobContext, email: &Email) -> Result<(), Error> {
     context.app.commit(uow).await
 }
 
-struct AccountMails(Arc<Post>);
+struct AccountMails(Arc<MailSender>);
 
 #[async_trait]
 impl Handler<SendAccountMail> for AccountMails {
-    async fn handle(&self, context: JobContext, job: SendAccountMail) -> Result<(), Failure> {
+    async fn handle(&self, context: JobContext, job: SendAccountMail) -> Result<(), JobError> {
         let app = &context.app;
         let mut uow = app.begin().await?;
         let prepared = job.prepare(app, context.id, &mut *uow).await?;
         app.commit(uow).await?;
-        // Nobody to write to, or no need any more.
+        // There is no recipient, or the mail is no longer needed.
         let Some(prepared) = prepared else { return Ok(()) };
 
-        let Post { templates, links, .. } = &*self.0;
-        let token = || prepared.token.as_deref().ok_or_else(|| Failure::bury("the mail has no token"));
+        let MailSender { templates, links, .. } = &*self.0;
+        let token = || prepared.token.as_deref().ok_or_else(|| JobError::bury("the mail has no token"));
         let (link, good_for) = match job.mail {
             AccountMail::VerifyEmail => (links.verify_email(token()?), Some(app.settings().verify_ttl)),
             AccountMail::ResetPassword => (links.reset_password(token()?), Some(app.settings().reset_ttl)),
@@ -119,15 +123,17 @@ impl Handler<SendAccountMail> for AccountMails {
     }
 }
 
-struct InvitationMails(Arc<Post>);
+struct InvitationMails(Arc<MailSender>);
 
 #[async_trait]
 impl Handler<SendInvitationMail> for InvitationMails {
-    async fn handle(&self, context: JobContext, job: SendInvitationMail) -> Result<(), Failure> {
-        let token = job.token(&context.app).ok_or_else(|| Failure::bury("the key is gone"))?;
+    async fn handle(&self, context: JobContext, job: SendInvitationMail) -> Result<(), JobError> {
+        let token = job
+            .token(&context.app)
+            .ok_or_else(|| JobError::bury("the key of the token is no longer configured"))?;
         let ends = job.token_id.made_at().map(|made| made + context.app.settings().invitation_ttl);
         if ends.is_some_and(|ends| ends <= context.app.now()) {
-            return Err(Failure::bury("the invitation has expired before its mail could be sent"));
+            return Err(JobError::bury("the invitation has expired before its mail could be sent"));
         }
         let was_bouncing = {
             let mut uow = context.app.read().await?;
@@ -150,35 +156,35 @@ impl Handler<SendInvitationMail> for InvitationMails {
     }
 }
 
-struct Digests(Arc<Post>);
+struct Digests(Arc<MailSender>);
 
 #[async_trait]
 impl Handler<SendDigest> for Digests {
-    async fn handle(&self, context: JobContext, job: SendDigest) -> Result<(), Failure> {
+    async fn handle(&self, context: JobContext, job: SendDigest) -> Result<(), JobError> {
         let notifications = context.app.notifications();
         let Some(prepared) = notifications.prepare_digest(context.id, job.user).await? else {
             return Ok(());
         };
-        let Post { templates, links, .. } = &*self.0;
+        let MailSender { templates, links, .. } = &*self.0;
         let link = links.notifications();
         let (user, notifications) = (&prepared.user, &prepared.notifications[..]);
         let language = templates.language(&Reader::of(user)).await?;
         let language = language.as_deref();
         let content = templates.digest(&DigestNotice { user, language, notifications, link: &link });
-        // No digest is made for an address that refuses mail.
+        // No digest is prepared for a bouncing address.
         self.0.send(&context, Outgoing { to: &user.email, was_bouncing: false, content, link }).await?;
-        // A crash before this repeats the mail under the same id, which the provider knows.
+        // After a crash before this line the mail is sent again under the same id, which the provider recognizes.
         Ok(context.app.notifications().digest_sent(context.id, job.user).await?)
     }
 }
 
-struct WebhookMails(Arc<Post>);
+struct WebhookMails(Arc<MailSender>);
 
 #[async_trait]
 impl Handler<SendWebhookMail> for WebhookMails {
-    async fn handle(&self, context: JobContext, job: SendWebhookMail) -> Result<(), Failure> {
+    async fn handle(&self, context: JobContext, job: SendWebhookMail) -> Result<(), JobError> {
         let Some(user) = job.recipient(&context.app).await? else { return Ok(()) };
-        let Post { templates, links, .. } = &*self.0;
+        let MailSender { templates, links, .. } = &*self.0;
         let link = links.webhooks(&job.org_slug);
         let language = templates.language(&Reader::of(&user)).await?;
         let content = templates.webhook_disabled(&WebhookNotice {

@@ -1,17 +1,19 @@
+//! The links in mails: [`Links`], from the configured public URL.
+
 use url::Url;
 use workscribe_core::tenancy::Slug;
 
 use super::SetupError;
 
-/// The links in mails. They start with the configured public URL of the web application, never with the `Host` header of
-/// a request, which an attacker chooses (OWASP Forgot Password Cheat Sheet).
+/// The links in mails. They start with the configured public URL of the web application. They never use the `Host` header of a
+/// request, which an attacker can choose (OWASP Forgot Password Cheat Sheet).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     base: Url,
 }
 
 impl Links {
-    /// Links below a public URL such as `https://app.example.com` or `https://example.com/base/`. Its path is kept.
+    /// Links below a public URL such as `https://app.example.com` or `https://example.com/base/`. The links keep its path.
     ///
     /// # Errors
     /// [`SetupError::Url`] when it is not an absolute `http` or `https` URL, or has credentials, a query or a fragment.
@@ -30,37 +32,37 @@ impl Links {
         Ok(Self { base })
     }
 
-    /// The application itself.
+    /// The start page of the application.
     #[must_use]
     pub fn home(&self) -> String {
         self.base.to_string()
     }
 
-    /// Where one's notifications are: `/notifications`.
+    /// The notifications page: `/notifications`.
     #[must_use]
     pub fn notifications(&self) -> String {
         self.below(&["notifications"]).into()
     }
 
-    /// Where the webhooks of an organization are: `/organizations/{slug}/webhooks`.
+    /// The webhooks page of an organization: `/organizations/{slug}/webhooks`.
     #[must_use]
     pub fn webhooks(&self, slug: &Slug) -> String {
         self.below(&["organizations", slug.as_str(), "webhooks"]).into()
     }
 
-    /// Where a new password is chosen: `/reset-password?token=…`.
+    /// The page to choose a new password: `/reset-password?token=…`.
     #[must_use]
     pub fn reset_password(&self, token: &str) -> String {
         self.with_query("reset-password", token)
     }
 
-    /// Where an address is verified: `/verify-email?token=…`.
+    /// The page to verify an address: `/verify-email?token=…`.
     #[must_use]
     pub fn verify_email(&self, token: &str) -> String {
         self.with_query("verify-email", token)
     }
 
-    /// Where an invitation is accepted: `/invitations/{token}/accept`.
+    /// The page to accept an invitation: `/invitations/{token}/accept`.
     #[must_use]
     pub fn accept_invitation(&self, token: &str) -> String {
         self.below(&["invitations", token, "accept"]).into()

@@ -1,10 +1,12 @@
+//! The mail transport for development: [`LogMailer`] writes mails to the log.
+
 use async_trait::async_trait;
 use workscribe_core::ports::{Mail, MailError, Mailer};
 
-/// Writes recipient, subject and link of each mail to the log, at the level `info`, and sends nothing.
+/// Writes the recipient, subject and link of each mail to the log at level `info`. It sends nothing.
 ///
-/// **For development only**: whoever reads the log can use the links, and so take over accounts. It is the default
-/// there, so that a newcomer needs no mail server to follow a link.
+/// **For development only**: a reader of the log can use the links and take over accounts. It is the default in development, so
+/// a newcomer needs no mail server to follow a link.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogMailer;
 

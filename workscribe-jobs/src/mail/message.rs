@@ -1,4 +1,4 @@
-//! The message that SMTP and the folder share.
+//! The message of a mail, for the SMTP and the folder transport.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,19 +9,19 @@ use workscribe_core::ports::{Mail, MailError};
 
 use super::SetupError;
 
-/// Reads a sender: `no-reply@example.com` or `WorkScribe <no-reply@example.com>`.
+/// Parses a sender: `no-reply@example.com` or `WorkScribe <no-reply@example.com>`.
 pub(super) fn sender(from: &str) -> Result<Mailbox, SetupError> {
     from.trim().parse().map_err(|_| SetupError::From)
 }
 
 /// The message of a mail: `multipart/alternative` with a text and an HTML part in UTF-8.
 ///
-/// It is the same, byte for byte, whenever it is built: `Message-ID`, `Date` and the boundary come from the id, which
-/// holds the time at which the job was enqueued. `Auto-Submitted` (RFC 3834) keeps auto-responders quiet.
+/// Every build of one mail gives the same bytes: `Message-ID`, `Date` and the boundary come from the id, which contains the time
+/// when the job was made. `Auto-Submitted` (RFC 3834) stops auto-responders from answering.
 ///
 /// # Errors
-/// [`MailError::Address`] when the recipient is none that mail can be sent to, [`MailError::Permanent`] when the mail cannot be
-/// written as a message.
+/// [`MailError::Address`] when the recipient is not an address, [`MailError::Permanent`] when the mail cannot be written as a
+/// message.
 pub(super) fn build(mail: &Mail, from: &Mailbox) -> Result<Message, MailError> {
     let permanent = |reason: &str| MailError::Permanent { reason: reason.to_owned() };
     let no_address = |_| MailError::Address { reason: "the recipient is not an address".to_owned() };

@@ -1,18 +1,18 @@
-//! The mails of WorkScribe: how they read, where their links lead, and how they are sent.
+//! The mails of WorkScribe: their templates, their links, and the transports that send them.
 //!
 //! | file | what |
 //! |---|---|
-//! | `templates.rs` | [`MailTemplates`], to be replaced or translated, and the English [`DefaultTemplates`] |
+//! | `templates.rs` | [`MailTemplates`], which an embedder may replace, and the English [`DefaultTemplates`] |
 //! | `links.rs` | [`Links`]: from the configured public URL, never from a request |
-//! | `handlers.rs` | [`workscribe_jobs`]: the handlers of the mail jobs |
-//! | `message.rs` | the message that SMTP and the folder share |
+//! | `handlers.rs` | [`workscribe_jobs`]: the handlers of WorkScribe's own jobs |
+//! | `message.rs` | the message of a mail, for SMTP and the folder |
 //! | `log.rs`, `folder.rs`, `smtp.rs`, `resend.rs` | the transports: [`LogMailer`], [`FileMailer`], [`SmtpMailer`], [`ResendMailer`] |
 //!
-//! A mail is sent at least once. Its id is that of its job, and what it says is the same in every attempt, so a
-//! provider with idempotency keys sends it once, and a reader's mail program sees one `Message-ID`.
+//! A mail is sent at least once. Its id is the id of its job, and its content is the same in every attempt. So a provider with
+//! idempotency keys sends it once, and the recipient's mail program sees one `Message-ID`.
 //!
-//! An address that refuses a mail is marked. Digests are not sent there until it takes one of the mails that people ask for,
-//! which are tried all the same, or until somebody shows a token that came in one.
+//! An address that refuses a mail is marked as bouncing. Mails that a person asks for are still sent to it, but no digests. The
+//! mark ends when the address accepts a mail, or when somebody uses a token from a mail to it.
 
 mod folder;
 mod handlers;
@@ -43,7 +43,7 @@ pub enum SetupError {
     /// The sender is not a mailbox such as `WorkScribe <no-reply@example.com>`.
     #[error("the sender must be an address such as \"WorkScribe <no-reply@example.com>\"")]
     From,
-    /// The HTTP or TLS client cannot be made, or the key cannot stand in a header.
+    /// The HTTP or TLS client cannot be made, or the key has characters that a header cannot contain.
     #[error("the client cannot be made: {0}")]
     Client(String),
 }

@@ -1,3 +1,5 @@
+//! The mail transport for Resend's HTTP API: [`ResendMailer`].
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,27 +14,27 @@ use crate::retry_after::retry_after;
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A quota of mails is not asked again before this.
+/// The minimum wait after an exceeded quota.
 const QUOTA_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Sends mail through [Resend](https://resend.com)'s HTTP API.
 ///
-/// The job's id is the `Idempotency-Key`, so a mail that is sent again within 24 hours (Resend's limit) arrives once. What a
-/// refusal means follows from its status and the `name` of the error (<https://resend.com/docs/api-reference/errors>):
+/// The job's id is the `Idempotency-Key`, so a mail that is sent again within 24 hours (Resend's limit) arrives once. The status
+/// and the `name` of an error decide what follows (<https://resend.com/docs/api-reference/errors>):
 ///
-/// | refusal | what it means |
+/// | error | what follows |
 /// |---|---|
-/// | 5xx, 408, a broken connection, no answer in time | again, after `Retry-After` if it is given |
-/// | 429 | again after `Retry-After`; at a daily or monthly quota, after an hour at least |
-/// | 409, but for `invalid_idempotent_request` | again: the same call is still running, or a row is locked |
-/// | 3xx, 401, 403, 404, 405, `invalid_from_address` | again: the operator has a key, a domain or the URL to mend |
+/// | 5xx, 408, a broken connection, no response in time | retry, after `Retry-After` if the response has one |
+/// | 429 | retry after `Retry-After`; at a daily or monthly quota, after at least an hour |
+/// | 409, except `invalid_idempotent_request` | retry: the same call is still running, or a row is locked |
+/// | 3xx, 401, 403, 404, 405, `invalid_from_address` | retry: the operator must correct the key, the domain or the URL |
 /// | `invalid_to_address` | the address is refused |
-/// | any other 4xx | final: the mail itself is refused |
+/// | any other 4xx | the mail is refused for good |
 ///
-/// As of November 2026 `invalid_to_address`, the counterpart of `invalid_from_address`, is not among the documented names: a bad
-/// recipient is a `validation_error`, of which only the text says what it is about, and texts are not for programs. So most
-/// addresses are marked by what Resend tells later, by its webhook, to which `workscribe-http` listens (`HttpOptions`' field
-/// `resend_webhook`). The reason of an error holds the status and the name, never the text, which may quote an address.
+/// As of November 2026 Resend does not document `invalid_to_address`, the counterpart of `invalid_from_address`. An invalid
+/// recipient gives a `validation_error`, and only its text describes the cause, which a program should not parse. So most addresses
+/// are marked as bouncing later, by Resend's webhook, which `workscribe-http` receives (field `resend_webhook` of `HttpOptions`).
+/// The reason of an error contains the status and the name, never the text, which may quote an address.
 pub struct ResendMailer {
     client: Client,
     url: Url,
@@ -41,13 +43,13 @@ pub struct ResendMailer {
 }
 
 impl ResendMailer {
-    /// Where the API is.
+    /// The URL of the API.
     pub const DEFAULT_URL: &'static str = "https://api.resend.com";
 
-    /// With an API key, the API's base URL, and a sender such as `WorkScribe <no-reply@example.com>`.
+    /// A mailer with an API key, the base URL of the API, and a sender such as `WorkScribe <no-reply@example.com>`.
     ///
     /// # Errors
-    /// [`SetupError`] for the part that cannot be used.
+    /// [`SetupError`] for an invalid key, URL or sender.
     pub fn new(key: &Secret, base_url: &str, from: &str) -> Result<Self, SetupError> {
         message::sender(from)?;
         let url = format!("{}/emails", base_url.trim().trim_end_matches('/'));
@@ -67,7 +69,7 @@ impl ResendMailer {
         Ok(Self { client, url, from: from.trim().to_owned(), timeout: TIMEOUT })
     }
 
-    /// Another limit for one call than 10 seconds.
+    /// Sets the time-out of one call; the default is 10 seconds.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -145,7 +147,7 @@ fn meaning(
             let retry_after = Some(retry_after.unwrap_or_default().max(QUOTA_WAIT));
             MailError::Temporary { reason, retry_after }
         }
-        // The key was used for another mail.
+        // Another mail has used the idempotency key.
         (409, Some("invalid_idempotent_request")) => MailError::Permanent { reason },
         (_, Some("invalid_from_address"))
         | (300..=399 | 401 | 403 | 404 | 405 | 408 | 409 | 429 | 500.., _) => {
@@ -155,7 +157,7 @@ fn meaning(
     }
 }
 
-/// Whether it looks like the name of an error, and so can hold no address.
+/// Whether a text has the form of an error name, so that it cannot contain an address.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }

@@ -1,3 +1,5 @@
+//! The mail transport for SMTP: [`SmtpMailer`].
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -11,29 +13,29 @@ use super::{SetupError, message};
 
 /// How long one command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a whole mail may take: within half of the default lease.
+/// How long a whole mail may take: half of the default lease.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends mail over SMTP, with connections that are kept for the next mail.
+/// Sends mail over SMTP. It reuses connections.
 ///
-/// SMTP has no idempotency key, so a crash between the server's word and the note of it sends a mail twice; both have
-/// the same `Message-ID` (`<job id@sender's domain>`).
+/// SMTP has no idempotency key. If the worker crashes after the server has accepted a mail and before the attempt is settled, the
+/// mail is sent twice. Both mails have the same `Message-ID` (`<job id@sender's domain>`).
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
 }
 
 impl SmtpMailer {
-    /// A server by URL, and a sender such as `WorkScribe <no-reply@example.com>`.
+    /// A mailer with the URL of a server, and a sender such as `WorkScribe <no-reply@example.com>`.
     ///
     /// | URL | encryption | default port |
     /// |---|---|---|
     /// | `smtps://user:password@host` | TLS from the start (RFC 8314) | 465 |
-    /// | `smtp://user:password@host?tls=required` | STARTTLS, or nothing is sent | 587 |
-    /// | `smtp://user:password@host?tls=opportunistic` | STARTTLS if the server has it | 587 |
+    /// | `smtp://user:password@host?tls=required` | STARTTLS; without it nothing is sent | 587 |
+    /// | `smtp://user:password@host?tls=opportunistic` | STARTTLS if the server supports it | 587 |
     /// | `smtp://host` | none: for a server on the same machine | 25 |
     ///
-    /// User and password are percent-encoded; a path, as in `smtp://host/mail.example.com`, is the name in `EHLO`.
+    /// Percent-encode the user and the password. A path, as in `smtp://host/mail.example.com`, sets the name in `EHLO`.
     ///
     /// # Errors
     /// [`SetupError::Url`], [`SetupError::From`].
@@ -49,7 +51,7 @@ impl SmtpMailer {
         Ok(Self { transport, from: message::sender(from)? })
     }
 
-    /// Connects and says hello, for a check of the configuration. Sends no mail.
+    /// Connects to the server to check the configuration. Sends no mail.
     ///
     /// # Errors
     /// [`MailError`], as for a mail.
@@ -74,15 +76,15 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// Enhanced status codes that say of the address itself that it takes no mail (RFC 3463 §3.2 and §3.3; 5.1.10 is of RFC 7505): no such
-/// mailbox, no such host, no address, moved without a word where to, a domain that takes no mail, and a mailbox that is closed.
+/// Enhanced status codes for an address that accepts no mail (RFC 3463 §3.2 and §3.3; RFC 7505 for 5.1.10): no such mailbox, no
+/// such host, no valid address, moved without a forwarding address, a domain that accepts no mail, and a disabled mailbox.
 const REFUSED_ADDRESS: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 
-/// 4xx and everything about the connection passes; 5xx (RFC 5321 §4.2.1) and what the server cannot do stays. The server's
-/// own text is left out, since it often quotes the address; of it, the enhanced status code alone is looked at, which is the first
-/// word after the reply code (RFC 2034 §4).
+/// 4xx replies and connection errors are temporary. 5xx replies (RFC 5321 §4.2.1) and missing capabilities of the server are
+/// permanent. The text of the reply is left out, since it often quotes the address; only its first word is used, which is the
+/// enhanced status code (RFC 2034 §4).
 fn translate(error: &smtp::Error) -> MailError {
-    // A refused login (RFC 4954 §6) is the operator's fault: the mail waits until it is mended.
+    // A refused login (RFC 4954 §6) is the operator's to correct. The mail waits until then.
     let login = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538));
     let code = error.status().map(|code| format!("the server answered {code}"));
     let enhanced = error.source().map(ToString::to_string).unwrap_or_default();

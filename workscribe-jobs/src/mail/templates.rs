@@ -1,3 +1,5 @@
+//! The templates of WorkScribe's mails: [`MailTemplates`], and the English [`DefaultTemplates`].
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use workscribe_core::id::{OrgId, UserId};
@@ -6,29 +8,29 @@ use workscribe_core::notifications::Notification;
 use workscribe_core::tenancy::Role;
 use workscribe_core::webhooks::DisabledReason;
 
-use crate::handler::Failure;
+use crate::handler::JobError;
 
-/// What a mail says.
+/// The content of a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// The subject line. Control characters in it are removed before the mail is sent.
     pub subject: String,
     /// The plain text part.
     pub text: String,
-    /// The HTML part: a whole document. Whatever a user has entered must be escaped: [`escape_html`].
+    /// The HTML part: a whole document. Escape all texts from users with [`escape_html`].
     pub html: String,
 }
 
-/// Who will read a mail: what their language can be found by.
+/// The person who will read a mail, as [`MailTemplates::language`] gets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     /// Their address.
     pub email: &'a Email,
-    /// Their account; `None` for who is invited, whether or not they have one.
+    /// Their account; `None` for the recipient of an invitation, who may or may not have one.
     pub user: Option<UserId>,
-    /// The organization that invites them; `None` in other mails, and in invitations that an earlier version enqueued.
+    /// The organization that invites them; `None` in other mails, and in invitations that a previous version enqueued.
     pub organization: Option<OrgId>,
-    /// Who invites them; `None` as above.
+    /// The person who invites them; `None` as for `organization`.
     pub inviter: Option<UserId>,
 }
 
@@ -40,108 +42,108 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a mail to the holder of an account is made from.
+/// The data of a mail to the holder of an account.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountNotice<'a> {
-    /// To whom.
+    /// The recipient.
     pub user: &'a User,
-    /// In which language: what [`MailTemplates::language`] said.
+    /// The language, as [`MailTemplates::language`] returned it.
     pub language: Option<&'a str>,
-    /// The link they are to follow.
+    /// The link for the recipient.
     pub link: &'a str,
-    /// How long the link is good; `None` if it does not end.
+    /// How long the link is valid; `None` if it does not expire.
     pub good_for: Option<TimeDelta>,
 }
 
-/// What an invitation is made from.
+/// The data of an invitation.
 #[derive(Debug, Clone, Copy)]
 pub struct InvitationNotice<'a> {
-    /// To whom.
+    /// The address of the recipient.
     pub email: &'a Email,
-    /// In which language: what [`MailTemplates::language`] said.
+    /// The language, as [`MailTemplates::language`] returned it.
     pub language: Option<&'a str>,
-    /// Into which organization, as its members wrote it.
+    /// The name of the organization, as its members wrote it.
     pub org_name: &'a str,
-    /// From whom, as they wrote it.
+    /// The name of the inviter, as they wrote it.
     pub inviter_name: &'a str,
-    /// As what.
+    /// The role that the invitation gives.
     pub role: Role,
-    /// The link they are to follow.
+    /// The link for the recipient.
     pub link: &'a str,
-    /// How long the link is good.
+    /// How long the link is valid.
     pub good_for: TimeDelta,
 }
 
-/// What a digest is made from.
+/// The data of a digest.
 #[derive(Debug, Clone, Copy)]
 pub struct DigestNotice<'a> {
-    /// To whom.
+    /// The recipient.
     pub user: &'a User,
-    /// In which language: what [`MailTemplates::language`] said.
+    /// The language, as [`MailTemplates::language`] returned it.
     pub language: Option<&'a str>,
-    /// What happened, oldest first; at least one. Titles are English; who translates says it by `kind`, `actor` and `body`, in
-    /// which the title of the task or the words of the comment are.
+    /// The notifications, oldest first; at least one. Their titles are English. A translation uses `kind`, `actor` and `body`; the
+    /// body has the title of the task or the text of the comment.
     pub notifications: &'a [Notification],
-    /// Where they see all of their notifications, and turn mails of a kind off.
+    /// The link to all notifications and to the mail preferences.
     pub link: &'a str,
 }
 
-/// What a mail about an endpoint that was turned off is made from.
+/// The data of a mail about an endpoint that was turned off.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookNotice<'a> {
-    /// To whom: an owner of the organization.
+    /// The recipient: an owner of the organization.
     pub user: &'a User,
-    /// In which language: what [`MailTemplates::language`] said.
+    /// The language, as [`MailTemplates::language`] returned it.
     pub language: Option<&'a str>,
-    /// The organization, as its members wrote it.
+    /// The name of the organization, as its members wrote it.
     pub org_name: &'a str,
-    /// The endpoint's host. The rest of its URL may be a secret.
+    /// The host of the endpoint. The rest of its URL may be a secret.
     pub host: &'a str,
-    /// Why it was turned off.
+    /// Why the endpoint was turned off.
     pub reason: DisabledReason,
-    /// Where it is turned on again.
+    /// The link to turn the endpoint on again.
     pub link: &'a str,
 }
 
-/// How WorkScribe's mails read. Replace it to translate them or to give them another look.
+/// The templates of WorkScribe's mails. Implement it to translate the mails or to change their design.
 ///
 /// The same notice must give the same content, since a mail may be sent more than once under one id: a provider with idempotency
-/// keys refuses other words under a key that it knows. When a language changes between two attempts, the second may be refused; then
-/// the first has gone.
+/// keys refuses different content under a known key. When the language changes between two attempts, the provider may refuse the
+/// second one. Then it has already accepted the first one.
 #[async_trait]
 pub trait MailTemplates: Send + Sync {
-    /// In which language a reader wants their mails, as the templates name it, such as a tag of RFC 5646. Asked once for each
-    /// attempt, before the mail is written, and handed on in the notice. WorkScribe keeps no languages; an embedder looks it up
-    /// where it does, which may wait. Unless replaced it is `None`.
+    /// The language of a reader's mails, such as a tag of RFC 5646; the templates choose the format. Each attempt calls it once,
+    /// before the mail is written, and passes the result on in the notice. WorkScribe stores no languages: an embedder looks them
+    /// up in its own storage, and may wait for it. The default is `None`.
     ///
     /// # Errors
-    /// [`Failure`], which becomes that of the job: [`Failure::retry`] when it cannot be found out now.
-    async fn language(&self, reader: &Reader<'_>) -> Result<Option<String>, Failure> {
+    /// [`JobError`], which becomes the error of the job: [`JobError::retry`] when the language cannot be looked up now.
+    async fn language(&self, reader: &Reader<'_>) -> Result<Option<String>, JobError> {
         let _ = reader;
         Ok(None)
     }
-    /// A link to verify the address of an account.
+    /// A mail with a link to verify the address of an account.
     fn verify_email(&self, notice: &AccountNotice<'_>) -> Content;
-    /// A link to a new password.
+    /// A mail with a link to choose a new password.
     fn reset_password(&self, notice: &AccountNotice<'_>) -> Content;
-    /// Somebody tried to register with the address of this account. The link leads to the application.
+    /// A mail after somebody tried to register with the address of this account. The link leads to the application.
     fn already_registered(&self, notice: &AccountNotice<'_>) -> Content;
     /// An invitation into an organization.
     fn invitation(&self, notice: &InvitationNotice<'_>) -> Content;
-    /// What happened within five minutes, in one mail.
+    /// A mail with the notifications of five minutes.
     fn digest(&self, notice: &DigestNotice<'_>) -> Content;
-    /// An endpoint of the reader's organization was turned off, since it takes no messages.
+    /// A mail about an endpoint of the reader's organization that was turned off, since it accepts no messages.
     fn webhook_disabled(&self, notice: &WebhookNotice<'_>) -> Content;
 }
 
-/// The English mails, under the name of a product.
+/// The English templates, with the name of a product.
 #[derive(Debug, Clone)]
 pub struct DefaultTemplates {
     product: String,
 }
 
 impl DefaultTemplates {
-    /// With the name that the mails speak of.
+    /// Templates with the name of a product.
     pub fn new(product: impl Into<String>) -> Self {
         Self { product: product.into() }
     }
@@ -213,7 +215,7 @@ impl MailTemplates for DefaultTemplates {
             Role::Owner => "an owner",
         };
         Letter {
-            // Fixed: a stranger chose the names, and must not write a subject in ours.
+            // A fixed subject: a stranger chose the names, and must not control the subject of our mail.
             subject: format!("You are invited to an organization on {}", self.product),
             greeting: "Hello".into(),
             opening: format!("{inviter} invites you to join {org} on {} as {role}.", self.product),
@@ -232,9 +234,13 @@ impl MailTemplates for DefaultTemplates {
         let items: Vec<(String, String)> = notice
             .notifications
             .iter()
-            .map(|told| {
-                let body: String = told.body.as_deref().unwrap_or_default().chars().take(200).collect();
-                (format!("{} ({})", one_line(&told.title), one_line(&told.org_name)), one_line(&body))
+            .map(|notification| {
+                let body: String =
+                    notification.body.as_deref().unwrap_or_default().chars().take(200).collect();
+                (
+                    format!("{} ({})", one_line(&notification.title), one_line(&notification.org_name)),
+                    one_line(&body),
+                )
             })
             .collect();
         let subject = match notice.notifications {
@@ -274,12 +280,12 @@ impl MailTemplates for DefaultTemplates {
     }
 }
 
-/// One mail of the default templates; text and HTML say the same.
+/// A mail of the default templates. Its text and its HTML part have the same content.
 struct Letter<'a> {
     subject: String,
     greeting: String,
     opening: String,
-    /// A list after the opening: a line, and what more there is to say.
+    /// A list after the opening: each item is a line and its details.
     items: Vec<(String, String)>,
     link: &'a str,
     button: &'static str,
@@ -318,16 +324,16 @@ impl Letter<'_> {
     }
 }
 
-/// A greeting by name, once the address is known to be the account's: before that a stranger may have chosen the name.
+/// A greeting by name if the address is verified. Before that, a stranger may have chosen the name.
 fn hello(user: &User) -> String {
     if user.email_verified { format!("Hello {}", one_line(&user.display_name)) } else { "Hello".into() }
 }
 
-/// How many characters are shown of a name that a stranger chose.
+/// The maximum length of a name that a stranger chose, in characters.
 const STRANGE_NAME_CHARS: usize = 60;
 
-/// A name that a stranger chose, for who does not know them: on one line, shortened, and without anything that a mail program makes
-/// a link of: within an address, a domain or a URL there is a zero-width space (U+200B) after each `.`, `:`, `/` and `@`.
+/// Makes a name that a stranger chose safe to show: on one line, truncated, and without links. A zero-width space (U+200B) after
+/// each `.`, `:`, `/` and `@` stops mail programs from making a link of an address, a domain or a URL.
 fn strange_name(name: &str) -> String {
     let line = one_line(name);
     let mut shown = String::new();
@@ -348,7 +354,8 @@ fn good_for(time: Option<TimeDelta>) -> String {
     time.map(|time| format!("The link is good for {}. ", spell_out(time))).unwrap_or_default()
 }
 
-/// A time in English: `one hour`, `48 hours`, `30 minutes`. In days from three days on; rounded down, never below a minute.
+/// A duration in English: `one hour`, `48 hours`, `30 minutes`. It is in days from three days on, rounded down, and at least one
+/// minute.
 #[must_use]
 pub fn spell_out(time: TimeDelta) -> String {
     let minutes = time.num_minutes().max(1);
@@ -361,7 +368,7 @@ pub fn spell_out(time: TimeDelta) -> String {
     if number == 1 { format!("one {unit}") } else { format!("{number} {unit}s") }
 }
 
-/// Writes a text so that HTML shows it as it is, within elements and within quoted attributes.
+/// Escapes a text for HTML, in elements and in quoted attributes.
 #[must_use]
 pub fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -378,12 +385,12 @@ pub fn escape_html(text: &str) -> String {
     escaped
 }
 
-/// A text without control characters, and without the marks that turn the direction of writing (Unicode Standard
-/// Annex 9), with which a name could make the words around it read as something else.
+/// Removes control characters and bidirectional formatting characters (Unicode Standard Annex 9). With the latter, a name could
+/// change how the text around it reads.
 pub(super) fn one_line(text: &str) -> String {
-    let turning =
+    let is_bidi =
         |c| matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|&c| !c.is_control() && !turning(c)).collect::<String>().trim().to_owned()
+    text.chars().filter(|&c| !c.is_control() && !is_bidi(c)).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Sends what organizations asked for to their endpoints: see [`workscribe_core::webhooks`].
+//! Sends messages to the endpoints of organizations: see [`workscribe_core::webhooks`].
 //!
 //! | file | what |
 //! |---|---|
-//! | `sender.rs` | [`WebhookSender`]: the handler of the deliveries |
-//! | `pacer.rs` | who may send to a host now |
-//! | `resolver.rs` | names that lead to public addresses alone |
+//! | `sender.rs` | [`WebhookSender`]: the handler of deliveries |
+//! | `pacer.rs` | which messages may be sent to a host now |
+//! | `resolver.rs` | resolves host names to allowed addresses only |
 
 mod pacer;
 mod resolver;

@@ -1,3 +1,5 @@
+//! Sends the messages of webhooks: [`WebhookSender`], the handler of [`DeliverWebhook`].
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +12,20 @@ use tokio::time::Instant;
 use url::Host;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::webhooks::{
-    DeliverWebhook, ID_HEADER, Next, Outcome, PreparedDelivery, SIGNATURE_HEADER, Sent, TIMESTAMP_HEADER,
-    WebhookNetworks, host_and_port,
+    DeliverWebhook, DeliveryRetry, ID_HEADER, PreparedDelivery, SIGNATURE_HEADER, SendResult, Sent,
+    TIMESTAMP_HEADER, WebhookNetworks, host_and_port,
 };
 
-use super::pacer::{Pacer, Place, PutOff};
-use super::resolver::{AllowedOnly, Nowhere};
+use super::pacer::{Delay, Pacer, Permit};
+use super::resolver::{AllowedAddresses, NoAllowedAddress};
 use crate::backoff::fraction;
-use crate::handler::{Failure, Handler, JobContext};
+use crate::handler::{Handler, JobContext, JobError};
 use crate::retry_after::retry_after;
 use crate::worker::metrics;
 
-/// How long an endpoint may take for its answer.
+/// How long an endpoint may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a connection may take.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP client cannot be made.
@@ -31,7 +33,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[error("the HTTP client for webhooks cannot be made: {0}")]
 pub struct ClientError(String);
 
-/// Sends the messages of webhooks, as the handler of [`DeliverWebhook`]:
+/// Sends the messages of webhooks. It is the handler of [`DeliverWebhook`]:
 ///
 /// ```no_run
 /// # fn registry(app: &workscribe_core::WorkScribe) -> Result<(), Box<dyn std::error::Error>> {
@@ -45,8 +47,8 @@ pub struct ClientError(String);
 /// # }
 /// ```
 ///
-/// A tenant chooses the address, so it is checked after DNS, at every attempt; no proxy is used, no redirect is followed, and
-/// of the answer nothing but the status and `Retry-After` is read.
+/// A tenant chooses the URL, so each attempt checks the address after DNS. The sender uses no proxy and follows no redirect. It
+/// reads only the status and `Retry-After` of a response.
 pub struct WebhookSender {
     https: Client,
     http: Client,
@@ -56,15 +58,15 @@ pub struct WebhookSender {
 }
 
 impl WebhookSender {
-    /// A sender to the public internet and the given networks; give those of
+    /// A sender to the public internet and the given networks: pass
     /// [`Settings::webhook_networks`](workscribe_core::Settings::webhook_networks).
     ///
     /// # Errors
-    /// [`ClientError`] when there is no TLS to be had.
+    /// [`ClientError`] when TLS is not available.
     pub fn new(networks: WebhookNetworks) -> Result<Self, ClientError> {
         let client = |is_https| {
             Client::builder()
-                .dns_resolver(Arc::new(AllowedOnly { is_https, networks: networks.clone() }))
+                .dns_resolver(Arc::new(AllowedAddresses { is_https, networks: networks.clone() }))
                 .https_only(is_https)
                 .no_proxy()
                 .redirect(Policy::none())
@@ -82,27 +84,27 @@ impl WebhookSender {
         })
     }
 
-    /// Another limit for one answer than 15 seconds.
+    /// Sets the time-out of one send; the default is 15 seconds.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    async fn send(&self, message: &PreparedDelivery, at: Timestamp) -> Outcome {
-        let unanswered = |reason: &str| Outcome::Unanswered { reason: reason.to_owned() };
+    async fn send(&self, message: &PreparedDelivery, at: Timestamp) -> SendResult {
+        let no_response = |reason: &str| SendResult::NoResponse { reason: reason.to_owned() };
         let Ok(url) = Url::parse(message.url()) else {
-            return unanswered("The endpoint's URL cannot be read.");
+            return no_response("The endpoint's URL cannot be read.");
         };
         let is_https = url.scheme() == "https";
-        // A name is checked by the resolver; an address never gets there.
+        // The resolver checks names. An address in the URL is checked here, since no resolver sees it.
         let literal: Option<IpAddr> = match url.host() {
             Some(Host::Ipv4(address)) => Some(address.into()),
             Some(Host::Ipv6(address)) => Some(address.into()),
             Some(Host::Domain(_)) | None => None,
         };
         if literal.is_some_and(|address| !self.networks.allow(is_https, address)) {
-            return unanswered(NOT_PUBLIC);
+            return no_response(NOT_PUBLIC);
         }
         let client = if is_https { &self.https } else { &self.http };
         let call = client
@@ -114,12 +116,12 @@ impl WebhookSender {
             .timeout(self.timeout)
             .body(message.body().to_owned());
         match call.send().await {
-            Ok(answer) => Outcome::Answered {
+            Ok(answer) => SendResult::Response {
                 status: answer.status().as_u16(),
                 retry_after: retry_after(answer.headers()),
             },
-            Err(error) => unanswered(match Nowhere::within(&error) {
-                Some(Nowhere) => NOT_PUBLIC,
+            Err(error) => no_response(match NoAllowedAddress::within(&error) {
+                Some(NoAllowedAddress) => NOT_PUBLIC,
                 None if error.is_timeout() => "The endpoint took too long.",
                 None if error.is_connect() => {
                     "No connection to the endpoint could be made, or its certificate is not trusted."
@@ -129,44 +131,45 @@ impl WebhookSender {
         }
     }
 
-    /// A place on the way to the message's host, or when to look again.
-    fn place(&self, context: &JobContext, message: &PreparedDelivery) -> Result<Place, Failure> {
+    /// A permit to send to the host of the message, or a snooze.
+    fn permit(&self, context: &JobContext, message: &PreparedDelivery) -> Result<Permit, JobError> {
         let (org, host) = (message.org(), host_and_port(message.url()));
         let limits = &context.app.settings().limits;
-        let put_off = match self.pacer.place(context.id, org, &host, limits, context.app.now()) {
-            Ok(place) => return Ok(place),
-            Err(put_off) => put_off,
+        let delay = match self.pacer.permit(context.id, org, &host, limits, context.app.now()) {
+            Ok(permit) => return Ok(permit),
+            Err(delay) => delay,
         };
-        let (after, why) = match put_off {
-            PutOff::Rate(after) => (after, "rate"),
-            PutOff::Busy(after) => (after, "busy"),
+        let (after, reason) = match delay {
+            Delay::Rate(after) => (after, "rate"),
+            Delay::Busy(after) => (after, "busy"),
         };
-        metrics::put_off(org, &host, why);
-        Err(Failure::snooze(after.to_std().unwrap_or_default()))
+        metrics::message_snoozed(org, &host, reason);
+        Err(JobError::snooze(after.to_std().unwrap_or_default()))
     }
 }
 
-/// One sentence for all that is not called, known to DNS or not: the difference would tell which names there are inside.
+/// The sentence for every address that may not be called, whether DNS knows the name or not. A difference would reveal which
+/// internal names exist.
 const NOT_PUBLIC: &str = "The endpoint's name or address is not on the public internet.";
 
 #[async_trait]
 impl Handler<DeliverWebhook> for WebhookSender {
-    async fn handle(&self, context: JobContext, job: DeliverWebhook) -> Result<(), Failure> {
+    async fn handle(&self, context: JobContext, job: DeliverWebhook) -> Result<(), JobError> {
         let webhooks = context.app.webhooks();
         let Some(message) = webhooks.prepare_delivery(&job).await? else { return Ok(()) };
-        let _place = self.place(&context, &message)?;
+        let _permit = self.permit(&context, &message)?;
         let (at, begun) = (context.app.now(), Instant::now());
-        let outcome = self.send(&message, at).await;
-        // How long it took to find out would tell of names inside.
-        let is_nowhere = matches!(&outcome, Outcome::Unanswered { reason } if reason == NOT_PUBLIC);
-        let took = if is_nowhere { Duration::ZERO } else { begun.elapsed() };
-        let sent = Sent { at, took, outcome };
+        let result = self.send(&message, at).await;
+        // The duration of the look-up would reveal which internal names exist.
+        let is_blocked = matches!(&result, SendResult::NoResponse { reason } if reason == NOT_PUBLIC);
+        let took = if is_blocked { Duration::ZERO } else { begun.elapsed() };
+        let sent = Sent { at, took, result };
         match webhooks.settle_delivery(&message, &sent).await? {
-            Next::Settled => Ok(()),
-            Next::Again { after, reason } => {
-                // So that what failed together does not come back together.
+            None => Ok(()),
+            Some(DeliveryRetry { after, reason }) => {
+                // The jitter spreads the retries of deliveries that failed together.
                 let after = after.mul_f64(1.0 + fraction(context.app.entropy()) / 10.0);
-                Err(Failure::Retry { reason, after: Some(after) })
+                Err(JobError::Retry { reason, after: Some(after) })
             }
         }
     }

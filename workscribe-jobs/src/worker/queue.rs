@@ -1,4 +1,4 @@
-//! The work on one queue: claims as many jobs as have room, and starts them.
+//! The loop of one queue: claims as many jobs as its concurrency allows, and starts them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,100 +11,105 @@ use workscribe_core::Error;
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{ClaimedJob, Turn};
 
+use super::inner::WorkerInner;
 use super::metrics;
-use super::shared::{Core, Pause};
+use super::storage::StorageBackoff;
 use crate::handler::with_sources;
 use crate::options::QueueOptions;
 
-/// A claim under way at the time of the shutdown may take this long to end.
+/// How long a claim that is under way at the shutdown may still take.
 const CLAIM_GRACE: Duration = Duration::from_secs(1);
-/// The shortest wait between two empty claims.
+/// The minimum wait between two empty claims.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
-/// Who holds the places of a queue in this worker, and whose turn comes next.
-struct Places {
-    per_organization: u32,
-    held: BTreeMap<OrgId, u32>,
-    /// Those who hold as many as they may.
-    full: Vec<OrgId>,
+/// The running jobs of each organization in a queue of this worker, and whose turn comes next.
+struct Shares {
+    /// The maximum number of running jobs of one organization.
+    max_each: u32,
+    running: BTreeMap<OrgId, u32>,
+    /// The organizations with `max_each` running jobs.
+    at_maximum: Vec<OrgId>,
+    /// The organization that had the previous turn.
     after: Option<OrgId>,
 }
 
-impl Places {
-    const fn new(per_organization: u32) -> Self {
-        Self { per_organization, held: BTreeMap::new(), full: Vec::new(), after: None }
+impl Shares {
+    const fn new(max_each: u32) -> Self {
+        Self { max_each, running: BTreeMap::new(), at_maximum: Vec::new(), after: None }
     }
 
-    /// Passes over who is full; nobody else gets more in one claim than leaves them within their bound.
+    /// Skips the organizations at their maximum. No other organization gets more jobs than the busiest of them may still run.
     fn turn(&self) -> Turn<'_> {
-        let others = self.held.values().filter(|held| **held < self.per_organization);
-        let most = self.per_organization - others.max().copied().unwrap_or_default();
-        Turn { after: self.after, passed: &self.full, most: Some(most) }
+        let others = self.running.values().filter(|running| **running < self.max_each);
+        let max_each = self.max_each - others.max().copied().unwrap_or_default();
+        Turn { after: self.after, skipped: &self.at_maximum, max_each: Some(max_each) }
     }
 
-    fn take(&mut self, jobs: &[ClaimedJob]) {
+    fn add(&mut self, jobs: &[ClaimedJob]) {
         for org in jobs.iter().filter_map(|job| job.org) {
-            *self.held.entry(org).or_default() += 1;
+            *self.running.entry(org).or_default() += 1;
         }
-        // The round goes on after the last in it.
+        // The next turn is that of the organization after the last one in this claim.
         if let Some(last) = jobs.iter().map(|job| (job.org <= self.after, job.org)).max() {
             self.after = last.1;
         }
-        self.note_full();
+        self.update_at_maximum();
     }
 
-    fn give_back(&mut self, org: Option<OrgId>) {
+    fn remove(&mut self, org: Option<OrgId>) {
         let Some(org) = org else { return };
-        if let Some(held) = self.held.get_mut(&org) {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&org);
+        if let Some(running) = self.running.get_mut(&org) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(&org);
             }
         }
-        self.note_full();
+        self.update_at_maximum();
     }
 
-    fn note_full(&mut self) {
-        let full = self.held.iter().filter(|(_, held)| **held >= self.per_organization);
-        self.full = full.map(|(org, _)| *org).collect();
+    fn update_at_maximum(&mut self) {
+        let at_maximum = self.running.iter().filter(|(_, running)| **running >= self.max_each);
+        self.at_maximum = at_maximum.map(|(org, _)| *org).collect();
     }
 }
 
+/// The result of a claim.
 #[derive(Default)]
-struct Found {
+struct Claimed {
     jobs: Vec<ClaimedJob>,
+    /// The time until the next job is due, if no job was claimed.
     wait: Option<Duration>,
 }
 
-impl Core {
-    /// Works until it is told to stop, and then until what runs has ended.
-    pub(crate) async fn work(self: Arc<Self>, queue: QueueOptions, mut stop: watch::Receiver<bool>) {
-        let slots = queue.concurrency.max(1);
+impl WorkerInner {
+    /// Runs jobs of a queue until `stop` is set, and then waits until the running jobs have ended.
+    pub(crate) async fn run_queue(self: Arc<Self>, queue: QueueOptions, mut stop: watch::Receiver<bool>) {
+        let concurrency = queue.concurrency.max(1);
         let wakeup = Arc::clone(self.app.wakeup());
         let mut woken = wakeup.wait();
         let mut running = JoinSet::new();
-        let mut places = Places::new(queue.places_of_organization(&self.app.settings().limits));
-        let mut pause = Pause::default();
+        let mut shares = Shares::new(queue.max_of_organization(&self.app.settings().limits));
+        let mut backoff = StorageBackoff::default();
         while !*stop.borrow() {
-            // All that have ended, so that one claim fills all their places.
+            // Removes all jobs that have ended, so that one claim replaces them all.
             while let Some(ended) = running.try_join_next() {
-                places.give_back(ended.unwrap_or_default());
+                shares.remove(ended.unwrap_or_default());
             }
-            let free = slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
-            metrics::running(&self.name, &queue.name, slots - free);
+            let free = concurrency.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+            metrics::running(&self.name, &queue.name, concurrency - free);
             let mut wait = self.options.poll;
             if free > 0 {
-                match self.look(&queue.name, free, places.turn(), &mut stop).await {
-                    Ok(found) => {
-                        pause.reset();
-                        wait = found.wait.unwrap_or(wait).clamp(SHORTEST_WAIT.min(wait), wait);
+                match self.claim_or_wait(&queue.name, free, shares.turn(), &mut stop).await {
+                    Ok(claimed) => {
+                        backoff.reset();
+                        wait = claimed.wait.unwrap_or(wait).clamp(SHORTEST_WAIT.min(wait), wait);
                         let now = self.app.now();
-                        places.take(&found.jobs);
-                        metrics::full(&queue.name, &places.full);
-                        let count = u32::try_from(found.jobs.len()).unwrap_or(u32::MAX);
-                        for job in found.jobs {
+                        shares.add(&claimed.jobs);
+                        metrics::at_maximum(&queue.name, &shares.at_maximum);
+                        let count = u32::try_from(claimed.jobs.len()).unwrap_or(u32::MAX);
+                        for job in claimed.jobs {
                             metrics::claimed(&job, now);
-                            let stop = self.ledger.begin(&job);
+                            let stop = self.in_flight.add(&job);
                             let org = job.org;
                             let run = Arc::clone(&self).run(job, stop);
                             running.spawn(async move {
@@ -112,13 +117,13 @@ impl Core {
                                 org
                             });
                         }
-                        // Some had less than their share: the others get the rest.
+                        // Some organizations had less than their share. Another claim gives the rest to the others.
                         if count > 0 && count < free {
                             continue;
                         }
                     }
                     Err(error) => {
-                        wait = pause.next();
+                        wait = backoff.next();
                         tracing::error!(
                             error = with_sources(&error),
                             queue = &*queue.name,
@@ -130,39 +135,39 @@ impl Core {
             let is_waiting = free > 0;
             tokio::select! {
                 biased;
-                // Not `changed`: a look that was under way may have seen the change.
+                // `changed` would not do: `claim_or_wait` may have seen the change.
                 _ = stop.wait_for(|stop| *stop) => {}
                 Some(ended) = running.join_next(), if !running.is_empty() => {
-                    places.give_back(ended.unwrap_or_default());
+                    shares.remove(ended.unwrap_or_default());
                 }
-                () = &mut woken, if is_waiting && !pause.is_on() => woken = wakeup.wait(),
+                () = &mut woken, if is_waiting && !backoff.is_active() => woken = wakeup.wait(),
                 () = sleep(wait), if is_waiting => {}
             }
         }
         while running.join_next().await.is_some() {}
     }
 
-    /// Claims jobs; if there are none, finds out how long to wait. A claim that is under way when the worker is told to stop is
-    /// ended in order, so that what was claimed is not left to its lease.
-    async fn look(
+    /// Claims jobs; if there are none, finds out how long to wait. When `stop` is set during a claim, the claim may still finish,
+    /// so that its jobs need not wait for their leases to expire.
+    async fn claim_or_wait(
         &self,
         queue: &str,
         free: u32,
         turn: Turn<'_>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<Found, Error> {
-        let looking = async {
+    ) -> Result<Claimed, Error> {
+        let call = async {
             let jobs = self.claim(queue, free, turn).await?;
-            // What is due may be of those who are passed over, until something of theirs ends.
-            let asks = jobs.is_empty() && turn.passed.is_empty();
-            let wait = if asks { self.until_due(queue).await? } else { None };
-            Ok(Found { jobs, wait })
+            // With skipped organizations the due jobs may be theirs, and must wait until one of their jobs ends.
+            let is_empty = jobs.is_empty() && turn.skipped.is_empty();
+            let wait = if is_empty { self.until_due(queue).await? } else { None };
+            Ok(Claimed { jobs, wait })
         };
-        let mut looking = std::pin::pin!(looking);
+        let mut call = std::pin::pin!(call);
         tokio::select! {
             biased;
-            found = &mut looking => found,
-            _ = stop.changed() => timeout(CLAIM_GRACE, looking).await.unwrap_or_else(|_| Ok(Found::default())),
+            claimed = &mut call => claimed,
+            _ = stop.changed() => timeout(CLAIM_GRACE, call).await.unwrap_or_else(|_| Ok(Claimed::default())),
         }
     }
 }
@@ -185,7 +190,7 @@ mod tests {
             org: of.map(org),
             payload: serde_json::Value::Null,
             attempt: 1,
-            put_off: 0,
+            snoozed: 0,
             max_attempts: 1,
             timeout: None,
             run_at: Timestamp::default(),
@@ -194,20 +199,24 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_more_places_than_an_organization_may_hold_and_the_round_goes_on_after_the_last() {
-        let mut places = Places::new(4);
-        assert_eq!(places.turn().most, Some(4));
-        places.take(&[job(Some(1)), job(Some(1)), job(Some(7))]);
-        assert_eq!((places.turn().most, places.turn().after), (Some(2), Some(org(7))));
-        places.take(&[job(Some(1)), job(Some(1)), job(None)]);
-        assert_eq!(places.turn().passed, [org(1)], "it holds its four places");
-        assert_eq!((places.turn().most, places.turn().after), (Some(3), Some(org(1))), "it came round");
-        places.give_back(Some(org(1)));
-        assert_eq!((places.turn().most, places.turn().passed.len()), (Some(1), 0));
-        places.give_back(None);
+    fn no_organization_runs_more_jobs_than_it_may_and_the_turns_continue_after_the_last_one() {
+        let mut shares = Shares::new(4);
+        assert_eq!(shares.turn().max_each, Some(4));
+        shares.add(&[job(Some(1)), job(Some(1)), job(Some(7))]);
+        assert_eq!((shares.turn().max_each, shares.turn().after), (Some(2), Some(org(7))));
+        shares.add(&[job(Some(1)), job(Some(1)), job(None)]);
+        assert_eq!(shares.turn().skipped, [org(1)], "it runs four jobs");
+        assert_eq!(
+            (shares.turn().max_each, shares.turn().after),
+            (Some(3), Some(org(1))),
+            "the first organization comes again"
+        );
+        shares.remove(Some(org(1)));
+        assert_eq!((shares.turn().max_each, shares.turn().skipped.len()), (Some(1), 0));
+        shares.remove(None);
         for _ in 0..3 {
-            places.give_back(Some(org(1)));
+            shares.remove(Some(org(1)));
         }
-        assert_eq!(places.held.len(), 1, "who holds nothing is forgotten");
+        assert_eq!(shares.running.len(), 1, "an organization without running jobs is removed");
     }
 }

@@ -29,7 +29,7 @@ use workscribe_core::notifications::{
     Digest, EntityType, NewNotification, NotificationFilter, NotificationType, Preferences,
 };
 use workscribe_core::outbox::{
-    Claim, Ending, Enqueued, Held, JobFilter, JobPriority, KindCounts, NewJob, Settled, Turn, Unique,
+    AttemptId, Claim, Enqueued, JobFilter, JobPriority, KindCounts, NewJob, Outcome, Settlement, Turn, Unique,
 };
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::{SearchDocument, SearchKind, SearchQuery, Words};
@@ -735,17 +735,21 @@ async fn jobs(uow: &mut dyn UnitOfWork) {
         turn: Turn::default(),
     };
     let claimed = store.claim(&claim).await.unwrap();
-    let held: Vec<Held> = claimed.iter().map(|job| Held { id: job.id, attempt: job.attempt }).collect();
-    assert_eq!(held.len(), 5);
-    assert_eq!(store.extend(&held, later()).await.unwrap().len(), 5);
-    let endings = [
-        Ending::Completed,
-        Ending::Retry { run_at: now(), error: "a NUL \0 within".into() },
-        Ending::Buried { error: "spent".into() },
+    let attempts: Vec<AttemptId> =
+        claimed.iter().map(|job| AttemptId { id: job.id, attempt: job.attempt }).collect();
+    assert_eq!(attempts.len(), 5);
+    assert_eq!(store.extend(&attempts, later()).await.unwrap().len(), 5);
+    let outcomes = [
+        Outcome::Completed,
+        Outcome::Retry { run_at: now(), error: "a NUL \0 within".into() },
+        Outcome::Buried { error: "spent".into() },
     ];
-    let words: Vec<Settled> =
-        held.iter().zip(endings).map(|(held, ending)| Settled { held: *held, ending, at: now() }).collect();
-    assert_eq!(store.settle(&words).await.unwrap().len(), 3);
+    let settlements: Vec<Settlement> = attempts
+        .iter()
+        .zip(outcomes)
+        .map(|(attempt, outcome)| Settlement { attempt: *attempt, outcome, at: now() })
+        .collect();
+    assert_eq!(store.settle(&settlements).await.unwrap().len(), 3);
     let states = |all: Vec<KindCounts>| {
         let counts = all.iter().find(|of| of.kind == "test.one").unwrap().counts;
         (counts.available, counts.running, counts.completed, counts.buried)
@@ -755,8 +759,8 @@ async fn jobs(uow: &mut dyn UnitOfWork) {
     assert!(store.find(only.id).await.unwrap().is_some());
     let filter = JobFilter { queue: Some("default".into()), ..JobFilter::default() };
     assert_eq!(store.list(&filter, None, 10).await.unwrap().len(), 5);
-    assert!(store.run_now(held[2].id, now()).await.unwrap().is_some());
-    assert!(store.cancel(held[2].id, now()).await.unwrap().is_some());
+    assert!(store.run_now(attempts[2].id, now()).await.unwrap().is_some());
+    assert!(store.cancel(attempts[2].id, now()).await.unwrap().is_some());
     store.pause("default", now()).await.unwrap();
     assert_eq!(store.backlogs(3).await.unwrap().len(), 1);
     assert_eq!(store.queues().await.unwrap().len(), 1);

@@ -4,7 +4,7 @@ use super::fixtures::*;
 use super::prelude::*;
 
 use workscribe_core::identity::{Bounce, LoginPlace};
-use workscribe_core::outbox::Ending;
+use workscribe_core::outbox::Outcome;
 
 pub async fn a_storage_that_is_well_is_ready(storage: Arc<dyn Storage>) {
     assert_eq!(storage.readiness().await, []);
@@ -128,7 +128,7 @@ pub async fn a_sweep_of_the_application_removes_what_has_ended(storage: Arc<dyn 
     commit!(storage, uow => uow.attempts().record_failure(&account, at(0), at(-60)));
     let id = add_job(&storage, "mail", at(0)).await;
     super::outbox::jobs::claim(&storage, 1, 0, 60).await;
-    assert!(super::outbox::jobs::settle(&storage, id, 1, Ending::Completed, 0).await);
+    assert!(super::outbox::jobs::settle(&storage, id, 1, Outcome::Completed, 0).await);
     assert_eq!(app.sweep().await.unwrap(), 0);
     clock.advance(chrono::TimeDelta::days(2));
     assert_eq!(app.sweep().await.unwrap(), 3);

@@ -8,7 +8,7 @@ use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use workscribe_core::local::LocalRateLimiter;
-use workscribe_core::webhooks::{DeliverWebhook, Outcome, PreparedDelivery, Sent};
+use workscribe_core::webhooks::{DeliverWebhook, PreparedDelivery, SendResult, Sent};
 
 use super::*;
 
@@ -21,15 +21,15 @@ async fn prepared(shop: &Workshop, webhook: &Value, delivery: &Value) -> Option<
     shop.app.app.webhooks().prepare_delivery(&job).await.unwrap()
 }
 
-/// Lets a worker's attempt come out in a way.
-async fn attempt(shop: &Workshop, webhook: &Value, delivery: &Value, outcome: Outcome) {
+/// Settles an attempt with a result.
+async fn attempt(shop: &Workshop, webhook: &Value, delivery: &Value, result: SendResult) {
     let prepared = prepared(shop, webhook, delivery).await.expect("a delivery to be sent");
-    let sent = Sent { at: shop.app.app.now(), took: Duration::from_millis(120), outcome };
+    let sent = Sent { at: shop.app.app.now(), took: Duration::from_millis(120), result };
     shop.app.app.webhooks().settle_delivery(&prepared, &sent).await.unwrap();
 }
 
-fn answered(status: u16) -> Outcome {
-    Outcome::Answered { status, retry_after: None }
+fn answered(status: u16) -> SendResult {
+    SendResult::Response { status, retry_after: None }
 }
 
 fn now(shop: &Workshop) -> String {
@@ -167,7 +167,7 @@ on_every_storage! {
         assert_eq!(shop.read(&shop.ada, &at(&made)).await["last_success_at"], Value::Null);
 
         let reason = "The endpoint did not answer.".to_owned();
-        attempt(&shop, &made, &delivery, Outcome::Unanswered { reason }).await;
+        attempt(&shop, &made, &delivery, SendResult::NoResponse { reason }).await;
         shop.app.clock.advance(TimeDelta::seconds(60));
         attempt(&shop, &made, &delivery, answered(204)).await;
         let delivered = shop.read(&shop.ada, &path).await;

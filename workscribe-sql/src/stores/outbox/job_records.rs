@@ -71,7 +71,7 @@ impl TryFrom<JobRow> for JobRecord {
             priority: priority.ok_or_else(|| corrupt("ws_jobs", format!("priority is {}", row.priority)))?,
             state: state(&row.state)?,
             attempt: attempts("attempt", row.attempt - row.put_off)?,
-            put_off: attempts("put_off", row.put_off)?,
+            snoozed: attempts("put_off", row.put_off)?,
             max_attempts: attempts("max_attempts", row.max_attempts)?,
             timeout: row.timeout_ms.map(duration).transpose()?,
             unique_key: row.unique_key,
@@ -195,7 +195,12 @@ impl Unit {
         let rows = self.all("ws_jobs: backlogs", list).await?;
         Ok(rows
             .into_iter()
-            .map(|(queue, org, waiting, put_off)| Backlog { queue, org: org.into(), waiting, put_off })
+            .map(|(queue, org, waiting, put_off)| Backlog {
+                queue,
+                org: org.into(),
+                waiting,
+                snoozed: put_off,
+            })
             .collect())
     }
 

@@ -8,8 +8,8 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
-    Backlog, Claim, ClaimedJob, Ending, Enqueued, Held, HeldJob, JobFilter, JobRecord, JobState, JobStore,
-    KindCounts, NewJob, Outbox, QueueState, Settled,
+    AttemptId, Backlog, Claim, ClaimedJob, Enqueued, ExtendedLease, JobFilter, JobRecord, JobState, JobStore,
+    KindCounts, NewJob, Outbox, Outcome, QueueState, Settlement,
 };
 use workscribe_core::sweep::Portion;
 
@@ -41,7 +41,7 @@ impl TryFrom<ClaimedRow> for ClaimedJob {
             kind: row.kind,
             payload: row.payload.0,
             attempt: attempts("attempt", row.attempt)?,
-            put_off: attempts("put_off", row.put_off)?,
+            snoozed: attempts("put_off", row.put_off)?,
             max_attempts: attempts("max_attempts", row.max_attempts)?,
             timeout: row.timeout_ms.map(duration).transpose()?,
             run_at: row.run_at.0,
@@ -327,16 +327,20 @@ impl JobStore for Unit {
         .bind(Ts(claim.lease_until))
         .bind(claim.worker)
         .bind(claim.turn.after.map_or(Uuid::nil(), Uuid::from))
-        .bind(i64::from(claim.limit) + i64::try_from(claim.turn.passed.len()).unwrap_or_default())
-        .bind(Json(claim.turn.passed))
-        .bind(i64::from(claim.turn.most.unwrap_or(claim.limit)));
+        .bind(i64::from(claim.limit) + i64::try_from(claim.turn.skipped.len()).unwrap_or_default())
+        .bind(Json(claim.turn.skipped))
+        .bind(i64::from(claim.turn.max_each.unwrap_or(claim.limit)));
         let mut claimed = self.all("ws_jobs: claim", update).await?;
         claimed.sort_by_key(|row| (row.priority, row.run_at.0, row.id));
         claimed.into_iter().map(ClaimedJob::try_from).collect()
     }
 
-    async fn extend(&mut self, held: &[Held], lease_until: Timestamp) -> Result<Vec<HeldJob>, StoreError> {
-        let rows: Vec<_> = held.iter().map(|held| (held.id, held.attempt)).collect();
+    async fn extend(
+        &mut self,
+        attempts: &[AttemptId],
+        lease_until: Timestamp,
+    ) -> Result<Vec<ExtendedLease>, StoreError> {
+        let rows: Vec<_> = attempts.iter().map(|attempt| (attempt.id, attempt.attempt)).collect();
         let update = query_as::<_, (Uuid, bool)>(concat!(
             "UPDATE ws_jobs AS j SET lease_until = $2 FROM ",
             rows_of!("$1"),
@@ -347,30 +351,38 @@ impl JobStore for Unit {
         ))
         .bind(Json(rows))
         .bind(Ts(lease_until));
-        let mut held: Vec<HeldJob> = self
+        let mut leases: Vec<ExtendedLease> = self
             .all("ws_jobs: extend", update)
             .await?
             .into_iter()
-            .map(|(id, cancel_requested)| HeldJob { id: id.into(), cancel_requested })
+            .map(|(id, cancel_requested)| ExtendedLease { id: id.into(), cancel_requested })
             .collect();
-        held.sort_unstable();
-        Ok(held)
+        leases.sort_unstable();
+        Ok(leases)
     }
 
-    async fn settle(&mut self, settled: &[Settled]) -> Result<Vec<JobId>, StoreError> {
-        let rows: Vec<Value> = settled
+    async fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<JobId>, StoreError> {
+        let rows: Vec<Value> = settlements
             .iter()
-            .map(|Settled { held, ending, at }| {
-                let (state, run_at, error, put_off) = match ending {
-                    Ending::Completed => (JobState::Completed, None, None, 0),
-                    Ending::Cancelled => (JobState::Cancelled, None, None, 0),
-                    Ending::Buried { error } => (JobState::Buried, None, Some(storable(error)), 0),
-                    Ending::Retry { run_at, error } => {
+            .map(|Settlement { attempt, outcome, at }| {
+                let (state, run_at, error, put_off) = match outcome {
+                    Outcome::Completed => (JobState::Completed, None, None, 0),
+                    Outcome::Cancelled => (JobState::Cancelled, None, None, 0),
+                    Outcome::Buried { error } => (JobState::Buried, None, Some(storable(error)), 0),
+                    Outcome::Retry { run_at, error } => {
                         (JobState::Available, Some(*run_at), Some(storable(error)), 0)
                     }
-                    Ending::Snoozed { run_at } => (JobState::Available, Some(*run_at), None, 1),
+                    Outcome::Snoozed { run_at } => (JobState::Available, Some(*run_at), None, 1),
                 };
-                json!([held.id, held.attempt, state.as_str(), run_at.map(time), time(*at), error, put_off])
+                json!([
+                    attempt.id,
+                    attempt.attempt,
+                    state.as_str(),
+                    run_at.map(time),
+                    time(*at),
+                    error,
+                    put_off
+                ])
             })
             .collect();
         // One whose end is asked for does not come back.

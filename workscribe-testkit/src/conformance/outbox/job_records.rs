@@ -5,7 +5,8 @@ use super::jobs::{claim, claim_one, counts, enqueue, settle};
 use super::prelude::*;
 
 use workscribe_core::outbox::{
-    Ending, Held, HeldJob, JobFilter, JobPriority, JobRecord, JobState, KindCounts, QueueState, Unique,
+    AttemptId, ExtendedLease, JobFilter, JobPriority, JobRecord, JobState, KindCounts, Outcome, QueueState,
+    Unique,
 };
 
 async fn find(storage: &Arc<dyn Storage>, id: JobId) -> JobRecord {
@@ -35,7 +36,7 @@ pub async fn an_operator_sees_all_of_a_job(storage: Arc<dyn Storage>) {
         priority: JobPriority::LOW,
         state: JobState::Available,
         attempt: 0,
-        put_off: 0,
+        snoozed: 0,
         max_attempts: 3,
         timeout: None,
         unique_key: Some("mail:a".into()),
@@ -64,7 +65,7 @@ pub async fn an_operator_sees_all_of_a_job(storage: Arc<dyn Storage>) {
         ..expected
     };
     assert_eq!(find(&storage, job.id).await, running);
-    assert!(settle(&storage, job.id, 1, Ending::Buried { error: UNICODE.into() }, 5).await);
+    assert!(settle(&storage, job.id, 1, Outcome::Buried { error: UNICODE.into() }, 5).await);
     let buried = JobRecord {
         state: JobState::Buried,
         unique_key: None,
@@ -114,19 +115,20 @@ pub async fn a_waiting_job_is_cancelled_at_once_and_a_running_one_is_asked(stora
     assert_eq!(cancel(waiting.id, 9).await, Some(cancelled), "it has ended");
     assert!(claim(&storage, 10, 10, 60).await.is_empty());
 
-    for (ending, expected) in [
-        (Ending::Cancelled, JobState::Cancelled),
-        (Ending::Completed, JobState::Completed),
-        (Ending::Retry { run_at: at(30), error: "stopped".into() }, JobState::Cancelled),
-        (Ending::Snoozed { run_at: at(30) }, JobState::Cancelled),
+    for (outcome, expected) in [
+        (Outcome::Cancelled, JobState::Cancelled),
+        (Outcome::Completed, JobState::Completed),
+        (Outcome::Retry { run_at: at(30), error: "stopped".into() }, JobState::Cancelled),
+        (Outcome::Snoozed { run_at: at(30) }, JobState::Cancelled),
     ] {
         let running = add_job(&storage, "mail", at(0)).await;
         claim_one(&storage, 10, 60).await;
         let asked = cancel(running, 11).await.unwrap();
         assert_eq!((asked.state, asked.cancel_requested), (JobState::Running, true));
-        let held = commit!(storage, uow => uow.jobs().extend(&[Held { id: running, attempt: 1 }], at(90)));
-        assert_eq!(held, [HeldJob { id: running, cancel_requested: true }]);
-        assert!(settle(&storage, running, 1, ending, 12).await);
+        let leases =
+            commit!(storage, uow => uow.jobs().extend(&[AttemptId { id: running, attempt: 1 }], at(90)));
+        assert_eq!(leases, [ExtendedLease { id: running, cancel_requested: true }]);
+        assert!(settle(&storage, running, 1, outcome, 12).await);
         let ended = find(&storage, running).await;
         assert_eq!((ended.state, ended.finished_at), (expected, Some(at(12))));
     }
@@ -138,11 +140,11 @@ pub async fn a_job_that_has_ended_runs_again_when_an_operator_says_so(storage: A
     let job = add_job(&storage, "mail", at(0)).await;
     for attempt in 1..=3 {
         claim_one(&storage, 0, 60).await;
-        let ending = match attempt {
-            3 => Ending::Buried { error: "spent".into() },
-            _ => Ending::Retry { run_at: at(0), error: "busy".into() },
+        let outcome = match attempt {
+            3 => Outcome::Buried { error: "spent".into() },
+            _ => Outcome::Retry { run_at: at(0), error: "busy".into() },
         };
-        assert!(settle(&storage, job, attempt, ending, 1).await);
+        assert!(settle(&storage, job, attempt, outcome, 1).await);
     }
     let again = run_now(job, 20).await.unwrap();
     assert_eq!((again.state, again.run_at, again.finished_at), (JobState::Available, at(20), None));
@@ -150,7 +152,7 @@ pub async fn a_job_that_has_ended_runs_again_when_an_operator_says_so(storage: A
     assert_eq!(claim_one(&storage, 20, 60).await.attempt, 4);
     let running = run_now(job, 30).await.unwrap();
     assert_eq!((running.state, running.attempt), (JobState::Running, 4), "it is left alone");
-    assert!(settle(&storage, job, 4, Ending::Completed, 31).await);
+    assert!(settle(&storage, job, 4, Outcome::Completed, 31).await);
     let later = add_job(&storage, "mail", at(5_000)).await;
     assert_eq!(run_now(later, 40).await.unwrap().run_at, at(40), "now instead of later");
     assert_eq!(claim_one(&storage, 40, 90).await.id, later);

@@ -5,7 +5,7 @@ use super::prelude::*;
 
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{
-    Claim, Ending, Enqueued, Held, HeldJob, JobPriority, Settled, Turn, Unique, Until,
+    AttemptId, Claim, Enqueued, ExtendedLease, JobPriority, Outcome, Settlement, Turn, Unique, Until,
 };
 use workscribe_core::sweep::Portion;
 
@@ -58,33 +58,33 @@ async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
     read!(storage, uow => uow.jobs().next_due("default", MAIL))
 }
 
-/// Says the last word about an attempt; whether it was taken.
+/// Settles an attempt. Answers whether the storage accepted the outcome.
 pub(in crate::conformance) async fn settle(
     storage: &Arc<dyn Storage>,
     id: JobId,
     attempt: u32,
-    ending: Ending,
+    outcome: Outcome,
     now: i64,
 ) -> bool {
-    let settled = [Settled { held: Held { id, attempt }, ending, at: at(now) }];
-    commit!(storage, uow => uow.jobs().settle(&settled)) == [id]
+    let settlements = [Settlement { attempt: AttemptId { id, attempt }, outcome, at: at(now) }];
+    commit!(storage, uow => uow.jobs().settle(&settlements)) == [id]
 }
 
 async fn complete(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64) -> bool {
-    settle(storage, id, attempt, Ending::Completed, now).await
+    settle(storage, id, attempt, Outcome::Completed, now).await
 }
 
 async fn retry(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, run_at: i64, error: &str) -> bool {
-    settle(storage, id, attempt, Ending::Retry { run_at: at(run_at), error: error.into() }, 0).await
+    settle(storage, id, attempt, Outcome::Retry { run_at: at(run_at), error: error.into() }, 0).await
 }
 
 async fn bury(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64, error: &str) -> bool {
-    settle(storage, id, attempt, Ending::Buried { error: error.into() }, now).await
+    settle(storage, id, attempt, Outcome::Buried { error: error.into() }, now).await
 }
 
 async fn extend(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, until: i64) -> bool {
-    let held = commit!(storage, uow => uow.jobs().extend(&[Held { id, attempt }], at(until)));
-    held == [HeldJob { id, cancel_requested: false }]
+    let leases = commit!(storage, uow => uow.jobs().extend(&[AttemptId { id, attempt }], at(until)));
+    leases == [ExtendedLease { id, cancel_requested: false }]
 }
 
 pub(in crate::conformance) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
@@ -101,7 +101,7 @@ pub async fn a_job_is_claimed_as_it_was_enqueued(storage: Arc<dyn Storage>) {
         kind: "mail".into(),
         payload: job.payload,
         attempt: 1,
-        put_off: 0,
+        snoozed: 0,
         max_attempts: 3,
         timeout: Some(Duration::from_millis(1_500)),
         run_at: at(0),
@@ -532,17 +532,17 @@ pub async fn who_has_the_most_jobs_waiting_is_told(storage: Arc<dyn Storage>) {
     }
     jobs_of(&storage, None, 9, 0).await;
     let claim = Claim {
-        turn: Turn { passed: &[orgs[0], orgs[2]], ..Turn::default() },
+        turn: Turn { skipped: &[orgs[0], orgs[2]], ..Turn::default() },
         ..asking(MAIL, 20, at(99), at(999))
     };
     for job in
         commit!(storage, uow => uow.jobs().claim(&claim)).iter().filter(|job| job.org.is_some()).take(2)
     {
-        assert!(settle(&storage, job.id, job.attempt, Ending::Snoozed { run_at: at(100) }, 99).await);
+        assert!(settle(&storage, job.id, job.attempt, Outcome::Snoozed { run_at: at(100) }, 99).await);
     }
     let backlogs = read!(storage, uow => uow.jobs().backlogs(2));
-    let told: Vec<_> = backlogs.iter().map(|of| (&*of.queue, of.org, of.waiting, of.put_off)).collect();
-    assert_eq!(told, [("default", orgs[0], 3, 0), ("default", orgs[1], 2, 2)]);
+    let counts: Vec<_> = backlogs.iter().map(|of| (&*of.queue, of.org, of.waiting, of.snoozed)).collect();
+    assert_eq!(counts, [("default", orgs[0], 3, 0), ("default", orgs[1], 2, 2)]);
 }
 
 pub async fn whoever_is_passed_over_gets_nothing_and_nobody_more_than_they_may(storage: Arc<dyn Storage>) {
@@ -551,11 +551,11 @@ pub async fn whoever_is_passed_over_gets_nothing_and_nobody_more_than_they_may(s
     for org in &orgs {
         jobs_of(&storage, Some(*org), 20, 0).await;
     }
-    let passed = Turn { passed: &orgs[..2], most: Some(3), ..Turn::default() };
-    assert_eq!(turns(&storage, &orgs, 10, passed).await, [2, 2, 2]);
-    let all = Turn { passed: &orgs, ..Turn::default() };
+    let third_only = Turn { skipped: &orgs[..2], max_each: Some(3), ..Turn::default() };
+    assert_eq!(turns(&storage, &orgs, 10, third_only).await, [2, 2, 2]);
+    let all = Turn { skipped: &orgs, ..Turn::default() };
     assert_eq!(turns(&storage, &orgs, 10, all).await, [0; 0]);
-    let two = Turn { most: Some(2), ..Turn::default() };
+    let two = Turn { max_each: Some(2), ..Turn::default() };
     assert_eq!(turns(&storage, &orgs, 10, two).await, [0, 0, 1, 1, 2, 2]);
 }
 
@@ -574,15 +574,15 @@ pub async fn a_job_that_is_put_off_loses_no_attempt(storage: Arc<dyn Storage>) {
     let id = add_job(&storage, "mail", at(0)).await;
     for attempt in 1..=5 {
         let claimed = claim_one(&storage, i64::from(attempt), 60).await;
-        assert_eq!((claimed.attempt, claimed.tries(), claimed.max_attempts), (attempt, 1, 3));
+        assert_eq!((claimed.attempt, claimed.counted_attempt(), claimed.max_attempts), (attempt, 1, 3));
         let record = read!(storage, uow => uow.jobs().find(id)).unwrap();
         assert_eq!(
-            (record.attempt, record.put_off),
+            (record.attempt, record.snoozed),
             (1, attempt - 1),
             "an operator sees the attempts that count"
         );
-        let put_off = Ending::Snoozed { run_at: at(i64::from(attempt) + 1) };
-        assert!(settle(&storage, id, attempt, put_off, 1).await);
+        let snooze = Outcome::Snoozed { run_at: at(i64::from(attempt) + 1) };
+        assert!(settle(&storage, id, attempt, snooze, 1).await);
     }
 }
 
@@ -594,23 +594,26 @@ pub async fn many_leases_are_extended_and_many_words_taken_at_once(storage: Arc<
     ids.sort_unstable();
     claim(&storage, 10, 0, 60).await;
     assert!(complete(&storage, ids[0], 1, 1).await);
-    let held = |attempt| ids.iter().map(|id| Held { id: *id, attempt }).collect::<Vec<_>>();
-    let extended = commit!(storage, uow => uow.jobs().extend(&held(1), at(90)));
+    let attempts = |attempt| ids.iter().map(|id| AttemptId { id: *id, attempt }).collect::<Vec<_>>();
+    let extended = commit!(storage, uow => uow.jobs().extend(&attempts(1), at(90)));
     assert_eq!(extended.iter().map(|job| job.id).collect::<Vec<_>>(), ids[1..]);
-    assert_eq!(commit!(storage, uow => uow.jobs().extend(&held(2), at(900))), []);
+    assert_eq!(commit!(storage, uow => uow.jobs().extend(&attempts(2), at(900))), []);
     assert_eq!(next_due(&storage).await, Some(at(90)));
-    let endings = [
-        Ending::Completed,
-        Ending::Completed,
-        Ending::Retry { run_at: at(5), error: "busy\0".into() },
-        Ending::Buried { error: "no".into() },
-        Ending::Snoozed { run_at: at(6) },
+    let outcomes = [
+        Outcome::Completed,
+        Outcome::Completed,
+        Outcome::Retry { run_at: at(5), error: "busy\0".into() },
+        Outcome::Buried { error: "no".into() },
+        Outcome::Snoozed { run_at: at(6) },
     ];
-    let words: Vec<Settled> =
-        held(1).into_iter().zip(endings).map(|(held, ending)| Settled { held, ending, at: at(7) }).collect();
-    assert_eq!(commit!(storage, uow => uow.jobs().settle(&words)), ids[1..]);
+    let settlements: Vec<Settlement> = attempts(1)
+        .into_iter()
+        .zip(outcomes)
+        .map(|(attempt, outcome)| Settlement { attempt, outcome, at: at(7) })
+        .collect();
+    assert_eq!(commit!(storage, uow => uow.jobs().settle(&settlements)), ids[1..]);
     assert_eq!(counts(&storage).await, (2, 0, 2, 1));
-    assert_eq!(commit!(storage, uow => uow.jobs().settle(&words)), []);
+    assert_eq!(commit!(storage, uow => uow.jobs().settle(&settlements)), []);
     assert_eq!(commit!(storage, uow => uow.jobs().settle(&[])), []);
 }
 
