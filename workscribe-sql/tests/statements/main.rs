@@ -984,8 +984,16 @@ async fn check_plans(unit: &mut postgres::Unit, statements: &[(String, String, V
 /// The names of statements in the sources of the stores: `"ws_tasks: find"`.
 fn names_in_sources() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores")).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores"))];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    for file in files {
+        let source = std::fs::read_to_string(file).unwrap();
         let quoted = source.match_indices("\"ws_").filter_map(|(at, _)| source[at + 1..].split('"').next());
         names.extend(quoted.filter(|name| name.contains(": ") && !name.contains('\n')).map(str::to_owned));
         // What `table!` makes for a table whose rows are in another one's.
