@@ -24,9 +24,9 @@
 //!
 //! let mut uow = app.begin().await?; // one transaction, for as many calls as you like
 //! let acme = NewOrganization { name: "Acme".into(), slug: "acme".into() };
-//! let (scope, organization) = app.organizations().create(&mut *uow, &actor, &acme).await?;
+//! let acme = app.organizations().create(&mut *uow, &actor, &acme).await?;
 //! app.commit(uow).await?;
-//! assert_eq!((organization.slug.as_str(), scope.role()), ("acme", Role::Owner));
+//! assert_eq!((acme.slug.as_str(), acme.scope().role()), ("acme", Role::Owner));
 //! # Ok(())
 //! # }
 //! ```
