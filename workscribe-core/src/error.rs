@@ -184,14 +184,20 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Collects the faults of an input, so that a caller sees all of them at once.
+/// The most faults that one answer names. A body of 1 MiB can have hundreds of thousands, and an answer must not be many times what
+/// was sent.
+pub const MOST_FAULTS: usize = 100;
+
+/// Collects the faults of an input, so that a caller sees all of them at once: up to [`MOST_FAULTS`].
 #[derive(Debug, Default)]
 pub struct Violations(Vec<FieldError>);
 
 impl Violations {
-    /// Notes a fault.
+    /// Notes a fault. Past [`MOST_FAULTS`] it is not named any more.
     pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
+        if self.0.len() < MOST_FAULTS {
+            self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
+        }
     }
 
     /// Keeps the value of a check, or notes its fault under `pointer`.
@@ -286,6 +292,9 @@ impl Error {
     pub fn invalid(fields: Vec<FieldError>) -> Self {
         let detail = match fields.as_slice() {
             [one] => one.message.clone(),
+            many if many.len() >= MOST_FAULTS => {
+                format!("{MOST_FAULTS} fields or more are not valid; see errors for the first of them.")
+            }
             many => format!("{} fields are not valid; see errors.", many.len()),
         };
         let mut error = Self::new(Code::ValidationFailed, detail);
@@ -426,6 +435,17 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(!error.detail().contains("ws_users"));
         assert!(error.source().is_some(), "the log still gets the cause");
+    }
+
+    #[test]
+    fn an_answer_names_a_hundred_faults_at_the_most() {
+        let mut violations = Violations::default();
+        for index in 0..100_000 {
+            violations.add(format!("/updates/{index}"), "REQUIRED", "This field is required.");
+        }
+        let error = violations.into_result().unwrap_err();
+        assert_eq!(error.fields().len(), MOST_FAULTS);
+        assert!(error.detail().starts_with("100 fields or more"), "{}", error.detail());
     }
 
     #[test]

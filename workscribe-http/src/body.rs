@@ -7,7 +7,7 @@ use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -39,7 +39,12 @@ pub trait Input: ParseFromJSON {
     fn read(self, within: &str, faults: &mut Violations) -> Self::Of;
 
     /// Gives a field that came under an older name its own.
-    fn rename(_fields: &mut Map<String, Value>) {}
+    ///
+    /// # Errors
+    /// The field's name, when it came under both.
+    fn rename(_fields: &mut Map<String, Value>) -> Result<(), &'static str> {
+        Ok(())
+    }
 }
 
 /// A JSON body, as the services take what it says.
@@ -137,7 +142,9 @@ pub(crate) fn parse<T: Input>(bytes: &[u8]) -> Result<T::Of, ApiError> {
     if depth(bytes) > MAX_DEPTH {
         return Err(invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.").into());
     }
-    let Ok(body) = of_fields::<T>(fields(bytes)?) else {
+    let mut fields = fields(bytes)?;
+    T::rename(&mut fields).map_err(|field| twice(field, &Track::new().path()))?;
+    let Ok(body) = T::parse_from_json(Some(fields.into())) else {
         return Err(Error::internal("a field refused what it is to keep").into());
     };
     let mut faults = Violations::default();
@@ -159,15 +166,16 @@ fn fields(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     Ok(fields)
 }
 
-fn of_fields<T: Input>(mut fields: Map<String, Value>) -> ParseResult<T> {
-    T::rename(&mut fields);
-    T::parse_from_json(Some(fields.into()))
+/// The fault of an object in which a field stands twice.
+fn twice(field: &str, at: &Path) -> Error {
+    Error::invalid(vec![misfit(at, &serde_json::Error::custom(format!("duplicate field `{field}`")))])
 }
 
 /// Reads an object within a body.
 pub(crate) fn object<'de, T: Input, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    let Fields(fields) = Fields::deserialize(deserializer)?;
-    of_fields(fields).map_err(|error| D::Error::custom(error.into_message()))
+    let Fields(mut fields) = Fields::deserialize(deserializer)?;
+    T::rename(&mut fields).map_err(|field| D::Error::custom(format!("duplicate field `{field}`")))?;
+    T::parse_from_json(Some(fields.into())).map_err(|error| D::Error::custom(error.into_message()))
 }
 
 /// Makes an input one that can be within a field of another.
@@ -345,6 +353,11 @@ mod tests {
         assert_eq!(faults(r#"{"name": 5}"#), invalid("/name WRONG_TYPE"));
         assert_eq!(faults(r#"{"name": null}"#), invalid("/name WRONG_TYPE"));
         assert_eq!(faults(r#"{"name": "x", "name": "x"}"#), invalid(" WRONG_TYPE"));
+        assert_eq!(
+            faults(r#"{"name": "x", "title": "x"}"#),
+            invalid(" WRONG_TYPE"),
+            "under both of its names"
+        );
         assert_eq!(faults(r#"{"name": "x", "list": [1, "y"]}"#), invalid("/list/1 WRONG_TYPE"));
         assert_eq!(faults(r#"{"name": "x", "type": 1}"#), invalid("/type WRONG_TYPE"));
         assert_eq!(faults(r#"{"name": "x", "type": "epic"}"#), invalid("/type WRONG_TYPE"));

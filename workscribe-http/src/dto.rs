@@ -86,9 +86,13 @@ macro_rules! inputs {
             }
 
             $($(
-                fn rename(fields: &mut ::serde_json::Map<String, ::serde_json::Value>) {
-                    if let Some(value) = fields.remove($older) {
-                        fields.entry(stringify!($field)).or_insert(value);
+                fn rename(
+                    fields: &mut ::serde_json::Map<String, ::serde_json::Value>,
+                ) -> Result<(), &'static str> {
+                    let Some(value) = fields.remove($older) else { return Ok(()) };
+                    match fields.insert(stringify!($field).to_owned(), value) {
+                        Some(_) => Err(stringify!($field)),
+                        None => Ok(()),
                     }
                 }
             )?)*

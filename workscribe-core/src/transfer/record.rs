@@ -1,7 +1,7 @@
 //! What stands in an export: one record a line.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, micros};
@@ -226,6 +226,7 @@ pub struct ActivityRow {
     pub project_id: Option<ProjectId>,
     pub task_id: Option<TaskId>,
     pub actor_id: UserId,
+    #[serde(deserialize_with = "kind_of_history")]
     pub action: EventKind,
     pub field_name: Option<String>,
     pub old_value: Option<String>,
@@ -317,6 +318,13 @@ impl Record {
         };
         first.into_iter().chain(second)
     }
+}
+
+/// A kind of event of which the history tells: no other stands in one.
+fn kind_of_history<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
+    let kind = EventKind::deserialize(from)?;
+    let unknown = || <D::Error as serde::de::Error>::custom(format!("the history has no {}", kind.as_str()));
+    if kind.is_in_history() { Ok(kind) } else { Err(unknown()) }
 }
 
 fn mend(name: &mut String) -> bool {
@@ -420,5 +428,21 @@ mod tests {
         assert!(line.contains("\"created_at\":\"2026-11-23T09:30:00.123456Z\""), "{line}");
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), read);
         assert!(comment("[]").unwrap_err().to_string().contains("A document is a JSON object."));
+    }
+    #[test]
+    fn a_line_of_the_history_has_a_kind_of_the_history() {
+        let line = |action: &str| {
+            let id = "018f3c6e-7d2a-7b4c-9a1e-2f3b4c5d6e7f";
+            let line = format!(
+                "{{\"type\":\"activity\",\"id\":\"{id}\",\"project_id\":null,\"task_id\":null,\"actor_id\":\"{id}\",
+                 \"action\":\"{action}\",\"field_name\":null,\"old_value\":null,\"new_value\":null,
+                 \"created_at\":\"2026-11-23T09:30:00Z\"}}"
+            );
+            serde_json::from_str::<Record>(&line)
+        };
+        assert!(line("task.created").is_ok());
+        for other in ["member.joined", "user.registered", "ping", "task.unheard_of"] {
+            assert!(line(other).is_err(), "{other}");
+        }
     }
 }

@@ -54,9 +54,9 @@ impl Tasks<'_> {
         change: &BulkChange,
     ) -> Result<Vec<Task>, Error> {
         self.edit(at.scope())?;
+        let ids = distinct(change.task_ids.iter().copied(), "/task_ids", "")?;
         let at = In::new(*at.scope(), Some(at.person(uow).await?), ());
         let scope = at.scope();
-        let ids = distinct(change.task_ids.iter().copied(), "/task_ids", "")?;
         // Statuses and labels are of one project: that of the first task.
         let first = match ids.first() {
             Some(first) => uow.tasks().find(scope, *first).await?,

@@ -87,6 +87,10 @@ on_every_storage! {
             .expect(StatusCode::NO_CONTENT);
         assert_eq!(column(&shop, &status).await, "EDCBA");
         send(json!({"positions": [at(0, 0), at(1, 1)]})).await.expect(StatusCode::NO_CONTENT);
+        let both = json!({"updates": [at(0, 0)], "positions": [at(1, 1)]});
+        assert_eq!(send(both).await.refused(422, "VALIDATION_FAILED").faults(), [" WRONG_TYPE"]);
+        let wrong = send(json!({"updates": vec![json!({}); 50_000]})).await.refused(422, "VALIDATION_FAILED");
+        assert_eq!(wrong.faults().len(), 100, "an answer is not many times what was sent");
         assert_eq!(column(&shop, &status).await, "ABEDC", "under the first server's name");
         shop.make(&shop.ada, &format!("{ORG}/projects"), json!({"name": "Looms", "key": "LM"})).await;
         let path = format!("{ORG}/projects/LM/tasks");

@@ -280,12 +280,14 @@ pub(super) const PORTION: usize = 100;
 /// Rows that are to be added by one statement; `end` follows them.
 pub(super) fn insertion<T: Table>(name: &'static str, org: Uuid, rows: Vec<T>, end: &'static str) -> Write {
     let number = rows.len();
-    let push = move |insert: &mut Statement| {
-        insert.push(T::INSERT);
-        push_rows(insert, &rows, |values, row| row.push(org, values));
-        insert.push(end);
-    };
+    let push = move |insert: &mut Statement| push_insertion(insert, org, &rows, end);
     Write { name, rows: number, updates: vec![], push: Box::new(push) }
+}
+
+fn push_insertion<T: Table>(insert: &mut Statement, org: Uuid, rows: &[T], end: &'static str) {
+    insert.push(T::INSERT);
+    push_rows(insert, rows, |values, row| row.push(org, values));
+    insert.push(end);
 }
 
 impl Unit {
@@ -324,7 +326,7 @@ impl Unit {
         self.flush().await?;
         for rows in rows.chunks(PORTION) {
             let mut insert = Statement::default();
-            (insertion(name, org, rows.to_vec(), end).push)(&mut insert);
+            push_insertion(&mut insert, org, rows, end);
             self.execute_now(name, insert.build(), rows.len() == PORTION).await?;
         }
         Ok(())
