@@ -62,7 +62,7 @@ pub use app::{Builder, Hook, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
 pub use storage::{NotReady, Storage, UnitOfWork};
 pub use store_error::{Constraint, StoreError};
-pub use target::Target;
+pub use target::{Target, TargetIn};
 
 /// The version of WorkScribe.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -87,6 +87,8 @@ macro_rules! every_store {
             labels: $crate::work::LabelStore;
             /// Tasks, and the door to one.
             tasks: $crate::work::TaskStore;
+            /// The order of tasks in the columns of boards.
+            board: $crate::work::BoardStore;
             /// Comments on tasks.
             comments: $crate::work::CommentStore;
             /// What happened.

@@ -1,14 +1,13 @@
-//! Which row is meant, and in which version: [`Target`].
+//! The row that a write is about, and the version in which the caller expects it: [`Target`], [`TargetIn`].
 
 use crate::store_error::StoreError;
 
-/// A row that is to be changed or removed: its id, and the version in which the caller expects it, if they say so (`If-Match`,
-/// RFC 9110 §13.1.1).
+/// A row to change or to remove: its id, and the version in which the caller expects it (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<I> {
-    /// Its id.
+    /// The id of the row.
     pub id: I,
-    /// The version it is expected in; `None` for any.
+    /// The version that the caller expects; `None` for any.
     pub version: Option<i64>,
 }
 
@@ -17,6 +16,25 @@ impl<I> Target<I> {
     pub const fn new(id: I, version: Option<i64>) -> Self {
         Self { id, version }
     }
+
+    /// The row below its parent.
+    pub const fn within<P>(self, parent: P) -> TargetIn<P, I>
+    where
+        I: Copy,
+    {
+        TargetIn { parent, id: self.id, version: self.version }
+    }
+}
+
+/// A [`Target`] that is found below its parent alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetIn<P, I> {
+    /// The id of the parent.
+    pub parent: P,
+    /// The id of the row.
+    pub id: I,
+    /// The version that the caller expects; `None` for any.
+    pub version: Option<i64>,
 }
 
 impl<I> From<I> for Target<I> {

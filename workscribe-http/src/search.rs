@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workscribe_core::WorkScribe;
 use workscribe_core::error::Fault;
 use workscribe_core::page::PageRequest;
-use workscribe_core::search::{self, SearchKind};
+use workscribe_core::search::{self, SearchKind, SearchRequest};
 
 use crate::auth::BearerAuth;
 use crate::dto::answers;
@@ -107,7 +107,8 @@ impl SearchApi {
         })?;
         let mut uow = auth.read(&self.app).await?;
         let at = auth.enter(&mut *uow, &slug).await?;
-        let found = self.app.search().find(&mut *uow, at.scope(), &q, kind, limit).await?;
+        let found =
+            self.app.search().find(&mut *uow, at.scope(), SearchRequest { text: &q, kind, limit }).await?;
         Ok(Reply::new((found, q)))
     }
 }

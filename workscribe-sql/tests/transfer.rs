@@ -12,6 +12,7 @@ use workscribe_core::local::BcryptHasher;
 use workscribe_core::outbox::{Job as _, JobFilter};
 use workscribe_core::page::PageRequest;
 use workscribe_core::ports::Secret;
+use workscribe_core::search::SearchRequest;
 use workscribe_core::tenancy::{ClearOrganization, In};
 use workscribe_core::transfer::{
     Bundle, DEMO_OWNER, DEMO_TASKS, DemoOptions, Foreign, Ids, ImportOptions, Imported, Kind, Progress,
@@ -238,7 +239,11 @@ async fn found_and_numbered(app: &WorkScribe) {
     let mut uow = app.begin().await.unwrap();
     let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
     let scope = *In::organization(&mut *uow, "second", owner.id).await.unwrap().scope();
-    let found = app.search().find(&mut *uow, &scope, "newsletter", None, 10).await.unwrap();
+    let found = app
+        .search()
+        .find(&mut *uow, &scope, SearchRequest { text: "newsletter", kind: None, limit: 10 })
+        .await
+        .unwrap();
     assert!(!found.is_empty());
     let projects = uow.projects().list(&scope, Archived::All, &PageRequest::largest()).await.unwrap();
     let web = projects.iter().find(|project| project.key.as_str() == "WEB").unwrap();

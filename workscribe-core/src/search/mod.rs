@@ -12,7 +12,7 @@ mod service;
 mod store;
 mod words;
 
-pub use model::{SearchDocument, SearchHit, SearchKind, SearchQuery};
+pub use model::{SearchDocument, SearchHit, SearchKind, SearchQuery, SearchRequest};
 pub use service::{Search, SearchResult};
 pub use store::SearchStore;
 pub use words::Words;

@@ -43,6 +43,17 @@ impl SearchDocument {
     pub const MAX_BODY: usize = 20_000;
 }
 
+/// What a person looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchRequest<'a> {
+    /// What they wrote: 1–200 characters.
+    pub text: &'a str,
+    /// The kind of result; `None` for every kind.
+    pub kind: Option<SearchKind>,
+    /// The largest number of results.
+    pub limit: u32,
+}
+
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {

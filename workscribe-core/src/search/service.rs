@@ -10,7 +10,7 @@ use crate::storage::UnitOfWork;
 use crate::tenancy::{Action, OrgScope};
 use crate::work::{ProjectKey, Task, TaskKey};
 
-use super::model::{SearchHit, SearchKind, SearchQuery};
+use super::model::{SearchHit, SearchKind, SearchQuery, SearchRequest};
 use super::words::Words;
 
 /// Finding things. Had from [`WorkScribe::search`].
@@ -68,12 +68,10 @@ impl Search<'_> {
         &self,
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
-        query: &str,
-        kind: Option<SearchKind>,
-        limit: u32,
+        SearchRequest { text, kind, limit }: SearchRequest<'_>,
     ) -> Result<Vec<SearchResult>, Error> {
         scope.require(self.app.authorizer(), Action::ViewWork)?;
-        let query = query.trim();
+        let query = text.trim();
         if query.is_empty() || query.chars().count() > QUERY_CHARS {
             let mut violations = Violations::default();
             violations.add("/query/q", "OUT_OF_RANGE", "Search for 1 to 200 characters.");

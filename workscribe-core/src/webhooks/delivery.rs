@@ -14,7 +14,7 @@ use crate::outbox::Job;
 use crate::storage::{Party, UnitOfWork};
 use crate::tenancy::Slug;
 
-use super::model::{DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason};
+use super::model::{DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, DisabledReason};
 use super::scope::DeliveryPass;
 use super::secrets;
 use super::service::Webhooks;
@@ -205,7 +205,7 @@ impl Webhooks<'_> {
         }
         let now = self.app.now();
         if pass.webhook().disabled.is_some() {
-            uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed, None, now).await?;
+            uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed.into(), now).await?;
             self.app.commit(uow).await?;
             return Ok(None);
         }
@@ -228,7 +228,7 @@ impl Webhooks<'_> {
         let number = pass.delivery().attempts + 1;
         let outcome = outcome(&sent.result, number);
         let now = self.app.now();
-        let next_at = match &outcome {
+        let next_attempt_at = match &outcome {
             DeliveryOutcome::Retry(after) => Some(now + TimeDelta::from_std(*after).unwrap_or_default()),
             DeliveryOutcome::Delivered | DeliveryOutcome::Exhausted | DeliveryOutcome::Gone => None,
         };
@@ -241,7 +241,8 @@ impl Webhooks<'_> {
         let attempt =
             DeliveryAttempt { number, at: sent.at, took: sent.took, response_status, error: error.clone() };
         let mut uow = self.app.begin().await?;
-        if !uow.webhooks().note_attempt(pass, Some(&attempt), status, next_at, now).await? {
+        let state = DeliveryState { status, next_attempt_at };
+        if !uow.webhooks().note_attempt(pass, Some(&attempt), state, now).await? {
             return Ok(None);
         }
         match outcome {

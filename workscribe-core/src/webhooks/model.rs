@@ -106,6 +106,22 @@ pub struct WebhookDelivery {
     pub finished_at: Option<Timestamp>,
 }
 
+/// What is known of a delivery after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryState {
+    /// Its status.
+    pub status: DeliveryStatus,
+    /// When the next attempt is due, if there will be one.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+impl From<DeliveryStatus> for DeliveryState {
+    /// Without a next attempt.
+    fn from(status: DeliveryStatus) -> Self {
+        Self { status, next_attempt_at: None }
+    }
+}
+
 /// One attempt at a delivery. What the endpoint answered is not kept: it might be what the endpoint should not have been able
 /// to show.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
 use super::model::{
-    DeliveryAttempt, DeliveryStatus, Disabled, Listener, Resealing, Webhook, WebhookDelivery,
+    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, Listener, Resealing, Webhook, WebhookDelivery,
 };
 use super::scope::{DeliveryPass, EnteredDelivery};
 
@@ -82,8 +82,7 @@ pub trait WebhookStore: Send {
         &mut self,
         pass: &DeliveryPass,
         attempt: Option<&DeliveryAttempt>,
-        status: DeliveryStatus,
-        next_attempt_at: Option<Timestamp>,
+        state: DeliveryState,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
     /// Notes that the endpoint took a message.

@@ -11,11 +11,10 @@ use crate::id::{StatusId, TaskId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::In;
 
+use super::board::{BoardPosition, Column};
 use super::bulk::{Listed, distinct};
-use super::moves::Column;
 use super::order::{self, GAP};
 use super::record::writable;
-use super::store::Slot;
 use super::task::Task;
 use super::tasks::Tasks;
 
@@ -84,19 +83,19 @@ impl Tasks<'_> {
                 others.iter().flat_map(|others| [others - 1, *others]).filter(|index| *index >= 0).collect();
             let around: Vec<i64> = around.into_iter().collect();
             let (scope, project) = (at.scope(), at.project_id);
-            let column = Column { scope, project, status, absent: &absent };
-            let found = uow.tasks().slots_at(scope, project, status, &absent, &around).await?;
-            let found: BTreeMap<i64, Slot> = found.into_iter().collect();
-            let mut placed: Vec<Slot> = Vec::new();
+            let column = Column { project, status, without: &absent };
+            let found = uow.board().positions_at(scope, column, &around).await?;
+            let found: BTreeMap<i64, BoardPosition> = found.into_iter().collect();
+            let mut placed: Vec<BoardPosition> = Vec::new();
             let mut dense = None;
             // All that are past the end make one row.
             for row in others.chunk_by(|one, other| one == other || !found.contains_key(one)) {
                 let from = placed.len();
                 let ids = &absent[from..from + row.len()];
                 let positions = match found.get(&row[0]) {
-                    None => self.at_the_end(uow, &column, row.len()).await?,
+                    None => self.at_the_end(uow, at, row.len()).await?,
                     Some(next) => {
-                        let above = found.get(&(row[0] - 1)).map(|slot| slot.position);
+                        let above = found.get(&(row[0] - 1)).map(|place| place.position);
                         match order::row(above, next.position, row.len()) {
                             Some(positions) => positions,
                             None => {
@@ -106,16 +105,21 @@ impl Tasks<'_> {
                         }
                     }
                 };
-                placed.extend(ids.iter().zip(positions).map(|(id, position)| Slot { position, id: *id }));
+                placed.extend(
+                    ids.iter().zip(positions).map(|(id, position)| BoardPosition { position, id: *id }),
+                );
             }
-            uow.tasks().place(scope, &placed).await?;
+            uow.board().place(scope, &placed).await?;
             let mut done = placed.len();
             if let Some((next, row)) = dense {
-                let column = Column { absent: &absent[done..], ..column };
-                let positions = self.spread(uow, &column, next, row.len()).await?;
-                let row: Vec<Slot> =
-                    row.iter().zip(positions).map(|(id, position)| Slot { position, id: *id }).collect();
-                uow.tasks().place(scope, &row).await?;
+                let column = Column { without: &absent[done..], ..column };
+                let positions = self.spread(uow, scope, column, (next, row.len())).await?;
+                let row: Vec<BoardPosition> = row
+                    .iter()
+                    .zip(positions)
+                    .map(|(id, position)| BoardPosition { position, id: *id })
+                    .collect();
+                uow.board().place(scope, &row).await?;
                 done += row.len();
             }
             // What was spread has new positions: the rest is looked up anew.
@@ -127,11 +131,11 @@ impl Tasks<'_> {
     async fn at_the_end(
         &self,
         uow: &mut dyn UnitOfWork,
-        column: &Column<'_>,
+        at: &In<Task>,
         count: usize,
     ) -> Result<Vec<i64>, Error> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let end = self.advance(uow, column, GAP.saturating_mul(count)).await?;
+        let end = self.advance(uow, at.scope(), at.project_id, GAP.saturating_mul(count)).await?;
         Ok((1..=count).map(|n| end - (count - n) * GAP).collect())
     }
 }

@@ -12,16 +12,16 @@ use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::Person;
 use crate::limits::{Limit, count};
 use crate::storage::UnitOfWork;
-use crate::target::expect_version;
+use crate::target::{Target, expect_version};
 use crate::tenancy::{In, OrgScope};
 
+use super::board::BoardPosition;
 use super::document::Document;
 use super::model::{Status, StatusCategory, line, name_key};
 use super::order::GAP;
 use super::projects::no_such_project;
 use super::record::{Change, Trail, index_task, writable};
-use super::store::Slot;
-use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType};
+use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType, TaskWrite};
 use super::tasks::{Tasks, no_such_task};
 
 /// What a person enters for a task, new or not: `None` leaves a field as it is, or at its default.
@@ -270,7 +270,7 @@ impl Tasks<'_> {
         if old == new && !labels_differ {
             expect_version(change.expected, before.version)?;
             if let Some(position) = change.position {
-                uow.tasks().place(&scope, &[Slot { position, id: before.id }]).await?;
+                uow.board().place(&scope, &[BoardPosition { position, id: before.id }]).await?;
                 after.position = position;
             }
             return Ok(after);
@@ -301,7 +301,9 @@ impl Tasks<'_> {
         let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
         trail.happened(event, changes);
         trail.write_lines(uow).await?;
-        if !uow.tasks().update(&scope, after.id, &new, position, change.expected, trail.now()).await? {
+        let target = Target::new(after.id, change.expected);
+        let write = TaskWrite { fields: &new, position };
+        if !uow.tasks().update(&scope, target, write, trail.now()).await? {
             return Err(no_such_task());
         }
         if is_assigned {

@@ -111,7 +111,7 @@ impl Tasks<'_> {
             return Ok(before);
         }
         let mut trail = Trail::new(self.app, at);
-        if !uow.comments().update(scope, at.id, id, &body, version, trail.now()).await? {
+        if !uow.comments().update(scope, comment.within(at.id), &body, trail.now()).await? {
             return Err(no_such_comment());
         }
         let after = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
@@ -140,15 +140,15 @@ impl Tasks<'_> {
         at: &In<Task>,
         comment: Target<CommentId>,
     ) -> Result<(), Error> {
-        let (scope, Target { id, version }) = (at.scope(), comment);
+        let (scope, target) = (at.scope(), comment.within(at.id));
         self.edit(scope)?;
-        let comment = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
+        let comment = uow.comments().find(scope, at.id, target.id).await?.ok_or_else(no_such_comment)?;
         if comment.author.id != at.actor() {
             scope.require(self.app.authorizer(), Action::ModerateWork)?;
         }
         writable(at.project_is_archived)?;
-        uow.search().remove(scope, id.into()).await?;
-        if !uow.comments().delete(scope, at.id, id, version).await? {
+        uow.search().remove(scope, target.id.into()).await?;
+        if !uow.comments().delete(scope, target).await? {
             return Err(no_such_comment());
         }
         let mut trail = Trail::new(self.app, at);

@@ -107,8 +107,7 @@ impl Projects<'_> {
             return Ok(before);
         }
         let mut trail = self.trail(at);
-        let Target { id, version } = label;
-        let update = uow.labels().update(at.scope(), at.id, id, &change, version, trail.now());
+        let update = uow.labels().update(at.scope(), label.within(at.id), &change, trail.now());
         let after = update.await.map_err(name_taken)?.ok_or_else(no_such_label)?;
         let color = |label: &Label| Some(label.color.as_str().to_owned());
         let fields = [
@@ -132,9 +131,9 @@ impl Projects<'_> {
     ) -> Result<(), Error> {
         self.manage(at.scope())?;
         self.lock_writable(uow, at).await?;
-        let Target { id, version } = label;
-        let label = uow.labels().find(at.scope(), at.id, id).await?.ok_or_else(no_such_label)?;
-        if !uow.labels().delete(at.scope(), at.id, id, version).await? {
+        let target = label.within(at.id);
+        let label = uow.labels().find(at.scope(), at.id, label.id).await?.ok_or_else(no_such_label)?;
+        if !uow.labels().delete(at.scope(), target).await? {
             return Err(no_such_label());
         }
         let mut trail = self.trail(at);

@@ -18,6 +18,7 @@
 //! for one that waits for it.
 
 mod arrange;
+mod board;
 mod bulk;
 mod changes;
 mod comment;
@@ -39,6 +40,7 @@ mod tasks;
 
 pub use crate::identity::Person;
 pub use arrange::Placement;
+pub use board::{BoardPosition, BoardStore, Column, ColumnMove, Goal, Landmark, Lifted};
 pub use bulk::BulkChange;
 pub use changes::TaskChange;
 pub use comment::Comment;
@@ -56,12 +58,9 @@ pub use moves::{Destination, Move};
 pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};
 pub use statuses::{NewStatus, StatusEdit};
-pub use store::{
-    ActivityStore, CommentStore, Entered, LabelStore, Landmark, Lifted, ProjectStore, Slot, StatusStore,
-    TaskStore,
-};
+pub use store::{ActivityStore, CommentStore, Entered, LabelStore, ProjectStore, StatusStore, TaskStore};
 pub use task::{
     AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Room, Task, TaskCursor,
-    TaskFields, TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType,
+    TaskFields, TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType, TaskWrite,
 };
 pub use tasks::Tasks;

@@ -5,11 +5,11 @@ use crate::id::{ProjectId, StatusId, TaskId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::{In, OrgScope};
 
+use super::board::{BoardPosition, Column, Goal, Landmark, Lifted};
 use super::changes::{Lookup, Resolved};
 use super::order::{self, GAP};
 use super::projects::no_such_project;
 use super::record::{Trail, writable};
-use super::store::{Landmark, Lifted, Slot};
 use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
 
@@ -34,14 +34,6 @@ pub struct Move {
     pub status: Option<StatusId>,
     /// Where in it.
     pub to: Destination,
-}
-
-/// A column of a board, without the tasks that have no place in it at this moment.
-pub(super) struct Column<'a> {
-    pub(super) scope: &'a OrgScope,
-    pub(super) project: ProjectId,
-    pub(super) status: StatusId,
-    pub(super) absent: &'a [TaskId],
 }
 
 /// How many neighbours on each side are spread out first when there is no room.
@@ -79,8 +71,8 @@ impl Tasks<'_> {
         let (before, room) = self.lift(uow, at, to).await?;
         writable(before.project_is_archived)?;
         let status = to.status.unwrap_or(before.status.id);
-        let column = Column { scope, project: at.project_id, status, absent: &[at.id] };
-        change.position = Some(self.find_room(uow, &column, room).await?);
+        let column = Column { project: at.project_id, status, without: &[at.id] };
+        change.position = Some(self.find_room(uow, scope, column, room).await?);
         self.apply(uow, Trail::new(self.app, at), before, &change).await
     }
 
@@ -96,7 +88,8 @@ impl Tasks<'_> {
             Destination::Index(index) => Landmark::Index(index),
             Destination::Before(other) | Destination::After(other) => Landmark::Task(other),
         };
-        let lifted = uow.tasks().lift(at.scope(), at.project_id, at.id, status, landmark).await?;
+        let goal = Goal { project: at.project_id, status, landmark };
+        let lifted = uow.board().lift(at.scope(), at.id, goal).await?;
         let Lifted { task, landmark, above, below } = lifted.ok_or_else(no_such_task)?;
         let room = match to {
             Destination::After(_) => {
@@ -116,14 +109,17 @@ impl Tasks<'_> {
     async fn find_room(
         &self,
         uow: &mut dyn UnitOfWork,
-        column: &Column<'_>,
+        scope: &OrgScope,
+        column: Column<'_>,
         room: Option<Room>,
     ) -> Result<i64, Error> {
-        let Some(Room { above, next }) = room else { return self.advance(uow, column, GAP).await };
-        match order::between(above.map(|slot| slot.position), Some(next.position)) {
+        let Some(Room { above, next }) = room else {
+            return self.advance(uow, scope, column.project, GAP).await;
+        };
+        match order::between(above.map(|place| place.position), Some(next.position)) {
             Some(position) => Ok(position),
             None => {
-                let positions = self.spread(uow, column, next, 1).await?;
+                let positions = self.spread(uow, scope, column, (next, 1)).await?;
                 positions.first().copied().ok_or_else(|| Error::internal("the task is not in its own window"))
             }
         }
@@ -134,41 +130,39 @@ impl Tasks<'_> {
     pub(super) async fn spread(
         &self,
         uow: &mut dyn UnitOfWork,
-        column: &Column<'_>,
-        next: Slot,
-        row: usize,
+        scope: &OrgScope,
+        column: Column<'_>,
+        (next, row): (BoardPosition, usize),
     ) -> Result<Vec<i64>, Error> {
-        let Column { scope, project, status, absent } = *column;
         let mut window = WINDOW;
         loop {
             // One more than the window on each side: the bounds, unless the column ends there.
             let limit = window.saturating_add(1);
-            let mut before =
-                uow.tasks().slots_before(scope, project, status, absent, Some(next), limit).await?;
-            let mut after = uow.tasks().slots_from(scope, project, status, absent, next, limit).await?;
-            let bound = |slots: &mut Vec<Slot>| {
-                if slots.len() > window as usize { slots.pop().map(|slot| slot.position) } else { None }
+            let mut before = uow.board().positions_before(scope, column, Some(next), limit).await?;
+            let mut after = uow.board().positions_from(scope, column, next, limit).await?;
+            let bound = |places: &mut Vec<BoardPosition>| {
+                if places.len() > window as usize { places.pop().map(|place| place.position) } else { None }
             };
             let (low, mut high) = (bound(&mut before), bound(&mut after));
             let count = before.len() + row + after.len();
             if high.is_none() {
                 // No position is above the last that the project has given out.
                 let room = GAP.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1));
-                high = Some(self.advance(uow, column, room).await?);
+                high = Some(self.advance(uow, scope, column.project, room).await?);
             }
             let Some(positions) = order::spread(low, high, count) else {
                 window = window.saturating_mul(2);
                 continue;
             };
-            let others: Vec<Slot> = before.iter().rev().chain(&after).copied().collect();
+            let others: Vec<BoardPosition> = before.iter().rev().chain(&after).copied().collect();
             let own = before.len()..before.len() + row;
             let elsewhere = positions.iter().enumerate().filter(|(at, _)| !own.contains(at));
-            let others: Vec<Slot> = others
+            let others: Vec<BoardPosition> = others
                 .iter()
                 .zip(elsewhere)
-                .map(|(slot, (_, position))| Slot { position: *position, ..*slot })
+                .map(|(place, (_, position))| BoardPosition { position: *position, ..*place })
                 .collect();
-            uow.tasks().place(scope, &others).await?;
+            uow.board().place(scope, &others).await?;
             return positions
                 .get(own)
                 .map(<[i64]>::to_vec)
@@ -179,18 +173,19 @@ impl Tasks<'_> {
     pub(super) async fn advance(
         &self,
         uow: &mut dyn UnitOfWork,
-        column: &Column<'_>,
+        scope: &OrgScope,
+        project: ProjectId,
         by: i64,
     ) -> Result<i64, Error> {
-        let end = uow.projects().advance_position(column.scope, column.project, by).await?;
+        let end = uow.projects().advance_position(scope, project, by).await?;
         end.ok_or_else(no_such_project)
     }
 }
 
 /// Where a task goes between two others.
 struct Room {
-    above: Option<Slot>,
-    next: Slot,
+    above: Option<BoardPosition>,
+    next: BoardPosition,
 }
 
 fn no_such_neighbour(pointer: &str) -> Error {

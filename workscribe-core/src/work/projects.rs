@@ -8,7 +8,7 @@ use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
-use crate::target::expect_version;
+use crate::target::{Target, expect_version};
 use crate::tenancy::{Action, In, OrgScope, Organization};
 
 use super::model::{
@@ -179,7 +179,8 @@ impl Projects<'_> {
             return Ok(before);
         }
         let mut trail = self.trail(at);
-        let updated = uow.projects().update(at.scope(), at.id, &change, expected, trail.now()).await?;
+        let updated =
+            uow.projects().update(at.scope(), Target::new(at.id, expected), &change, trail.now()).await?;
         let after = updated.ok_or_else(no_such_project)?;
         let fields = [
             ("name", Some(before.name), Some(after.name.clone())),

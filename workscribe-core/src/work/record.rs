@@ -340,6 +340,6 @@ pub(super) async fn amend(
     let (id, fields) = (after.id, TaskFields::of(&after));
     trail.happened(DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) }, [change]);
     trail.write_lines(uow).await?;
-    uow.tasks().update(&trail.scope, id, &fields, None, None, trail.now()).await?;
+    uow.tasks().update(&trail.scope, id.into(), (&fields).into(), trail.now()).await?;
     trail.announce(uow).await
 }

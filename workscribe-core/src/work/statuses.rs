@@ -9,6 +9,7 @@ use crate::store_error::{Constraint, StoreError};
 use crate::target::{Target, expect_version};
 use crate::tenancy::In;
 
+use super::board::ColumnMove;
 use super::model::{Color, Project, Status, StatusCategory, StatusChange, line};
 use super::order::GAP;
 use super::projects::{Projects, no_such_project};
@@ -119,9 +120,8 @@ impl Projects<'_> {
         check_position(&mut violations, edit.position);
         violations.into_result()?;
         self.lock_writable(uow, at).await?;
-        let Target { id, version } = status;
-        let before = self.find_status(uow, at, id).await?;
-        expect_version(version, before.version)?;
+        let before = self.find_status(uow, at, status.id).await?;
+        expect_version(status.version, before.version)?;
         let change = StatusChange {
             name: name.filter(|name| *name != before.name),
             category: edit.category.filter(|category| *category != before.category),
@@ -129,17 +129,17 @@ impl Projects<'_> {
         };
         let mut trail = self.trail(at);
         if change != StatusChange::default() {
-            let update = uow.statuses().update(at.scope(), at.id, id, &change, version, trail.now());
+            let update = uow.statuses().update(at.scope(), status.within(at.id), &change, trail.now());
             update.await.map_err(name_taken)?.ok_or_else(no_such_status)?;
         }
         if edit.position.is_some() {
             let statuses = uow.statuses().list(at.scope(), at.id).await?;
             let mut order: Vec<StatusId> =
-                statuses.iter().map(|status| status.id).filter(|other| *other != id).collect();
-            order.insert(index(edit.position, order.len()), id);
+                statuses.iter().map(|status| status.id).filter(|other| *other != status.id).collect();
+            order.insert(index(edit.position, order.len()), status.id);
             uow.statuses().arrange(at.scope(), at.id, &order).await?;
         }
-        let after = self.find_status(uow, at, id).await?;
+        let after = self.find_status(uow, at, status.id).await?;
         if after != before {
             let changes = Change::between(differences(&before, &after));
             trail.happened(DomainEvent::StatusUpdated { status: after.clone() }, changes);
@@ -162,7 +162,7 @@ impl Projects<'_> {
     ) -> Result<(), Error> {
         self.manage(at.scope())?;
         self.lock_writable(uow, at).await?;
-        let Target { id, version } = status;
+        let (id, gone) = (status.id, status);
         let statuses = uow.statuses().list(at.scope(), at.id).await?;
         let status = statuses.iter().find(|status| status.id == id).ok_or_else(no_such_status)?;
         if statuses.len() == 1 {
@@ -180,7 +180,7 @@ impl Projects<'_> {
                 })?)
             }
         };
-        let in_use = !uow.tasks().in_status(at.scope(), at.id, id, None, 1).await?.is_empty();
+        let in_use = !uow.tasks().in_status(at.scope(), status, None, 1).await?.is_empty();
         if in_use {
             let target = target.ok_or_else(|| {
                 Error::new(
@@ -190,7 +190,7 @@ impl Projects<'_> {
             })?;
             self.move_all(uow, at, status, target).await?;
         }
-        if !uow.statuses().delete(at.scope(), at.id, id, version).await? {
+        if !uow.statuses().delete(at.scope(), gone.within(at.id)).await? {
             return Err(no_such_status());
         }
         let order: Vec<StatusId> =
@@ -214,7 +214,7 @@ impl Projects<'_> {
         let (scope, project) = (at.scope(), at.id);
         let mut after = None;
         loop {
-            let ids = uow.tasks().in_status(scope, project, from.id, after, BATCH).await?;
+            let ids = uow.tasks().in_status(scope, from, after, BATCH).await?;
             let mut trail = self.trail(at);
             for id in &ids {
                 let change = Change::of("status_id", Some(from.name.clone()), Some(to.name.clone()));
@@ -227,8 +227,8 @@ impl Projects<'_> {
             }
         }
         let end = uow.projects().advance_position(scope, project, 0).await?.ok_or_else(no_such_project)?;
-        let now = self.app.now();
-        if let Some(last) = uow.tasks().move_column(scope, project, from.id, to.id, end, now).await? {
+        let column = ColumnMove { project, from: from.id, to: to.id, after: end };
+        if let Some(last) = uow.board().move_column(scope, column, self.app.now()).await? {
             uow.projects().advance_position(scope, project, last - end + GAP).await?;
         }
         Ok(())

@@ -8,14 +8,16 @@ use crate::id::{CommentId, LabelId, OrgId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::Person;
 use crate::page::PageRequest;
 use crate::store_error::StoreError;
+use crate::target::{Target, TargetIn};
 use crate::tenancy::{OrgScope, Role, Slug};
 
 use super::comment::Comment;
+use super::document::Document;
 use super::history::{Activity, NewActivity};
 use super::model::{
     Archived, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, Status, StatusChange,
 };
-use super::task::{NewTask, Numbered, Task, TaskFields, TaskQuery};
+use super::task::{NewTask, Numbered, Task, TaskQuery, TaskWrite};
 
 /// Who came through a door, and where to.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,38 +30,6 @@ pub struct Entered<T> {
     pub actor: Person,
     /// What they asked for.
     pub found: T,
-}
-
-/// A task's place in its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slot {
-    /// Where it stands.
-    pub position: i64,
-    /// Which task: the tie-break.
-    pub id: TaskId,
-}
-
-/// Which place of a column is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landmark {
-    /// That of another task.
-    Task(TaskId),
-    /// The one at an index, counted from 0.
-    Index(i64),
-}
-
-/// A task that is to be moved, read under its lock, with the places around the one that was asked for. The task itself is passed
-/// over among them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Lifted {
-    /// The task.
-    pub task: Task,
-    /// The place that was asked for; `None` when the column has no such place.
-    pub landmark: Option<Slot>,
-    /// The one right before it.
-    pub above: Option<Slot>,
-    /// The one right after it.
-    pub below: Option<Slot>,
 }
 
 /// Projects, and the look-up behind the door to one.
@@ -98,13 +68,12 @@ pub trait ProjectStore: Send {
     async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
         self.lock(scope, id).await.map(drop)
     }
-    /// Changes it; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
+    /// Changes it; [`StoreError::StaleVersion`] when the target's version is not the stored one.
     async fn update(
         &mut self,
         scope: &OrgScope,
-        id: ProjectId,
+        target: Target<ProjectId>,
         change: &ProjectChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Project>, StoreError>;
     /// Moves the project's last position on by `by` (which may be 0), and answers what it is then. Takes the project's lock.
@@ -136,10 +105,8 @@ pub trait StatusStore: Send {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
+        target: TargetIn<ProjectId, StatusId>,
         change: &StatusChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Status>, StoreError>;
     /// Numbers statuses from 0, in the order given. Take the project's lock first.
@@ -153,9 +120,7 @@ pub trait StatusStore: Send {
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
-        expected: Option<i64>,
+        target: TargetIn<ProjectId, StatusId>,
     ) -> Result<bool, StoreError>;
 }
 
@@ -191,19 +156,15 @@ pub trait LabelStore: Send {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
+        target: TargetIn<ProjectId, LabelId>,
         change: &LabelChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Label>, StoreError>;
     /// Removes a label, from its tasks too; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
-        expected: Option<i64>,
+        target: TargetIn<ProjectId, LabelId>,
     ) -> Result<bool, StoreError>;
     /// Puts labels on a task; those that are on it stay. [`crate::Constraint::Reference`] for a label that is gone, now or
     /// at the commit.
@@ -238,20 +199,13 @@ pub trait TaskStore: Send {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        id: TaskId,
-        fields: &TaskFields,
-        position: Option<i64>,
-        expected: Option<i64>,
+        target: Target<TaskId>,
+        write: TaskWrite<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
     /// Removes a task that is no other's parent, with its comments; `false` when it is gone. Its parent counts it no more.
     /// [`StoreError::StaleVersion`] as elsewhere.
-    async fn delete(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
-    ) -> Result<bool, StoreError>;
+    async fn delete(&mut self, scope: &OrgScope, target: Target<TaskId>) -> Result<bool, StoreError>;
     /// A page of tasks without their descriptions, up to [`TaskQuery::fetch`] rows. One statement.
     async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
     /// How many tasks fit the query's filter.
@@ -275,65 +229,10 @@ pub trait TaskStore: Send {
     async fn in_status(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
+        status: &Status,
         after: Option<TaskId>,
         limit: u32,
     ) -> Result<Vec<TaskId>, StoreError>;
-
-    /// The tasks at some indexes of a column, `excluded` passed over, each with its index, in any order; none past the end. One
-    /// walk through the column, as far as the largest index. Take the project's lock first, here and below.
-    async fn slots_at(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        indexes: &[i64],
-    ) -> Result<Vec<(i64, Slot)>, StoreError>;
-    /// Takes a task's lock and reads it, with the places around a landmark of a column: that of `status`, or the task's own. One
-    /// statement. `None` when the task is gone.
-    async fn lift(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        task: TaskId,
-        status: Option<StatusId>,
-        landmark: Landmark,
-    ) -> Result<Option<Lifted>, StoreError>;
-    /// Up to `limit` tasks of a column before a place (all of them for `None`), nearest first, `excluded` passed over.
-    async fn slots_before(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Option<Slot>,
-        limit: u32,
-    ) -> Result<Vec<Slot>, StoreError>;
-    /// Up to `limit` tasks of a column from a place on, that place's own included, nearest first, `excluded` passed over.
-    async fn slots_from(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Slot,
-        limit: u32,
-    ) -> Result<Vec<Slot>, StoreError>;
-    /// Gives tasks new positions, and nothing else.
-    async fn place(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError>;
-    /// Moves all tasks of a status behind everything else of another, in their order: to `after` plus [`super::order::GAP`]
-    /// plus how far each is from the first. Answers the last of the new positions; `None` when there was none.
-    async fn move_column(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        from: StatusId,
-        to: StatusId,
-        after: i64,
-        now: Timestamp,
-    ) -> Result<Option<i64>, StoreError>;
 }
 
 /// Comments on tasks.
@@ -362,19 +261,15 @@ pub trait CommentStore: Send {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        task: TaskId,
-        id: CommentId,
-        body: &super::document::Document,
-        expected: Option<i64>,
+        target: TargetIn<TaskId, CommentId>,
+        body: &Document,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
     /// Removes a comment, which its task counts no more; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        task: TaskId,
-        id: CommentId,
-        expected: Option<i64>,
+        target: TargetIn<TaskId, CommentId>,
     ) -> Result<bool, StoreError>;
 }
 

@@ -166,6 +166,22 @@ impl TaskFields {
     }
 }
 
+/// What is written of a task.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskWrite<'a> {
+    /// The fields.
+    pub fields: &'a TaskFields,
+    /// The position; `None` for the one that it has.
+    pub position: Option<i64>,
+}
+
+impl<'a> From<&'a TaskFields> for TaskWrite<'a> {
+    /// The fields alone.
+    fn from(fields: &'a TaskFields) -> Self {
+        Self { fields, position: None }
+    }
+}
+
 /// A task to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {

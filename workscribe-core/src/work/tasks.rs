@@ -8,6 +8,7 @@ use crate::limits::Limit;
 use crate::page::{Cursor, ITEM_BYTES, Page, PageRequest, json_bytes};
 use crate::storage::UnitOfWork;
 use crate::store_error::{Constraint, StoreError};
+use crate::target::Target;
 use crate::tenancy::{Action, In, OrgScope};
 
 use super::changes::{Lookup, Resolved, TaskChange};
@@ -182,7 +183,7 @@ impl Tasks<'_> {
         self.release_children(uow, at, &mut trail).await?;
         let task = self.lock_one(uow, scope, at.id).await?;
         writable(task.project_is_archived)?;
-        if !uow.tasks().delete(scope, task.id, expected).await? {
+        if !uow.tasks().delete(scope, Target::new(task.id, expected)).await? {
             return Err(no_such_task());
         }
         let name = Change::old(format!("{} {}", task.key(), task.title));

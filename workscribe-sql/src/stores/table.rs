@@ -22,7 +22,6 @@ use sqlx::query::QueryAs;
 use sqlx::query_builder::Separated;
 use sqlx::types::Uuid;
 use sqlx::{Decode, Encode, FromRow, Row as _, Type, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::events::EventKind;
 use workscribe_core::id::{
@@ -32,6 +31,7 @@ use workscribe_core::notifications::{EntityType, NotificationType};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Role};
 use workscribe_core::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType};
+use workscribe_core::{StoreError, TargetIn};
 
 use super::pending::{Statement, Write, push_rows};
 use super::unit::{Arguments, Row};
@@ -254,13 +254,13 @@ pub(super) struct At {
 }
 
 impl At {
-    pub(super) fn new(
-        scope: &OrgScope,
-        parent: impl Into<Uuid>,
-        id: impl Into<Uuid>,
-        expected: Option<i64>,
-    ) -> Self {
-        Self { org: scope.org().as_uuid(), parent: parent.into(), id: id.into(), expected }
+    /// In any version.
+    pub(super) fn new(scope: &OrgScope, parent: impl Into<Uuid>, id: impl Into<Uuid>) -> Self {
+        Self { org: scope.org().as_uuid(), parent: parent.into(), id: id.into(), expected: None }
+    }
+
+    pub(super) fn of<P: Into<Uuid>, I: Into<Uuid>>(scope: &OrgScope, target: TargetIn<P, I>) -> Self {
+        Self { expected: target.version, ..Self::new(scope, target.parent, target.id) }
     }
 
     /// Binds what an update begins with: `$1` is the organization, `$2` the parent, `$3` the id, `$4` the version that is expected, if

@@ -1,6 +1,5 @@
 //! Every list of tasks: each sort and each condition alone, and conditions that pick many tasks.
 
-use workscribe_core::UnitOfWork;
 use workscribe_core::id::TaskId;
 use workscribe_core::search::Words;
 use workscribe_core::tenancy::OrgScope;
@@ -8,6 +7,7 @@ use workscribe_core::work::{
     AssigneeFilter, Color, Label, ParentFilter, Priority, Project, ProjectKey, Status, StatusCategory, Task,
     TaskFilter, TaskQuery, TaskSort, TaskType,
 };
+use workscribe_core::{Target, UnitOfWork};
 
 use super::{new_id, new_task, new_user, now, organization_with_a_task};
 
@@ -120,7 +120,7 @@ async fn lists_of_many(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Pro
         assert_eq!(every_page(uow, scope, &filter, name).await, [one.id], "{name}");
     }
     // Notes of a label that is gone may stay.
-    assert!(uow.labels().delete(scope, project.id, common, Some(1)).await.unwrap());
+    assert!(uow.labels().delete(scope, Target::new(common, Some(1)).within(project.id)).await.unwrap());
     let filter = TaskFilter { label: Some(common), ..of_project };
     assert_eq!(every_page(uow, scope, &filter, "position").await, []);
 }

@@ -44,11 +44,12 @@ use workscribe_core::webhooks::{
     WebhookDelivery,
 };
 use workscribe_core::work::{
-    Archived, Color, Comment, Document, Label, LabelChange, Landmark, NewActivity, NewTask, Priority,
-    Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Room, Slot, Status, StatusCategory,
-    StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort, TaskType, order,
+    Archived, BoardPosition, Color, Column, ColumnMove, Comment, Document, Goal, Label, LabelChange,
+    Landmark, NewActivity, NewTask, Priority, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType,
+    Room, Status, StatusCategory, StatusChange, Task, TaskFields, TaskFilter, TaskLabel, TaskQuery, TaskSort,
+    TaskType, TaskWrite, order,
 };
-use workscribe_core::{Storage, UnitOfWork};
+use workscribe_core::{Storage, Target, UnitOfWork};
 use workscribe_sql::{postgres, sqlite};
 use workscribe_testkit::databases;
 
@@ -282,7 +283,7 @@ async fn work(uow: &mut dyn UnitOfWork, user: UserId) {
     comments_and_activity(uow, &scope, &task).await;
     notifications(uow, &scope, &task).await;
     search(uow, &scope, &project, &task).await;
-    assert!(uow.tasks().delete(&scope, task.id, None).await.unwrap());
+    assert!(uow.tasks().delete(&scope, task.id.into()).await.unwrap());
 }
 
 async fn organization_with_a_task(uow: &mut dyn UnitOfWork, user: UserId) -> (OrgScope, Project, Task) {
@@ -351,8 +352,9 @@ async fn projects(uow: &mut dyn UnitOfWork, scope: &OrgScope, slug: &Slug) -> (P
     assert!(store.lock(scope, project.id).await.unwrap().is_some());
     store.hold(scope, project.id).await.unwrap();
     let change = ProjectChange { name: Some("Website".into()), description: Some(None), is_archived: None };
-    let changed = store.update(scope, project.id, &change, Some(1), now()).await.unwrap().unwrap();
-    assert!(store.update(scope, project.id, &change, Some(1), now()).await.is_err());
+    let changed =
+        store.update(scope, Target::new(project.id, Some(1)), &change, now()).await.unwrap().unwrap();
+    assert!(store.update(scope, Target::new(project.id, Some(1)), &change, now()).await.is_err());
     assert_eq!(store.advance_position(scope, project.id, 5).await.unwrap(), Some(5));
 
     let store = uow.statuses();
@@ -363,9 +365,15 @@ async fn projects(uow: &mut dyn UnitOfWork, scope: &OrgScope, slug: &Slug) -> (P
     store.arrange(scope, project.id, &[second.id, first.id]).await.unwrap();
     assert_eq!(store.first(scope, project.id).await.unwrap().unwrap().id, second.id);
     let change = StatusChange { name: Some("Ready".into()), category: None, color: Some(None) };
-    let status = store.update(scope, project.id, first.id, &change, Some(1), now()).await.unwrap().unwrap();
-    assert!(store.update(scope, project.id, first.id, &change, Some(1), now()).await.is_err());
-    assert!(store.delete(scope, project.id, second.id, Some(1)).await.unwrap());
+    let status = store
+        .update(scope, Target::new(first.id, Some(1)).within(project.id), &change, now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        store.update(scope, Target::new(first.id, Some(1)).within(project.id), &change, now()).await.is_err()
+    );
+    assert!(store.delete(scope, Target::new(second.id, Some(1)).within(project.id)).await.unwrap());
     (changed, status)
 }
 
@@ -408,14 +416,24 @@ async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, st
     assert_eq!(store.find_by_key(scope, &project.key, 1).await.unwrap().as_ref(), Some(&task));
     let locked = store.lock(scope, &[below.id, new.id, new_id()]).await.unwrap();
     assert_eq!(locked.iter().map(|task| task.number).collect::<Vec<_>>(), [1, 2]);
-    assert!(store.update(scope, new.id, &new.fields, Some(7), Some(1), now()).await.unwrap());
-    assert!(store.update(scope, new.id, &new.fields, None, Some(1), now()).await.is_err());
+    assert!(
+        store
+            .update(
+                scope,
+                Target::new(new.id, Some(1)),
+                TaskWrite { fields: &new.fields, position: Some(7) },
+                now()
+            )
+            .await
+            .unwrap()
+    );
+    assert!(store.update(scope, Target::new(new.id, Some(1)), (&new.fields).into(), now()).await.is_err());
     assert_eq!(store.children(scope, new.id, 10).await.unwrap(), [below.id]);
     assert!(store.is_within(scope, below.id, new.id).await.unwrap());
     assert!(!store.is_within(scope, new.id, below.id).await.unwrap());
     assert_eq!(store.open_of(scope, scope.actor(), None, 10).await.unwrap()[0].1, new.id);
-    assert_eq!(store.in_status(scope, project.id, status.id, Some(new.id), 10).await.unwrap(), [below.id]);
-    assert!(store.delete(scope, below.id, Some(1)).await.unwrap());
+    assert_eq!(store.in_status(scope, status, Some(new.id), 10).await.unwrap(), [below.id]);
+    assert!(store.delete(scope, Target::new(below.id, Some(1))).await.unwrap());
     let found = store.find(scope, new.id).await.unwrap().unwrap();
     assert_eq!((found.version, found.position, found.subtask_count), (2, 7, 0));
     found
@@ -423,25 +441,33 @@ async fn tasks(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, st
 
 async fn board(uow: &mut dyn UnitOfWork, scope: &OrgScope, task: &Task) {
     let (project, status) = (task.project_id, task.status.id);
-    let slot = Slot { position: task.position, id: task.id };
-    let store = uow.tasks();
-    assert_eq!(store.slots_at(scope, project, status, &[], &[0, 1]).await.unwrap(), [(0, slot)]);
-    assert_eq!(store.slots_at(scope, project, status, &[task.id], &[0]).await.unwrap(), []);
-    assert_eq!(store.slots_before(scope, project, status, &[], None, 5).await.unwrap(), [slot]);
-    assert_eq!(store.slots_before(scope, project, status, &[], Some(slot), 5).await.unwrap(), []);
-    assert_eq!(store.slots_from(scope, project, status, &[], slot, 5).await.unwrap(), [slot]);
-    store.place(scope, &[Slot { position: -3, id: task.id }]).await.unwrap();
+    let first = BoardPosition { position: task.position, id: task.id };
+    let column = Column { project, status, without: &[] };
+    let store = uow.board();
+    assert_eq!(store.positions_at(scope, column, &[0, 1]).await.unwrap(), [(0, first)]);
+    assert_eq!(store.positions_at(scope, Column { without: &[task.id], ..column }, &[0]).await.unwrap(), []);
+    assert_eq!(store.positions_before(scope, column, None, 5).await.unwrap(), [first]);
+    assert_eq!(store.positions_before(scope, column, Some(first), 5).await.unwrap(), []);
+    assert_eq!(store.positions_from(scope, column, first, 5).await.unwrap(), [first]);
+    store.place(scope, &[BoardPosition { position: -3, id: task.id }]).await.unwrap();
     store
-        .place(scope, &[Slot { position: -2, id: task.id }, Slot { position: 9, id: new_id() }])
+        .place(
+            scope,
+            &[BoardPosition { position: -2, id: task.id }, BoardPosition { position: 9, id: new_id() }],
+        )
         .await
         .unwrap();
     for landmark in [Landmark::Index(0), Landmark::Task(new_id())] {
-        let lifted = store.lift(scope, project, task.id, None, landmark).await.unwrap().unwrap();
+        let lifted =
+            store.lift(scope, task.id, Goal { project, status: None, landmark }).await.unwrap().unwrap();
         assert_eq!((lifted.task.id, lifted.landmark), (task.id, None));
     }
-    let last = store.move_column(scope, project, status, status, 10, now()).await.unwrap();
+    let last = store
+        .move_column(scope, ColumnMove { project, from: status, to: status, after: 10 }, now())
+        .await
+        .unwrap();
     assert_eq!(last, Some(10 + order::GAP));
-    assert_eq!(store.find(scope, task.id).await.unwrap().unwrap().position, 10 + order::GAP);
+    assert_eq!(uow.tasks().find(scope, task.id).await.unwrap().unwrap().position, 10 + order::GAP);
 }
 
 async fn labels(uow: &mut dyn UnitOfWork, scope: &OrgScope, task: &Task) {
@@ -472,9 +498,15 @@ async fn labels(uow: &mut dyn UnitOfWork, scope: &OrgScope, task: &Task) {
     let store = uow.labels();
     store.detach(scope, task.id, &[bug.id]).await.unwrap();
     let change = LabelChange { name: Some("Zoological".into()), color: None };
-    assert!(store.update(scope, project, zoo.id, &change, Some(1), now()).await.unwrap().is_some());
-    assert!(store.update(scope, project, zoo.id, &change, Some(1), now()).await.is_err());
-    assert!(store.delete(scope, project, zoo.id, Some(2)).await.unwrap());
+    assert!(
+        store
+            .update(scope, Target::new(zoo.id, Some(1)).within(project), &change, now())
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(store.update(scope, Target::new(zoo.id, Some(1)).within(project), &change, now()).await.is_err());
+    assert!(store.delete(scope, Target::new(zoo.id, Some(2)).within(project)).await.unwrap());
     assert_eq!(uow.tasks().find(scope, task.id).await.unwrap().unwrap().labels, []);
 }
 
@@ -495,9 +527,13 @@ async fn comments_and_activity(uow: &mut dyn UnitOfWork, scope: &OrgScope, task:
     assert_eq!(store.list(scope, task.id, &page).await.unwrap(), std::slice::from_ref(&comment));
     assert_eq!(store.count(scope, task.id).await.unwrap(), 1);
     let body = Document::of_text("Done.");
-    assert!(store.update(scope, task.id, comment.id, &body, Some(1), now()).await.unwrap());
-    assert!(store.update(scope, task.id, comment.id, &body, Some(1), now()).await.is_err());
-    assert!(store.delete(scope, task.id, comment.id, Some(2)).await.unwrap());
+    assert!(
+        store.update(scope, Target::new(comment.id, Some(1)).within(task.id), &body, now()).await.unwrap()
+    );
+    assert!(
+        store.update(scope, Target::new(comment.id, Some(1)).within(task.id), &body, now()).await.is_err()
+    );
+    assert!(store.delete(scope, Target::new(comment.id, Some(2)).within(task.id)).await.unwrap());
     let one_too_many = Comment { id: new_id(), ..comment };
     assert!(store.insert(scope, &one_too_many, 0).await.is_err());
 
@@ -815,7 +851,7 @@ async fn webhooks(uow: &mut dyn UnitOfWork, user: UserId) {
         DeliveryAttempt { number: 1, at: now(), took: Duration::ZERO, response_status: None, error: None };
     let store = uow.webhooks();
     let settled = DeliveryStatus::Delivered;
-    assert!(store.note_attempt(&pass, Some(&attempt), settled, None, now()).await.unwrap());
+    assert!(store.note_attempt(&pass, Some(&attempt), settled.into(), now()).await.unwrap());
     assert_eq!(store.attempts(&scope, delivery.id).await.unwrap().len(), 1);
     store.note_success(&pass, now()).await.unwrap();
     let disabled = Disabled { reason: DisabledReason::Gone, at: now() };

@@ -14,7 +14,7 @@ use workscribe_core::id::{CommentId, LabelId, ProjectId, StatusId, TaskId, UserI
 use workscribe_core::identity::Actor;
 use workscribe_core::notifications::NotificationFilter;
 use workscribe_core::page::PageRequest;
-use workscribe_core::search::Words;
+use workscribe_core::search::{SearchRequest, Words};
 use workscribe_core::tenancy::{In, OrgScope};
 use workscribe_core::work::{
     AssigneeFilter, BulkChange, Destination, Move, NewLabel, NewStatus, ParentFilter, Placement, Priority,
@@ -320,7 +320,10 @@ impl World {
             }
             Operation::Search(words) => {
                 let scope = self.scope(uow, 0).await?;
-                let mut found = app.search().find(uow, &scope, TITLES[*words], None, 100).await?;
+                let mut found = app
+                    .search()
+                    .find(uow, &scope, SearchRequest { text: TITLES[*words], kind: None, limit: 100 })
+                    .await?;
                 // How good a match is, each storage weighs in its own way.
                 found.sort_by_key(|result| result.id);
                 self.found = Some(found.iter().filter_map(|result| Some(result.task.as_ref()?.0)).collect());

@@ -5,12 +5,14 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::Target;
 use workscribe_core::notifications::{Notification, NotificationFilter};
 use workscribe_core::search::SearchHit;
 use workscribe_core::tenancy::ListedInvitation;
 use workscribe_core::work::{
-    Activity, Archived, Comment, Document, Label, LabelChange, NewTask, Numbered, ParentFilter, Project,
-    ProjectChange, ProjectRef, Slot, Status, StatusChange, Task, TaskFields, TaskFilter, TaskQuery, TaskSort,
+    Activity, Archived, BoardPosition, Column, ColumnMove, Comment, Document, Label, LabelChange, NewTask,
+    Numbered, ParentFilter, Project, ProjectChange, ProjectRef, Status, StatusChange, Task, TaskFields,
+    TaskFilter, TaskQuery, TaskSort, TaskWrite,
 };
 
 /// Everything that can be seen of an organization from within.
@@ -96,7 +98,8 @@ async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<
     let (project, todo, label) = (theirs.board.project.id, theirs.board.todo.id, theirs.label.id);
     let (task, part, comment) = (theirs.task.id, theirs.part.id, theirs.comment.id);
     let everything = PageRequest::largest();
-    let least = Slot { position: i64::MIN, id: uuid::Uuid::nil().into() };
+    let column = Column { project, status: todo, without: &[] };
+    let least = BoardPosition { position: i64::MIN, id: uuid::Uuid::nil().into() };
     let none = TaskFilter::default;
     let mut seen = Vec::new();
     let mut note = |call, is_seen: bool| {
@@ -138,10 +141,10 @@ async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<
         tasks.children(mine, task, 100) => |rows: Vec<_>| rows.is_empty();
         tasks.is_within(mine, part, task) => |is_within: bool| !is_within;
         tasks.open_of(mine, theirs.task.reporter.id, None, 100) => |rows: Vec<_>| rows.is_empty();
-        tasks.in_status(mine, project, todo, None, 100) => |rows: Vec<_>| rows.is_empty();
-        tasks.slots_at(mine, project, todo, &[], &[0, 1]) => |rows: Vec<_>| rows.is_empty();
-        tasks.slots_before(mine, project, todo, &[], None, 100) => |rows: Vec<_>| rows.is_empty();
-        tasks.slots_from(mine, project, todo, &[], least, 100) => |rows: Vec<_>| rows.is_empty();
+        tasks.in_status(mine, &theirs.board.todo, None, 100) => |rows: Vec<_>| rows.is_empty();
+        board.positions_at(mine, column, &[0, 1]) => |rows: Vec<_>| rows.is_empty();
+        board.positions_before(mine, column, None, 100) => |rows: Vec<_>| rows.is_empty();
+        board.positions_from(mine, column, least, 100) => |rows: Vec<_>| rows.is_empty();
         comments.find(mine, task, comment) => |found: Option<_>| found.is_none();
         comments.list(mine, task, &everything) => |rows: Vec<_>| rows.is_empty();
         comments.count(mine, task) => |count| count == 0;
@@ -187,15 +190,15 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
     let label_of_mine = new_label(project, "Taken over");
     for expected in [None, Some(1), Some(2)] {
         nothing! {
-            projects.update(mine, project, &project_change, expected, at(5)) => |found: Option<_>| found.is_none();
-            statuses.update(mine, project, todo, &status_change, expected, at(5)) => |found: Option<_>| found.is_none();
-            statuses.delete(mine, project, done, expected) => |is_done: bool| !is_done;
-            labels.update(mine, project, label, &label_change, expected, at(5)) => |found: Option<_>| found.is_none();
-            labels.delete(mine, project, label, expected) => |is_done: bool| !is_done;
-            tasks.update(mine, task, &fields, Some(9), expected, at(5)) => |is_done: bool| !is_done;
-            tasks.delete(mine, part, expected) => |is_done: bool| !is_done;
-            comments.update(mine, task, comment, &body, expected, at(5)) => |is_done: bool| !is_done;
-            comments.delete(mine, task, comment, expected) => |is_done: bool| !is_done;
+            projects.update(mine, Target::new(project, expected), &project_change, at(5)) => |found: Option<_>| found.is_none();
+            statuses.update(mine, Target::new(todo, expected).within(project), &status_change, at(5)) => |found: Option<_>| found.is_none();
+            statuses.delete(mine, Target::new(done, expected).within(project)) => |is_done: bool| !is_done;
+            labels.update(mine, Target::new(label, expected).within(project), &label_change, at(5)) => |found: Option<_>| found.is_none();
+            labels.delete(mine, Target::new(label, expected).within(project)) => |is_done: bool| !is_done;
+            tasks.update(mine, Target::new(task, expected), TaskWrite { fields: &fields, position: Some(9) }, at(5)) => |is_done: bool| !is_done;
+            tasks.delete(mine, Target::new(part, expected)) => |is_done: bool| !is_done;
+            comments.update(mine, Target::new(comment, expected).within(task), &body, at(5)) => |is_done: bool| !is_done;
+            comments.delete(mine, Target::new(comment, expected).within(task)) => |is_done: bool| !is_done;
         }
     }
     // Of some it is not said that they fail: what counts is that nothing has changed for the other organization.
@@ -208,8 +211,8 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
         labels.attach(mine, part, &[label]) => |()| false;
         labels.detach(mine, task, &[label]) => whatever;
         tasks.insert(mine, &new) => |_: Numbered| false;
-        tasks.place(mine, &[Slot { position: 7, id: task }]) => whatever;
-        tasks.move_column(mine, project, todo, done, 0, at(5)) => |found: Option<_>| found.is_none();
+        board.place(mine, &[BoardPosition { position: 7, id: task }]) => whatever;
+        board.move_column(mine, ColumnMove { project, from: todo, to: done, after: 0 }, at(5)) => |found: Option<_>| found.is_none();
         comments.insert(mine, &comment_of_mine, 5_000) => |()| false;
         search.put(mine, &task_document(task, "taken over", "")) => |()| false;
         search.remove(mine, task.into()) => whatever;
@@ -363,13 +366,14 @@ pub async fn work_of_one_organization_refers_to_none_of_another(storage: Arc<dyn
         TaskFields { parent_id: Some(other.task.id), ..fields.clone() },
     ] {
         let updated =
-            settle!(storage, uow => uow.tasks().update(&mine, own.task.id, &fields, None, None, at(5)));
+            settle!(storage, uow => uow.tasks().update(&mine, own.task.id.into(), (&fields).into(), at(5)));
         assert_conflict!(updated, Reference);
         let new = NewTask { fields, ..new_task(&mine, &own.board, "") };
         assert_conflict!(settle!(storage, uow => uow.tasks().insert(&mine, &new)), Reference);
     }
-    let moved = settle!(storage, uow => uow.tasks().move_column(
-        &mine, own.board.project.id, own.board.todo.id, other.board.todo.id, 0, at(5)));
+    let (project, from, to) = (own.board.project.id, own.board.todo.id, other.board.todo.id);
+    let column = ColumnMove { project, from, to, after: 0 };
+    let moved = settle!(storage, uow => uow.board().move_column(&mine, column, at(5)));
     assert_conflict!(moved, Reference);
     let attached = settle!(storage, uow => uow.labels().attach(&mine, own.task.id, &[other.label.id]));
     assert_conflict!(attached, Reference);

@@ -267,7 +267,7 @@ pub async fn a_document_that_is_removed_is_not_found(storage: Arc<dyn Storage>) 
         let found: Vec<_> = find(&storage, &scope, "engine").await.iter().map(|hit| hit.task).collect();
         assert_eq!(found, [Some((kept.id, kept.number))]);
     }
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, kept.id, None)));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, kept.id.into())));
     assert_eq!(find(&storage, &scope, "engine").await, []);
     put(&storage, &scope, &task_document(gone.id, "engine", "")).await;
     assert_eq!(find(&storage, &scope, "engine").await.len(), 1, "and may come back");

@@ -8,8 +8,8 @@ use workscribe_core::id::{WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
 use workscribe_core::sweep::Portion;
 use workscribe_core::webhooks::{
-    DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EventSet, Listener, Resealing,
-    Webhook, WebhookDelivery,
+    DeliveryAttempt, DeliveryPass, DeliveryState, DeliveryStatus, Disabled, DisabledReason, EventSet,
+    Listener, Resealing, Webhook, WebhookDelivery,
 };
 
 fn new_webhook(scope: &OrgScope, seconds: i64) -> Webhook {
@@ -183,7 +183,7 @@ pub async fn deliveries_are_listed_newest_first_by_status_without_their_payloads
     commit!(storage, uow => uow.webhooks().add_deliveries(&scope, &[]));
     let pass = enter(&storage, &scope, deliveries[0].id).await.unwrap();
     assert!(
-        commit!(storage, uow => uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed, None, at(9)))
+        commit!(storage, uow => uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed.into(), at(9)))
     );
     let mut expected: Vec<WebhookDelivery> = deliveries[..7].to_vec();
     (expected[0].status, expected[0].finished_at) = (DeliveryStatus::Failed, Some(at(9)));
@@ -244,7 +244,7 @@ pub async fn attempts_are_noted_in_order_and_once(storage: Arc<dyn Storage>) {
     let delivery = add_delivery(&storage, &scope, webhook.id, 1).await;
     let first = enter(&storage, &scope, delivery.id).await.unwrap();
     let failed = attempt_number(1, 2);
-    let note = async |pass: &DeliveryPass, attempt: &DeliveryAttempt, status, next, now| commit!(storage, uow => uow.webhooks().note_attempt(pass, Some(attempt), status, next, now));
+    let note = async |pass: &DeliveryPass, attempt: &DeliveryAttempt, status, next, now| commit!(storage, uow => uow.webhooks().note_attempt(pass, Some(attempt), DeliveryState { status, next_attempt_at: next }, now));
     assert!(note(&first, &failed, DeliveryStatus::Pending, Some(at(60)), at(3)).await);
     // The word of a worker that was away meanwhile comes too late.
     assert!(!note(&first, &attempt_number(1, 4), DeliveryStatus::Delivered, None, at(4)).await);
@@ -307,7 +307,7 @@ pub async fn a_removed_webhook_takes_its_deliveries_with_it(storage: Arc<dyn Sto
         add_delivery(&storage, &scope, other.id, 1).await,
     );
     let pass = enter(&storage, &scope, gone.id).await.unwrap();
-    commit!(storage, uow => uow.webhooks().note_attempt(&pass, Some(&attempt_number(1, 1)), DeliveryStatus::Pending, None, at(1)));
+    commit!(storage, uow => uow.webhooks().note_attempt(&pass, Some(&attempt_number(1, 1)), DeliveryStatus::Pending.into(), at(1)));
     commit!(storage, uow => uow.webhooks().delete(&scope, webhook.id));
     assert_eq!(find(&storage, &scope, webhook.id).await, None);
     assert_eq!(read!(storage, uow => uow.webhooks().delivery(&scope, webhook.id, gone.id)), None);
@@ -315,7 +315,7 @@ pub async fn a_removed_webhook_takes_its_deliveries_with_it(storage: Arc<dyn Sto
     assert_eq!(read!(storage, uow => uow.webhooks().delivery(&scope, other.id, kept.id)), Some(kept));
     // What was on its way when it went finds nothing to note it on.
     assert!(
-        !commit!(storage, uow => uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed, None, at(2)))
+        !commit!(storage, uow => uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed.into(), at(2)))
     );
     commit!(storage, uow => uow.webhooks().note_success(&pass, at(2)));
 }

@@ -14,8 +14,8 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{
-    DeliveryAttempt, DeliveryPass, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery, EventSet,
-    Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
+    DeliveryAttempt, DeliveryPass, DeliveryState, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery,
+    EventSet, Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
 };
 
 use super::deliveries::{AttemptRow, DeliveryRow, EnteredRow};
@@ -349,8 +349,7 @@ impl WebhookStore for Unit {
         &mut self,
         pass: &DeliveryPass,
         attempt: Option<&DeliveryAttempt>,
-        status: DeliveryStatus,
-        next_attempt_at: Option<Timestamp>,
+        DeliveryState { status, next_attempt_at }: DeliveryState,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let known = i64::from(pass.delivery().attempts);

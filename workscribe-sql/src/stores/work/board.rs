@@ -1,12 +1,13 @@
-//! The order of tasks in a column: what `TaskStore` says of it.
+//! The order of tasks in the columns of boards.
 
+use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{ProjectId, StatusId, TaskId};
+use workscribe_core::id::TaskId;
 use workscribe_core::tenancy::OrgScope;
-use workscribe_core::work::{Landmark, Lifted, Slot, order};
+use workscribe_core::work::{BoardPosition, BoardStore, Column, ColumnMove, Goal, Landmark, Lifted, order};
 
 use super::pending::{Statement, TASKS, Write};
 use super::task_row::TaskRow;
@@ -66,9 +67,9 @@ impl TryFrom<LiftedRow> for Lifted {
     fn try_from(row: LiftedRow) -> Result<Self, StoreError> {
         Ok(Self {
             task: row.task.try_into()?,
-            landmark: row.landmark_position.zip(row.landmark_id).map(slot),
-            above: row.above_position.zip(row.above_id).map(slot),
-            below: row.below_position.zip(row.below_id).map(slot),
+            landmark: row.landmark_position.zip(row.landmark_id).map(position),
+            above: row.above_position.zip(row.above_id).map(position),
+            below: row.below_position.zip(row.below_id).map(position),
         })
     }
 }
@@ -78,19 +79,18 @@ fn plain(ids: &[TaskId]) -> Json<Vec<Uuid>> {
     Json(ids.iter().map(|id| id.as_uuid()).collect())
 }
 
-fn slot((position, id): (i64, Uuid)) -> Slot {
-    Slot { position, id: id.into() }
+fn position((position, id): (i64, Uuid)) -> BoardPosition {
+    BoardPosition { position, id: id.into() }
 }
 
-impl Unit {
-    pub(crate) async fn find_slots_at(
+#[async_trait]
+impl BoardStore for Unit {
+    async fn positions_at(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
+        column: Column<'_>,
         indexes: &[i64],
-    ) -> Result<Vec<(i64, Slot)>, StoreError> {
+    ) -> Result<Vec<(i64, BoardPosition)>, StoreError> {
         let Some(last) = indexes.iter().max() else { return Ok(Vec::new()) };
         let find = query_as::<_, (i64, i64, Uuid)>(concat!(
             "SELECT c.n, c.position, c.id
@@ -104,22 +104,23 @@ impl Unit {
             ")"
         ))
         .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(status.as_uuid())
-        .bind(plain(excluded))
+        .bind(column.project.as_uuid())
+        .bind(column.status.as_uuid())
+        .bind(plain(column.without))
         .bind(last.saturating_add(1))
         .bind(Json(indexes.to_vec()));
-        let found = self.all("ws_tasks: slots at", find).await?;
-        Ok(found.into_iter().map(|(index, position, id)| (index, slot((position, id)))).collect())
+        let found = self.all("ws_tasks: positions at", find).await?;
+        Ok(found
+            .into_iter()
+            .map(|(index, position, id)| (index, BoardPosition { position, id: id.into() }))
+            .collect())
     }
 
-    pub(crate) async fn lift_task(
+    async fn lift(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
         task: TaskId,
-        status: Option<StatusId>,
-        landmark: Landmark,
+        Goal { project, status, landmark }: Goal,
     ) -> Result<Option<Lifted>, StoreError> {
         let lift = match landmark {
             // The task by its key, and then whether it is in the column.
@@ -149,17 +150,14 @@ impl Unit {
         Ok(lifted)
     }
 
-    pub(crate) async fn find_slots_before(
+    async fn positions_before(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Option<Slot>,
+        column: Column<'_>,
+        before: Option<BoardPosition>,
         limit: u32,
-    ) -> Result<Vec<Slot>, StoreError> {
-        let (position, id) =
-            place.map_or((i64::MAX, Uuid::max()), |place| (place.position, place.id.as_uuid()));
+    ) -> Result<Vec<BoardPosition>, StoreError> {
+        let (last, id) = before.map_or((i64::MAX, Uuid::max()), |one| (one.position, one.id.as_uuid()));
         let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) < ($4, $5) AND NOT id ",
@@ -167,24 +165,22 @@ impl Unit {
             " ORDER BY position DESC, id DESC LIMIT $7"
         ))
         .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(status.as_uuid())
-        .bind(position)
+        .bind(column.project.as_uuid())
+        .bind(column.status.as_uuid())
+        .bind(last)
         .bind(id)
-        .bind(plain(excluded))
+        .bind(plain(column.without))
         .bind(i64::from(limit));
-        Ok(self.all("ws_tasks: slots before", list).await?.into_iter().map(slot).collect())
+        Ok(self.all("ws_tasks: positions before", list).await?.into_iter().map(position).collect())
     }
 
-    pub(crate) async fn find_slots_from(
+    async fn positions_from(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Slot,
+        column: Column<'_>,
+        from: BoardPosition,
         limit: u32,
-    ) -> Result<Vec<Slot>, StoreError> {
+    ) -> Result<Vec<BoardPosition>, StoreError> {
         let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) >= ($4, $5) AND NOT id ",
@@ -192,21 +188,21 @@ impl Unit {
             " ORDER BY position, id LIMIT $7"
         ))
         .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(status.as_uuid())
-        .bind(place.position)
-        .bind(place.id.as_uuid())
-        .bind(plain(excluded))
+        .bind(column.project.as_uuid())
+        .bind(column.status.as_uuid())
+        .bind(from.position)
+        .bind(from.id.as_uuid())
+        .bind(plain(column.without))
         .bind(i64::from(limit));
-        Ok(self.all("ws_tasks: slots from", list).await?.into_iter().map(slot).collect())
+        Ok(self.all("ws_tasks: positions from", list).await?.into_iter().map(position).collect())
     }
 
-    pub(crate) async fn place_tasks(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError> {
+    async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> Result<(), StoreError> {
         let org = scope.org().as_uuid();
-        match slots {
+        match positions {
             [] => Ok(()),
-            [slot] => {
-                let (position, id) = (slot.position, slot.id.as_uuid());
+            [one] => {
+                let (position, id) = (one.position, one.id.as_uuid());
                 let push = move |update: &mut Statement| {
                     update.push("UPDATE ws_tasks SET position = ").push_bind(position);
                     update.push(" WHERE org_id = ").push_bind(org).push(" AND id = ").push_bind(id);
@@ -216,8 +212,9 @@ impl Unit {
                     .await
             }
             _ => {
-                let positions: Vec<_> = slots.iter().map(|slot| (slot.position, slot.id.as_uuid())).collect();
-                let ids: Vec<Uuid> = slots.iter().map(|slot| slot.id.as_uuid()).collect();
+                let ids: Vec<Uuid> = positions.iter().map(|one| one.id.as_uuid()).collect();
+                let positions: Vec<_> =
+                    positions.iter().map(|one| (one.position, one.id.as_uuid())).collect();
                 // The ids alone too, which say by which index the tasks are found.
                 let update = query(concat!(
                     "UPDATE ws_tasks AS t SET position = CAST(given.value ->> 0 AS bigint)
@@ -236,13 +233,10 @@ impl Unit {
         }
     }
 
-    pub(crate) async fn move_tasks(
+    async fn move_column(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        from: StatusId,
-        to: StatusId,
-        after: i64,
+        ColumnMove { project, from, to, after }: ColumnMove,
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
         // Under the project's lock nobody moves a task between the two statements.

@@ -9,7 +9,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::transfer::CommentRow;
 use workscribe_core::work::{Comment, CommentStore, Document, Person};
-use workscribe_core::{Constraint, StoreError};
+use workscribe_core::{Constraint, StoreError, TargetIn};
 
 use super::pending::{Statement, TASKS, Write};
 use super::table::{At, Stored, insertion};
@@ -118,13 +118,11 @@ impl CommentStore for Unit {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        task: TaskId,
-        id: CommentId,
+        target: TargetIn<TaskId, CommentId>,
         body: &Document,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let at = At::new(scope, task, id, expected);
+        let at = At::of(scope, target);
         let update = query(
             "UPDATE ws_comments SET body = $4, is_edited = TRUE, version = version + 1, updated_at = $5
               WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($6 IS NULL OR version = $6)",
@@ -134,7 +132,7 @@ impl CommentStore for Unit {
         .bind(at.id)
         .bind(body.to_stored())
         .bind(Ts(now))
-        .bind(expected);
+        .bind(at.expected);
         let updated = self.execute("ws_comments: update", update).await? > 0;
         if !updated {
             self.refuse_stale_in::<CommentRow>(at).await?;
@@ -145,11 +143,9 @@ impl CommentStore for Unit {
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        task: TaskId,
-        id: CommentId,
-        expected: Option<i64>,
+        target: TargetIn<TaskId, CommentId>,
     ) -> Result<bool, StoreError> {
-        let at = At::new(scope, task, id, expected);
+        let at = At::of(scope, target);
         let deleted = self.delete_in::<CommentRow>("ws_comments: delete", at).await?;
         if deleted {
             let (org, task) = (at.org, at.parent);

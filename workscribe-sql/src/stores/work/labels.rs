@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use sqlx::query_as;
 use sqlx::types::Json;
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{LabelId, ProjectId, TaskId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Label, LabelChange, LabelStore, name_key};
+use workscribe_core::{StoreError, TargetIn};
 
 use super::Unit;
 use super::table::{At, Stored};
@@ -34,7 +34,7 @@ impl LabelStore for Unit {
         project: ProjectId,
         id: LabelId,
     ) -> Result<Option<Label>, StoreError> {
-        self.find_in("ws_labels: find", At::new(scope, project, id, None)).await
+        self.find_in("ws_labels: find", At::new(scope, project, id)).await
     }
 
     async fn find_many(
@@ -66,13 +66,11 @@ impl LabelStore for Unit {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
+        target: TargetIn<ProjectId, LabelId>,
         change: &LabelChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Label>, StoreError> {
-        let at = At::new(scope, project, id, expected);
+        let at = At::of(scope, target);
         let update = query_as(concat!(
             "UPDATE ws_labels
                 SET name = COALESCE($6, name), name_key = COALESCE($7, name_key), color = COALESCE($8, color),
@@ -92,11 +90,9 @@ impl LabelStore for Unit {
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: LabelId,
-        expected: Option<i64>,
+        target: TargetIn<ProjectId, LabelId>,
     ) -> Result<bool, StoreError> {
-        self.delete_in::<Label>("ws_labels: delete", At::new(scope, project, id, expected)).await
+        self.delete_in::<Label>("ws_labels: delete", At::of(scope, target)).await
     }
 
     async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError> {

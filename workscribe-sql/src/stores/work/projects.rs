@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, Row as _, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId, UserId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::ProjectRow;
 use workscribe_core::work::{Archived, Entered, Project, ProjectChange, ProjectRef, ProjectStore, Status};
+use workscribe_core::{StoreError, Target};
 
 use super::members::parse_role;
 use super::table::Stored;
@@ -212,9 +212,8 @@ impl ProjectStore for Unit {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        id: ProjectId,
+        Target { id, version }: Target<ProjectId>,
         change: &ProjectChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Project>, StoreError> {
         let update = query_as::<_, Stored<ProjectRow>>(concat!(
@@ -234,13 +233,13 @@ impl ProjectStore for Unit {
         .bind(change.description.clone().flatten())
         .bind(change.is_archived)
         .bind(Ts(now))
-        .bind(expected);
+        .bind(version);
         let updated = self.optional("ws_projects: update", update).await?;
         if updated.is_none() {
             let current = query_as("SELECT version FROM ws_projects WHERE org_id = $1 AND id = $2")
                 .bind(scope.org().as_uuid())
                 .bind(id.as_uuid());
-            self.refuse_stale("ws_projects: version", expected, current).await?;
+            self.refuse_stale("ws_projects: version", version, current).await?;
         }
         Ok(updated.map(|row| project(scope.org(), row)))
     }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sqlx::types::Json;
 use sqlx::{query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{ProjectId, StatusId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Status, StatusCategory, StatusChange, StatusStore, name_key};
+use workscribe_core::{StoreError, TargetIn};
 
 use super::table::{At, Stored};
 use super::{Unit, named};
@@ -35,7 +35,7 @@ impl StatusStore for Unit {
         project: ProjectId,
         id: StatusId,
     ) -> Result<Option<Status>, StoreError> {
-        self.find_in("ws_statuses: find", At::new(scope, project, id, None)).await
+        self.find_in("ws_statuses: find", At::new(scope, project, id)).await
     }
 
     async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Option<Status>, StoreError> {
@@ -56,13 +56,11 @@ impl StatusStore for Unit {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
+        target: TargetIn<ProjectId, StatusId>,
         change: &StatusChange,
-        expected: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<Status>, StoreError> {
-        let at = At::new(scope, project, id, expected);
+        let at = At::of(scope, target);
         let update = query_as(concat!(
             "UPDATE ws_statuses
                 SET name = COALESCE($6, name), name_key = COALESCE($7, name_key), category = COALESCE($8, category),
@@ -106,10 +104,8 @@ impl StatusStore for Unit {
     async fn delete(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        id: StatusId,
-        expected: Option<i64>,
+        target: TargetIn<ProjectId, StatusId>,
     ) -> Result<bool, StoreError> {
-        self.delete_in::<Status>("ws_statuses: delete", At::new(scope, project, id, expected)).await
+        self.delete_in::<Status>("ws_statuses: delete", At::of(scope, target)).await
     }
 }

@@ -9,8 +9,8 @@ use sqlx::{Execute as _, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{LabelId, TaskId};
 use workscribe_core::tenancy::OrgScope;
-use workscribe_core::work::{Document, NewTask, Numbered, TaskFields, order};
-use workscribe_core::{Constraint, StoreError};
+use workscribe_core::work::{Document, NewTask, Numbered, TaskWrite, order};
+use workscribe_core::{Constraint, StoreError, Target};
 
 use super::pending::{Relabelling, Statement};
 use super::unit::Arguments;
@@ -162,10 +162,8 @@ impl Unit {
     pub(crate) async fn update_task(
         &mut self,
         scope: &OrgScope,
-        id: TaskId,
-        fields: &TaskFields,
-        position: Option<i64>,
-        expected: Option<i64>,
+        Target { id, version }: Target<TaskId>,
+        TaskWrite { fields, position }: TaskWrite<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (writes, labels) = self.take_pending(id.as_uuid()).await?;
@@ -182,7 +180,7 @@ impl Unit {
             .bind(fields.parent_id.map(Uuid::from))
             .bind(fields.due_date)
             .bind(Ts(now))
-            .bind(expected);
+            .bind(version);
         let [begin, then, end] = dialect::LABEL_IDS_AFTER;
         let (also, update) = match labels {
             None => (String::new(), update),
@@ -220,12 +218,11 @@ impl Unit {
     pub(crate) async fn delete_task(
         &mut self,
         scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
+        Target { id, version }: Target<TaskId>,
     ) -> Result<bool, StoreError> {
         // Labels that it was to get or lose go with it.
         let (writes, _) = self.take_pending(id.as_uuid()).await?;
-        let delete = query("").bind(scope.org().as_uuid()).bind(id.as_uuid()).bind(expected);
+        let delete = query("").bind(scope.org().as_uuid()).bind(id.as_uuid()).bind(version);
         let arguments = arguments_of(delete)?;
         if dialect::WRITES_TOGETHER {
             let end = "SELECT count(*) FROM written";
@@ -237,7 +234,7 @@ impl Unit {
         )
         .bind(scope.org().as_uuid())
         .bind(id.as_uuid())
-        .bind(expected);
+        .bind(version);
         let deleted = self.optional_now("ws_tasks: delete", delete, true).await?;
         self.write_all(writes).await?;
         let Some((parent,)) = deleted else { return Ok(false) };

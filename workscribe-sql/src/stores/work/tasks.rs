@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
-use workscribe_core::id::{ProjectId, StatusId, TaskId, UserId};
+use workscribe_core::id::{TaskId, UserId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
-    Entered, Landmark, Lifted, NewTask, Numbered, ProjectKey, Slot, Task, TaskFields, TaskQuery, TaskStore,
+    Entered, NewTask, Numbered, ProjectKey, Status, Task, TaskQuery, TaskStore, TaskWrite,
 };
+use workscribe_core::{StoreError, Target};
 
 use super::Unit;
 use super::projects::EnteredRow;
@@ -62,11 +62,6 @@ macro_rules! tasks_by_id {
             $lock
         ))
     };
-}
-
-/// The id before every other.
-fn id_or_first(after: Option<TaskId>) -> Uuid {
-    after.map_or(Uuid::nil(), Uuid::from)
 }
 
 #[async_trait]
@@ -131,24 +126,17 @@ impl TaskStore for Unit {
     async fn update(
         &mut self,
         scope: &OrgScope,
-        id: TaskId,
-        fields: &TaskFields,
-        position: Option<i64>,
-        expected: Option<i64>,
+        target: Target<TaskId>,
+        write: TaskWrite<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let updated = self.update_task(scope, id, fields, position, expected, now).await?;
-        self.written(scope, id, expected, updated).await
+        let updated = self.update_task(scope, target, write, now).await?;
+        self.written(scope, target, updated).await
     }
 
-    async fn delete(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
-    ) -> Result<bool, StoreError> {
-        let deleted = self.delete_task(scope, id, expected).await?;
-        self.written(scope, id, expected, deleted).await
+    async fn delete(&mut self, scope: &OrgScope, target: Target<TaskId>) -> Result<bool, StoreError> {
+        let deleted = self.delete_task(scope, target).await?;
+        self.written(scope, target, deleted).await
     }
 
     async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
@@ -227,8 +215,7 @@ impl TaskStore for Unit {
     async fn in_status(
         &mut self,
         scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
+        status: &Status,
         after: Option<TaskId>,
         limit: u32,
     ) -> Result<Vec<TaskId>, StoreError> {
@@ -237,73 +224,11 @@ impl TaskStore for Unit {
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND id > $4 ORDER BY id LIMIT $5",
         )
         .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(status.as_uuid())
-        .bind(id_or_first(after))
+        .bind(status.project_id.as_uuid())
+        .bind(status.id.as_uuid())
+        .bind(after.map_or(Uuid::nil(), Uuid::from))
         .bind(i64::from(limit));
         Ok(ids(self.all("ws_tasks: in status", list).await?))
-    }
-
-    async fn slots_at(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        indexes: &[i64],
-    ) -> Result<Vec<(i64, Slot)>, StoreError> {
-        self.find_slots_at(scope, project, status, excluded, indexes).await
-    }
-
-    async fn lift(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        task: TaskId,
-        status: Option<StatusId>,
-        landmark: Landmark,
-    ) -> Result<Option<Lifted>, StoreError> {
-        self.lift_task(scope, project, task, status, landmark).await
-    }
-
-    async fn slots_before(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Option<Slot>,
-        limit: u32,
-    ) -> Result<Vec<Slot>, StoreError> {
-        self.find_slots_before(scope, project, status, excluded, place, limit).await
-    }
-
-    async fn slots_from(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        status: StatusId,
-        excluded: &[TaskId],
-        place: Slot,
-        limit: u32,
-    ) -> Result<Vec<Slot>, StoreError> {
-        self.find_slots_from(scope, project, status, excluded, place, limit).await
-    }
-
-    async fn place(&mut self, scope: &OrgScope, slots: &[Slot]) -> Result<(), StoreError> {
-        self.place_tasks(scope, slots).await
-    }
-
-    async fn move_column(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        from: StatusId,
-        to: StatusId,
-        after: i64,
-        now: Timestamp,
-    ) -> Result<Option<i64>, StoreError> {
-        self.move_tasks(scope, project, from, to, after, now).await
     }
 }
 
@@ -345,15 +270,14 @@ impl Unit {
     async fn written(
         &mut self,
         scope: &OrgScope,
-        id: TaskId,
-        expected: Option<i64>,
+        Target { id, version }: Target<TaskId>,
         written: bool,
     ) -> Result<bool, StoreError> {
         if !written {
             let current = query_as("SELECT version FROM ws_tasks WHERE org_id = $1 AND id = $2")
                 .bind(scope.org().as_uuid())
                 .bind(id.as_uuid());
-            self.refuse_stale("ws_tasks: version", expected, current).await?;
+            self.refuse_stale("ws_tasks: version", version, current).await?;
         }
         Ok(written)
     }

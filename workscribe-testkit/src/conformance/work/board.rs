@@ -3,18 +3,20 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::work::{Landmark, Lifted, NewTask, Slot, Task, order};
+use workscribe_core::work::{
+    BoardPosition, Column, ColumnMove, Goal, Landmark, Lifted, NewTask, Task, order,
+};
 
 /// Six tasks of a column, of which the third to the fifth share a position; in order.
-async fn column(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) -> Vec<Slot> {
-    let mut slots = Vec::new();
+async fn column(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) -> Vec<BoardPosition> {
+    let mut places = Vec::new();
     for position in [70, 20, 50, 10, 50, 50] {
         let task = add_task(storage, scope, board, "Task").await;
-        slots.push(Slot { position, id: task.id });
+        places.push(BoardPosition { position, id: task.id });
     }
-    commit!(storage, uow => uow.tasks().place(scope, &slots));
-    slots.sort_unstable();
-    slots
+    commit!(storage, uow => uow.board().place(scope, &places));
+    places.sort_unstable();
+    places
 }
 
 async fn read(
@@ -22,9 +24,9 @@ async fn read(
     scope: &OrgScope,
     project: ProjectId,
     status: StatusId,
-) -> Vec<Slot> {
-    let least = Slot { position: i64::MIN, id: uuid::Uuid::nil().into() };
-    read!(storage, uow => uow.tasks().slots_from(scope, project, status, &[], least, 100))
+) -> Vec<BoardPosition> {
+    let least = BoardPosition { position: i64::MIN, id: uuid::Uuid::nil().into() };
+    read!(storage, uow => uow.board().positions_from(scope, Column { project, status, without: &[] }, least, 100))
 }
 
 /// A column beside the one that a case looks at, and a project beside it.
@@ -38,16 +40,15 @@ async fn neighbours(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board)
 
 pub async fn a_place_in_a_column_is_found_by_its_index(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
-    let slots = column(&storage, &scope, &board).await;
+    let places = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, status) = (board.project.id, board.todo.id);
     let at = async |excluded: &[TaskId], indexes: &[i64]| {
-        let mut found =
-            read!(storage, uow => uow.tasks().slots_at(&scope, project, status, excluded, indexes));
+        let mut found = read!(storage, uow => uow.board().positions_at(&scope, Column { project, status, without: excluded }, indexes));
         found.sort_unstable();
         found
     };
-    let all: Vec<(i64, Slot)> = (0..).zip(slots.clone()).collect();
+    let all: Vec<(i64, BoardPosition)> = (0..).zip(places.clone()).collect();
     for place in &all {
         assert_eq!(at(&[], &[place.0]).await, [*place]);
     }
@@ -56,61 +57,61 @@ pub async fn a_place_in_a_column_is_found_by_its_index(storage: Arc<dyn Storage>
     assert_eq!(at(&[], &[i64::MAX]).await, []);
     assert_eq!(at(&[], &[]).await, []);
     // Those that are passed over leave no gap.
-    assert_eq!(at(&[slots[2].id, id()], &[1, 2, 5]).await, [(1, slots[1]), (2, slots[3])]);
-    assert_eq!(at(&[slots[0].id, slots[1].id, slots[5].id], &[0, 3]).await, [(0, slots[2])]);
-    let empty = read!(storage, uow => uow.tasks().slots_at(&scope, project, board.done.id, &[], &[0]));
+    assert_eq!(at(&[places[2].id, id()], &[1, 2, 5]).await, [(1, places[1]), (2, places[3])]);
+    assert_eq!(at(&[places[0].id, places[1].id, places[5].id], &[0, 3]).await, [(0, places[2])]);
+    let empty = read!(storage, uow => uow.board().positions_at(&scope, Column { project, status: board.done.id, without: &[] }, &[0]));
     assert_eq!(empty, []);
 }
 
 pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
-    let slots = column(&storage, &scope, &board).await;
+    let places = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, status) = (board.project.id, board.todo.id);
-    let before = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.tasks().slots_before(&scope, project, status, excluded, place, limit));
-    let from = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.tasks().slots_from(&scope, project, status, excluded, place, limit));
-    let backwards = |to: usize| slots[..to].iter().rev().copied().collect::<Vec<_>>();
+    let before = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.board().positions_before(&scope, Column { project, status, without: excluded }, place, limit));
+    let from = async |excluded: &[TaskId], place, limit| read!(storage, uow => uow.board().positions_from(&scope, Column { project, status, without: excluded }, place, limit));
+    let backwards = |to: usize| places[..to].iter().rev().copied().collect::<Vec<_>>();
     assert_eq!(before(&[], None, 100).await, backwards(6));
     assert_eq!(before(&[], None, 2).await, backwards(6)[..2]);
-    for (index, slot) in slots.iter().enumerate() {
-        assert_eq!(before(&[], Some(*slot), 100).await, backwards(index));
-        assert_eq!(before(&[], Some(*slot), 2).await, backwards(index)[..index.min(2)]);
-        assert_eq!(from(&[], *slot, 100).await, slots[index..]);
-        assert_eq!(from(&[], *slot, 2).await, slots[index..(index + 2).min(6)]);
+    for (index, place) in places.iter().enumerate() {
+        assert_eq!(before(&[], Some(*place), 100).await, backwards(index));
+        assert_eq!(before(&[], Some(*place), 2).await, backwards(index)[..index.min(2)]);
+        assert_eq!(from(&[], *place, 100).await, places[index..]);
+        assert_eq!(from(&[], *place, 2).await, places[index..(index + 2).min(6)]);
     }
     // Those that are passed over, and a place where nothing stands.
-    assert_eq!(before(&[slots[3].id], Some(slots[4]), 2).await, [slots[2], slots[1]]);
-    assert_eq!(before(&[slots[3].id, slots[1].id, id()], Some(slots[4]), 2).await, [slots[2], slots[0]]);
-    assert_eq!(from(&[slots[3].id], slots[3], 2).await, [slots[4], slots[5]]);
-    assert_eq!(from(&[slots[3].id, slots[4].id], slots[2], 9).await, [slots[2], slots[5]]);
-    let nowhere = Slot { position: 30, id: id() };
-    assert_eq!(before(&[], Some(nowhere), 1).await, [slots[1]]);
-    assert_eq!(from(&[], nowhere, 1).await, [slots[2]]);
-    assert_eq!(from(&[], Slot { position: 71, id: id() }, 10).await, []);
-    assert_eq!(before(&[], Some(Slot { position: 9, id: id() }), 10).await, []);
+    assert_eq!(before(&[places[3].id], Some(places[4]), 2).await, [places[2], places[1]]);
+    assert_eq!(before(&[places[3].id, places[1].id, id()], Some(places[4]), 2).await, [places[2], places[0]]);
+    assert_eq!(from(&[places[3].id], places[3], 2).await, [places[4], places[5]]);
+    assert_eq!(from(&[places[3].id, places[4].id], places[2], 9).await, [places[2], places[5]]);
+    let nowhere = BoardPosition { position: 30, id: id() };
+    assert_eq!(before(&[], Some(nowhere), 1).await, [places[1]]);
+    assert_eq!(from(&[], nowhere, 1).await, [places[2]]);
+    assert_eq!(from(&[], BoardPosition { position: 71, id: id() }, 10).await, []);
+    assert_eq!(before(&[], Some(BoardPosition { position: 9, id: id() }), 10).await, []);
 }
 
 pub async fn a_lifted_task_comes_with_the_places_around_a_landmark(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
-    let slots = column(&storage, &scope, &board).await;
+    let places = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, doing) = (board.project.id, board.doing.id);
     let there = read(&storage, &scope, project, doing).await;
     let lift = async |task, status, landmark| {
-        attempt!(storage, uow => uow.tasks().lift(&scope, project, task, status, landmark)).unwrap()
+        attempt!(storage, uow => uow.board().lift(&scope, task, Goal { project, status, landmark })).unwrap()
     };
-    let lifted = task(&storage, &scope, slots[2].id).await.unwrap();
+    let lifted = task(&storage, &scope, places[2].id).await.unwrap();
     // The column as it is without the task that is lifted.
-    let others = [slots[0], slots[1], slots[3], slots[4], slots[5]];
-    for (index, slot) in others.into_iter().enumerate() {
+    let others = [places[0], places[1], places[3], places[4], places[5]];
+    for (index, place) in others.into_iter().enumerate() {
         let expected = Lifted {
             task: lifted.clone(),
-            landmark: Some(slot),
+            landmark: Some(place),
             above: index.checked_sub(1).map(|above| others[above]),
             below: others.get(index + 1).copied(),
         };
         let by_index = Landmark::Index(i64::try_from(index).unwrap());
-        for landmark in [by_index, Landmark::Task(slot.id)] {
+        for landmark in [by_index, Landmark::Task(place.id)] {
             assert_eq!(lift(lifted.id, None, landmark).await.as_ref(), Some(&expected));
             assert_eq!(lift(lifted.id, Some(board.todo.id), landmark).await.as_ref(), Some(&expected));
         }
@@ -127,8 +128,7 @@ pub async fn a_lifted_task_comes_with_the_places_around_a_landmark(storage: Arc<
     }
     assert_eq!(lift(id(), None, Landmark::Index(0)).await, None, "there is no such task");
     let (stranger, _) = project_of(&storage, "looms").await;
-    let theirs =
-        attempt!(storage, uow => uow.tasks().lift(&stranger, project, lifted.id, None, Landmark::Index(0)));
+    let theirs = attempt!(storage, uow => uow.board().lift(&stranger, lifted.id, Goal { project, status: None, landmark: Landmark::Index(0) }));
     assert_eq!(theirs.unwrap(), None, "it is another organization's");
 }
 
@@ -138,13 +138,13 @@ pub async fn tasks_are_given_new_positions_and_nothing_else(storage: Arc<dyn Sto
     for index in 0..4 {
         before.push(add_task(&storage, &scope, &board, &format!("Task {index}")).await);
     }
-    let slots = [
-        Slot { position: -5, id: before[2].id },
-        Slot { position: i64::MAX >> 8, id: before[0].id },
-        Slot { position: 7, id: id() },
+    let places = [
+        BoardPosition { position: -5, id: before[2].id },
+        BoardPosition { position: i64::MAX >> 8, id: before[0].id },
+        BoardPosition { position: 7, id: id() },
     ];
-    commit!(storage, uow => uow.tasks().place(&scope, &slots));
-    commit!(storage, uow => uow.tasks().place(&scope, &[]));
+    commit!(storage, uow => uow.board().place(&scope, &places));
+    commit!(storage, uow => uow.board().place(&scope, &[]));
     let expected = [
         Task { position: i64::MAX >> 8, ..before[0].clone() },
         before[1].clone(),
@@ -164,34 +164,37 @@ pub async fn many_tasks_are_placed_at_once(storage: Arc<dyn Storage>) {
         uow.tasks().insert(&scope, new).await.unwrap();
     }
     uow.commit().await.unwrap();
-    let mut slots: Vec<Slot> =
-        (0..).zip(&news).map(|(index, new)| Slot { position: index * 97 % 300, id: new.id }).collect();
-    commit!(storage, uow => uow.tasks().place(&scope, &slots));
-    slots.sort_unstable();
-    let least = Slot { position: 0, id: uuid::Uuid::nil().into() };
+    let mut places: Vec<BoardPosition> = (0..)
+        .zip(&news)
+        .map(|(index, new)| BoardPosition { position: index * 97 % 300, id: new.id })
+        .collect();
+    commit!(storage, uow => uow.board().place(&scope, &places));
+    places.sort_unstable();
+    let least = BoardPosition { position: 0, id: uuid::Uuid::nil().into() };
     let (project, status) = (board.project.id, board.todo.id);
-    let read = read!(storage, uow => uow.tasks().slots_from(&scope, project, status, &[], least, 1_000));
-    assert_eq!(read, slots);
+    let read = read!(storage, uow => uow.board().positions_from(&scope, Column { project, status, without: &[] }, least, 1_000));
+    assert_eq!(read, places);
 }
 
 pub async fn a_column_moves_behind_another_in_its_order(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
-    let slots = column(&storage, &scope, &board).await;
+    let places = column(&storage, &scope, &board).await;
     neighbours(&storage, &scope, &board).await;
     let (project, from, to) = (board.project.id, board.todo.id, board.doing.id);
     let there = read(&storage, &scope, project, to).await;
-    let move_to = async |from, to, after| commit!(storage, uow => uow.tasks().move_column(&scope, project, from, to, after, at(5)));
+    let move_to = async |from, to, after| commit!(storage, uow => uow.board().move_column(&scope, ColumnMove { project, from, to, after }, at(5)));
     let after = there[0].position;
     let last = move_to(from, to, after).await;
     assert_eq!(last, Some(after + order::GAP + 60), "as far from the first as it was");
-    let moved =
-        slots.iter().map(|slot| Slot { position: after + order::GAP + slot.position - 10, id: slot.id });
-    let expected: Vec<Slot> = there.into_iter().chain(moved).collect();
+    let moved = places
+        .iter()
+        .map(|place| BoardPosition { position: after + order::GAP + place.position - 10, id: place.id });
+    let expected: Vec<BoardPosition> = there.into_iter().chain(moved).collect();
     assert_eq!(read(&storage, &scope, project, to).await, expected);
     assert_eq!(read(&storage, &scope, project, from).await, []);
     assert_eq!(move_to(from, to, after).await, None, "none is left");
-    for slot in &slots {
-        let moved = task(&storage, &scope, slot.id).await.unwrap();
+    for place in &places {
+        let moved = task(&storage, &scope, place.id).await.unwrap();
         assert_eq!((moved.status.id, moved.version, moved.updated_at), (to, 2, at(5)), "it has changed");
     }
     let other = read!(storage, uow => uow.tasks().find_by_key(&scope, &key("APP"), 1)).unwrap();
@@ -201,11 +204,11 @@ pub async fn a_column_moves_behind_another_in_its_order(storage: Arc<dyn Storage
 pub async fn the_tasks_of_a_column_are_listed_by_id(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let mut expected: Vec<TaskId> =
-        column(&storage, &scope, &board).await.into_iter().map(|slot| slot.id).collect();
+        column(&storage, &scope, &board).await.into_iter().map(|place| place.id).collect();
     neighbours(&storage, &scope, &board).await;
     expected.sort_unstable();
-    let (project, status) = (board.project.id, board.todo.id);
-    let in_status = async |after, limit| read!(storage, uow => uow.tasks().in_status(&scope, project, status, after, limit));
+    let in_status =
+        async |after, limit| read!(storage, uow => uow.tasks().in_status(&scope, &board.todo, after, limit));
     assert_eq!(in_status(None, 100).await, expected);
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
@@ -218,7 +221,7 @@ pub async fn the_tasks_of_a_column_are_listed_by_id(storage: Arc<dyn Storage>) {
         seen.extend(page);
     }
     assert_eq!(seen, expected);
-    let none = read!(storage, uow => uow.tasks().in_status(&scope, project, board.done.id, None, 9));
+    let none = read!(storage, uow => uow.tasks().in_status(&scope, &board.done, None, 9));
     assert_eq!(none, []);
 }
 
@@ -236,15 +239,19 @@ pub async fn sixteen_moving_tasks_under_the_projects_lock_lose_none(storage: Arc
                 let mut uow = storage.begin().await.unwrap();
                 uow.projects().lock(&scope, project).await.unwrap().unwrap();
                 // Always to the front.
-                let first = uow.tasks().slots_at(&scope, project, status, &[moving], &[0]).await.unwrap();
+                let first = uow
+                    .board()
+                    .positions_at(&scope, Column { project, status, without: &[moving] }, &[0])
+                    .await
+                    .unwrap();
                 let position = order::between(None, Some(first[0].1.position)).unwrap();
-                uow.tasks().place(&scope, &[Slot { position, id: moving }]).await.unwrap();
+                uow.board().place(&scope, &[BoardPosition { position, id: moving }]).await.unwrap();
                 uow.commit().await.unwrap();
             }
         }
     })
     .await;
-    let slots = read(&storage, &scope, project, status).await;
-    let positions: BTreeSet<i64> = slots.iter().map(|slot| slot.position).collect();
-    assert_eq!((slots.len(), positions.len()), (16, 16), "each has a place of its own");
+    let places = read(&storage, &scope, project, status).await;
+    let positions: BTreeSet<i64> = places.iter().map(|place| place.position).collect();
+    assert_eq!((places.len(), positions.len()), (16, 16), "each has a place of its own");
 }

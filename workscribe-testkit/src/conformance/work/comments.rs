@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::prelude::*;
 
+use workscribe_core::Target;
 use workscribe_core::work::{Comment, Document, Person};
 
 async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, comment: &Comment) -> Option<Comment> {
@@ -84,7 +85,7 @@ pub async fn a_changed_comment_says_so(storage: Arc<dyn Storage>) {
     let other = add_comment(&storage, &scope, task.id, "Two").await;
     let body = Document::of_text(UNICODE);
     assert!(
-        commit!(storage, uow => uow.comments().update(&scope, task.id, comment.id, &body, Some(1), at(5)))
+        commit!(storage, uow => uow.comments().update(&scope, Target::new(comment.id, Some(1)).within(task.id), &body, at(5)))
     );
     let expected = Comment { body, is_edited: true, version: 2, updated_at: at(5), ..comment };
     assert_eq!(find(&storage, &scope, &expected).await, Some(expected));
@@ -97,8 +98,8 @@ pub async fn a_change_or_removal_of_a_comment_of_another_version_is_stale(storag
         (add_task(&storage, &scope, &board, "One").await, add_task(&storage, &scope, &board, "Two").await);
     let comment = add_comment(&storage, &scope, on.id, "One").await;
     let body = Document::of_text("Two");
-    let update = async |task, id, expected| attempt!(storage, uow => uow.comments().update(&scope, task, id, &body, expected, at(5)));
-    let delete = async |task, id, expected| attempt!(storage, uow => uow.comments().delete(&scope, task, id, expected));
+    let update = async |task, id, expected| attempt!(storage, uow => uow.comments().update(&scope, Target::new(id, expected).within(task), &body, at(5)));
+    let delete = async |task, id, expected| attempt!(storage, uow => uow.comments().delete(&scope, Target::new(id, expected).within(task)));
     assert_stale!(update(on.id, comment.id, Some(2)).await);
     assert_stale!(delete(on.id, comment.id, Some(2)).await);
     for (task, id) in [(on.id, id()), (other.id, comment.id)] {

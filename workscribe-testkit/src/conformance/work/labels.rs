@@ -3,8 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::Constraint;
 use workscribe_core::work::{Color, Label, LabelChange, Task, TaskLabel};
+use workscribe_core::{Constraint, Target};
 
 async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, label: &Label) -> Option<Label> {
     read!(storage, uow => uow.labels().find(scope, label.project_id, label.id))
@@ -43,10 +43,10 @@ pub async fn a_label_name_is_taken_whatever_its_case(storage: Arc<dyn Storage>) 
     for taken in ["Ärger", "ÄRGER", "ärger"] {
         let again = new_label(project, taken);
         assert_conflict!(attempt!(storage, uow => uow.labels().insert(&scope, &again)), LabelName);
-        let renamed = attempt!(storage, uow => uow.labels().update(&scope, project, other.id, &rename(taken), None, at(1)));
+        let renamed = attempt!(storage, uow => uow.labels().update(&scope, Target::from(other.id).within(project), &rename(taken), at(1)));
         assert_conflict!(renamed, LabelName);
     }
-    let own = commit!(storage, uow => uow.labels().update(&scope, project, label.id, &rename("ärger"), None, at(1)));
+    let own = commit!(storage, uow => uow.labels().update(&scope, Target::from(label.id).within(project), &rename("ärger"), at(1)));
     assert_eq!(own.unwrap().name, "ärger", "its own name is not taken");
     let same = Label { id: label.id, ..new_label(project, "Third") };
     assert_fault!(attempt!(storage, uow => uow.labels().insert(&scope, &same)));
@@ -103,7 +103,7 @@ pub async fn many_labels_are_found_at_once_by_name(storage: Arc<dyn Storage>) {
 pub async fn a_label_changes_in_what_is_named_only(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let (label, color) = (add_label(&storage, &scope, &board, "Bug").await, Color::parse("#ff0000").unwrap());
-    let update = async |change: LabelChange, seconds| commit!(storage, uow => uow.labels().update(&scope, label.project_id, label.id, &change, None, at(seconds)));
+    let update = async |change: LabelChange, seconds| commit!(storage, uow => uow.labels().update(&scope, Target::from(label.id).within(label.project_id), &change, at(seconds)));
     let named = update(rename(UNICODE), 1).await;
     let expected = Label { name: UNICODE.into(), version: 2, updated_at: at(1), ..label.clone() };
     assert_eq!(named, Some(expected.clone()));
@@ -117,8 +117,8 @@ pub async fn a_change_or_removal_of_a_label_of_another_version_is_stale(storage:
     let (scope, board) = project_of(&storage, "engines").await;
     let other = add_project(&storage, &scope, "APP").await.project.id;
     let label = add_label(&storage, &scope, &board, "Bug").await;
-    let update = async |project, id, expected| attempt!(storage, uow => uow.labels().update(&scope, project, id, &rename("Fault"), expected, at(1)));
-    let delete = async |project, id, expected| attempt!(storage, uow => uow.labels().delete(&scope, project, id, expected));
+    let update = async |project, id, expected| attempt!(storage, uow => uow.labels().update(&scope, Target::new(id, expected).within(project), &rename("Fault"), at(1)));
+    let delete = async |project, id, expected| attempt!(storage, uow => uow.labels().delete(&scope, Target::new(id, expected).within(project)));
     assert_stale!(update(label.project_id, label.id, Some(2)).await);
     assert_stale!(delete(label.project_id, label.id, Some(2)).await);
     assert_eq!(find(&storage, &scope, &label).await.as_ref(), Some(&label));
@@ -161,10 +161,11 @@ pub async fn a_label_goes_from_its_tasks_and_shows_there_as_it_is_now(storage: A
         add_label(&storage, &scope, &board, "Gone").await,
     );
     commit!(storage, uow => uow.labels().attach(&scope, shown.id, &[kept.id, gone.id]));
-    assert!(commit!(storage, uow => uow.labels().delete(&scope, gone.project_id, gone.id, None)));
+    assert!(
+        commit!(storage, uow => uow.labels().delete(&scope, Target::from(gone.id).within(gone.project_id)))
+    );
     let change = LabelChange { name: Some(UNICODE.into()), color: Some(Color::parse("#000001").unwrap()) };
-    let label =
-        commit!(storage, uow => uow.labels().update(&scope, kept.project_id, kept.id, &change, None, at(1)));
+    let label = commit!(storage, uow => uow.labels().update(&scope, Target::from(kept.id).within(kept.project_id), &change, at(1)));
     let label = label.unwrap();
     let expected = [TaskLabel { id: label.id, name: label.name, color: label.color }];
     assert_eq!(task(&storage, &scope, shown.id).await.unwrap().labels, expected);

@@ -3,10 +3,10 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::Constraint;
 use workscribe_core::work::{
     Archived, Entered, Project, ProjectChange, ProjectRef, ProjectType, StatusCategory,
 };
+use workscribe_core::{Constraint, Target};
 
 async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, id: ProjectId) -> Option<Project> {
     read!(storage, uow => uow.projects().find(scope, id))
@@ -76,7 +76,7 @@ pub async fn a_key_belongs_to_one_project_of_an_organization(storage: Arc<dyn St
     let same = Project { id: board.project.id, ..new_project(&scope, "APP") };
     assert_fault!(attempt!(storage, uow => uow.projects().insert(&scope, &same, &[])));
     let archive = ProjectChange { is_archived: Some(true), ..ProjectChange::default() };
-    commit!(storage, uow => uow.projects().update(&scope, board.project.id, &archive, None, at(1)));
+    commit!(storage, uow => uow.projects().update(&scope, board.project.id.into(), &archive, at(1)));
     let again = new_project(&scope, "WEB");
     assert_conflict!(attempt!(storage, uow => uow.projects().insert(&scope, &again, &[])), ProjectKey);
     // Another organization has keys of its own.
@@ -154,7 +154,7 @@ pub async fn a_project_changes_in_what_is_named_only(storage: Arc<dyn Storage>) 
     ];
     for (seconds, change) in (1..).zip(changes) {
         let changed =
-            commit!(storage, uow => uow.projects().update(&scope, expected.id, &change, None, at(seconds)));
+            commit!(storage, uow => uow.projects().update(&scope, expected.id.into(), &change, at(seconds)));
         if let Some(name) = change.name {
             expected.name = name;
         }
@@ -172,7 +172,7 @@ pub async fn a_project_changes_in_what_is_named_only(storage: Arc<dyn Storage>) 
 pub async fn a_change_of_a_project_of_another_version_is_stale(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let change = ProjectChange { name: Some("Another".into()), ..ProjectChange::default() };
-    let update = async |id, expected| attempt!(storage, uow => uow.projects().update(&scope, id, &change, expected, at(1)));
+    let update = async |id, expected| attempt!(storage, uow => uow.projects().update(&scope, Target::new(id, expected), &change, at(1)));
     assert_stale!(update(board.project.id, Some(2)).await);
     assert_eq!(find(&storage, &scope, board.project.id).await, Some(board.project.clone()));
     assert_eq!(update(board.project.id, Some(1)).await.unwrap().unwrap().version, 2);
@@ -195,7 +195,7 @@ pub async fn a_projects_lock_is_held_until_the_end_of_the_transaction(storage: A
     let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
     assert!(early.is_err(), "the second must wait");
     let change = ProjectChange { name: Some("Renamed".into()), ..ProjectChange::default() };
-    first.projects().update(&scope, project, &change, None, at(1)).await.unwrap();
+    first.projects().update(&scope, project.into(), &change, at(1)).await.unwrap();
     first.commit().await.unwrap();
     let name = tokio::time::timeout(Duration::from_secs(10), second).await.expect("it goes on").unwrap();
     assert_eq!(name, "Renamed", "it reads under the lock");

@@ -3,8 +3,8 @@
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::Constraint;
-use workscribe_core::work::{Color, Status, StatusCategory, StatusChange};
+use workscribe_core::work::{Color, ColumnMove, Status, StatusCategory, StatusChange};
+use workscribe_core::{Constraint, Target};
 
 async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, status: &Status) -> Option<Status> {
     read!(storage, uow => uow.statuses().find(scope, status.project_id, status.id))
@@ -60,10 +60,10 @@ pub async fn a_status_name_is_taken_whatever_its_case(storage: Arc<dyn Storage>)
     for taken in ["To Do", "TO DO", "to do", "ärger"] {
         let again = new_status(project, taken, StatusCategory::Todo, 4);
         assert_conflict!(attempt!(storage, uow => uow.statuses().insert(&scope, &again)), StatusName);
-        let renamed = attempt!(storage, uow => uow.statuses().update(&scope, project, board.doing.id, &rename(taken), None, at(1)));
+        let renamed = attempt!(storage, uow => uow.statuses().update(&scope, Target::from(board.doing.id).within(project), &rename(taken), at(1)));
         assert_conflict!(renamed, StatusName);
     }
-    let own = commit!(storage, uow => uow.statuses().update(&scope, project, board.todo.id, &rename("TO do"), None, at(1)));
+    let own = commit!(storage, uow => uow.statuses().update(&scope, Target::from(board.todo.id).within(project), &rename("TO do"), at(1)));
     assert_eq!(own.unwrap().name, "TO do", "its own name is not taken");
     let same = Status { id: board.todo.id, ..new_status(project, "Other", StatusCategory::Todo, 4) };
     assert_fault!(attempt!(storage, uow => uow.statuses().insert(&scope, &same)));
@@ -88,7 +88,7 @@ pub async fn a_status_changes_in_what_is_named_only(storage: Arc<dyn Storage>) {
     ];
     for (seconds, change) in (1..).zip(changes) {
         let (project, status) = (expected.project_id, expected.id);
-        let changed = commit!(storage, uow => uow.statuses().update(&scope, project, status, &change, None, at(seconds)));
+        let changed = commit!(storage, uow => uow.statuses().update(&scope, Target::from(status).within(project), &change, at(seconds)));
         if let Some(name) = change.name {
             expected.name = name;
         }
@@ -107,8 +107,8 @@ pub async fn a_change_or_removal_of_a_status_of_another_version_is_stale(storage
     let (scope, board) = project_of(&storage, "engines").await;
     let other = add_project(&storage, &scope, "APP").await.project.id;
     let (project, status) = (board.project.id, board.doing.id);
-    let update = async |project, id, expected| attempt!(storage, uow => uow.statuses().update(&scope, project, id, &rename("Busy"), expected, at(1)));
-    let delete = async |project, id, expected| attempt!(storage, uow => uow.statuses().delete(&scope, project, id, expected));
+    let update = async |project, id, expected| attempt!(storage, uow => uow.statuses().update(&scope, Target::new(id, expected).within(project), &rename("Busy"), at(1)));
+    let delete = async |project, id, expected| attempt!(storage, uow => uow.statuses().delete(&scope, Target::new(id, expected).within(project)));
     assert_stale!(update(project, status, Some(2)).await);
     assert_stale!(delete(project, status, Some(2)).await);
     assert_eq!(find(&storage, &scope, &board.doing).await, Some(board.doing));
@@ -142,15 +142,19 @@ pub async fn statuses_are_numbered_in_the_order_given_and_keep_their_versions(st
 pub async fn a_status_in_which_a_task_stands_stays(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let task = add_task(&storage, &scope, &board, "In the way").await;
-    let delete = async || settle!(storage, uow => uow.statuses().delete(&scope, board.project.id, board.todo.id, None));
+    let delete = async || settle!(storage, uow => uow.statuses().delete(&scope, Target::from(board.todo.id).within(board.project.id)));
     assert_conflict!(delete().await, Reference);
     assert_eq!(find(&storage, &scope, &board.todo).await, Some(board.todo.clone()));
     // Once its tasks have been moved away, even in the same transaction, it may go.
     let mut uow = storage.begin().await.unwrap();
     let (from, to) = (board.todo.id, board.doing.id);
-    let moved = uow.tasks().move_column(&scope, board.project.id, from, to, 0, at(1)).await.unwrap();
+    let moved = uow
+        .board()
+        .move_column(&scope, ColumnMove { project: board.project.id, from, to, after: 0 }, at(1))
+        .await
+        .unwrap();
     assert!(moved.is_some());
-    assert!(uow.statuses().delete(&scope, board.project.id, from, None).await.unwrap());
+    assert!(uow.statuses().delete(&scope, Target::from(from).within(board.project.id)).await.unwrap());
     uow.commit().await.unwrap();
     assert_eq!(task_status(&storage, &scope, task.id).await, to);
     assert_eq!(list(&storage, &scope, board.project.id).await, [board.doing, board.done]);

@@ -73,7 +73,7 @@ async fn mixed(storage: &Arc<dyn Storage>, scope: &OrgScope) -> (Board, LabelId,
         if index % 5 == 0 {
             let fields = TaskFields::of(&stored);
             let updated = at(100 - number / 10);
-            commit!(storage, uow => uow.tasks().update(scope, stored.id, &fields, None, None, updated));
+            commit!(storage, uow => uow.tasks().update(scope, stored.id.into(), (&fields).into(), updated));
         }
         let title = if index % 2 == 0 { "even engine" } else { "odd engine" };
         let document = task_document(stored.id, title, "");
@@ -303,7 +303,7 @@ pub async fn tasks_added_between_pages_shift_none(storage: Arc<dyn Storage>) {
     add("between", 15).await;
     add("late", 50).await;
     let gone = first.items[1].id;
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, gone, None)));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, gone.into())));
     let second = next(first.next_cursor.clone()).await;
     let third = next(second.next_cursor.clone()).await;
     let seen: Vec<String> =

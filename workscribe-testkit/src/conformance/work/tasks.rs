@@ -6,9 +6,9 @@ use super::prelude::*;
 use chrono::NaiveDate;
 use workscribe_core::work::{
     Document, Entered, NewTask, Numbered, Priority, ProjectChange, Room, Task, TaskFields, TaskLabel,
-    TaskType, order,
+    TaskType, TaskWrite, order,
 };
-use workscribe_core::{Constraint, StoreError};
+use workscribe_core::{Constraint, StoreError, Target};
 
 async fn update(
     storage: &Arc<dyn Storage>,
@@ -17,7 +17,7 @@ async fn update(
     fields: &TaskFields,
     expected: Option<i64>,
 ) -> Result<bool, StoreError> {
-    settle!(storage, uow => uow.tasks().update(scope, task, fields, None, expected, at(5)))
+    settle!(storage, uow => uow.tasks().update(scope, Target::new(task, expected), fields.into(), at(5)))
 }
 
 fn day(text: &str) -> NaiveDate {
@@ -119,7 +119,7 @@ pub async fn tasks_are_numbered_from_one_in_each_project(storage: Arc<dyn Storag
         }
     }
     let last = read!(storage, uow => uow.tasks().find_by_key(&scope, &key("APP"), 3)).unwrap();
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, last.id, None)));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, last.id.into())));
     assert_eq!(add_task(&storage, &scope, &app, "Next").await.number, 4, "no number comes back");
 }
 
@@ -154,7 +154,7 @@ pub async fn an_archived_or_missing_project_takes_no_tasks(storage: Arc<dyn Stor
     let old = add_task(&storage, &scope, &board, "Old").await;
     let archive = async |is_archived| {
         let change = ProjectChange { is_archived: Some(is_archived), ..ProjectChange::default() };
-        commit!(storage, uow => uow.projects().update(&scope, board.project.id, &change, None, at(1)))
+        commit!(storage, uow => uow.projects().update(&scope, board.project.id.into(), &change, at(1)))
             .unwrap()
     };
     archive(true).await;
@@ -220,8 +220,8 @@ pub async fn a_whole_counts_its_parts_as_they_come_change_and_go(storage: Arc<dy
     let fields = TaskFields { parent_id: Some(two.id), ..TaskFields::of(&part) };
     assert_stale!(update(&storage, &scope, part.id, &fields, Some(1)).await);
     assert_eq!(counts().await, (1, 0), "what was not written is not counted");
-    assert!(!commit!(storage, uow => uow.tasks().delete(&scope, id(), None)));
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, part.id, None)));
+    assert!(!commit!(storage, uow => uow.tasks().delete(&scope, Target::from(id::<TaskId>()))));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, part.id.into())));
     assert_eq!(counts().await, (0, 0));
 }
 
@@ -241,8 +241,7 @@ pub async fn a_task_changes_in_all_its_fields(storage: Arc<dyn Storage>) {
         parent_id: Some(parent.id),
         due_date: Some(day("9999-12-31")),
     };
-    let moved =
-        commit!(storage, uow => uow.tasks().update(&scope, old.id, &changed, Some(-7), Some(1), at(5)));
+    let moved = commit!(storage, uow => uow.tasks().update(&scope, Target::new(old.id, Some(1)), TaskWrite { fields: &changed, position: Some(-7) }, at(5)));
     assert!(moved);
     let expected = Task {
         title: UNICODE.into(),
@@ -269,7 +268,8 @@ pub async fn a_change_or_removal_of_a_task_of_another_version_is_stale(storage: 
     let (scope, board) = project_of(&storage, "engines").await;
     let stored = add_task(&storage, &scope, &board, "One").await;
     let fields = TaskFields { title: "Another".into(), ..TaskFields::of(&stored) };
-    let delete = async |id, expected| attempt!(storage, uow => uow.tasks().delete(&scope, id, expected));
+    let delete =
+        async |id, expected| attempt!(storage, uow => uow.tasks().delete(&scope, Target::new(id, expected)));
     assert_stale!(update(&storage, &scope, stored.id, &fields, Some(2)).await);
     assert_stale!(delete(stored.id, Some(0)).await);
     assert_eq!(task(&storage, &scope, stored.id).await.as_ref(), Some(&stored));
@@ -375,7 +375,7 @@ pub async fn a_task_goes_with_its_comments_its_labels_and_what_is_found_of_it(st
     }
     let line = new_line(board.project.id, Some(gone.id), at(1));
     commit!(storage, uow => uow.activity().add(&scope, std::slice::from_ref(&line)));
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, gone.id, Some(1))));
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, Target::new(gone.id, Some(1)))));
     assert_eq!(read!(storage, uow => uow.comments().find(&scope, gone.id, comments[0].id)), None);
     assert_eq!(read!(storage, uow => uow.comments().count(&scope, gone.id)), 0);
     assert_eq!(read!(storage, uow => uow.comments().count(&scope, kept.id)), 1);
@@ -394,12 +394,12 @@ pub async fn a_task_that_has_parts_stays(storage: Arc<dyn Storage>) {
     let mut part = new_task(&scope, &board, "A part");
     part.fields.parent_id = Some(whole.id);
     put_task(&storage, &scope, &part).await;
-    assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id, None)), Reference);
+    assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id.into())), Reference);
     assert!(task(&storage, &scope, whole.id).await.is_some());
     // Both at once may go, the part first.
     let mut uow = storage.begin().await.unwrap();
-    assert!(uow.tasks().delete(&scope, part.id, None).await.unwrap());
-    assert!(uow.tasks().delete(&scope, whole.id, None).await.unwrap());
+    assert!(uow.tasks().delete(&scope, part.id.into()).await.unwrap());
+    assert!(uow.tasks().delete(&scope, whole.id.into()).await.unwrap());
     uow.commit().await.unwrap();
     assert_eq!(task(&storage, &scope, part.id).await, None);
 }
@@ -438,7 +438,7 @@ pub async fn a_tasks_lock_is_held_until_the_end_of_the_transaction(storage: Arc<
     let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
     assert!(early.is_err(), "the second must wait");
     let fields = TaskFields { title: "Changed".into(), ..TaskFields::of(&stored) };
-    assert!(first.tasks().update(&scope, id, &fields, None, Some(1), at(1)).await.unwrap());
+    assert!(first.tasks().update(&scope, Target::new(id, Some(1)), (&fields).into(), at(1)).await.unwrap());
     first.commit().await.unwrap();
     let title = tokio::time::timeout(Duration::from_secs(10), second).await.expect("it goes on").unwrap();
     assert_eq!(title, "Changed", "it reads under the lock");
@@ -553,7 +553,7 @@ pub async fn what_is_done_to_a_task_while_it_is_removed_is_done_or_finds_it_gone
             let (storage, stored) = (Arc::clone(&storage), stored.clone());
             async move {
                 if index == round % 6 {
-                    let deleted = commit!(storage, uow => uow.tasks().delete(&scope, stored.id, None));
+                    let deleted = commit!(storage, uow => uow.tasks().delete(&scope, stored.id.into()));
                     assert!(deleted, "it is there");
                     return Ok(());
                 }
