@@ -1,19 +1,19 @@
-//! Which row is meant, and in which version: [`Target`].
+//! Which row to change, and in which version: [`Target`].
 
 use crate::store_error::StoreError;
 
-/// A row that is to be changed or removed: its id, and the version in which the caller expects it, if they say so (`If-Match`,
-/// RFC 9110 §13.1.1).
+/// A row to change or remove: its id, and the version that the caller expects, if the caller gives one (`If-Match`, RFC 9110
+/// §13.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<I> {
-    /// Its id.
+    /// The id.
     pub id: I,
-    /// The version it is expected in; `None` for any.
+    /// The expected version; `None` for any version.
     pub version: Option<i64>,
 }
 
 impl<I> Target<I> {
-    /// A row in a version, or in any.
+    /// A row in the given version; `None` for any version.
     pub const fn new(id: I, version: Option<i64>) -> Self {
         Self { id, version }
     }
@@ -26,7 +26,7 @@ impl<I> From<I> for Target<I> {
     }
 }
 
-/// Refuses when a row is expected in another version than the one that was read.
+/// Refuses when the version that was read is not the expected one.
 ///
 /// # Errors
 /// [`StoreError::StaleVersion`].
