@@ -5,8 +5,8 @@ use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound, Utc};
 /// A moment in UTC. Every clock returns whole microseconds, the precision of every storage.
 pub type Timestamp = DateTime<Utc>;
 
-/// Whether a day from outside is in the years 1 to 9999. RFC 3339 writes years with four digits, Postgres has no day before 4714 BC,
-/// and `chrono` has many days that neither of them can write.
+/// Whether a day from outside is in the years 1 to 9999. RFC 3339 writes years with four digits, Postgres has no day before 4714
+/// BC, and `chrono` has many days that neither of them can write.
 #[must_use]
 pub fn is_writable_day(day: NaiveDate) -> bool {
     (1..=9999).contains(&day.year())
@@ -73,7 +73,7 @@ pub(crate) mod micros {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
         let time = super::parse_time(&text).filter(|time| *time >= DateTime::UNIX_EPOCH);
-        let message = || format!("“{text}” is no moment as RFC 3339 has it, of the years 1970 to 9999");
+        let message = || format!("“{text}” is not a time in RFC 3339 format in the years 1970 to 9999");
         time.ok_or_else(|| D::Error::custom(message()))
     }
 }

@@ -184,8 +184,8 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// The maximum number of errors in one answer. A body of 1 MiB can have hundreds of thousands, and an answer must not be many times as
-/// large as its request.
+/// The maximum number of errors in one answer. A body of 1 MiB can have hundreds of thousands, and an answer must not be many
+/// times as large as its request.
 pub const MOST_FAULTS: usize = 100;
 
 /// Collects the errors of an input, so that a caller sees all of them at once, up to [`MOST_FAULTS`].
@@ -357,7 +357,7 @@ impl Error {
         &self.0.detail
     }
 
-    /// What a translated sentence needs.
+    /// The parameters that a translated sentence needs.
     #[must_use]
     pub const fn params(&self) -> &Map<String, Value> {
         &self.0.params

@@ -8,13 +8,13 @@ use crate::named::names;
 use crate::tenancy::{Invitation, Organization, Role};
 use crate::work::{Comment, Label, Project, Status, Task};
 
-/// Makes [`DomainEvent`] and [`EventKind`]. After the fields of each event come its readings: `history of FIELD` writes entries of the
-/// history under the project and the task of that field. `webhooks TEXT` sends messages to endpoints; the text describes the `data` of
-/// the message.
+/// Makes [`DomainEvent`] and [`EventKind`]. After the fields of each event come its readings: `history of FIELD` writes entries
+/// of the history under the project and the task of that field. `webhooks TEXT` sends messages to endpoints; the text describes
+/// the `data` of the message.
 macro_rules! events {
     ($($(#[$doc:meta])* $event:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
         $(history of $subject:ident)? $(webhooks $data:literal)?;)+) => {
-        /// Something that happened.
+        /// An event, with its data.
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub enum DomainEvent { $($(#[$doc])* $event { $($(#[$field_doc])* $field: $type,)* },)+ }

@@ -1,8 +1,8 @@
 //! Answers stored under a client's `Idempotency-Key`, so that a repeated request is carried out only once
 //! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! A key is claimed in a separate transaction before the work starts, so that a second request sees it at once. The answer is written
-//! in the transaction of the work, so that both are committed or neither is.
+//! A key is claimed in a separate transaction before the work starts, so that a second request sees it at once. The answer is
+//! written in the transaction of the work, so that both are committed or neither is.
 
 use async_trait::async_trait;
 
@@ -64,8 +64,8 @@ pub trait IdempotencyStore: Send {
         stale_before: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Claim, StoreError>;
-    /// Stores the answer under a claimed key. [`crate::Constraint::IdempotencyClaim`] when the key does not exist or has an answer, so
-    /// that of two requests with a stale claim only one commits.
+    /// Stores the answer under a claimed key. [`crate::Constraint::IdempotencyClaim`] when the key does not exist or has an
+    /// answer, so that of two requests with a stale claim only one commits.
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
     /// Releases a claimed key after a refusal, so that the client may repeat the call.
     async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError>;

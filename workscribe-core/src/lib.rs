@@ -11,7 +11,7 @@
 //! | [`id`], [`clock`], [`page`], [`error`] | typed ids, time and randomness, cursors, errors with stable codes |
 //! | [`storage`] | [`Storage`], [`UnitOfWork`], [`StoreError`] |
 //! | [`identity`] | accounts, sessions, single-use tokens |
-//! | [`tenancy`] | organizations, members, invitations; the door ([`tenancy::OrgScope`]) and permissions |
+//! | [`tenancy`] | organizations, members, invitations; the proof of a membership ([`tenancy::OrgScope`]) and permissions |
 //! | [`work`] | projects, statuses, labels, tasks, comments, activity |
 //! | [`notifications`], [`search`] | who gets which notification, and full-text search |
 //! | [`webhooks`] | endpoints, and the messages that they receive about events |
@@ -24,7 +24,7 @@
 //! # How to add an aggregate
 //!
 //! 1. A module in its area: `model.rs` (plain data and its rules), `store.rs` (an object-safe trait; every call within an
-//!    organization takes an [`tenancy::OrgScope`] first), the service.
+//!    organization takes a [`tenancy::OrgScope`] first), the service.
 //! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, and a migration for each
 //!    database.
 //! 3. A conformance case for every store method: all storages run them.

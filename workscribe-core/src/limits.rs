@@ -2,8 +2,8 @@
 //! done, and how much at a time.
 //!
 //! The declaration gives the checks of the services, the rules of the limiter, the host's setting `WORKSCRIBE_LIMITS`,
-//! `GET /api/v1/limits`, and `docs/LIMITS.md`, which a test compares. To add a limit, add a line in [`limits!`](self), use it, and add
-//! a row in that document.
+//! `GET /api/v1/limits`, and `docs/LIMITS.md`, which a test compares. To add a limit, add a line in [`limits!`](self), use it,
+//! and add a row in that document.
 
 use std::time::Duration;
 
@@ -202,8 +202,8 @@ limits! {
     InvitationMailsPerRecipient = "invitation_mails_per_recipient", 10, Mails per 86_400, Lifted, "RATE_LIMITED", "An e-mail address is sent at most {} invitations a day, by all organizations.";
     /// Repeated mails of one invitation.
     MailsPerInvitation = "mails_per_invitation", 3, Mails per 3_600, Lifted, "RATE_LIMITED", "An invitation is sent again at most {} times an hour.";
-    /// Mails which say that an account already exists, under `verify_first`. Further mails are dropped without an error, since an error
-    /// would reveal the account.
+    /// Mails which say that an account already exists, under `verify_first`. Further mails are dropped without an error, since an
+    /// error would reveal the account.
     AlreadyRegisteredMailsPerRecipient = "already_registered_mails_per_recipient", 3, Mails per 86_400, Lifted, "", "An e-mail address is told at most {} times a day that it has an account already.";
     /// Exports that run at a time. Each uses a file on the server.
     ExportsAtOnce = "exports_at_once", 16, Items, Yes, "OVERLOADED", "At most {} exports are taken at a time from each server.";
@@ -286,8 +286,8 @@ impl Limits {
         self
     }
 
-    /// Lifts the limits that are [`Changeable::Lifted`]: how often requests, logins and mails may come, and how many of one party at a
-    /// time. For load tests.
+    /// Lifts the limits that are [`Changeable::Lifted`]: how often requests, logins and mails may come, and how many of one party
+    /// at a time. For load tests.
     #[must_use]
     pub const fn lifted(mut self) -> Self {
         self.are_lifted = true;

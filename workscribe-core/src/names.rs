@@ -1,8 +1,8 @@
 //! Names, titles and other plain texts that people see: which characters they may have, how they are stored, and which are equal.
 //!
-//! They are stored in Unicode's Normalization Form C (UAX #15), as RFC 5198 requires for text on the network, so that a name typed on
-//! two systems is one name. Characters that change the direction of text are refused: they make a name look like another one (UTR #36
-//! §2.6, CVE-2021-42574). Joiners are allowed, since Persian, Indic scripts and emoji need them.
+//! They are stored in Unicode's Normalization Form C (UAX #15), as RFC 5198 requires for text on the network, so that a name
+//! typed on two systems is one name. Characters that change the direction of text are refused: they make a name look like another
+//! one (UTR #36 §2.6, CVE-2021-42574). Joiners are allowed, since Persian, Indic scripts and emoji need them.
 
 use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory as Category};
 use icu_properties::{CodePointMapData, CodePointSetData};

@@ -27,8 +27,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads the text of [`Cursor::encode`]; `None` for any other text, and for a time that no row can have. A client may have made the
-    /// text itself, and databases do not accept every time.
+    /// Reads the text of [`Cursor::encode`]; `None` for any other text, and for a time that no row can have. A client may have
+    /// made the text itself, and databases do not accept every time.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;

@@ -1,7 +1,7 @@
 //! How much long work does in one transaction: [`Portion`].
 
-/// How much one transaction removes: at most `rows` rows, and no further row once the removed rows have `bytes` bytes. So it removes
-/// at least one row, however large that row is.
+/// How much one transaction removes: at most `rows` rows, and no further row once the removed rows have `bytes` bytes. So it
+/// removes at least one row, however large that row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portion {
     /// The maximum number of rows.

@@ -149,8 +149,8 @@ pub struct Mail {
 /// Why a mail was not sent. The reason is stored and logged: do not put an address, a token or text of the provider in it.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// A retry may succeed: the provider is busy, faulty or unreachable, or the operator must correct something, such as a wrong key
-    /// or an unverified domain.
+    /// A retry may succeed: the provider is busy, faulty or unreachable, or the operator must correct something, such as a wrong
+    /// key or an unverified domain.
     #[error("the mail could not be sent now: {reason}")]
     Temporary {
         /// What is wrong.

@@ -10,9 +10,9 @@ use crate::clock::Timestamp;
 
 /// A cache of recent look-ups, so that a burst of requests needs one look-up.
 ///
-/// An entry lives for about a second, so a node sees a change by another node at most that much later; a change on this node removes
-/// the entry at once. The cache holds valid sessions and the webhooks of an organization. It never holds roles: every request reads
-/// them.
+/// An entry lives for about a second, so a node sees a change by another node at most that much later; a change on this node
+/// removes the entry at once. The cache holds valid sessions and the webhooks of an organization. It never holds roles: every
+/// request reads them.
 pub(crate) struct Recent<K, G, V> {
     ttl: TimeDelta,
     state: RwLock<State<K, G, V>>,
@@ -20,8 +20,8 @@ pub(crate) struct Recent<K, G, V> {
 
 struct State<K, G, V> {
     entries: HashMap<K, Entry<G, V>>,
-    /// Groups that were changed recently, perhaps in a transaction that has not committed. Until the given time their entries are not
-    /// cached, so that a look-up that began before the change cannot store the previous value.
+    /// Groups that were changed recently, perhaps in a transaction that has not committed. Until the given time their entries are
+    /// not cached, so that a look-up that began before the change cannot store the previous value.
     barred: HashMap<G, Timestamp>,
 }
 

@@ -118,8 +118,8 @@ macro_rules! accessors {
 /// One piece of work on the database; see the documentation of the module.
 #[async_trait]
 pub trait UnitOfWork: Send {
-    /// Sets the party for which the unit works from now on. Every door into an organization sets it. Without a party, the unit works for
-    /// the server itself and needs no share. A connection that the unit already has still counts for the previous party.
+    /// Sets the party for which the unit works from now on. Every door into an organization does so. Without a party, the unit works
+    /// for the server and needs no share. A connection that the unit already has still counts for the previous party.
     fn on_behalf_of(&mut self, party: Party);
 
     every_store!(accessors);

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 /// The rules that the input of one user, or of two at once, can break. They are identified by name, not by a driver's text. A rule
-/// that only a fault of the program can break, such as the uniqueness of an id that the program makes, gives [`StoreError::Backend`].
+/// that only a fault of the program can break, such as the uniqueness of its own ids, gives [`StoreError::Backend`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Constraint {
     /// A user's id is unique. Only an import accepts ids from outside; anywhere else a conflict is a fault.

@@ -57,8 +57,8 @@ impl Old {
 }
 
 impl WorkScribe {
-    /// Removes expired rows: sessions, tokens, idempotency keys, failed logins, old notifications and marks of addresses, deliveries and
-    /// messages of webhooks, invitations that nobody accepted, ended jobs. Call it regularly.
+    /// Removes expired rows: sessions, tokens, idempotency keys, failed logins, old notifications and marks of addresses,
+    /// deliveries and messages of webhooks, invitations that nobody accepted, ended jobs. Call it regularly.
     ///
     /// # Errors
     /// When the storage does not answer, or one kind cannot be removed. The other kinds are still removed.
@@ -72,7 +72,7 @@ impl WorkScribe {
                     tracing::error!(
                         ?error,
                         ?old,
-                        "rows that have had their time could not be removed; the next sweep tries again"
+                        "expired rows could not be removed; the next sweep tries again"
                     );
                     failed = Some(error);
                 }

@@ -102,8 +102,8 @@ impl LoginPlace {
         (self.account, last)
     }
 
-    /// The keys of a login with an address. The network is the /24 of an IPv4 address or the /64 of an IPv6 address (RFC 6177 §2): the
-    /// range that one customer has, or can easily move within.
+    /// The keys of a login with an address. The network is the /24 of an IPv4 address or the /64 of an IPv6 address (RFC 6177
+    /// §2): the range that one customer has, or can easily move within.
     pub(crate) fn of_login(email: &Email, client: &Client) -> Self {
         Self::new(email.as_str(), &network_of(client.ip))
     }

@@ -9,9 +9,9 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::Fault;
 
-/// An e-mail address in its normal form, so that two spellings of one address are equal: trimmed, the domain in ASCII as in the DNS
-/// (IDNA by UTS #46, so `bücher.example` is `xn--bcher-kva.example`), the local part in Normalization Form C (RFC 6532 §3.1), all in
-/// lower case.
+/// An e-mail address in its normal form, so that two spellings of one address are equal: trimmed, the domain in ASCII as in the
+/// DNS (IDNA by UTS #46, so `bücher.example` is `xn--bcher-kva.example`), the local part in Normalization Form C (RFC 6532 §3.1),
+/// all in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Email(String);

@@ -131,7 +131,7 @@ impl Standing {
         let line = all
             .entry(asker.clone())
             .or_insert_with(|| Line { standing: 0, turn: Arc::new(Semaphore::new(1)) });
-        // The request that is being hashed does not wait, so it is not counted.
+        // One of them is being hashed and does not wait.
         if line.standing > most {
             return Err(Error::new(
                 Code::Overloaded,

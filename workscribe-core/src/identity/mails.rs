@@ -55,8 +55,8 @@ pub struct PreparedAccountMail {
 impl SendAccountMail {
     /// Looks up the account and makes the token; `None` when there is no such account, or the mail is not needed any more.
     ///
-    /// The token has the id of the job, so a job that runs twice mails the same token twice. The token's lifetime begins when the mail
-    /// is requested: a mail that is too late is not sent, since its link would be expired.
+    /// The token has the id of the job, so a job that runs twice mails the same token twice. The token's lifetime begins when the
+    /// mail is requested: a mail that is too late is not sent, since its link would be expired.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -21,10 +21,10 @@ const LONGEST_NORMALISED: usize = 8_192;
 
 /// The form in which a password is checked and hashed: Normalization Form KC.
 ///
-/// Keyboards and systems write one character in several ways: `é` as one or as two, digits of a Japanese keyboard, spaces. NIST SP
-/// 800-63B-4 §3.1.1.2 requires NFKC or NFKD before hashing; OpaqueString (RFC 8265 §4.2.2) requires NFC, and a plain space in place of
-/// every other space. NFKC satisfies the purpose of both, and the others do not: texts that NFC makes equal are equal in NFKC, and
-/// NFKC makes plain spaces of the other spaces (except the Ogham space mark). Upper and lower case stay different.
+/// Keyboards and systems write one character in several ways: `é` as one or as two, digits of a Japanese keyboard, spaces. NIST
+/// SP 800-63B-4 §3.1.1.2 requires NFKC or NFKD before hashing; OpaqueString (RFC 8265 §4.2.2) requires NFC, and a plain space in
+/// place of every other space. NFKC satisfies the purpose of both, and the others do not: texts that NFC makes equal are equal in
+/// NFKC, and NFKC makes plain spaces of the other spaces (except the Ogham space mark). Upper and lower case stay different.
 fn normalised(password: &Secret) -> Secret {
     let text = password.expose();
     if text.is_ascii() || text.len() > LONGEST_NORMALISED {

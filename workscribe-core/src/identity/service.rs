@@ -352,7 +352,7 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Disables an account, which ends its sessions at once, or enables it. It is for operators: the HTTP API has no such operation.
+    /// Disables an account, which ends its sessions at once, or enables it. It is for operators; the HTTP API does not offer it.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when there is no such account.

@@ -126,8 +126,8 @@ impl Identity<'_> {
 
     /// Exchanges a refresh token for new tokens (OAuth 2.0 refresh token rotation, RFC 9700 §4.14.2).
     ///
-    /// Within the grace period, while the successor is unused, the same successor is returned again. So a lost response, or two tabs
-    /// that refresh at the same time, do not end the session. Any other reuse ends it.
+    /// Within the grace period, while the successor is unused, the same successor is returned again. So a lost response, or two
+    /// tabs that refresh at the same time, do not end the session. Any other reuse ends it.
     ///
     /// # Errors
     /// `INVALID_TOKEN` (401) for an unknown or expired token, `TOKEN_REUSED` when it was used before: the session is ended.
@@ -168,7 +168,7 @@ impl Identity<'_> {
             return Err(invalid_refresh_token());
         };
         if !self.app.settings().refresh_rotation {
-            // Without rotation, an earlier token comes from an old client, not from a thief. It is refused, and the session continues.
+            // Without rotation, an earlier token comes from an old client, not from a thief. Only the request is refused.
             return Err(invalid_refresh_token());
         }
         uow.tokens().delete_session(session.user_id, session.id).await?;

@@ -126,9 +126,9 @@ pub struct Rotated {
 
 /// Sessions and single-use tokens.
 ///
-/// There are two adapters. SQL joins the unit's transaction. Redis does not: look-ups, rotation, taking a token and ending one session
-/// take effect at once, and other writes at the commit of the unit. So services call the immediate ones before their first
-/// statement, and correctness never depends on one transaction for both: see [`User::session_epoch`].
+/// There are two adapters. SQL joins the unit's transaction. Redis does not: look-ups, rotation, taking a token and ending one
+/// session take effect at once, and other writes at the commit of the unit. So services call the immediate ones before their
+/// first statement, and correctness never depends on one transaction for both: see [`User::session_epoch`].
 #[async_trait]
 pub trait TokenStore: Send {
     /// Inserts a session.

@@ -158,7 +158,7 @@ impl JwtIssuer {
         Self::new(Algorithm::HS256, Self::hs256_keys(secrets))
     }
 
-    /// EdDSA with one key that signs and others whose tokens are accepted. The key set ([`TokenIssuer::jwks`]) contains all of them.
+    /// EdDSA with one key that signs and others whose tokens are accepted. The key set ([`TokenIssuer::jwks`]) has all of them.
     #[must_use]
     pub fn ed25519(current: SigningKey, accepted: Vec<VerifyingKey>) -> Self {
         Self::new(Algorithm::EdDSA, Keys::new(Algorithm::EdDSA, current, accepted))
@@ -207,8 +207,8 @@ impl JwtIssuer {
         Keys::new(Algorithm::HS256, SigningKey { encoding, verifying: verifying(current) }, accepted)
     }
 
-    /// The key that a header from other software names, if `alg`, `typ` and `kid` have the expected values and the header contains no
-    /// keys and no critical extensions.
+    /// The key that a header from other software names, if `alg`, `typ` and `kid` have the expected values and the header
+    /// contains no keys and no critical extensions.
     fn key_of<'k>(&self, keys: &'k Keys, token: &str) -> Option<&'k VerifyingKey> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let brings_keys =

@@ -89,8 +89,8 @@ impl BcryptHasher {
     }
 }
 
-/// Lowers the priority of this thread. Linux has a `nice` value for each thread (setpriority(2)). On other systems it belongs to the
-/// whole process, and this function does nothing.
+/// Lowers the priority of this thread. Linux has a `nice` value for each thread (setpriority(2)). On other systems it belongs to
+/// the whole process, and this function does nothing.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::getpriority_process(None)
@@ -104,9 +104,9 @@ fn yield_to_others() {
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-/// Checks a password in the time of a hash with the current cost, even if the stored hash has a lower cost, so that the time does not
-/// reveal accounts with old hashes. Each step of the cost doubles the work, so one hash of each cost, from the stored one up to the
-/// current one (excluded), adds the missing work. A stored hash with a higher cost takes longer.
+/// Checks a password in the time of a hash with the current cost, even if the stored hash has a lower cost, so that the time does
+/// not reveal accounts with old hashes. Each step of the cost doubles the work, so one hash of each cost, from the stored one up
+/// to the current one (excluded), adds the missing work. A stored hash with a higher cost takes longer.
 fn verify_in_full(text: &str, stored: &str, present_cost: u32, mut work: impl FnMut(u32)) -> bool {
     match stored.parse::<bcrypt::HashParts>() {
         Ok(parts) => {

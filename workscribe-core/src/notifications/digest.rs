@@ -38,8 +38,8 @@ const MOST: u32 = 50;
 
 impl Notifications<'_> {
     /// Closes the digest of a job in a separate transaction, and returns its content; `None` when there is nothing to send: all
-    /// notifications were read or removed, the account is disabled, or its address refuses mail. The notifications stay in the list.
-    /// A repeated call for the same job returns the same content, so that two mails with one id are the same mail.
+    /// notifications were read or removed, the account is disabled, or its address refuses mail. The notifications stay in the
+    /// list. A repeated call for the same job returns the same content, so that two mails with one id are the same mail.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -49,8 +49,8 @@ pub trait NotificationStore: Send {
         mails: bool,
     ) -> Result<(), StoreError>;
 
-    /// Opens a digest unless the person has an open one; `true` when it was opened and its job must be enqueued. Of many calls at the
-    /// same time, one succeeds. Each call takes a lock, so open digests in the order of the users' ids, at the end of the transaction.
+    /// Opens a digest unless the person has an open one; `true` when it was opened and its job must be enqueued. Of many calls at
+    /// the same time, one succeeds. Each takes a lock: open digests in the order of the users' ids, last in the transaction.
     async fn open_digest(&mut self, digest: &Digest) -> Result<bool, StoreError>;
     /// Closes a digest, and adds the person's notifications that wait for a mail to it, except those that were read and those of
     /// organizations that the person has left. A digest that is already closed does not change, so that a job that runs twice

@@ -46,8 +46,8 @@ pub struct SearchResult {
 const QUERY_CHARS: usize = crate::limits::Limit::SearchCharacters.default_value() as usize;
 /// The maximum length of a shown text in characters.
 const SNIPPET_CHARS: usize = 160;
-/// The maximum number of comparisons, of a part of a text with a word, in one search. When it is reached, texts are shown from their
-/// beginning, not around a match: a hundred long texts and a query of a hundred words would take seconds.
+/// The maximum number of comparisons, of a part of a text with a word, in one search. When it is reached, texts are shown from
+/// their beginning, not around a match: a hundred long texts and a query of a hundred words would take seconds.
 const COMPARISONS: usize = 100_000;
 
 impl WorkScribe {

@@ -22,7 +22,7 @@ pub trait SearchStore: Send {
     }
     /// Removes a document. When a task is removed, its document and those of its comments are removed with it.
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError>;
-    /// Finds the documents that have all the words, of which the last may be the beginning of a word: first those with all words in the
-    /// title, and newest first in each group. No words find nothing. For very frequent words a storage may search only the newest rows.
+    /// Finds the documents with all the words, of which the last may be the beginning of a word: first those with all words in
+    /// the title, and newest first in each group. No words find nothing. For a very frequent word, it may search only the newest.
     async fn find(&mut self, scope: &OrgScope, query: &SearchQuery) -> Result<Vec<SearchHit>, StoreError>;
 }

@@ -60,9 +60,9 @@ impl Words {
         self.0.join(" ")
     }
 
-    /// A query for Postgres' full text search (`to_tsquery`) or SQLite's FTS5 that finds texts with all these words. The last word may be
-    /// the beginning of a word: `wrap` writes one word, and gets `true` if so. A repeated word is written once, so that the cost of a
-    /// query depends on its different words.
+    /// A query for Postgres' full text search (`to_tsquery`) or SQLite's FTS5 that finds texts with all these words. The last
+    /// word may be the beginning of a word: `wrap` writes one word, and gets `true` if so. A repeated word is written once, so
+    /// that the cost of a query depends on its different words.
     #[must_use]
     pub fn query(&self, and: &str, wrap: impl Fn(&str, bool) -> String) -> String {
         let (mut query, mut written) = (String::new(), HashSet::new());

@@ -53,8 +53,8 @@ pub(crate) fn no_such_organization() -> Error {
 }
 
 impl InvitationPass {
-    /// Looks up a token. An invitation is valid only while its inviter may make it: they must still be a member whose role may invite,
-    /// and the invited role may not be above their own.
+    /// Looks up a token. An invitation is valid only while its inviter may make it: they must still be a member whose role may
+    /// invite, and the invited role may not be above their own.
     ///
     /// # Errors
     /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, or when the inviter may not invite any more;

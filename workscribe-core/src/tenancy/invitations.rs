@@ -32,8 +32,8 @@ pub struct SendInvitationMail {
     pub email: Email,
     /// The name of the organization.
     pub org_name: String,
-    /// The id of the organization. It is a part of the token, and an embedder may use it to choose the language. `None` in jobs that an
-    /// earlier version enqueued, whose tokens are not valid any more.
+    /// The id of the organization. It is a part of the token, and an embedder may use it to choose the language. `None` in jobs
+    /// that an earlier version enqueued, whose tokens are not valid any more.
     #[serde(default)]
     pub org_id: Option<OrgId>,
     /// The name of the inviter.
@@ -153,11 +153,11 @@ impl Organizations<'_> {
             created_at: now,
         };
         uow.invitations().put_pending(scope, &invitation).await.map_err(|error| match error {
-            // The organization was removed at the same moment.
+            // The organization was removed at the same time.
             StoreError::Conflict { constraint: Constraint::Reference, .. } => super::organizations::gone(),
             other => other.into(),
         })?;
-        // The inviter is locked after the organization, which the invitation locks. A removal of the inviter waits, then revokes it.
+        // The invitation locks the organization, so the inviter comes second. A removal of the inviter waits, then revokes it.
         let inviter =
             uow.members().hold(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
         super::scope::require(self.app.authorizer(), inviter.role, Action::ManageInvitations)?;
@@ -250,8 +250,8 @@ impl Organizations<'_> {
 
     /// Accepts an invitation and logs in.
     ///
-    /// If the caller is logged in with the invited address, that user becomes a member. If nobody is logged in and the address has no
-    /// account, name and password create one. Its address counts as verified, since the token was sent there.
+    /// If the caller is logged in with the invited address, that user becomes a member. If nobody is logged in and the address
+    /// has no account, name and password create one. Its address counts as verified, since the token was sent there.
     ///
     /// # Errors
     /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`, `EMAIL_MISMATCH`, `LOGIN_REQUIRED` when the address has an account,
@@ -293,8 +293,8 @@ impl Organizations<'_> {
         Ok(tokens)
     }
 
-    /// The address of a valid invitation, for a caller who is logged in or has no account yet. It returns its connection to the pool:
-    /// callers that each hold one and wait for a second one would wait for each other.
+    /// The address of a valid invitation, for a caller who is logged in or has no account yet. It returns its connection to the
+    /// pool: callers that each hold one and wait for a second one would wait for each other.
     async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
         let mut uow = self.app.read().await?;
         let pass = InvitationPass::redeem(&mut *uow, self.app.authorizer(), token, self.app.now()).await?;
@@ -324,13 +324,13 @@ impl Organizations<'_> {
             StoreError::Conflict { constraint: Constraint::Membership, .. } => {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
             }
-            // The organization was removed at the same moment.
+            // The organization was removed at the same time.
             StoreError::Conflict { constraint: Constraint::Reference, .. } => super::door::ended(),
             other => other.into(),
         })?;
         if !user.email_verified {
             uow.users().set_verified(user.id, &user.email, now).await?;
-            user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("the user is gone"))?;
+            user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("no such user"))?;
         }
         self.app.identity().mail_arrived(uow, &invitation.email).await?;
         let event =

@@ -29,8 +29,8 @@ impl Organizations<'_> {
         Ok(page.page(rows, total, |member| Cursor { at: member.joined_at, id: member.user_id.into() }))
     }
 
-    /// Sets the role of a member, and returns the member; `None` does not change the role. If the member may not invite any more, their
-    /// pending invitations are revoked.
+    /// Sets the role of a member, and returns the member; `None` does not change the role. If the member may not invite any more,
+    /// their pending invitations are revoked.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner makes any change; `MEMBER_NOT_FOUND`;
@@ -57,8 +57,8 @@ impl Organizations<'_> {
         }
         let changed =
             uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
-        // The invitations of a member who may not invite are not valid, so they are revoked. As for a removal, there is one event for the
-        // member and none for each invitation.
+        // The invitations of a member who may not invite are not valid, so they are revoked. As for a removal, there is one event
+        // for the member and none for each invitation.
         if !self.app.authorizer().allows(role, Action::ManageInvitations) {
             uow.invitations().revoke_of(scope, user).await?;
         }
@@ -98,7 +98,7 @@ impl Organizations<'_> {
             return Err(no_such_member());
         }
         uow.invitations().revoke_of(scope, user).await?;
-        // This comes after the membership is removed, so that it sees the tasks of every transaction that was assigning one to them.
+        // The removal above waits for every transaction that assigns a task to them, so this sees all their tasks.
         crate::work::unassign_former(self.app, uow, scope, user).await?;
         self.app.announce(uow, scope, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
     }

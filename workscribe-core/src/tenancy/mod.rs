@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `scope.rs`, `door.rs` | the proofs such as [`OrgScope`], and the doors: only the look-up of a membership makes an [`OrgScope`] |
+//! | `scope.rs`, `door.rs` | the proofs, such as [`OrgScope`], and the doors, which make them by look-ups |
 //! | `permission.rs` | what each role may do, in one table |
 //! | `model.rs` | [`Organization`], [`Member`], [`Invitation`] and their rules |
 //! | `store.rs` | the store traits; every tenant-scoped call takes an [`OrgScope`] |

@@ -170,8 +170,8 @@ impl Organizations<'_> {
         Ok(())
     }
 
-    /// Removes the remaining rows of a removed organization in portions, with a transaction for each. A repeated call continues where
-    /// the previous one ended.
+    /// Removes the remaining rows of a removed organization in portions, with a transaction for each. A repeated call continues
+    /// where the previous one ended.
     ///
     /// # Errors
     /// When the storage does not answer.

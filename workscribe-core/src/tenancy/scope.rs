@@ -31,14 +31,14 @@ pub struct OrgScope {
 }
 
 impl OrgScope {
-    /// The scope of a user whose membership was just looked up or written in the same unit of work: for doors, and for services that
-    /// add a member.
+    /// The scope of a user whose membership was just looked up or written in the same unit of work: for doors, and for services
+    /// that add a member.
     pub(crate) const fn of_member(org: OrgId, actor: UserId, role: Role) -> Self {
         Self { org, actor, role }
     }
 
-    /// The scope of work that a member began and a job continues. The user may have left since then, so the scope has the lowest role,
-    /// which is enough for such jobs.
+    /// The scope of work that a member began and a job continues. The user may have left since then, so the scope has the lowest
+    /// role, which is enough for such jobs.
     pub(crate) const fn of_begun_work(org: OrgId, actor: UserId) -> Self {
         Self { org, actor, role: Role::Member }
     }
@@ -70,8 +70,8 @@ impl OrgScope {
     }
 }
 
-/// The result of a door: proof that the caller is a member, and the thing that was looked up, to which it dereferences. Every service
-/// that works on one thing takes it.
+/// The result of a door: proof that the caller is a member, and the thing that was looked up, to which it dereferences. Every
+/// service that works on one thing takes it.
 ///
 /// [`In::organization`], [`In::project`] and [`In::task`] are the doors.
 #[derive(Debug, Clone, PartialEq)]

@@ -48,11 +48,11 @@ pub trait OrganizationStore: Send {
     ) -> Result<Option<Organization>, StoreError>;
     /// Removes it with everything that belongs to it; [`StoreError::StaleVersion`] as above, `false` when it does not exist.
     async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError>;
-    /// Whether its tasks with their dependent rows, or the deliveries and messages of its webhooks, are more than a portion. It reads no
-    /// more rows than necessary.
+    /// Whether its tasks with their dependent rows, or the deliveries and messages of its webhooks, are more than a portion. It
+    /// reads no more rows than necessary.
     async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> Result<bool, StoreError>;
-    /// Sets a slug that nobody can look up, and removes its members, pending invitations and webhooks, in statements of up to `rows`
-    /// rows each. [`StoreError::StaleVersion`] as above, `false` when it does not exist.
+    /// Sets a slug that nobody can look up, and removes its members, pending invitations and webhooks, in statements of up to
+    /// `rows` rows each. [`StoreError::StaleVersion`] as above, `false` when it does not exist.
     async fn vacate(
         &mut self,
         scope: &OrgScope,

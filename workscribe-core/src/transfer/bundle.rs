@@ -41,9 +41,9 @@ const fn is_of_many(record: &Record) -> bool {
 }
 
 impl Bundle {
-    /// Reads an export. Names are put into their stored form: characters that change the direction of text are removed, and people
-    /// whose names have no visible character are named by their address. Any other name without a visible character is a fault, and so
-    /// are two labels or statuses of a project that have the same name after that.
+    /// Reads an export. Names are put into their stored form: characters that change the direction of text are removed, and
+    /// people whose names have no visible character are named by their address. Any other name without a visible character is a
+    /// fault, and so are two labels or statuses of a project that have the same name after that.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` with the faults, each with the number of its line: the file is not an export, has another version, is
@@ -274,12 +274,12 @@ impl Check {
         }
         for user in record.people() {
             if !self.users.contains(&user) {
-                self.fault(at, "UNKNOWN_USER", format!("no line before this tells of the user {user}"));
+                self.fault(at, "UNKNOWN_USER", format!("no line before this describes the user {user}"));
             }
         }
         match record {
             Record::Header(_) => self.fault(at, "SECOND_HEADER", "there is a second header"),
-            Record::End(_) => self.fault(at, "NOT_WHOLE", "the end stands in the middle"),
+            Record::End(_) => self.fault(at, "NOT_WHOLE", "the end is not the last line"),
             Record::Organization(row) => {
                 if self.organization.replace(at).is_some() {
                     self.fault(at, "SECOND_ORGANIZATION", "there is a second organization");
@@ -319,7 +319,7 @@ impl Check {
             Record::Comment(row) => {
                 self.unique(at, "comment", row.id.into());
                 if !self.tasks.contains_key(&row.task_id) {
-                    let problem = format!("no line before this tells of the task {}", row.task_id);
+                    let problem = format!("no line before this describes the task {}", row.task_id);
                     self.fault(at, "UNKNOWN_TASK", problem);
                 }
                 self.comments.entry(row.task_id).or_default().comments += 1;
@@ -341,7 +341,7 @@ impl Check {
             self.fault(at, "DUPLICATE", "there is a second user with this id");
         }
         if Email::parse(row.email.as_str()).ok().as_ref() != Some(&row.email) {
-            self.fault(at, "INVALID_EMAIL", format!("“{}” is no normal e-mail address", row.email));
+            self.fault(at, "INVALID_EMAIL", format!("“{}” is not a normal e-mail address", row.email));
         } else if !self.emails.insert(row.email.clone()) {
             self.fault(at, "DUPLICATE", format!("there is a second user with the address {}", row.email));
         }
@@ -368,7 +368,7 @@ impl Check {
         self.version(at, row.version);
     }
 
-    /// A status or a label.
+    /// Checks a status or a label.
     fn named(&mut self, at: u64, is_new: bool, what: &'static str, project: ProjectId, name: &str) {
         if !is_new {
             self.fault(at, "DUPLICATE", format!("there is a second {what} with this id"));
@@ -400,7 +400,7 @@ impl Check {
         }
         self.valid(at, line(&row.title, 500));
         if let Some(day) = row.due_date.filter(|day| !is_writable_day(*day)) {
-            self.fault(at, "INVALID_DATE", format!("the day {day} is not of the years 1 to 9999"));
+            self.fault(at, "INVALID_DATE", format!("the day {day} is not in the years 1 to 9999"));
         }
         let last = self.projects.get(&row.project_id).map_or(i64::MAX, |project| project.last_number);
         if !(1..=last).contains(&row.number) {
@@ -431,7 +431,7 @@ impl Check {
             if let Some(parent) = task.parent
                 && self.tasks.get(&parent).is_none_or(|found| found.project != task.project)
             {
-                let problem = format!("its project has no task {parent}, which is to be its parent");
+                let problem = format!("its parent {parent} is not a task of its project");
                 faults.push(fault_at(task.line, "UNKNOWN_PARENT", problem));
             } else if !self.has_top(*id, &mut fine) {
                 faults.push(fault_at(task.line, "PARENT_CYCLE", "this task is below itself"));
@@ -457,7 +457,7 @@ impl Check {
 
     fn known_project(&mut self, at: u64, project: ProjectId) {
         if !self.projects.contains_key(&project) {
-            let problem = format!("no line before this tells of the project {project}");
+            let problem = format!("no line before this describes the project {project}");
             self.fault(at, "UNKNOWN_PROJECT", problem);
         }
     }

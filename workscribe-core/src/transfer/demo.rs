@@ -1,7 +1,7 @@
 //! An organization for demonstration: the work of five people on three projects, the same for the same seed and day.
 //!
-//! Four hundred tasks are the work of four months. More tasks are the work of more time, up to five years, and all belong to the first
-//! project: so there is one large board beside two of ordinary size.
+//! Four hundred tasks are the work of four months. More tasks are the work of more time, up to five years, and all belong to the
+//! first project: so there is one large board beside two of ordinary size.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

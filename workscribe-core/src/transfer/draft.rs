@@ -1,7 +1,7 @@
 //! Makes a bundle from other sources than an export: files of other programs, and the demo.
 //!
 //! Tasks with their comments, history and notifications are written to a temporary file as they are made. A task's position on its
-//! board and its parent are known only at the end, and are set when the file is read again. So a draft needs some ten bytes per row.
+//! board and its parent are known only at the end, and are set when the file is read again. A draft needs some ten bytes a row.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -441,7 +441,7 @@ impl Draft {
         let rest = self.rest.finish()?;
         let (mut rows, parents) = (rest.rows()?, self.parents);
         let placed = self.lines.into_iter().map(|line| {
-            let mut record = rows.one()?.ok_or_else(|| Error::internal("a row of the draft is gone"))?;
+            let mut record = rows.one()?.ok_or_else(|| Error::internal("a row of the draft is missing"))?;
             if let Record::Task(task) = &mut record {
                 let before =
                     numbers.get(&task.project_id).map(|all| all.partition_point(|n| *n < task.number));
@@ -496,7 +496,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Users, projects, statuses, labels, tasks and comments.
+    /// The numbers of users, projects, statuses, labels, tasks and comments.
     pub(in super::super) fn counts(bundle: &Bundle) -> [usize; 6] {
         let count =
             |is_one: fn(&Record) -> bool| bundle.records().unwrap().iter().filter(|r| is_one(r)).count();

@@ -85,7 +85,7 @@ pub fn github(input: &str, settings: &Settings) -> Result<Foreign, Error> {
     for page in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
         let issues = match page {
             Ok(Value::Array(issues)) => issues,
-            Ok(_) => return Err(fault(at, None, "this is no array of issues")),
+            Ok(_) => return Err(fault(at, None, "this is not an array of issues")),
             Err(error) => return Err(fault(at, None, &format!("this is no JSON: {error}"))),
         };
         for value in issues {
@@ -176,7 +176,7 @@ fn issue_in(
         return;
     }
     if issue.number < 1 {
-        draft.fault(field(at, Some(issue.number), "this is no number of an issue"));
+        draft.fault(field(at, Some(issue.number), "this is not the number of an issue"));
         return;
     }
     let due = issue.milestone.as_ref().and_then(|milestone| milestone.due_on);

@@ -45,8 +45,8 @@ pub struct ImportOptions {
     pub slug: Option<String>,
     /// The name, instead of the file's.
     pub name: Option<String>,
-    /// Whether a person in the file may become an existing account that has a password and whose address was never verified. Anybody
-    /// can register with another person's address.
+    /// Whether a person in the file may become an existing account that has a password and whose address was never verified.
+    /// Anybody can register with another person's address.
     pub trust_unverified: bool,
 }
 
@@ -83,8 +83,8 @@ impl WorkScribe {
 }
 
 impl Transfer<'_> {
-    /// Imports an organization, completely or not at all. It is for the operator of the server: the people in the file become members
-    /// without being asked. Hooks get the events of the accounts, the organization and its members, but not of each task.
+    /// Imports an organization, completely or not at all. It is for the operator of the server: the people in the file become
+    /// members without being asked. Hooks get the events of the accounts, the organization and its members, but not of each task.
     ///
     /// # Errors
     /// `SLUG_TAKEN`, `VALIDATION_FAILED` for an id that is taken, or for an account that is not trusted.
@@ -199,8 +199,8 @@ impl Transfer<'_> {
             let is_theirs = found.user.email_verified || found.password_hash.is_none();
             if !is_theirs && !options.trust_unverified {
                 let message = format!(
-                    "There is an account for {} whose owner has not shown that the address is theirs. Ask them to, or say \
-                     that such accounts are to be trusted.",
+                    "There is an account for {} whose address is not verified. Ask its owner to verify the address, or \
+                     trust unverified accounts.",
                     row.email
                 );
                 violations.add(format!("/users/{}", row.id), "NOT_VERIFIED", message);
@@ -384,7 +384,7 @@ const fn kind(record: &Record) -> Option<&'static str> {
         Record::Label(_) => "labels",
         Record::Task(_) => "tasks",
         Record::Comment(_) => "comments",
-        Record::Activity(_) => "lines of the history",
+        Record::Activity(_) => "entries of the history",
         Record::Notification(_) => "notifications",
         _ => return None,
     })

@@ -284,8 +284,8 @@ impl Record {
         }
     }
 
-    /// Puts its names into their stored form, since an export may be older than the rules for names; `true` if one has changed. Faults
-    /// that this cannot correct stay, and the check refuses them. Only people get another name, since the importer cannot rename them.
+    /// Puts its names into their stored form, since an export may be older than the rules for names; `true` if one has changed.
+    /// Other faults stay, and the check refuses them. Only people get another name, since the importer cannot rename them.
     pub(super) fn mend(&mut self) -> bool {
         match self {
             Self::Organization(row) => mend(&mut row.name),

@@ -22,8 +22,8 @@ pub(super) struct Remap {
 }
 
 impl Remap {
-    /// The new id of an old one. It keeps the time in the old id, so that rows sort as before. It is derived from the old id, so that no
-    /// table of ids is needed, and from a key of this import, so that nobody can predict it.
+    /// The new id of an old one. It keeps the time in the old id, so that rows sort as before. It is derived from the old id, so
+    /// that no table of ids is needed, and from a key of this import, so that nobody can predict it.
     pub(super) fn id<I: Id>(&self, id: I) -> I {
         let Some(key) = &self.key else { return id };
         let old: Uuid = id.into();

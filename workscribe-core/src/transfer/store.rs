@@ -24,10 +24,10 @@ pub trait TransferStore: Send {
     ) -> Result<Vec<Record>, StoreError>;
     /// The accounts of some people, by id.
     async fn people(&mut self, users: &[UserId]) -> Result<Vec<UserRow>, StoreError>;
-    /// Writes rows unchanged. Rows that belong to no table of an organization (header, organization, users and end) are skipped. A
-    /// membership replaces an existing one of the same person. A referenced row must come first, except the parent of a task in the
-    /// same call; otherwise the result is [`crate::Constraint::Reference`]. An id that is taken is a fault of the rows. The counts of
-    /// a task are written as given.
+    /// Writes rows unchanged. Rows that belong to no table of an organization (header, organization, users and end) are skipped.
+    /// A membership replaces an existing one of the same person. A referenced row must come first, except the parent of a task in
+    /// the same call; otherwise the result is [`crate::Constraint::Reference`]. An id that is taken is a fault of the rows. The
+    /// counts of a task are written as given.
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError>;
     /// Sets the parents of tasks without changing any counts: for parents that are restored after their subtasks.
     async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError>;

@@ -1,5 +1,5 @@
-//! How much an organization may send to one host (a name or an address, with the port). The tenant chose the host, which may belong to
-//! somebody who never agreed to it.
+//! How much an organization may send to one host (a name or an address, with the port). The tenant chose the host, which may
+//! belong to somebody who never agreed to it.
 
 use crate::error::{Code, Error};
 use crate::id::OrgId;

@@ -1,8 +1,8 @@
 //! Webhooks: HTTPS endpoints of an organization, which receive messages about its events.
 //!
-//! In the transaction of an event, a delivery and its job are written for each endpoint that subscribes to the event. A worker sends
-//! the message, signed according to [Standard Webhooks](https://www.standardwebhooks.com), at least once and in no particular order,
-//! and repeats it for more than a day until the endpoint responds with a 2xx.
+//! In the transaction of an event, a delivery and its job are written for each endpoint that subscribes to the event. A worker
+//! sends the message, signed according to [Standard Webhooks](https://www.standardwebhooks.com), at least once and in no
+//! particular order, and repeats it for more than a day until the endpoint responds with a 2xx.
 //!
 //! | file | what |
 //! |---|---|

@@ -61,7 +61,7 @@ pub struct VerifyingSecret(Vec<u8>);
 impl VerifyingSecret {
     /// The minimum length of a secret in bytes. The specification requires 24; older services have 16.
     pub const SHORTEST: usize = 16;
-    /// The maximum difference between a message's time and now, in seconds. It limits how long an intercepted message can be repeated.
+    /// The maximum difference between a message's time and now, in seconds. An intercepted message cannot be repeated later.
     pub const TOLERANCE: i64 = 5 * 60;
 
     /// Reads a secret in the form that services show: `whsec_` and base64. `None` for any other text, and for fewer bytes than
@@ -72,8 +72,8 @@ impl VerifyingSecret {
         (bytes.len() >= Self::SHORTEST).then_some(Self(bytes))
     }
 
-    /// Whether a message was signed with the secret, and its time is within [`VerifyingSecret::TOLERANCE`] of now. Pass the three headers
-    /// as received, and the body byte for byte.
+    /// Whether a message was signed with the secret, and its time is within [`VerifyingSecret::TOLERANCE`] of now. Pass the three
+    /// headers as received, and the body byte for byte.
     #[must_use]
     pub fn is_of(&self, id: &str, timestamp: &str, signatures: &str, body: &[u8], now: Timestamp) -> bool {
         let Ok(seconds) = timestamp.parse::<i64>() else { return false };

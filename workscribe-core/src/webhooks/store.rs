@@ -35,8 +35,8 @@ pub trait WebhookStore: Send {
     /// The enabled endpoints, by id.
     async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError>;
 
-    /// Inserts pending deliveries; a broken rule gives an error here or at the commit. It does not check that the endpoints still exist:
-    /// a delivery to an endpoint that was just removed is never sent, and [`WebhookStore::sweep`] removes it.
+    /// Inserts pending deliveries; a broken rule gives an error here or at the commit. It does not check that the endpoints still
+    /// exist: a delivery to an endpoint that was just removed is never sent, and [`WebhookStore::sweep`] removes it.
     async fn add_deliveries(
         &mut self,
         scope: &OrgScope,
