@@ -68,7 +68,7 @@ impl Builder {
         hasher: Arc<dyn PasswordHasher> => |hasher| Some(hasher);
         /// Replaces the issuer of access tokens; the default is HS256 with the server's keys.
         issuer: Arc<dyn TokenIssuer> => |issuer| Some(issuer);
-        /// Replaces the limiter; the default counts in memory. Lifted rates ([`Limits::lifted`](crate::limits::Limits::lifted)) have none.
+        /// Replaces the limiter in memory. Rates lifted by [`Limits::lifted`](crate::limits::Limits::lifted) use no limiter.
         limiter: Arc<dyn RateLimiter> => |limiter| Some(limiter);
         /// Replaces the wake-up; the default works within this process.
         wakeup: Arc<dyn Wakeup> => |wakeup| Some(wakeup);
