@@ -1,7 +1,7 @@
-//! What can go wrong, for the caller: a stable code, a sentence a person can act on, and pointers to fields.
+//! Errors for the caller: a stable code, a sentence that a person can act on, and pointers to fields.
 //!
-//! Every refusal of a service is an [`Error`] with a [`Code`]. The code fixes the [`ErrorKind`], which an
-//! adapter maps to its own world (HTTP does so in one place). To add one: a line in [`codes!`](self), and use it.
+//! Every refusal of a service is an [`Error`] with a [`Code`]. The code determines the [`ErrorKind`], which an adapter maps to its
+//! protocol (HTTP does so in one place). To add a code, add a line in [`codes!`](self) and use it.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -12,56 +12,56 @@ use serde_json::{Map, Value};
 
 use crate::store_error::{Constraint, StoreError};
 
-/// The family of an error: what the caller may do about it.
+/// The family of an error: what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The request cannot be used as it is (HTTP 400).
+    /// The request is malformed (HTTP 400).
     BadRequest,
-    /// The caller is not known (401).
+    /// The caller is unknown (401).
     Unauthenticated,
-    /// The caller is known and may not do this (403).
+    /// The caller is known but is not allowed to do this (403).
     Forbidden,
-    /// There is no such thing, or none that the caller may see (404).
+    /// The thing does not exist, or the caller may not see it (404).
     NotFound,
-    /// The present state does not allow it (409).
+    /// The current state does not allow it (409).
     Conflict,
-    /// It was there and is no more (410).
+    /// It existed and does not exist any more (410).
     Gone,
-    /// The caller's copy is stale (412).
+    /// The version that the caller has is not the current one (412).
     PreconditionFailed,
-    /// The input has faults, listed by field (422).
+    /// Fields of the input are invalid; each error is listed by field (422).
     Invalid,
-    /// Too often; see [`Error::retry_after`] (429).
+    /// Too many requests; see [`Error::retry_after`] (429).
     TooManyRequests,
-    /// A fault of the program or its storage (500). Its source is for the log alone.
+    /// A fault of the program or its storage (500). Its source goes only to the log.
     Internal,
-    /// A part that is needed is not there now; the same call may work later (503).
+    /// A required part is not available now; the same call may succeed later (503).
     Unavailable,
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $kind:ident, $title:literal;)+) => {
-        /// The stable codes of the public contract.
+        /// The stable codes of the API.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* $name,)+ }
 
         impl Code {
-            /// Every code, in the order in which they are declared.
+            /// All codes, in the order of their declaration.
             pub const ALL: &'static [Code] = &[$(Code::$name,)+];
 
-            /// The code as it stands in answers.
+            /// The code as it appears in answers.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $text,)+ }
             }
 
-            /// The family it belongs to.
+            /// The family of the code.
             #[must_use]
             pub const fn kind(self) -> ErrorKind {
                 match self { $(Code::$name => ErrorKind::$kind,)+ }
             }
 
-            /// A short summary that does not change from one occurrence to the next.
+            /// A short summary, the same for every occurrence of the code.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)+ }
@@ -71,7 +71,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// One or more fields have faults.
+    /// One or more fields are invalid.
     ValidationFailed = "VALIDATION_FAILED", Invalid, "Some fields are not valid";
     /// The e-mail address belongs to an account.
     EmailTaken = "EMAIL_TAKEN", Conflict, "This e-mail address is taken";
@@ -81,83 +81,83 @@ codes! {
     AccountDisabled = "ACCOUNT_DISABLED", Forbidden, "This account is disabled";
     /// The account's address must be verified first.
     EmailNotVerified = "EMAIL_NOT_VERIFIED", Forbidden, "The e-mail address is not verified";
-    /// No access token, or one that is not accepted.
+    /// There is no access token, or the access token is not accepted.
     Unauthenticated = "UNAUTHENTICATED", Unauthenticated, "Log in first";
-    /// A refresh token that is not accepted.
+    /// The refresh token is not accepted.
     InvalidRefreshToken = "INVALID_TOKEN", Unauthenticated, "The refresh token is not valid";
     /// A refresh token was used a second time; its session has ended.
     TokenReused = "TOKEN_REUSED", Unauthenticated, "The refresh token was used before";
-    /// A mailed token that is unknown, used or expired.
+    /// The mailed token is unknown, used or expired.
     InvalidToken = "INVALID_TOKEN", BadRequest, "The token is not valid";
-    /// The invitation is for an account that exists: log in to accept it.
+    /// The invitation is for an existing account: log in to accept it.
     LoginRequired = "LOGIN_REQUIRED", Unauthenticated, "Log in to accept this invitation";
     /// The invitation was sent to another address.
     EmailMismatch = "EMAIL_MISMATCH", Forbidden, "This invitation is for another e-mail address";
     /// The role does not allow it.
     InsufficientRole = "INSUFFICIENT_ROLE", Forbidden, "Your role does not allow this";
-    /// No such session of the caller.
+    /// The caller has no such session.
     SessionNotFound = "SESSION_NOT_FOUND", NotFound, "No such session";
-    /// No such organization for the caller.
+    /// The caller has no such organization.
     OrganizationNotFound = "ORGANIZATION_NOT_FOUND", NotFound, "No such organization";
-    /// No such member of the organization.
+    /// The organization has no such member.
     MemberNotFound = "MEMBER_NOT_FOUND", NotFound, "No such member";
-    /// No such invitation.
+    /// There is no such invitation.
     InvitationNotFound = "INVITATION_NOT_FOUND", NotFound, "No such invitation";
-    /// No such job.
+    /// There is no such job.
     JobNotFound = "JOB_NOT_FOUND", NotFound, "No such job";
-    /// A worker has the job.
+    /// A worker runs the job.
     JobRunning = "JOB_RUNNING", Conflict, "This job is running";
     /// The job has ended.
     JobFinished = "JOB_FINISHED", Conflict, "This job has ended";
-    /// No such webhook in the organization.
+    /// The organization has no such webhook.
     WebhookNotFound = "WEBHOOK_NOT_FOUND", NotFound, "No such webhook";
-    /// The webhook is off.
+    /// The webhook is disabled.
     WebhookDisabled = "WEBHOOK_DISABLED", Conflict, "This webhook is off";
-    /// No such delivery to the webhook.
+    /// The webhook has no such delivery.
     DeliveryNotFound = "DELIVERY_NOT_FOUND", NotFound, "No such delivery";
     /// The invitation has expired.
     InvitationExpired = "INVITATION_EXPIRED", Gone, "This invitation has expired";
-    /// The invitation was accepted before.
+    /// The invitation was already accepted.
     InvitationAccepted = "INVITATION_ACCEPTED", Conflict, "This invitation was accepted";
     /// The slug belongs to another organization.
     SlugTaken = "SLUG_TAKEN", Conflict, "This slug is taken";
-    /// The person is a member already.
+    /// The person is already a member.
     AlreadyMember = "ALREADY_MEMBER", Conflict, "Already a member";
     /// An organization keeps at least one owner.
     LastOwner = "LAST_OWNER", Conflict, "The last owner must stay";
-    /// No such project in the organization.
+    /// The organization has no such project.
     ProjectNotFound = "PROJECT_NOT_FOUND", NotFound, "No such project";
     /// The project's key belongs to another project of the organization.
     KeyTaken = "KEY_TAKEN", Conflict, "This key is taken";
     /// An archived project is read-only.
     ProjectArchived = "PROJECT_ARCHIVED", Conflict, "This project is archived";
-    /// No such status in the project.
+    /// The project has no such status.
     StatusNotFound = "STATUS_NOT_FOUND", NotFound, "No such status";
     /// Another status of the project has this name.
     StatusNameTaken = "STATUS_NAME_TAKEN", Conflict, "This status name is taken";
-    /// Tasks stand in the status, and it was not said where they go.
+    /// Tasks have the status, and the request does not say to which status they move.
     StatusInUse = "STATUS_IN_USE", Conflict, "Tasks have this status";
     /// A project keeps at least one status.
     LastStatus = "LAST_STATUS", Conflict, "The last status must stay";
-    /// A project has as many of these as it can have.
+    /// The number of these things has reached its limit.
     LimitReached = "LIMIT_REACHED", Conflict, "There are as many as there can be";
-    /// No such label in the project.
+    /// The project has no such label.
     LabelNotFound = "LABEL_NOT_FOUND", NotFound, "No such label";
     /// Another label of the project has this name.
     LabelNameTaken = "LABEL_NAME_TAKEN", Conflict, "This label name is taken";
-    /// No such task for the caller.
+    /// The caller has no such task.
     TaskNotFound = "TASK_NOT_FOUND", NotFound, "No such task";
     /// The parent is the task itself, or one of its descendants.
     ParentCycle = "PARENT_CYCLE", Conflict, "A task cannot be below itself";
-    /// No such comment on the task.
+    /// The task has no such comment.
     CommentNotFound = "COMMENT_NOT_FOUND", NotFound, "No such comment";
-    /// No such notification of the caller.
+    /// The caller has no such notification.
     NotificationNotFound = "NOTIFICATION_NOT_FOUND", NotFound, "No such notification";
     /// `If-Match` names another version.
     StaleVersion = "STALE_VERSION", PreconditionFailed, "This was changed in the meantime";
-    /// Two requests changed the same thing at once.
+    /// Two requests changed the same row at the same time.
     WriteConflict = "WRITE_CONFLICT", Conflict, "Another request changed this at the same time";
-    /// The idempotency key was used with another request.
+    /// The idempotency key was used for another request.
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", Invalid, "This idempotency key was used for another request";
     /// The first request with this idempotency key is still running.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", Conflict, "The first request with this key is still running";
@@ -165,15 +165,15 @@ codes! {
     MalformedBody = "MALFORMED_BODY", BadRequest, "The body is not valid JSON";
     /// Too many requests from this address or for this account.
     RateLimited = "RATE_LIMITED", TooManyRequests, "Too many requests";
-    /// More work than can be queued.
+    /// More requests wait than the queue accepts.
     Overloaded = "OVERLOADED", Unavailable, "The server is busy";
-    /// The database, or another part that is needed, does not answer.
+    /// The database, or another required part, does not answer.
     Unavailable = "SERVICE_UNAVAILABLE", Unavailable, "The service is not available right now";
     /// A fault of the server.
     Internal = "INTERNAL_ERROR", Internal, "Something went wrong on our side";
 }
 
-/// One fault of one field.
+/// One error in one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
@@ -184,49 +184,49 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// The most faults that one answer names. A body of 1 MiB can have hundreds of thousands, and an answer must not be many times what
-/// was sent.
+/// The maximum number of errors in one answer. A body of 1 MiB can have hundreds of thousands, and an answer must not be many
+/// times as large as its request.
 pub const MOST_FAULTS: usize = 100;
 
-/// Collects the faults of an input, so that a caller sees all of them at once: up to [`MOST_FAULTS`].
+/// Collects the errors of an input, so that a caller sees all of them at once, up to [`MOST_FAULTS`].
 #[derive(Debug, Default)]
 pub struct Violations(Vec<FieldError>);
 
 impl Violations {
-    /// Notes a fault. Past [`MOST_FAULTS`] it is not named any more.
+    /// Adds an error. After [`MOST_FAULTS`] errors it drops further ones.
     pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
         if self.0.len() < MOST_FAULTS {
             self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
         }
     }
 
-    /// Keeps the value of a check, or notes its fault under `pointer`.
+    /// Returns the value of a check, or adds its fault under `pointer`.
     pub fn keep<T>(&mut self, pointer: &str, checked: Result<T, Fault>) -> Option<T> {
         checked.map_err(|Fault { code, message }| self.add(pointer, code, message)).ok()
     }
 
-    /// The values of checks that [`Violations::keep`] answered, all of which are there when no fault was noted.
+    /// The values that [`Violations::keep`] returned. All of them exist when no error was added.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` with every fault, when there is one.
+    /// `VALIDATION_FAILED` with all errors, when there is one.
     pub fn into_values<T: Kept>(self, values: T) -> Result<T::Values, Error> {
         self.into_result()?;
         values.values().ok_or_else(|| Error::internal("a fault was not noted"))
     }
 
     /// # Errors
-    /// `VALIDATION_FAILED` with every fault, when there is one.
+    /// `VALIDATION_FAILED` with all errors, when there is one.
     pub fn into_result(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
     }
 }
 
-/// What checks have kept: one value or several, each of which is there unless a fault was noted.
+/// The results of checks: one value or several, each of which exists unless an error was added.
 pub trait Kept {
     /// The values.
     type Values;
 
-    /// The values, if all are there.
+    /// The values, if all of them exist.
     fn values(self) -> Option<Self::Values>;
 }
 
@@ -246,17 +246,17 @@ impl<A, B> Kept for (Option<A>, Option<B>) {
     }
 }
 
-/// Why a value is not acceptable, before it is known which field it came from.
+/// Why a value is invalid, before its field is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// For programs.
+    /// The code, for programs.
     pub code: &'static str,
-    /// For people.
+    /// The sentence, for people.
     pub message: Cow<'static, str>,
 }
 
 impl Fault {
-    /// A fault with its code and sentence.
+    /// A fault with its code and its sentence.
     pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into() }
     }
@@ -287,7 +287,7 @@ impl Error {
         }))
     }
 
-    /// `VALIDATION_FAILED` with the faults found.
+    /// `VALIDATION_FAILED` with the errors of the fields.
     #[must_use]
     pub fn invalid(fields: Vec<FieldError>) -> Self {
         let detail = match fields.as_slice() {
@@ -311,7 +311,7 @@ impl Error {
         .with_source(source)
     }
 
-    /// 503: a part that is needed does not answer.
+    /// 503: a required part does not answer.
     pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::Unavailable, "A part of the service does not answer. Try again in a moment.")
             .with_source(source)
@@ -325,14 +325,14 @@ impl Error {
         self
     }
 
-    /// Says when the same call may work.
+    /// Sets when the same call may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
-    /// Keeps the cause, for the log.
+    /// Sets the cause, for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -357,19 +357,19 @@ impl Error {
         &self.0.detail
     }
 
-    /// What a translated sentence needs.
+    /// The parameters that a translated sentence needs.
     #[must_use]
     pub const fn params(&self) -> &Map<String, Value> {
         &self.0.params
     }
 
-    /// The faults, by field; empty unless the kind is [`ErrorKind::Invalid`].
+    /// The errors by field; empty unless the kind is [`ErrorKind::Invalid`].
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
 
-    /// How long to wait before the same call may work.
+    /// How long to wait before the same call may succeed.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -412,7 +412,7 @@ impl From<StoreError> for Error {
                 Code::StaleVersion,
                 "This was changed since you read it. Read it again and repeat your change.",
             ),
-            // Only an import is given ids from elsewhere, and it says itself that one is taken.
+            // Only an import accepts ids from outside, and it has its own error for an id that is taken.
             StoreError::Conflict { constraint: Constraint::UserId | Constraint::OrganizationId, .. }
             | StoreError::Corrupt { .. }
             | StoreError::Backend(_) => Self::internal(error),

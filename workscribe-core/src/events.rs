@@ -1,20 +1,20 @@
-//! What can happen: the one catalogue of events, from which everything that names events is made.
+//! The one catalogue of events, from which everything that names events is made.
 //!
-//! Hooks get the [`DomainEvent`], inside the transaction in which it happened. The history, webhooks and the API know it by its
-//! [`EventKind`]. **To add an event**, add it here, and to `webhooks/event.rs` what its message says, if webhooks are told of it.
+//! A hook gets the [`DomainEvent`] inside the transaction in which the event happened. The history, webhooks and the API use its
+//! [`EventKind`]. **To add an event**, add it here; if webhooks send it, add the data of its message to `webhooks/event.rs`.
 
 use crate::id::{InvitationId, OrgId, ProjectId, SessionId, StatusId, TaskId, UserId};
 use crate::named::names;
 use crate::tenancy::{Invitation, Organization, Role};
 use crate::work::{Comment, Label, Project, Status, Task};
 
-/// Makes [`DomainEvent`] and [`EventKind`]. After the name of each event come its readings: `history of FIELD` writes lines of the
-/// history under the project and the task of that field, and `webhooks TEXT` tells endpoints, with the text as the description of
-/// the message's `data`.
+/// Makes [`DomainEvent`] and [`EventKind`]. After the fields of each event come its readings: `history of FIELD` writes entries
+/// of the history under the project and the task of that field. `webhooks TEXT` sends messages to endpoints; the text describes
+/// the `data` of the message.
 macro_rules! events {
     ($($(#[$doc:meta])* $event:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
         $(history of $subject:ident)? $(webhooks $data:literal)?;)+) => {
-        /// Something that happened.
+        /// An event, with its data.
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub enum DomainEvent { $($(#[$doc])* $event { $($(#[$field_doc])* $field: $type,)* },)+ }
@@ -26,7 +26,7 @@ macro_rules! events {
                 match self { $(Self::$event { .. } => EventKind::$event,)+ }
             }
 
-            /// In which project and on which task it happened, for events of the history.
+            /// The project and the task of the event, for events of the history.
             pub(crate) fn subject(&self) -> Option<(ProjectId, Option<TaskId>)> {
                 match self {
                     $($(Self::$event { $subject, .. } => Some($subject.place()),)?)+
@@ -36,16 +36,16 @@ macro_rules! events {
         }
 
         names! {
-            /// What sort of thing happened.
+            /// The kind of an event.
             EventKind {
                 $($(#[$doc])* $event = $name,)+
-                /// A trial that somebody asked for. Every endpoint gets it; none asks for it.
+                /// A test message that a member asked for. Every endpoint gets it, and no endpoint subscribes to it.
                 Ping = "ping",
             }
         }
 
         impl EventKind {
-            /// Whether it makes lines of the history.
+            /// Whether the event writes entries of the history.
             #[must_use]
             pub const fn is_in_history(self) -> bool {
                 match self {
@@ -54,7 +54,7 @@ macro_rules! events {
                 }
             }
 
-            /// What the `data` of its message says, in Markdown; `None` for what no endpoint is told of.
+            /// What the `data` of its message contains, in Markdown; `None` for an event that is not sent to endpoints.
             #[must_use]
             pub const fn webhook_data(self) -> Option<&'static str> {
                 let told: &[&str] = match self {
@@ -68,24 +68,24 @@ macro_rules! events {
 }
 
 events! {
-    /// An account was made.
+    /// An account was created.
     UserRegistered = "user.registered" {
-        /// Whose.
+        /// The user.
         user: UserId,
     };
-    /// A refresh token was used a second time; its session has been ended.
+    /// A refresh token was used a second time; its session was ended.
     RefreshTokenReused = "session.token_reused" {
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// Which session.
+        /// The session.
         session: SessionId,
     };
     /// A password was changed or reset.
     PasswordChanged = "user.password_changed" {
-        /// Whose.
+        /// The user.
         user: UserId,
     };
-    /// An organization was made.
+    /// An organization was created.
     OrganizationCreated = "organization.created" {
         /// The organization.
         organization: Organization,
@@ -94,138 +94,138 @@ events! {
     };
     /// An organization's name or slug was changed.
     OrganizationUpdated = "organization.updated" {
-        /// As it is now.
+        /// Its current state.
         organization: Organization,
     };
-    /// An organization and all that belongs to it was removed.
+    /// An organization was removed with everything that belongs to it.
     OrganizationDeleted = "organization.deleted" {
-        /// Which.
+        /// The organization.
         org: OrgId,
-        /// By whom.
+        /// The user who removed it.
         actor: UserId,
     };
-    /// Somebody joined.
+    /// A user became a member.
     MemberJoined = "member.joined" {
-        /// Which organization.
+        /// The organization.
         org: OrgId,
-        /// Who.
+        /// The user.
         user: UserId,
-        /// As what.
+        /// The new member's role.
         role: Role,
     } webhooks "`member`: `user_id`, `role`";
     /// A member's role was changed.
     MemberRoleChanged = "member.role_changed" {
-        /// In which organization.
+        /// The organization.
         org: OrgId,
-        /// Whose.
+        /// The member.
         user: UserId,
-        /// To what.
+        /// The new role.
         role: Role,
     } webhooks "`member`: `user_id`, `role`";
-    /// Somebody left or was removed.
+    /// A member left or was removed.
     MemberRemoved = "member.removed" {
-        /// From which organization.
+        /// The organization.
         org: OrgId,
-        /// Who.
+        /// The former member.
         user: UserId,
     } webhooks "`member`: `user_id`";
-    /// Somebody was invited.
+    /// An address was invited.
     InvitationCreated = "invitation.created" {
         /// The invitation.
         invitation: Invitation,
     } webhooks "`invitation`: an `Invitation`";
     /// An invitation was revoked.
     InvitationRevoked = "invitation.revoked" {
-        /// Into which organization.
+        /// The organization.
         org: OrgId,
         /// The invitation.
         invitation: InvitationId,
     } webhooks "`invitation`: `id`";
-    /// A project was made.
+    /// A project was created.
     ProjectCreated = "project.created" {
         /// The project.
         project: Project,
     } history of project webhooks "`project`: a `Project`";
     /// A project was changed, archived or restored.
     ProjectUpdated = "project.updated" {
-        /// As it is now.
+        /// Its current state.
         project: Project,
     } history of project webhooks "`project`: a `Project`";
-    /// A status was made. Those of a new project are told with the project.
+    /// A status was created. The statuses of a new project have no event of their own.
     StatusCreated = "status.created" {
         /// The status.
         status: Status,
     } history of status webhooks "`project_id`; `status`: a `Status`";
-    /// A status was changed, or moved among the others, whose positions follow.
+    /// A status was changed or moved. The positions of other statuses may change with it.
     StatusUpdated = "status.updated" {
-        /// As it is now.
+        /// Its current state.
         status: Status,
     } history of status webhooks "`project_id`; `status`: a `Status`";
-    /// A status was removed. Its tasks are not told of one by one: a status may hold all of a project's.
+    /// A status was removed. There is no event for each of its tasks: a status may have all tasks of a project.
     StatusDeleted = "status.deleted" {
-        /// As it was.
+        /// Its last state.
         status: Status,
-        /// Which status its tasks have now, if it had any.
+        /// The status to which its tasks were moved, if it had any.
         moved_to: Option<StatusId>,
     } history of status webhooks "`project_id`; `status`: a `Status`; `moved_to`: the id of the status that its tasks have now, null if it had none";
-    /// A label was made.
+    /// A label was created.
     LabelCreated = "label.created" {
         /// The label.
         label: Label,
     } history of label webhooks "`project_id`; `label`: a `Label`";
     /// A label was changed.
     LabelUpdated = "label.updated" {
-        /// As it is now.
+        /// Its current state.
         label: Label,
     } history of label webhooks "`project_id`; `label`: a `Label`";
-    /// A label was removed, from its tasks too, which are not told of one by one.
+    /// A label was removed, also from its tasks. There is no event for each task.
     LabelDeleted = "label.deleted" {
-        /// As it was.
+        /// Its last state.
         label: Label,
     } history of label webhooks "`project_id`; `label`: a `Label`";
-    /// A task was made.
+    /// A task was created.
     TaskCreated = "task.created" {
         /// The task.
         task: Task,
     } history of task webhooks "`task`: a `TaskSummary`";
-    /// Fields of a task were changed, its labels among them; also because the task above it was removed or its assignee left.
+    /// Fields or labels of a task were changed. This includes changes because its parent was removed or its assignee left.
     TaskUpdated = "task.updated" {
-        /// As it was.
+        /// The previous state.
         before: Box<Task>,
-        /// As it is now.
+        /// The current state.
         after: Box<Task>,
     } history of after webhooks "`task`: a `TaskSummary`; `changed`: the names of the fields that were changed";
     /// A task was removed.
     TaskDeleted = "task.deleted" {
-        /// As it was.
+        /// Its last state.
         task: Task,
     } history of task webhooks "`task`: a `TaskSummary`";
-    /// A comment was made.
+    /// A comment was created.
     CommentCreated = "comment.created" {
-        /// On which task.
+        /// The task.
         task: Task,
         /// The comment.
         comment: Comment,
     } history of task webhooks "`comment`: a `Comment`; `task`: `id`, `task_id`, `project_id`, `title`";
     /// A comment was changed.
     CommentUpdated = "comment.updated" {
-        /// On which task.
+        /// The task.
         task: Task,
-        /// As it is now.
+        /// Its current state.
         comment: Comment,
     } history of task webhooks "`comment`: a `Comment`; `task`: `id`, `task_id`, `project_id`, `title`";
     /// A comment was removed.
     CommentDeleted = "comment.deleted" {
-        /// On which task.
+        /// The task.
         task: Task,
-        /// As it was.
+        /// Its last state.
         comment: Comment,
     } history of task webhooks "`comment`: a `Comment`; `task`: `id`, `task_id`, `project_id`, `title`";
 }
 
-/// Where something belongs that the history tells of.
+/// The place of something in the history.
 trait Placed {
-    /// Its project, and its task if it is one or is on one.
+    /// Its project, and its task if it is a task or belongs to one.
     fn place(&self) -> (ProjectId, Option<TaskId>);
 }
 
@@ -254,12 +254,12 @@ impl Placed for Task {
 }
 
 impl EventKind {
-    /// The kinds of which the history tells.
+    /// The kinds that the history contains.
     pub fn in_history() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|kind| kind.is_in_history())
     }
 
-    /// The kinds of which webhooks are told.
+    /// The kinds that webhooks can send.
     pub fn of_webhooks() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|kind| kind.webhook_data().is_some())
     }

@@ -1,4 +1,4 @@
-//! Typed identifiers: UUID version 7 (RFC 9562 §5.7), so that rows sort by the time they were made.
+//! Typed identifiers: UUID version 7 (RFC 9562 §5.7), so that rows sort by the time of their creation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 
-/// What every typed identifier can do. Implemented by the types of this module only.
+/// The common functions of all typed identifiers. Only the types of this module implement it.
 pub trait Id: Copy + Eq + Ord + fmt::Display + From<Uuid> + Into<Uuid> + Send + Sync + 'static {}
 
 macro_rules! ids {
@@ -25,7 +25,7 @@ macro_rules! ids {
                 self.0
             }
 
-            /// When it was made, to the millisecond; `None` for a UUID of another version than 7.
+            /// When the id was made, to the millisecond; `None` for a UUID of another version than 7.
             #[must_use]
             pub fn made_at(&self) -> Option<Timestamp> {
                 let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
@@ -49,7 +49,7 @@ macro_rules! ids {
 
         impl FromStr for $name {
             type Err = uuid::Error;
-            /// Only the hyphenated form is read, so that one thing has one URL.
+            /// Accepts only the hyphenated form, so that one thing has one URL.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Ok(Self(uuid::fmt::Hyphenated::from_str(text)?.into_uuid()))
             }
@@ -88,19 +88,19 @@ ids! {
     TaskId,
     /// A comment on a task.
     CommentId,
-    /// One line of the history.
+    /// An entry of the history.
     ActivityId,
     /// A notification to one person.
     NotificationId,
     /// A job in the queue.
     JobId,
-    /// An endpoint of an organization that is told of what happens.
+    /// An endpoint of an organization, which receives messages about events.
     WebhookId,
     /// A message to one or more endpoints.
     WebhookMessageId,
-    /// A message on its way to one endpoint.
+    /// The delivery of a message to one endpoint.
     WebhookDeliveryId,
-    /// A single-use token that travels by mail.
+    /// A single-use token that is sent by mail.
     OneTimeTokenId,
     /// One HTTP request, or one piece of background work, in logs and problem documents.
     RequestId,
@@ -108,8 +108,8 @@ ids! {
 
 /// Builds a UUIDv7 from a time and ten random bytes.
 ///
-/// The twelve bits after the milliseconds hold the microseconds within them (RFC 9562 §6.2, method 3),
-/// so that ids made within one millisecond still sort by time.
+/// The twelve bits after the milliseconds hold the microseconds within the millisecond (RFC 9562 §6.2, method 3), so that ids made
+/// within one millisecond still sort by time.
 pub(crate) fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
     let micros = now.timestamp_micros().max(0).unsigned_abs();
     let (millis, rest) = (micros / 1_000, micros % 1_000);

@@ -1,8 +1,8 @@
-//! Answers kept under a client's `Idempotency-Key`, so that a request sent twice is done once
+//! Answers stored under a client's `Idempotency-Key`, so that a repeated request is carried out only once
 //! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! A key is claimed in a transaction of its own before the work starts, so that a second request sees it
-//! at once; the answer is written in the transaction of the work, so that neither is there without the other.
+//! A key is claimed in a separate transaction before the work starts, so that a second request sees it at once. The answer is
+//! written in the transaction of the work, so that both are committed or neither is.
 
 use async_trait::async_trait;
 
@@ -12,25 +12,25 @@ use crate::id::OrgId;
 use crate::portion::Portion;
 use crate::store_error::StoreError;
 
-/// How long an answer is kept.
+/// How long an answer is stored.
 pub const KEEP_FOR: chrono::TimeDelta = chrono::TimeDelta::hours(24);
-/// After this time a claim without an answer is taken to be of a dead process.
+/// A claim without an answer is ignored after this time: its process has probably crashed.
 pub const CLAIM_FOR: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
-/// Whose key it is, and of which request.
+/// An idempotency key, with its owner and its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The organization, where there is one.
+    /// The organization, if there is one.
     pub org: Option<OrgId>,
-    /// The caller and, where there is one, the organization.
+    /// The caller and the organization, if there is one.
     pub scope: String,
     /// The client's key: 1–255 characters.
     pub key: String,
-    /// A digest of method, path and body: the same key with another request is refused.
+    /// A hash of method, path and body: the same key with another request is refused.
     pub fingerprint: [u8; 32],
 }
 
-/// An answer as it was first given.
+/// The first answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// The HTTP status.
@@ -39,24 +39,24 @@ pub struct StoredAnswer {
     pub body: serde_json::Value,
 }
 
-/// What a store finds under a key.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// The key is now this request's.
+    /// This request now holds the key.
     Fresh,
-    /// It is another request's; here are its fingerprint and, once it has ended, its answer.
+    /// Another request holds the key.
     Taken {
-        /// The digest of that request.
+        /// The hash of that request.
         fingerprint: [u8; 32],
         /// Its answer; `None` while it runs.
         answer: Option<StoredAnswer>,
     },
 }
 
-/// Keeps keys and answers.
+/// Stores keys and answers.
 #[async_trait]
 pub trait IdempotencyStore: Send {
-    /// Takes the key if it is free, expired, or was claimed before `stale_before` and never answered.
+    /// Claims the key if it is free, has expired, or was claimed before `stale_before` without an answer.
     async fn claim(
         &mut self,
         key: &IdempotencyKey,
@@ -64,16 +64,16 @@ pub trait IdempotencyStore: Send {
         stale_before: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Claim, StoreError>;
-    /// Keeps the answer under a claimed key; [`crate::Constraint::IdempotencyClaim`] when it is gone or answered, so that of two
-    /// that hold a stale claim only one commits.
+    /// Stores the answer under a claimed key. [`crate::Constraint::IdempotencyClaim`] when the key does not exist or has an
+    /// answer, so that of two requests with a stale claim only one commits.
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
-    /// Gives a claimed key back, after a refusal: the client may repeat the call.
+    /// Releases a claimed key after a refusal, so that the client may repeat the call.
     async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError>;
-    /// Removes a portion of what has expired, the oldest first; answers how many went.
+    /// Removes a portion of the expired keys, oldest first, and returns their number.
     async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError>;
 }
 
-/// Claims a key: `None` means that the request is to be carried out, an answer that it was before.
+/// Claims a key. `None` means that the request must be carried out; an answer means that it was carried out before.
 ///
 /// # Errors
 /// `IDEMPOTENCY_IN_PROGRESS` while the first request runs, `IDEMPOTENCY_KEY_REUSED` for another request.

@@ -1,8 +1,8 @@
 //! The domain of WorkScribe: users and sessions, organizations, members and invitations, projects and tasks, and the jobs
 //! behind them.
 //!
-//! Nothing here knows a database, a web framework or Redis. Services hold the rules and take a [`UnitOfWork`];
-//! adapters bring the [`Storage`] and the other [`ports`].
+//! This crate depends on no database, web framework or Redis. Services contain the rules and take a [`UnitOfWork`]; adapters
+//! implement the [`Storage`] and the other [`ports`].
 //!
 //! # Map
 //!
@@ -11,24 +11,24 @@
 //! | [`id`], [`clock`], [`page`], [`error`] | typed ids, time and randomness, cursors, errors with stable codes |
 //! | [`storage`] | [`Storage`], [`UnitOfWork`], [`StoreError`] |
 //! | [`identity`] | accounts, sessions, single-use tokens |
-//! | [`tenancy`] | organizations, members, invitations; the door ([`tenancy::OrgScope`]) and permissions |
+//! | [`tenancy`] | organizations, members, invitations; the proof of a membership ([`tenancy::OrgScope`]) and permissions |
 //! | [`work`] | projects, statuses, labels, tasks, comments, activity |
-//! | [`notifications`], [`search`] | who is told of what, and how things are found |
-//! | [`webhooks`] | endpoints that are told of what happens |
-//! | [`transfer`] | whole organizations, out and in; the demo |
+//! | [`notifications`], [`search`] | who gets which notification, and full-text search |
+//! | [`webhooks`] | endpoints, and the messages that they receive about events |
+//! | [`transfer`] | export and import of whole organizations; the demo |
 //! | [`outbox`], [`events`], [`idempotency`] | jobs, hooks, repeated requests |
-//! | [`limits`] | how much of each thing there may be, how often what may be done, and how many at a time |
-//! | [`ports`], [`local`] | what is asked of the world, and in-process defaults |
-//! | [`WorkScribe`] | all of it put together |
+//! | [`limits`] | how much of each thing there may be, how often something may be done, and how much at a time |
+//! | [`ports`], [`local`] | the interfaces to the outside besides the storage, and in-process defaults |
+//! | [`WorkScribe`] | the application, with all services |
 //!
 //! # How to add an aggregate
 //!
 //! 1. A module in its area: `model.rs` (plain data and its rules), `store.rs` (an object-safe trait; every call within an
-//!    organization takes an [`tenancy::OrgScope`] first), the service.
+//!    organization takes a [`tenancy::OrgScope`] first), the service.
 //! 2. An accessor in [`UnitOfWork`], the statements in `workscribe-sql/src/stores/`, and a migration for each
 //!    database.
 //! 3. A conformance case for every store method: all storages run them.
-//! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix, which fails until they are there.
+//! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix. The matrix fails until they exist.
 
 mod app;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! How much mail one may cause, so that nobody is flooded in another's name.
+//! How many mails a person may cause, so that nobody can flood another person's mailbox.
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
@@ -6,17 +6,17 @@ use crate::identity::{Email, TokenHash};
 use crate::limits::Limit;
 use crate::ports::RateDecision;
 
-/// What counts an address: its digest, so that none is kept by the limiter.
+/// The limiter's key of an address: a hash, so that the limiter stores no address.
 pub(crate) fn key_of(email: &Email) -> String {
     TokenHash::of(email.as_str()).to_hex()
 }
 
-/// Counts one use, and answers the decision.
+/// Counts one use and returns the decision.
 pub(crate) async fn hit(app: &WorkScribe, limit: Limit, key: &str) -> RateDecision {
     app.limiter().hit(&app.limits().rule(limit), key, app.now()).await
 }
 
-/// Counts one use, and refuses what is too much with a sentence.
+/// Counts one use, and refuses with the given sentence when there are too many.
 ///
 /// # Errors
 /// `RATE_LIMITED`.

@@ -1,6 +1,6 @@
-//! Types with a fixed set of names, which stand in the contract and in storage.
+//! Types with a fixed set of names, which the API and the storage use.
 
-/// A type with a fixed set of names, which stand in the contract and in storage.
+/// Declares a type with a fixed set of names, which the API and the storage use.
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -8,16 +8,16 @@ macro_rules! names {
         pub enum $type { $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)+ }
 
         impl $type {
-            /// Every value, in order.
+            /// All values, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name in the contract and in storage.
+            /// The name in the API and in the storage.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// The value of a name.
+            /// The value with this name.
             #[must_use]
             pub fn parse(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == name)

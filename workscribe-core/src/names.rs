@@ -1,8 +1,8 @@
-//! Names, titles and other plain texts that people see: what may be in them, in which form they are kept, and which are the same.
+//! Names, titles and other plain texts that people see: which characters they may have, how they are stored, and which are equal.
 //!
-//! They are kept in Unicode's Normalization Form C (UAX #15), as RFC 5198 asks of text on the network, so that one name typed on two
-//! systems is one name. What turns the direction of the text around it is refused: it makes a name look like another one (UTR #36
-//! §2.6, CVE-2021-42574). Joiners stay, since Persian, Indic scripts and emoji are written with them.
+//! They are stored in Unicode's Normalization Form C (UAX #15), as RFC 5198 requires for text on the network, so that a name
+//! typed on two systems is one name. Characters that change the direction of text are refused: they make a name look like another
+//! one (UTR #36 §2.6, CVE-2021-42574). Joiners are allowed, since Persian, Indic scripts and emoji need them.
 
 use icu_properties::props::{BidiControl, DefaultIgnorableCodePoint, GeneralCategory as Category};
 use icu_properties::{CodePointMapData, CodePointSetData};
@@ -11,23 +11,23 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::error::Fault;
 use crate::limits::Limit;
 
-/// The longest name.
+/// The maximum length of a name.
 const NAME_CHARS: usize = Limit::NameCharacters.default_value() as usize;
 
-/// By which names of statuses and labels are compared: in lower case, in Normalization Form C. What was stored before names were
-/// normalised keeps the key it has until it is named anew.
+/// The key by which names of statuses and labels are compared: lower case, in Normalization Form C. Names stored before names were
+/// normalised keep their key until they are renamed.
 #[must_use]
 pub fn name_key(name: &str) -> String {
-    // Lower case is not always in the form that the letter was in.
+    // The lower case of a letter is not always in Normalization Form C.
     nfc(&nfc(name).to_lowercase())
 }
 
-/// Checks a name of a person, an organization or a project, and gives the form in which it is kept: trimmed, in Normalization Form
-/// C, 2–100 characters, one of them visible.
+/// Checks the name of a person, an organization or a project, and returns its stored form: trimmed, in Normalization Form C,
+/// 2–100 characters, at least one of them visible.
 ///
 /// # Errors
-/// `TOO_SHORT`, `TOO_LONG`, `BLANK` for one of which nothing is seen, or `CONTROL_CHARACTER`, also for line separators and what
-/// turns the direction of text.
+/// `TOO_SHORT`, `TOO_LONG`, `BLANK` when no character is visible, or `CONTROL_CHARACTER`, also for line separators and characters
+/// that change the direction of text.
 pub fn display_name(text: &str) -> Result<String, Fault> {
     let name = normal_line(text)?;
     match name.chars().count() {
@@ -38,7 +38,7 @@ pub fn display_name(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// Checks one line of text, and gives the form in which it is kept: trimmed, in Normalization Form C, `1..=max` characters, one of
+/// Checks a text of one line, and returns its stored form: trimmed, in Normalization Form C, `1..=max` characters, at least one of
 /// them visible.
 ///
 /// # Errors
@@ -54,8 +54,8 @@ pub(crate) fn line(text: &str, max: usize) -> Result<String, Fault> {
     Ok(line)
 }
 
-/// Checks a text of several lines, and gives it in Normalization Form C: at most `max` characters, and of those that
-/// [`display_name`] refuses tabs and line breaks alone. It may be blank.
+/// Checks a text of several lines, and returns it in Normalization Form C: at most `max` characters. Of the characters that
+/// [`display_name`] refuses, only tabs and line breaks are allowed. The text may be blank.
 ///
 /// # Errors
 /// `TOO_LONG` or `CONTROL_CHARACTER`.
@@ -72,8 +72,8 @@ pub(crate) fn text(text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// A name or text that was taken before this module's rules, in the form in which it is kept now: in Normalization Form C, a space for
-/// each line separator, nothing for what turns the direction of text. Other faults stay, to be refused.
+/// The stored form of a name or text that is older than the rules of this module: in Normalization Form C, a space for each line
+/// separator, and no characters that change the direction of text. Other faults stay, and a check refuses them.
 pub(crate) fn kept_form(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
@@ -82,8 +82,8 @@ pub(crate) fn kept_form(text: &str) -> String {
     nfc(&kept.map(|c| if matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect::<String>())
 }
 
-/// A line that came from elsewhere, made fit: as [`kept_form`] does, with a space for each control character, and cut where it is
-/// too long. `None` when nothing of it is seen.
+/// Makes a line from outside valid: the same as [`kept_form`], a space for each control character, and cut to `max` characters.
+/// `None` when no character is visible.
 pub(crate) fn mended_line(text: &str, max: usize) -> Option<String> {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let cut: String = kept_form(spaced.trim()).trim().chars().take(max).collect();
@@ -101,7 +101,7 @@ fn normal_line(text: &str) -> Result<String, Fault> {
 }
 
 fn nfc(text: &str) -> String {
-    // Most texts are in it.
+    // Most texts are ASCII, which is in Normalization Form C.
     if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
 }
 
@@ -122,8 +122,8 @@ fn turns_direction(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<BidiControl>().contains(c)
 }
 
-/// Whether something of a text is seen: a character that is no space, no accent without its letter, nothing that only shapes others,
-/// and nothing that fonts leave empty.
+/// Whether a text has a visible character: not a space, not an accent without its letter, not a character that only shapes others,
+/// and not one that fonts leave empty.
 fn is_seen(text: &str) -> bool {
     text.chars().any(is_visible)
 }
@@ -132,9 +132,9 @@ fn is_visible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
     }
-    // Two that are symbols by their category and empty in every font: the blank Braille pattern and the null note head.
+    // Two characters are symbols by category and empty in every font: the blank Braille pattern and the null note head.
     let is_empty_symbol = matches!(c, '\u{2800}' | '\u{1D159}');
-    // Fillers of Hangul are letters, and variation selectors are marks: what they have in common is this property (UAX #44).
+    // Hangul fillers are letters and variation selectors are marks; both have this property (UAX #44).
     let is_ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
     let is_shape_or_space = matches!(
         CodePointMapData::<Category>::new().get(c),
@@ -260,7 +260,7 @@ mod tests {
     fn twins_of_another_normalization_form_are_one_name() {
         assert_eq!(display_name("Zoe\u{308}").unwrap(), "Zo\u{eb}");
         assert_eq!(name_key("CAFE\u{301}"), name_key("caf\u{e9}"));
-        // Lower case of a composed letter that is two characters.
+        // The lower case of this composed letter has two characters.
         assert_eq!(name_key("\u{130}stanbul"), name_key("I\u{307}stanbul"));
         assert_ne!(name_key("cafe"), name_key("caf\u{e9}"));
     }

@@ -8,17 +8,17 @@ use crate::clock::{Timestamp, is_writable};
 use crate::error::{Error, Violations};
 use crate::limits::Limit;
 
-/// The place in a list after which the next page begins: the sort time, and the id as tie-break.
+/// A place in a list, after which the next page begins: the sort time, and the id to break ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The time by which the list is sorted.
     pub at: Timestamp,
-    /// The id of the last item of the page before.
+    /// The id of the last item of the previous page.
     pub id: Uuid,
 }
 
 impl Cursor {
-    /// The opaque text a client hands back.
+    /// The opaque text that a client sends back.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut bytes = [0_u8; 24];
@@ -27,8 +27,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`Cursor::encode`] wrote; `None` for anything else, such as a time that no row has: a client may have made the
-    /// text up, and no database can be asked for every time.
+    /// Reads the text of [`Cursor::encode`]; `None` for any other text, and for a time that no row can have. A client may have
+    /// made the text itself, and databases do not accept every time.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
@@ -41,7 +41,7 @@ impl Cursor {
     }
 }
 
-/// Which page of a list is wanted.
+/// Which page of a list the caller wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
     limit: u32,
@@ -51,12 +51,12 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Items on a page when the caller does not say.
+    /// The default number of items on a page.
     pub const DEFAULT_LIMIT: u32 = 25;
-    /// Items on a page at the most.
+    /// The maximum number of items on a page.
     pub const MAX_LIMIT: u32 = Limit::PageItems.default_value();
 
-    /// Checks the three query parameters that every list takes.
+    /// Checks the three query parameters that every list has.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` for a limit outside 1–100 or a cursor that this server did not make.
@@ -85,7 +85,7 @@ impl PageRequest {
         Ok(Self { limit, after, count, ..Self::first() })
     }
 
-    /// The first page, of the default size.
+    /// The first page, with the default number of items.
     #[must_use]
     pub const fn first() -> Self {
         Self {
@@ -96,25 +96,25 @@ impl PageRequest {
         }
     }
 
-    /// The first page, of the largest size.
+    /// The first page, with the maximum number of items.
     #[must_use]
     pub const fn largest() -> Self {
         Self { limit: Self::MAX_LIMIT, ..Self::first() }
     }
 
-    /// Items on the page.
+    /// The number of items on the page.
     #[must_use]
     pub const fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// How many rows a store reads: one more than the page shows, which tells whether a next page exists.
+    /// How many rows a store reads: one more than the page shows, to find out whether there is a next page.
     #[must_use]
     pub const fn fetch(&self) -> i64 {
         self.limit as i64 + 1
     }
 
-    /// Where the page begins; `None` for the first.
+    /// The place after which the page begins; `None` for the first page.
     #[must_use]
     pub const fn after(&self) -> Option<Cursor> {
         self.after
@@ -126,19 +126,19 @@ impl PageRequest {
         self.count
     }
 
-    /// The same page, which ends where it shows as many bytes.
+    /// The same page, but it ends when it shows this many bytes.
     #[must_use]
     pub const fn within(self, bytes: u32) -> Self {
         Self { bytes, ..self }
     }
 
-    /// How many bytes the page shows before it ends. A store may leave out rows that come after so many, but for one.
+    /// The number of bytes after which the page ends. A store may leave out all rows after that many bytes except one.
     #[must_use]
     pub const fn bytes(&self) -> u32 {
         self.bytes
     }
 
-    /// As [`PageRequest::page`] for items that may be large: the page ends early where it shows as many bytes as it may.
+    /// The same as [`PageRequest::page`] for large items: the page also ends when it shows its maximum number of bytes.
     #[must_use]
     pub fn page_of<T>(
         &self,
@@ -154,7 +154,7 @@ impl PageRequest {
         Page { items: rows, next_cursor, total }
     }
 
-    /// Cuts the rows that were read down to the page and names the next cursor.
+    /// Cuts the rows down to the page and sets the next cursor.
     #[must_use]
     pub fn page<T>(&self, mut rows: Vec<T>, total: Option<i64>, key: impl Fn(&T) -> Cursor) -> Page<T> {
         let more = rows.len() > self.limit as usize;
@@ -164,7 +164,7 @@ impl PageRequest {
     }
 }
 
-/// How many rows a page shows: up to `limit`, until they have `bytes`, and one at least.
+/// How many rows a page shows: at least one, at most `limit`, and none after `bytes` bytes are reached.
 pub(crate) fn fitting<T>(rows: &[T], limit: u32, bytes: u32, size: impl Fn(&T) -> usize) -> usize {
     let mut left = (bytes as usize).max(1);
     let fits = |row: &&T| {
@@ -175,10 +175,10 @@ pub(crate) fn fitting<T>(rows: &[T], limit: u32, bytes: u32, size: impl Fn(&T) -
     rows.iter().take(limit as usize).take_while(fits).count()
 }
 
-/// What an item has beside its texts, in bytes of JSON: ids, times, names of fields.
+/// The JSON size of an item without its texts, in bytes: ids, times, names of fields.
 pub(crate) const ITEM_BYTES: usize = 1_000;
 
-/// How many bytes of JSON a text makes, without its quotes.
+/// The size of a text in JSON, in bytes, without its quotes.
 pub(crate) fn json_bytes(text: &str) -> usize {
     let more = |byte: u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
@@ -191,11 +191,11 @@ pub(crate) fn json_bytes(text: &str) -> usize {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in the list's order.
+    /// The items, in the order of the list.
     pub items: Vec<T>,
-    /// What to ask for the next page with; `None` on the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next_cursor: Option<String>,
-    /// How many items the whole list has, when the caller asked.
+    /// The number of items in the whole list, if the caller asked for it.
     pub total: Option<i64>,
 }
 

@@ -1,17 +1,17 @@
 //! How much long work does in one transaction: [`Portion`].
 
-/// How much is removed in one transaction: so many rows, and no further one where those before it have so many bytes. So one goes at
-/// least, however large it is.
+/// How much one transaction removes: at most `rows` rows, and no further row once the removed rows have `bytes` bytes. So it
+/// removes at least one row, however large that row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portion {
-    /// How many rows at the most.
+    /// The maximum number of rows.
     pub rows: u32,
-    /// How many bytes of them, as they are stored.
+    /// The number of stored bytes after which no further row is removed.
     pub bytes: u32,
 }
 
 impl Portion {
-    /// Of so many rows, with 8 MiB: what a disk writes in a fraction of a second, and more than most portions have.
+    /// At most `rows` rows, and 8 MiB: a disk writes that in a fraction of a second, and most portions are smaller.
     #[must_use]
     pub const fn of(rows: u32) -> Self {
         Self { rows, bytes: 8 << 20 }

@@ -1,4 +1,4 @@
-//! What WorkScribe asks of the world besides a database. In-process defaults are in [`crate::local`].
+//! The interfaces to the outside besides the storage. In-process defaults are in [`crate::local`].
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::id::{JobId, SessionId, UserId};
 
-/// A text that must not reach a log: a password, a token, a key. `Debug` shows nothing of it.
+/// A text that must not be logged: a password, a token, a key. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -21,7 +21,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself. Look twice at where it goes.
+    /// The text itself. Check where it goes.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -34,55 +34,55 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What a password check found.
+/// The result of a password check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does not fit.
+    /// The password is wrong.
     Wrong,
-    /// It fits.
+    /// The password is right.
     Right,
-    /// It fits, and the stored hash is of an older scheme or cost: hash the password again.
+    /// The password is right, and the stored hash has an older scheme or cost: hash the password again.
     RightButOutdated,
 }
 
-/// Hashes passwords. Slow on purpose; must not block the async threads.
+/// Hashes passwords. It is slow on purpose and must not block the async threads.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// A new hash, with its scheme and cost in it.
+    /// A new hash, which contains its scheme and cost.
     ///
     /// # Errors
-    /// `OVERLOADED` when too many are waiting.
+    /// `OVERLOADED` when too many calls wait.
     async fn hash(&self, password: &Secret) -> Result<String, Error>;
 
-    /// Checks a password; `None` for a user without a hash takes as long and is [`Verdict::Wrong`].
+    /// Checks a password. `None`, for a user without a hash, takes as long and gives [`Verdict::Wrong`].
     ///
     /// # Errors
-    /// `OVERLOADED` when too many are waiting.
+    /// `OVERLOADED` when too many calls wait.
     async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error>;
 }
 
-/// What an access token says.
+/// The content of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessClaims {
     /// The user.
     pub user: UserId,
     /// The session.
     pub session: SessionId,
-    /// When it was made.
+    /// When the token was issued.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// When the token expires.
     pub expires_at: Timestamp,
 }
 
-/// Makes and reads access tokens.
+/// Issues and reads access tokens.
 pub trait TokenIssuer: Send + Sync {
-    /// A signed token with a `jti` of its own.
+    /// A signed token with the given `jti`.
     ///
     /// # Errors
     /// When the key cannot sign.
     fn issue(&self, claims: &AccessClaims, jti: uuid::Uuid) -> Result<String, Error>;
 
-    /// Reads a token; `None` if it was not made here, is of another kind, or has ended.
+    /// Reads a token; `None` if this issuer did not make it, it is of another kind, or it has expired.
     fn verify(&self, token: &str, now: Timestamp) -> Option<AccessClaims>;
 
     /// The public keys as a JSON Web Key Set (RFC 7517); empty when the keys are symmetric.
@@ -92,49 +92,49 @@ pub trait TokenIssuer: Send + Sync {
 /// How often something may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateRule {
-    /// The name in the `RateLimit` headers and in keys.
+    /// The name in the `RateLimit` headers and in the keys.
     pub name: &'static str,
-    /// This many at once …
+    /// How many uses are allowed at once.
     pub limit: u32,
-    /// … and again over this time.
+    /// The time in which all these uses become free again.
     pub window: Duration,
 }
 
-/// The answer of a limiter.
+/// The decision of a limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateDecision {
-    /// Whether this one may go on.
+    /// Whether this use is allowed.
     pub allowed: bool,
-    /// How many more may follow at once.
+    /// How many more uses are allowed at once.
     pub remaining: u32,
-    /// Until the whole limit is free again.
+    /// The time until all uses are free again.
     pub reset_after: Duration,
-    /// Until the next one may go on; zero when this one may.
+    /// The time until the next use is allowed; zero when this one is.
     pub retry_after: Duration,
 }
 
-/// Limits how often something is done. Never fails: with its store gone it falls back to local memory.
+/// Limits how often something is done. It never fails: without its store it counts in local memory.
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
     /// Counts one use of `key` under a rule.
     async fn hit(&self, rule: &RateRule, key: &str, now: Timestamp) -> RateDecision;
 }
 
-/// Tells workers that there is work. A hint: workers poll as well.
+/// Tells workers that there are jobs. It is a hint: workers poll as well.
 #[async_trait]
 pub trait Wakeup: Send + Sync {
-    /// Wakes the workers. Must not fail or block for long.
+    /// Wakes the workers. It must not fail or block for long.
     async fn notify(&self);
-    /// Waits for the next call of [`Wakeup::notify`], from any process that shares the medium.
+    /// Waits for the next call of [`Wakeup::notify`] from any process that shares the medium.
     async fn wait(&self);
 }
 
-/// A mail, ready to go.
+/// A complete mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// The job it comes from: the provider's idempotency key.
+    /// The id of its job: the provider's idempotency key.
     pub id: JobId,
-    /// To whom.
+    /// The recipient's address.
     pub to: String,
     /// The subject line.
     pub subject: String,
@@ -142,34 +142,34 @@ pub struct Mail {
     pub text: String,
     /// The HTML part.
     pub html: String,
-    /// The link the reader is to follow, for transports that only show it.
+    /// The link for the reader, for transports that show only the link.
     pub link: Option<String>,
 }
 
-/// Why a mail did not go. A reason is stored and logged: put no address, no token and none of the provider's text in it.
+/// Why a mail was not sent. The reason is stored and logged: do not put an address, a token or text of the provider in it.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// It may go later: the provider is busy, broken or out of reach, or the operator has something to mend, such as a wrong key
-    /// or a domain that is not verified.
+    /// A retry may succeed: the provider is busy, faulty or unreachable, or the operator must correct something, such as a wrong
+    /// key or an unverified domain.
     #[error("the mail could not be sent now: {reason}")]
     Temporary {
-        /// What was the matter.
+        /// What is wrong.
         reason: String,
-        /// The provider's wish, if it had one.
+        /// The delay that the provider asks for, if any.
         retry_after: Option<Duration>,
     },
-    /// It will never go: the provider refuses this mail, whoever it is for.
+    /// No retry can succeed: the provider refuses this mail for any recipient.
     #[error("the mail was refused: {reason}")]
     Permanent {
-        /// What was the matter.
+        /// What is wrong.
         reason: String,
     },
-    /// It will never go, since the address takes no mail: there is no such mailbox or domain. The address is marked
-    /// ([`Identity::mail_bounced`](crate::identity::Identity::mail_bounced)). Only where this is told for certain; when in doubt,
-    /// it is [`MailError::Permanent`].
+    /// No retry can succeed: the address accepts no mail, since there is no such mailbox or domain. The address is marked
+    /// ([`Identity::mail_bounced`](crate::identity::Identity::mail_bounced)). Use it only when this is certain; when in doubt, use
+    /// [`MailError::Permanent`].
     #[error("the address was refused: {reason}")]
     Address {
-        /// What was the matter.
+        /// What is wrong.
         reason: String,
     },
 }
@@ -177,9 +177,9 @@ pub enum MailError {
 /// Sends mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Hands one mail to the transport. Called at least once for each mail; [`Mail::id`] tells repeats.
+    /// Gives one mail to the transport. It is called at least once for each mail; [`Mail::id`] identifies repeats.
     ///
     /// # Errors
-    /// [`MailError`], which says whether another try makes sense.
+    /// [`MailError`], which says whether a retry makes sense.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 }

@@ -1,4 +1,4 @@
-//! A cache of what was looked up a moment ago: [`Recent`].
+//! A cache of recent look-ups: [`Recent`].
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,11 +8,11 @@ use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
 
-/// What was looked up a moment ago, so that a burst of requests costs one look-up.
+/// A cache of recent look-ups, so that a burst of requests needs one look-up.
 ///
-/// An entry lives for about a second, which bounds how late a node hears of a change on another; on this node it goes at
-/// once. Kept so: sessions that were found valid, and which webhooks an organization has. Roles are never kept: they are
-/// read on every request.
+/// An entry lives for about a second, so a node sees a change by another node at most that much later; a change on this node
+/// removes the entry at once. The cache holds valid sessions and the webhooks of an organization. It never holds roles: every
+/// request reads them.
 pub(crate) struct Recent<K, G, V> {
     ttl: TimeDelta,
     state: RwLock<State<K, G, V>>,
@@ -20,8 +20,8 @@ pub(crate) struct Recent<K, G, V> {
 
 struct State<K, G, V> {
     entries: HashMap<K, Entry<G, V>>,
-    /// Groups of which something was changed a moment ago, perhaps in a transaction that is not committed yet: until then
-    /// theirs are looked up each time, and a look-up that began earlier does not bring back what was.
+    /// Groups that were changed recently, perhaps in a transaction that has not committed. Until the given time their entries are
+    /// not cached, so that a look-up that began before the change cannot store the previous value.
     barred: HashMap<G, Timestamp>,
 }
 
@@ -32,9 +32,9 @@ struct Entry<G, V> {
 }
 
 impl<K: Eq + Hash, G: Eq + Hash, V: Clone> Recent<K, G, V> {
-    /// Past this many entries all are dropped, which costs each live one a look-up.
+    /// When the cache has this many entries, all are dropped; each entry in use then costs one look-up.
     const CAPACITY: usize = 10_000;
-    /// Longer than any transaction lives.
+    /// Longer than any transaction.
     const BAR_FOR: TimeDelta = TimeDelta::seconds(30);
 
     pub(crate) fn new(ttl: TimeDelta) -> Self {
@@ -44,7 +44,7 @@ impl<K: Eq + Hash, G: Eq + Hash, V: Clone> Recent<K, G, V> {
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<V> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let entry = state.entries.get(key)?;
-        // A clock that was set back makes the entry old, not eternal.
+        // If the clock was set back, the entry counts as old; it must not live forever.
         (TimeDelta::zero()..self.ttl).contains(&(now - entry.since)).then(|| entry.value.clone())
     }
 
@@ -59,7 +59,7 @@ impl<K: Eq + Hash, G: Eq + Hash, V: Clone> Recent<K, G, V> {
         state.entries.insert(key, Entry { group, value, since: now });
     }
 
-    /// Forgets everything of a group, and keeps nothing of it for a while.
+    /// Removes all entries of a group, and stores none for it for 30 seconds.
     pub(crate) fn forget(&self, group: G, now: Timestamp) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.entries.retain(|_, entry| entry.group != group);

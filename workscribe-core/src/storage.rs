@@ -1,9 +1,9 @@
-//! The seam to the databases: a [`Storage`] makes units of work, and a unit of work is the repository.
+//! The interface to the databases: a [`Storage`] opens units of work, and a unit of work gives access to every store.
 //!
-//! One transaction spans every store and the outbox, so a job, a hook's row and the write that caused them
-//! commit together or not at all. Stores only read and write; services decide. A missing row is an
-//! `Option`; a broken rule that people can break is a [`StoreError::Conflict`] that names the
-//! [`Constraint`](crate::Constraint), never a look-up before the insert. Any other is a fault of the program.
+//! One transaction spans all stores and the outbox, so a job, the rows of a hook and the write that caused them commit together or
+//! not at all. Stores only read and write; services decide. A missing row is an `Option`. A rule that a user's input can break is
+//! enforced by the database: the result is a [`StoreError::Conflict`] with the [`Constraint`](crate::Constraint), and there is no
+//! look-up before the insert. Any other broken rule is a fault of the program.
 //!
 //! **To add a store**, write its trait in its area and one line in [`every_store!`](crate::every_store).
 
@@ -14,30 +14,30 @@ use async_trait::async_trait;
 use crate::id::{OrgId, UserId};
 use crate::store_error::StoreError;
 
-/// A database, or what stands for one.
+/// A database.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// A transaction, opened at the first statement. Dropping it rolls back.
+    /// A unit of work with a transaction, which begins at the first statement. Dropping the unit rolls back.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection is to be had.
+    /// [`StoreError::Unavailable`] when there is no free connection.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
-    /// Statements without a transaction around them: for reads on the hot path. Each sees what is
-    /// committed when it runs. Writing through it is a mistake that a storage may refuse.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when no connection is to be had.
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
-
-    /// A unit for reading, in which every statement sees what was committed at the first one, however long it takes. Writing
+    /// A unit of work without a transaction, for reads on the hot path. Each statement sees what is committed when it runs. A write
     /// through it is a mistake that a storage may refuse.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection is to be had.
+    /// [`StoreError::Unavailable`] when there is no free connection.
+    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+
+    /// A unit of work for reading in which every statement sees what was committed at the first one, however long it takes. A write
+    /// through it is a mistake that a storage may refuse.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no free connection.
     async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
 
-    /// What is not ready to serve, by part; empty when all is well.
+    /// The parts that are not ready to serve; empty when all are ready.
     async fn readiness(&self) -> Vec<NotReady>;
 }
 
@@ -46,21 +46,21 @@ pub trait Storage: Send + Sync + 'static {
 pub struct NotReady {
     /// `database`, `migrations` or `redis`.
     pub part: &'static str,
-    /// What is the matter, without secrets.
+    /// What is wrong, without secrets.
     pub reason: String,
 }
 
-/// For whom a unit works. Storages share what they have few of, such as connections, fairly among parties.
+/// The party for which a unit works. Storages share scarce resources, such as connections, fairly among parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Party {
-    /// An organization, whoever acts in it.
+    /// An organization, for all its members together.
     Organization(OrgId),
-    /// A person, for what belongs to no organization.
+    /// A person, for work that belongs to no organization.
     User(UserId),
 }
 
-/// Every store, by its accessor: the only list of them. `every_store!(name)` calls the macro `name!` with
-/// `$($(#[$doc:meta])* $accessor:ident: $store:path;)+`, so that a unit of work writes its accessors once for all.
+/// The only list of all stores, with their accessors. `every_store!(name)` calls the macro `name!` with
+/// `$($(#[$doc:meta])* $accessor:ident: $store:path;)+`, so that each unit of work writes its accessors only once.
 #[macro_export]
 macro_rules! every_store {
     ($callback:ident) => {
@@ -83,7 +83,7 @@ macro_rules! every_store {
             projects: $crate::work::ProjectStore;
             /// The statuses of a project.
             statuses: $crate::work::StatusStore;
-            /// The labels of a project, and on which tasks they are.
+            /// The labels of a project and of its tasks.
             labels: $crate::work::LabelStore;
             /// Tasks, and the door to one.
             tasks: $crate::work::TaskStore;
@@ -91,21 +91,21 @@ macro_rules! every_store {
             board: $crate::work::BoardStore;
             /// Comments on tasks.
             comments: $crate::work::CommentStore;
-            /// What happened.
+            /// The history.
             activity: $crate::work::ActivityStore;
             /// Notifications to people.
             notifications: $crate::notifications::NotificationStore;
-            /// What can be found.
+            /// The search index.
             search: $crate::search::SearchStore;
-            /// Whole organizations, row by row.
+            /// Whole organizations, row by row, for export and import.
             transfer: $crate::transfer::TransferStore;
-            /// Endpoints that are told of what happens.
+            /// Webhooks, their messages and their deliveries.
             webhooks: $crate::webhooks::WebhookStore;
-            /// Answers kept for repeated requests.
+            /// Answers stored for repeated requests.
             idempotency: $crate::idempotency::IdempotencyStore;
-            /// Where jobs are written, with the rows that caused them.
+            /// Enqueues jobs in the transaction of the rows that cause them.
             outbox: $crate::outbox::Outbox;
-            /// The worker's side of the queue.
+            /// The queue, for workers and operators.
             jobs: $crate::outbox::JobStore;
         }
     };
@@ -117,22 +117,22 @@ macro_rules! accessors {
     };
 }
 
-/// One piece of work on the database; see the module's notes.
+/// One piece of work on the database; see the documentation of the module.
 #[async_trait]
 pub trait UnitOfWork: Send {
-    /// Says for whom the unit works from now on: every door into an organization does. Without it, it works for the server itself
-    /// and waits for nobody's share. What it has already taken stays with whom it was taken for.
+    /// Sets the party for which the unit works from now on. Every door into an organization does so. Without a party, the unit works
+    /// for the server and needs no share. A connection that the unit already has still counts for the previous party.
     fn on_behalf_of(&mut self, party: Party);
 
     every_store!(accessors);
 
-    /// Whether a job was enqueued through this unit, so that a worker is worth waking after the commit.
+    /// Whether a job was enqueued in this unit, so that the workers should be woken after the commit.
     fn has_enqueued(&self) -> bool;
 
-    /// The concrete unit, so that an embedder's hook can reach its own database's connection.
+    /// The concrete unit, so that an embedder's hook can use the connection of its database.
     fn as_any_mut(&mut self) -> &mut dyn Any;
 
-    /// Makes everything durable.
+    /// Commits everything that was written.
     ///
     /// # Errors
     /// [`StoreError`] when the database refuses; then nothing was written.

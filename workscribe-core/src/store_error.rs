@@ -1,74 +1,74 @@
-//! Why a storage could not do what it was asked: [`StoreError`], and the rules of the schema by name: [`Constraint`].
+//! Why a storage failed: [`StoreError`], and the rules of the schema by name: [`Constraint`].
 
 use std::error::Error as StdError;
 
-/// The rules that people can break, one alone or two at once, told apart by name and not by a driver's text. What only a fault of the
-/// program can break, such as the key of a row whose id the program makes, is none of them: it is a [`StoreError::Backend`].
+/// The rules that the input of one user, or of two at once, can break. They are identified by name, not by a driver's text. A rule
+/// that only a fault of the program can break, such as the uniqueness of its own ids, gives [`StoreError::Backend`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Constraint {
-    /// A user's id, which an import may bring along. From elsewhere it is a fault.
+    /// A user's id is unique. Only an import accepts ids from outside; anywhere else a conflict is a fault.
     UserId,
-    /// A user's e-mail address.
+    /// A user's e-mail address is unique.
     UserEmail,
-    /// An organization's id, which an import may bring along. From elsewhere it is a fault.
+    /// An organization's id is unique. Only an import accepts ids from outside; anywhere else a conflict is a fault.
     OrganizationId,
-    /// An organization's slug.
+    /// An organization's slug is unique.
     OrganizationSlug,
-    /// One membership for a user in an organization.
+    /// A user has one membership in an organization.
     Membership,
-    /// A project's key in its organization.
+    /// A project's key is unique in its organization.
     ProjectKey,
-    /// A status's name in its project.
+    /// A status's name is unique in its project.
     StatusName,
-    /// A label's name in its project.
+    /// A label's name is unique in its project.
     LabelName,
-    /// A row that is referred to is not there.
+    /// A referenced row exists.
     Reference,
-    /// A new task is in a project that is there, not archived, and has numbers left: only such a project gives one.
+    /// The project of a new task exists, is not archived, and has task numbers left.
     OpenProject,
-    /// What a row is added to has room for it.
+    /// There is room for another row.
     Room,
-    /// The claim of an idempotency key is there, and not answered yet.
+    /// The claim of an idempotency key exists and has no answer yet.
     IdempotencyClaim,
 }
 
-/// Why a storage could not do it. The sources name the statement, and the table and the rule as far as the database tells them, for the
-/// log; never the values of a row, since those may be secrets.
+/// Why a storage failed. For the log, the sources name the statement, and the table and the rule as far as the database names them.
+/// They never contain the values of a row, since those may be secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A rule is broken that people can break.
+    /// A rule that input can break was broken.
     #[error("the {constraint:?} rule is broken")]
     Conflict {
-        /// Which rule.
+        /// The rule.
         constraint: Constraint,
-        /// Which statement has found it broken, and how.
+        /// The statement that broke the rule, and how.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The row is there, in another version than the one expected.
+    /// The row exists, in another version than the expected one.
     #[error("the row has another version than the one expected")]
     StaleVersion,
-    /// The database cannot be reached, is too busy, or gave up on the statement's time.
+    /// The database cannot be reached, is too busy, or stopped the statement after its time limit.
     #[error("the storage does not answer")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
-    /// Too many wait already for whom this unit works, or they have waited for too long. Nobody else is held up by it.
+    /// Too many units of this party wait already, or one has waited for too long. Other parties are not affected.
     #[error("too many wait for the same organization or person")]
     Crowded,
-    /// A stored value cannot be read back.
+    /// A stored value cannot be read.
     #[error("a value in {table} cannot be read: {problem}")]
     Corrupt {
-        /// The table it stands in.
+        /// The table of the value.
         table: &'static str,
-        /// Which column, and what is wrong with it.
+        /// The column, and what is wrong with the value.
         problem: String,
     },
-    /// Anything else that the database says: a fault of the program, or of the database.
+    /// Any other error from the database: a fault of the program or of the database.
     #[error("the storage refused the statement")]
     Backend(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl StoreError {
-    /// A broken rule, with the statement that has found it or the database's error.
+    /// A broken rule, with the statement that broke it or the error of the database.
     pub fn conflict(constraint: Constraint, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Conflict { constraint, source: source.into() }
     }

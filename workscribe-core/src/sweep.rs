@@ -1,6 +1,6 @@
-//! Removing what has had its time: each sort of rows by itself, in portions, each in a transaction of its own. So the writer is given
-//! back between them, and where one sort cannot be removed the others are. Where rows may be large, a portion is bounded by their bytes
-//! too.
+//! Removes expired rows. Each kind of rows is removed by itself, in portions, with a transaction for each portion. So other writers
+//! can write in between, and when one kind cannot be removed, the others still are. Where rows may be large, their bytes bound a
+//! portion too.
 
 use chrono::TimeDelta;
 
@@ -12,20 +12,20 @@ pub use crate::portion::Portion;
 
 /// How much a sweep removes in one transaction.
 pub const SWEPT_AT_ONCE: Portion = Portion::of(1_000);
-/// How long an invitation that came to nothing is kept after its end.
+/// How long an invitation that nobody accepted is stored after its end.
 const INVITATIONS_KEPT: TimeDelta = TimeDelta::days(30);
-/// How long an address is taken for one that refuses mail, unless it shows otherwise: mailboxes come back.
+/// How long an address is marked as one that refuses mail, unless it accepts mail earlier: mailboxes can start to work again.
 const BOUNCES_KEPT: TimeDelta = TimeDelta::days(180);
-/// How long the network of a login is kept after the last one, beyond what a rule for delays asks for.
+/// How long the network of a login is stored after the last login, in addition to the time that the rule for delays needs.
 const NETWORKS_KEPT: TimeDelta = TimeDelta::days(1);
-/// How long the deliveries of webhooks are kept.
+/// How long the deliveries of webhooks are stored.
 const DELIVERIES_KEPT: TimeDelta = TimeDelta::days(30);
-/// How long a job is kept that is done or was cancelled.
+/// How long a completed or cancelled job is stored.
 const JOBS_KEPT: TimeDelta = TimeDelta::days(1);
-/// How long a buried job is kept.
+/// How long a buried job is stored.
 const BURIED_KEPT: TimeDelta = TimeDelta::days(7);
 
-/// A sort of rows that have their time.
+/// A kind of rows that expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Old {
     Tokens,
@@ -41,7 +41,7 @@ enum Old {
 }
 
 impl Old {
-    /// Messages of webhooks come after their deliveries, since those keep them.
+    /// Messages of webhooks come after their deliveries, since a delivery refers to its message.
     const ALL: [Self; 10] = [
         Self::Tokens,
         Self::Answers,
@@ -57,11 +57,11 @@ impl Old {
 }
 
 impl WorkScribe {
-    /// Removes what has expired: sessions, tokens, idempotency keys, forgotten failures, old notifications and marks of addresses,
-    /// deliveries and messages of webhooks, invitations that came to nothing, finished jobs. To be called now and then.
+    /// Removes expired rows: sessions, tokens, idempotency keys, failed logins, old notifications and marks of addresses,
+    /// deliveries and messages of webhooks, invitations that nobody accepted, ended jobs. Call it regularly.
     ///
     /// # Errors
-    /// When the storage does not answer, or cannot remove some sort of them; the other sorts are removed all the same.
+    /// When the storage does not answer, or one kind cannot be removed. The other kinds are still removed.
     pub async fn sweep(&self) -> Result<u64, Error> {
         let now = self.now();
         let (mut removed, mut failed) = (0, None);
@@ -72,7 +72,7 @@ impl WorkScribe {
                     tracing::error!(
                         ?error,
                         ?old,
-                        "rows that have had their time could not be removed; the next sweep tries again"
+                        "expired rows could not be removed; the next sweep tries again"
                     );
                     failed = Some(error);
                 }
@@ -82,7 +82,7 @@ impl WorkScribe {
         failed.map_or(Ok(removed), Err)
     }
 
-    /// Removes rows until none are found.
+    /// Removes rows until none are left.
     async fn sweep_in_portions(&self, old: Old, now: Timestamp) -> Result<u64, Error> {
         let (mut removed, Portion { rows, .. }) = (0, SWEPT_AT_ONCE);
         loop {

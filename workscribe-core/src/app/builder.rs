@@ -1,4 +1,4 @@
-//! Puts a [`WorkScribe`] together: [`Builder`].
+//! Builds a [`WorkScribe`]: [`Builder`].
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::tenancy::{Authorizer, RoleTable};
 use super::{Hook, Inner, LISTENERS_TTL, Settings, WorkScribe};
 
 impl WorkScribe {
-    /// Begins with a storage and the server's keys; everything else has an in-process default.
+    /// A builder with a storage and the server's keys. Every other part has an in-process default.
     #[must_use]
     pub fn builder(storage: Arc<dyn Storage>, secrets: SecretRing) -> Builder {
         Builder {
@@ -32,7 +32,7 @@ impl WorkScribe {
     }
 }
 
-/// Puts a [`WorkScribe`] together.
+/// Builds a [`WorkScribe`].
 pub struct Builder {
     storage: Arc<dyn Storage>,
     secrets: SecretRing,
@@ -60,32 +60,32 @@ macro_rules! setters {
 
 impl Builder {
     setters! {
-        /// Another clock.
+        /// Replaces the clock.
         clock: Arc<dyn Clock> => |clock| clock;
-        /// Another source of randomness.
+        /// Replaces the source of randomness.
         entropy: Arc<dyn Entropy> => |entropy| entropy;
-        /// Another password hasher than bcrypt of cost 12. It sees passwords in Normalization Form KC.
+        /// Replaces the password hasher; the default is bcrypt with cost 12. It gets passwords in Normalization Form KC.
         hasher: Arc<dyn PasswordHasher> => |hasher| Some(hasher);
-        /// Another issuer of access tokens than HS256 with the server's keys.
+        /// Replaces the issuer of access tokens; the default is HS256 with the server's keys.
         issuer: Arc<dyn TokenIssuer> => |issuer| Some(issuer);
-        /// Another limiter than one in this process's memory. None limits where the rates are lifted ([`Limits::lifted`](crate::limits::Limits::lifted)).
+        /// Replaces the limiter in memory. Rates lifted by [`Limits::lifted`](crate::limits::Limits::lifted) use no limiter.
         limiter: Arc<dyn RateLimiter> => |limiter| Some(limiter);
-        /// Another wake-up than one within this process.
+        /// Replaces the wake-up; the default works within this process.
         wakeup: Arc<dyn Wakeup> => |wakeup| Some(wakeup);
-        /// Other rules for roles than [`RoleTable`].
+        /// Replaces the permissions of roles; the default is [`RoleTable`].
         authorizer: Arc<dyn Authorizer> => |authorizer| authorizer;
-        /// Other rules than the defaults.
+        /// Replaces the settings.
         settings: Settings => |settings| settings;
     }
 
-    /// Adds a hook; hooks run in the order in which they were added.
+    /// Adds a hook. Hooks run in the order in which they are added.
     #[must_use]
     pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
         self.hooks.push(hook);
         self
     }
 
-    /// Puts it together.
+    /// Builds the application.
     #[must_use]
     pub fn build(self) -> WorkScribe {
         let sessions = Recent::new(self.settings.session_cache_ttl);

@@ -1,4 +1,4 @@
-//! An embedder's code within the transaction of an event: [`Hook`].
+//! An embedder's code in the transaction of an event: [`Hook`].
 
 use async_trait::async_trait;
 
@@ -8,17 +8,17 @@ use crate::storage::UnitOfWork;
 
 use super::WorkScribe;
 
-/// An embedder's code that runs within the transaction of the event.
+/// An embedder's code that runs in the transaction of an event.
 ///
-/// It may read and write through the unit of work, or reach its own database's connection with
-/// [`UnitOfWork::as_any_mut`]. An error rolls the whole operation back. Do no remote call in it: enqueue a job, with
+/// It may read and write through the unit of work, or use the connection of its own database through
+/// [`UnitOfWork::as_any_mut`]. An error rolls back the whole operation. Do not make remote calls in a hook: enqueue a job with
 /// [`WorkScribe::enqueue`].
 #[async_trait]
 pub trait Hook: Send + Sync {
-    /// Called once for each event, in order.
+    /// Runs once for each event, in order.
     ///
     /// # Errors
-    /// Any error undoes the operation, and the caller gets a 500 unless it is a [`Error`].
+    /// Any error rolls back the operation. The caller gets a 500 unless it is an [`Error`].
     async fn on_event(
         &self,
         app: &WorkScribe,

@@ -1,4 +1,4 @@
-//! The application: storage and ports put together. Each area adds its services to [`WorkScribe`] in its own folder.
+//! The application: storage and ports together. Each area adds its services to [`WorkScribe`] in its own folder.
 
 mod builder;
 mod hook;
@@ -24,10 +24,10 @@ pub use builder::Builder;
 pub use hook::Hook;
 pub use settings::{RegistrationPolicy, Settings};
 
-/// How late another node hears of a new webhook: a second.
+/// The maximum time until another node sees a new webhook: a second.
 const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
 
-/// WorkScribe, ready to be used. Cloning it is cheap, and the clones are one.
+/// The WorkScribe application. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct WorkScribe {
     inner: Arc<Inner>,
@@ -50,7 +50,7 @@ struct Inner {
 }
 
 impl WorkScribe {
-    /// A transaction; see [`Storage::begin`].
+    /// Opens a unit of work with a transaction; see [`Storage::begin`].
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when the database does not answer.
@@ -58,7 +58,7 @@ impl WorkScribe {
         Ok(self.inner.storage.begin().await?)
     }
 
-    /// A unit for reading; see [`Storage::read`].
+    /// Opens a unit of work for reading; see [`Storage::read`].
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when the database does not answer.
@@ -69,7 +69,7 @@ impl WorkScribe {
     /// Commits, and wakes a worker if a job was enqueued.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` or `INTERNAL_ERROR` when the commit failed; nothing was written then.
+    /// `SERVICE_UNAVAILABLE` or `INTERNAL_ERROR` when the commit failed; then nothing was written.
     pub async fn commit(&self, uow: Box<dyn UnitOfWork>) -> Result<(), Error> {
         let enqueued = uow.has_enqueued();
         uow.commit().await?;
@@ -79,7 +79,7 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// Tells every hook, within the transaction.
+    /// Runs all hooks for an event, in its transaction.
     pub(crate) async fn emit(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<(), Error> {
         for hook in &self.inner.hooks {
             hook.on_event(self, uow, event).await?;
@@ -87,7 +87,7 @@ impl WorkScribe {
         Ok(())
     }
 
-    /// A fresh id.
+    /// A new id.
     #[must_use]
     pub fn new_id<I: Id>(&self) -> I {
         let mut random = [0; 10];
@@ -95,7 +95,7 @@ impl WorkScribe {
         uuid_v7(self.now(), random).into()
     }
 
-    /// The present moment.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
@@ -119,7 +119,7 @@ impl WorkScribe {
         &*self.inner.entropy
     }
 
-    /// The rules that are configuration.
+    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
@@ -135,13 +135,13 @@ impl WorkScribe {
         &*self.inner.limiter
     }
 
-    /// What wakes the workers.
+    /// The port that wakes the workers.
     #[must_use]
     pub fn wakeup(&self) -> &Arc<dyn Wakeup> {
         &self.inner.wakeup
     }
 
-    /// What makes and reads access tokens.
+    /// The issuer of access tokens.
     #[must_use]
     pub fn issuer(&self) -> &dyn TokenIssuer {
         &*self.inner.issuer

@@ -1,4 +1,4 @@
-//! The rules that are configuration: [`Settings`].
+//! The configurable rules: [`Settings`].
 
 use chrono::TimeDelta;
 
@@ -6,49 +6,49 @@ use crate::identity::{LoginDelay, PasswordPolicy};
 use crate::limits::Limits;
 use crate::webhooks::WebhookNetworks;
 
-/// What becomes of a registration.
+/// How a registration works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RegistrationPolicy {
-    /// The account is there at once, and a taken address is said to be taken.
+    /// The account exists at once. The answer reveals whether an address is taken.
     #[default]
     Open,
-    /// The answer does not tell whether the address is known; the mail does. Login needs a verified address.
+    /// The answer does not reveal whether the address is known; the mail does. Login needs a verified address.
     VerifyFirst,
 }
 
-/// The rules that are configuration.
+/// The configurable rules.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What becomes of a registration.
+    /// How a registration works.
     pub registration: RegistrationPolicy,
-    /// Whether each refresh gives a new refresh token. Off is for clients that keep the first one.
+    /// Whether each refresh returns a new refresh token. Turn it off for clients that keep the first one.
     pub refresh_rotation: bool,
-    /// How long an access token is good: 15 minutes.
+    /// The lifetime of an access token: 15 minutes.
     pub access_ttl: TimeDelta,
-    /// How long a refresh token is good: 30 days.
+    /// The lifetime of a refresh token: 30 days.
     pub refresh_ttl: TimeDelta,
-    /// How long a refresh token may be repeated, while its successor is unused: 30 seconds.
+    /// How long a refresh token may be used again while its successor is unused: 30 seconds.
     pub refresh_grace: TimeDelta,
-    /// How long a link to a new password is good: one hour.
+    /// The lifetime of a link to set a new password: one hour.
     pub reset_ttl: TimeDelta,
-    /// How long a link to verify an address is good: 48 hours.
+    /// The lifetime of a link to verify an address: 48 hours.
     pub verify_ttl: TimeDelta,
-    /// How long an invitation is good: 48 hours.
+    /// The lifetime of an invitation: 48 hours.
     pub invitation_ttl: TimeDelta,
-    /// How long a looked-up session may be used again without a look-up: 500 ms. It bounds how late another node
-    /// hears of a logout, so keep it below a second.
+    /// How long a looked-up session is used without another look-up: 500 ms. Another node sees a logout at most this much later,
+    /// so keep it below a second.
     pub session_cache_ttl: TimeDelta,
-    /// How long a notification is kept, read or not: 180 days.
+    /// How long a notification is stored, read or unread: 180 days.
     pub notification_ttl: TimeDelta,
-    /// To which networks webhooks may go beside the public internet: none. Those may be spoken to over plain HTTP too.
+    /// The networks to which webhooks may be sent besides the public internet: none. Plain HTTP is allowed there too.
     pub webhook_networks: WebhookNetworks,
     /// The rules for a new password.
     pub password: PasswordPolicy,
     /// The delay after failed logins.
     pub login_delay: LoginDelay,
-    /// Whether only people with a verified address invite. The host asks for it in production.
+    /// Whether only users with a verified address may invite. The host requires it in production.
     pub verified_inviters: bool,
-    /// How much of each thing there may be, how often what may be done, and how many at a time.
+    /// How much of each thing there may be, how often something may be done, and how much at a time.
     pub limits: Limits,
 }
 

@@ -1,4 +1,4 @@
-//! Addresses that refuse mail: noted when a server says so, forgotten when one takes a mail.
+//! Addresses that refuse mail: marked when a mail server refuses a mail, unmarked when a mail is accepted.
 
 use crate::error::Error;
 use crate::id::JobId;
@@ -8,15 +8,15 @@ use super::email::Email;
 use super::model::Bounce;
 use super::service::Identity;
 
-/// A longer reason is cut after this many characters.
+/// A longer reason is cut to this many characters.
 const LONGEST_REASON: usize = 200;
 
 impl Identity<'_> {
-    /// Notes that an address refuses mail. Digests are not sent there from then on; mails that a person has asked for are still
-    /// tried, and one that is taken ends it, as do 180 days.
+    /// Marks an address that refuses mail. It gets no digests from then on. Mails that a person asks for are still sent; when the
+    /// address accepts one, the mark is removed. A mark also expires after 180 days.
     ///
-    /// The mail handlers call it when a transport says so, and `workscribe-http` when Resend tells later that a mail came back.
-    /// Other providers' webhooks are for the embedder to listen to; `job` is `None` then, or what the provider kept of it.
+    /// The mail handlers call it when a transport reports a refusal, and `workscribe-http` when Resend reports a bounce later. For
+    /// other providers, an embedder must receive their webhooks; `job` is then `None`, or the id that the provider returns.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -32,7 +32,7 @@ impl Identity<'_> {
         Ok(uow.bounces().note(&bounce).await?)
     }
 
-    /// Forgets that an address refused mail: it took one, or somebody has shown what came in one.
+    /// Removes the mark of an address: it accepted a mail, or somebody used the token of one.
     ///
     /// # Errors
     /// When the storage does not answer.

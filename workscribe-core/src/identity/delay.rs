@@ -1,4 +1,4 @@
-//! The rule of the delay after failed logins, and what failures are counted by.
+//! The rule of the delay after failed logins, and the keys under which failures are counted.
 
 use std::net::IpAddr;
 
@@ -11,25 +11,25 @@ use super::email::Email;
 use super::model::Client;
 use super::secrets::TokenHash;
 
-/// The delay after failed logins: none for the first few, then one that doubles. Never a lock for good, so that
-/// nobody can be shut out of their account by another's failures (ASVS 5.0, 6.3.1).
+/// The delay after failed logins: none for the first few, then one that doubles. There is no permanent lock, so that nobody
+/// can lock other people out of their accounts (ASVS 5.0, 6.3.1).
 ///
-/// Failures count by account and network, so that those of strangers do not delay the owner, who is in another network
-/// (OWASP Authentication Cheat Sheet). Many failures from many networks delay all but those from which the account was logged in
-/// before.
+/// Failures are counted by account and network, so that failures of strangers do not delay the owner, who is in another network
+/// (OWASP Authentication Cheat Sheet). Many failures from many networks cause a delay in all networks except those from which a
+/// login to the account succeeded before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginDelay {
-    /// The failure from one network that brings the first delay there: the 5th.
+    /// The number of failures from one network that causes the first delay there: 5.
     pub after: u32,
-    /// The failure from anywhere that brings the first delay for networks that are new to the account: the 50th.
+    /// The number of failures from all networks that causes the first delay for networks that are new to the account: 50.
     pub account_after: u32,
     /// The first delay: 15 seconds.
     pub first: TimeDelta,
     /// The longest delay: 15 minutes.
     pub longest: TimeDelta,
-    /// Failures are forgotten after this time without another: one day.
+    /// Failures are forgotten when no other one follows within this time: one day.
     pub forget_after: TimeDelta,
-    /// How long after a login its network is not new to the account: 30 days.
+    /// How long after a login its network is known to the account: 30 days.
     pub known_for: TimeDelta,
 }
 
@@ -47,13 +47,13 @@ impl Default for LoginDelay {
 }
 
 impl LoginDelay {
-    /// How long to wait in a network after this many failures in a row there.
+    /// The delay in a network after this many failures in a row there.
     #[must_use]
     pub fn after_failures(&self, failures: u32) -> Option<TimeDelta> {
         self.delay(failures.checked_sub(self.after)?)
     }
 
-    /// How long to wait in a new network after this many failures in a row from anywhere.
+    /// The delay in a new network after this many failures in a row from all networks.
     #[must_use]
     pub fn after_failures_anywhere(&self, failures: u32) -> Option<TimeDelta> {
         self.delay(failures.checked_sub(self.account_after)?)
@@ -65,21 +65,21 @@ impl LoginDelay {
     }
 }
 
-/// What failures are counted by. Digests, so that addresses somebody tried are not stored; the first half names the account, the
-/// second the network, so that those of an account stand together.
+/// The keys under which failures are counted. They are hashes, so that attempted addresses are not stored. The first half of each
+/// identifies the account and the second half the network, so that the keys of an account are adjacent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoginPlace {
-    /// The account from anywhere.
+    /// The account, for all networks.
     pub account: TokenHash,
-    /// The account from this network.
+    /// The account in this network.
     pub network: TokenHash,
 }
 
-/// How many bytes of a place name the account.
+/// How many bytes of a key identify the account.
 const HALF: usize = 16;
 
 impl LoginPlace {
-    /// The place of an account and a network, by their names.
+    /// The keys of an account and a network, by their names.
     #[must_use]
     pub fn new(account: &str, network: &str) -> Self {
         let mut place = Self { account: TokenHash([0; 32]), network: TokenHash::of(network) };
@@ -90,7 +90,7 @@ impl LoginPlace {
         place
     }
 
-    /// The first and the last place that an account can have.
+    /// The first and the last possible key of the account.
     #[must_use]
     pub const fn all_of_account(&self) -> (TokenHash, TokenHash) {
         let mut last = self.account;
@@ -102,19 +102,19 @@ impl LoginPlace {
         (self.account, last)
     }
 
-    /// A login with an address. What is counted by is the /24 of an IPv4 address and the /64 of an IPv6 one (RFC 6177 §2): what one
-    /// customer has, or can easily change within.
+    /// The keys of a login with an address. The network is the /24 of an IPv4 address or the /64 of an IPv6 address (RFC 6177
+    /// §2): the range that one customer has, or can easily move within.
     pub(crate) fn of_login(email: &Email, client: &Client) -> Self {
         Self::new(email.as_str(), &network_of(client.ip))
     }
 
-    /// A check of the present password in a session. Strangers have no session, so their failures do not count here.
+    /// The keys of a check of the current password in a session. Strangers have no session, so their failures do not count here.
     pub(crate) fn of_session(actor: &Actor) -> Self {
         Self::new(&format!("user {}", actor.user), &format!("session {}", actor.session))
     }
 }
 
-/// The name of a network, whatever address of it is given.
+/// The name of the network of an address.
 pub(crate) fn network_of(ip: Option<IpAddr>) -> String {
     match ip.map(|ip| ip.to_canonical()) {
         Some(IpAddr::V4(v4)) => {

@@ -1,4 +1,4 @@
-//! E-mail addresses in one form: [`Email`].
+//! E-mail addresses in their normal form: [`Email`].
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::Fault;
 
-/// An e-mail address in one form, so that two spellings of one address are equal: trimmed, the domain in ASCII as the DNS has it (IDNA
-/// by UTS #46, so `bücher.example` is `xn--bcher-kva.example`), what stands before it in Normalization Form C (RFC 6532 §3.1), all in
-/// lower case.
+/// An e-mail address in its normal form, so that two spellings of one address are equal: trimmed, the domain in ASCII as in the
+/// DNS (IDNA by UTS #46, so `bücher.example` is `xn--bcher-kva.example`), the local part in Normalization Form C (RFC 6532 §3.1),
+/// all in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Email(String);
 
 impl Email {
-    /// The longest address, in bytes (RFC 5321 §4.5.3.1.3, less the angle brackets).
+    /// The maximum length of an address in bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
     pub const MAX_BYTES: usize = crate::limits::Limit::EmailBytes.default_value() as usize;
 
     /// Checks and normalises an address.
     ///
     /// # Errors
-    /// A fault `INVALID_EMAIL` when it is not one, or is longer than [`Email::MAX_BYTES`].
+    /// A fault `INVALID_EMAIL` when the text is not an address, or is longer than [`Email::MAX_BYTES`].
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let fault = || Fault::new("INVALID_EMAIL", "Enter an e-mail address such as name@example.com.");
         let text = text.trim();
-        // No form of a text is this much shorter than it.
+        // Normalising makes no text this much shorter.
         if text.len() > 4 * Self::MAX_BYTES || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(fault());
         }
@@ -43,7 +43,7 @@ impl Email {
         &self.0
     }
 
-    /// Takes an address that a storage has kept, unchecked. One that was kept before domains had one form gets it.
+    /// Takes a stored address without checks. An address stored before domains had a normal form gets it here.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         if text.is_ascii() {
@@ -53,7 +53,7 @@ impl Email {
     }
 }
 
-/// The form in which an address is kept; `None` when its domain cannot be one.
+/// The normal form of an address; `None` when its domain is invalid.
 fn normal(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
     let local: String = local.to_lowercase().nfc().collect();

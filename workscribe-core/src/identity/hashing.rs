@@ -1,5 +1,5 @@
-//! Whose turn it is to have a password hashed. The hasher has a place for each core and a queue; before it stands a line for each
-//! user, and for each network where there is no user, of which one at a time goes on. So a flood fills its own line alone.
+//! Queues for password hashing. The hasher has a place for each core and one queue. In front of it each user, or each network where
+//! there is no user, has a queue of which one request at a time goes to the hasher. So a flood fills only its own queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,17 +15,17 @@ use crate::ports::{PasswordHasher, Secret, Verdict};
 use super::delay::network_of;
 use super::model::Client;
 
-/// How many may wait to have a password hashed, by whom it is asked for. Of each, one is hashed at a time.
+/// How many requests of one caller may wait for a hash. One request of each caller is hashed at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HashingShares {
-    /// Requests of one user that may wait.
+    /// Waiting requests of one user.
     per_user: usize,
-    /// Requests from one network, without a user, that may wait.
+    /// Waiting requests from one network, without a user.
     per_network: usize,
 }
 
 impl HashingShares {
-    /// As the limits have it; `usize::MAX` where they are lifted.
+    /// The shares by the limits; `usize::MAX` where they are lifted.
     pub(crate) fn of(limits: &Limits) -> Self {
         let most = |limit| if limits.is_lifted(limit) { usize::MAX } else { limits.count_of(limit) };
         Self {
@@ -42,7 +42,7 @@ pub(crate) enum Asker {
     User(UserId),
     /// A network.
     Network(String),
-    /// Nobody of whom anything is known: a call within the program.
+    /// An unknown caller: a call inside the program.
     Unknown,
 }
 
@@ -56,7 +56,7 @@ impl Asker {
     }
 }
 
-/// A hasher with the lines before it.
+/// A hasher with the queues in front of it.
 pub(crate) struct Hashing {
     hasher: Arc<dyn PasswordHasher>,
     shares: HashingShares,
@@ -66,7 +66,7 @@ pub(crate) struct Hashing {
 #[derive(Default)]
 struct Lines(Mutex<HashMap<Asker, Line>>);
 
-/// One asker's line: who stands in it, and the one place that they take in turns.
+/// The queue of one caller: how many requests are in it, and the permit that they take in turns.
 struct Line {
     standing: usize,
     turn: Arc<Semaphore>,
@@ -77,7 +77,7 @@ impl Hashing {
         Self { hasher, shares, lines: Arc::default() }
     }
 
-    /// A new hash; `OVERLOADED` when the asker's line or the hasher's queue is full.
+    /// A new hash; `OVERLOADED` when the queue of the caller or of the hasher is full.
     pub(crate) async fn hash(&self, asker: Asker, password: &Secret) -> Result<String, Error> {
         let (hasher, password) = (Arc::clone(&self.hasher), password.clone());
         self.in_turn(asker, async move { hasher.hash(&password).await }).await
@@ -109,7 +109,7 @@ impl Hashing {
         }
         let (standing, turn) = Standing::enter(&self.lines, asker, most)?;
         let turn = turn.acquire_owned().await.map_err(Error::internal)?;
-        // On a task of its own: who hangs up does not stop the work, and must not have a second one begin meanwhile.
+        // A separate task: a client that hangs up does not stop the work, and must not start a second hash in the meantime.
         let working = tokio::spawn(async move {
             let done = work.await;
             drop((turn, standing));
@@ -119,7 +119,7 @@ impl Hashing {
     }
 }
 
-/// A place in a line, left when dropped.
+/// A place in a queue. Dropping it frees the place.
 struct Standing {
     lines: Arc<Lines>,
     asker: Asker,
@@ -131,7 +131,7 @@ impl Standing {
         let line = all
             .entry(asker.clone())
             .or_insert_with(|| Line { standing: 0, turn: Arc::new(Semaphore::new(1)) });
-        // The one whose turn it is does not wait.
+        // One of them is being hashed and does not wait.
         if line.standing > most {
             return Err(Error::new(
                 Code::Overloaded,
@@ -165,7 +165,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Notify;
 
-    /// Hashes nothing until it is let go, and counts who is at it.
+    /// Waits in each hash until the test releases it, and counts the hashes that have begun.
     struct Held {
         begun: AtomicUsize,
         arrived: Notify,

@@ -1,4 +1,4 @@
-//! The mail jobs of this area. No payload holds a token: the worker derives it from the token's id.
+//! The mail jobs of identity. No payload contains a token: the worker derives it from the token's id.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ use super::email::Email;
 use super::model::{OneTimeToken, Purpose, User};
 use super::secrets::TokenHash;
 
-/// What a mail to the holder of an account is about.
+/// The reason for a mail to the owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountMail {
     /// A link to verify the address.
     VerifyEmail,
-    /// A link to a new password. Asked for by address; whether there is an account is found out by the worker,
-    /// so that the time of the answer tells nothing.
+    /// A link to set a new password. The request names an address. The worker finds out whether there is an account, so that the
+    /// response time reveals nothing.
     ResetPassword,
     /// Somebody tried to register with the address of this account (under `verify_first`).
     AlreadyRegistered,
@@ -29,34 +29,34 @@ pub enum AccountMail {
 /// Sends a mail to an account's address, if there is an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendAccountMail {
-    /// What it is about.
+    /// The reason for it.
     pub mail: AccountMail,
-    /// To whom.
+    /// The recipient.
     pub email: Email,
 }
 
 impl Job for SendAccountMail {
     const KIND: &'static str = "mail.account";
     const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
-    // Somebody waits for it: before invitations and digests.
+    // A person waits for it, so it comes before invitations and digests.
     const PRIORITY: JobPriority = JobPriority::HIGH;
 }
 
 /// A mail about an account, with its token, if it has one.
 pub struct PreparedAccountMail {
-    /// To whom.
+    /// The recipient.
     pub user: User,
     /// The token for the link.
     pub token: Option<String>,
-    /// Whether the address refused the last mail. This one is sent all the same, since a person has asked for it.
+    /// Whether the address refused the last mail. This mail is sent anyway, since a person asked for it.
     pub email_bouncing: bool,
 }
 
 impl SendAccountMail {
-    /// Looks the account up and makes the token; `None` when there is nobody to write to, or no need any more.
+    /// Looks up the account and makes the token; `None` when there is no such account, or the mail is not needed any more.
     ///
-    /// The token's id is the job's, so a job that runs twice mails the same token twice, and its time runs from the
-    /// moment the mail was asked for: one that comes too late is not sent, since its link would be dead.
+    /// The token has the id of the job, so a job that runs twice mails the same token twice. The token's lifetime begins when the
+    /// mail is requested: a mail that is too late is not sent, since its link would be expired.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -2,14 +2,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `model.rs` | [`User`], [`Session`], [`OneTimeToken`] and what else is stored |
+//! | `model.rs` | [`User`], [`Session`], [`OneTimeToken`] and the other stored values |
 //! | `email.rs`, `password.rs` | the rules for addresses and passwords |
 //! | `store.rs` | the store traits |
 //! | `secrets.rs` | refresh and mailed tokens: how they are made, derived and hashed |
-//! | `seal.rs` | secrets that must be had back in clear |
+//! | `seal.rs` | secrets that must be read again in clear |
 //! | `service.rs` | accounts: register, profile, password, verification |
-//! | `sessions.rs` | login, refresh, logout, and who a bearer is |
-//! | `hashing.rs` | whose turn it is to have a password hashed |
+//! | `sessions.rs` | login, refresh, logout, and authentication by access token |
+//! | `hashing.rs` | the queues for password hashing |
 //! | `throttle.rs` | the delay after failed logins |
 //! | `mails.rs` | the mail jobs of this area |
 //! | `bounces.rs` | addresses that refuse mail |

@@ -1,4 +1,4 @@
-//! What is stored of people: accounts, sessions and single-use tokens.
+//! The stored values of identity: accounts, sessions and single-use tokens.
 
 use std::net::IpAddr;
 
@@ -16,28 +16,28 @@ use super::secrets::TokenHash;
 pub struct User {
     /// Their id.
     pub id: UserId,
-    /// Their address, normalised.
+    /// Their address, in normal form.
     pub email: Email,
-    /// The name others see: 2–100 characters.
+    /// The name that others see: 2–100 characters.
     pub display_name: String,
-    /// Where their picture is.
+    /// The URL of their picture.
     pub avatar_url: Option<String>,
-    /// Whether they have shown that the address is theirs.
+    /// Whether they have proved that the address is theirs.
     pub email_verified: bool,
-    /// When an operator disabled the account, if one did.
+    /// When an operator disabled the account; `None` while it is enabled.
     pub disabled_at: Option<Timestamp>,
-    /// Sessions of an earlier epoch are not valid. It grows when the password changes or the account is disabled,
-    /// so access ends with the commit, wherever sessions are kept.
+    /// Sessions of an earlier epoch are invalid. The epoch grows when the password changes or the account is disabled, so that
+    /// access ends with the commit, wherever sessions are stored.
     pub session_epoch: i64,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// A user, and what is shown to them alone.
+/// A user, with what only they can see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The user.
@@ -55,76 +55,76 @@ pub struct NewUser {
     pub email: Email,
     /// Their name.
     pub display_name: String,
-    /// The hash of their password; `None` for those who log in another way.
+    /// The hash of their password; `None` for users who log in another way.
     pub password_hash: Option<String>,
     /// Whether the address is known to be theirs.
     pub email_verified: bool,
-    /// The time of it.
+    /// When the account is created.
     pub created_at: Timestamp,
 }
 
-/// A user with the hash of their password, which is not part of [`User`] so that it is not carried about.
+/// A user with the hash of their password. [`User`] does not contain the hash, so that few places have it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The user.
     pub user: User,
-    /// The hash; `None` for those who log in another way.
+    /// The hash; `None` for users who log in another way.
     pub password_hash: Option<String>,
 }
 
-/// A change of one's own profile: `None` leaves a field as it is.
+/// A change of the caller's own profile. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     /// A new name.
     pub display_name: Option<String>,
-    /// A new picture, or none.
+    /// A new picture; `Some(None)` removes it.
     pub avatar_url: Option<Option<String>>,
 }
 
-/// Where a login came from.
+/// The origin of a login.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
-    /// The address, as far as configured proxies vouch for it.
+    /// The address, as far as the configured proxies confirm it.
     pub ip: Option<IpAddr>,
-    /// What the client calls itself; cut at 512 characters.
+    /// The name that the client sends; cut at 512 characters.
     pub user_agent: Option<String>,
 }
 
-/// One login, with the one live branch of its family of refresh tokens.
+/// One login, with the one valid branch of its family of refresh tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its id, the `sid` of its access tokens.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user of the session.
     pub user_id: UserId,
-    /// The user's epoch when it was made.
+    /// The user's epoch when the session was created.
     pub epoch: i64,
-    /// The refresh token that is good now.
+    /// The hash of the current refresh token.
     pub refresh_hash: TokenHash,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its refresh token was last used.
     pub last_used_at: Timestamp,
-    /// When it ends unless its refresh token is used.
+    /// When it expires, unless its refresh token is used before.
     pub expires_at: Timestamp,
-    /// Where it came from.
+    /// The origin of the login.
     pub client: Client,
 }
 
-/// What a single-use token is good for.
+/// The purpose of a single-use token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Setting a new password.
+    /// To set a new password.
     ResetPassword,
-    /// Showing that an address is one's own.
+    /// To prove that an address belongs to the user.
     VerifyEmail,
-    /// Accepting an invitation. These are stored with the invitation.
+    /// To accept an invitation. These tokens are stored with the invitation.
     Invitation,
 }
 
 impl Purpose {
-    /// The name in storage and in the derivation of tokens.
+    /// The name in the storage and in the derivation of tokens.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -142,17 +142,17 @@ pub struct OneTimeToken {
     pub id: OneTimeTokenId,
     /// The hash of the token.
     pub hash: TokenHash,
-    /// What it is good for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// Whose it is.
+    /// The user.
     pub user_id: UserId,
-    /// The address it was sent to: it proves nothing of any other.
+    /// The recipient's address. The token proves nothing about other addresses.
     pub email: Email,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// Checks the address of a picture: `http` or `https`, at most 2,048 characters.
+/// Checks the URL of a picture: `http` or `https`, at most 2,048 characters.
 pub(crate) fn avatar_url(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new("INVALID_URL", "Enter an address that begins with https:// or http://.");
     if text.len() > crate::limits::Limit::AvatarUrlBytes.default_value() as usize
@@ -179,7 +179,7 @@ mod tests {
     }
 }
 
-/// Who makes a request, as their access token and its session show.
+/// Who makes a request, according to the access token and its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actor {
     /// The user.
@@ -188,15 +188,15 @@ pub struct Actor {
     pub session: SessionId,
 }
 
-/// What is noted of an address that refuses mail.
+/// The mark of an address that refuses mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounce {
     /// The address.
     pub email: Email,
-    /// What was said, without the address: a status, a name of an error. At most 200 characters.
+    /// The reason, without the address: a status or the name of an error. At most 200 characters.
     pub reason: String,
-    /// The job whose mail was refused; `None` when a provider told of it later.
+    /// The job whose mail was refused; `None` when a provider reported it later.
     pub job: Option<JobId>,
-    /// When.
+    /// When the mail was refused.
     pub bounced_at: Timestamp,
 }

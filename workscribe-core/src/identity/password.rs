@@ -9,22 +9,22 @@ use crate::error::{Error, Fault};
 use crate::limits::Limit;
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
-/// The longest password, in characters of its normalised form. No part of one is ever ignored.
+/// The maximum length of a password, in characters of its normal form. No part of a password is ever ignored.
 pub const MAX_PASSWORD_CHARS: usize = Limit::PasswordCharacters.default_value() as usize;
 
-/// The 8 characters and longer of a public list of 20,000 passwords that are guessed first (see the NOTICE file), in
+/// The passwords of at least 8 characters in a public list of 20,000 passwords that are guessed first (see the NOTICE file), in
 /// lower case and sorted by bytes.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// What is longer than this, in bytes, is no password in any form, so no work is spent on it.
+/// A password with more bytes than this is invalid in every form, so it is not normalised.
 const LONGEST_NORMALISED: usize = 8_192;
 
-/// A password as it is checked and hashed: in Normalization Form KC.
+/// The form in which a password is checked and hashed: Normalization Form KC.
 ///
-/// Keyboards and systems write one character in several ways: `é` as one or as two, digits of a Japanese keyboard, spaces. NIST SP
-/// 800-63B-4 §3.1.1.2 asks for NFKC or NFKD before hashing; OpaqueString (RFC 8265 §4.2.2) asks for NFC, and for a plain space in
-/// place of every other one. NFKC is taken because it holds both to one password, as the others would not: what NFC makes equal, NFKC
-/// does, and it makes a plain space of the others (but for the Ogham space mark). Case stays.
+/// Keyboards and systems write one character in several ways: `é` as one or as two, digits of a Japanese keyboard, spaces. NIST
+/// SP 800-63B-4 §3.1.1.2 requires NFKC or NFKD before hashing; OpaqueString (RFC 8265 §4.2.2) requires NFC, and a plain space in
+/// place of every other space. NFKC satisfies the purpose of both, and the others do not: texts that NFC makes equal are equal in
+/// NFKC, and NFKC makes plain spaces of the other spaces (except the Ogham space mark). Upper and lower case stay different.
 fn normalised(password: &Secret) -> Secret {
     let text = password.expose();
     if text.is_ascii() || text.len() > LONGEST_NORMALISED {
@@ -33,8 +33,8 @@ fn normalised(password: &Secret) -> Secret {
     Secret::new(text.nfkc().collect::<String>())
 }
 
-/// Has a hasher see normalised passwords alone. A hash that was made of a password as it came, before passwords were normalised, still
-/// fits that password, and is outdated.
+/// A hasher that gets only normalised passwords. A hash that was made of a password before passwords were normalised still matches
+/// that password, and counts as outdated.
 pub(crate) struct Normalising(pub(crate) Arc<dyn PasswordHasher>);
 
 #[async_trait]
@@ -49,7 +49,7 @@ impl PasswordHasher for Normalising {
         if verdict != Verdict::Wrong || normal.expose() == password.expose() {
             return Ok(verdict);
         }
-        // Tried where there is no hash too: the time tells nothing of accounts.
+        // This is tried also when there is no hash, so that the time reveals no accounts.
         Ok(match self.0.verify(password, hash).await? {
             Verdict::Wrong => Verdict::Wrong,
             Verdict::Right | Verdict::RightButOutdated => Verdict::RightButOutdated,
@@ -57,11 +57,11 @@ impl PasswordHasher for Normalising {
     }
 }
 
-/// The rules for a new password: a length, and not one of the common ones. No composition rule, since they
+/// The rules for a new password: a minimum length, and not a common password. There is no composition rule, since such rules
 /// make passwords worse (NIST SP 800-63B §3.1.1.2; OWASP ASVS 5.0, 6.2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// The fewest characters (Unicode scalar values) of the normalised form. The default is 8.
+    /// The minimum number of characters (Unicode scalar values) in the normal form. The default is 8.
     pub min_chars: usize,
 }
 
@@ -72,7 +72,7 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Checks a new password, in its normalised form.
+    /// Checks a new password in its normal form.
     ///
     /// # Errors
     /// `TOO_SHORT`, `TOO_LONG` or `TOO_COMMON`.
@@ -99,7 +99,7 @@ impl PasswordPolicy {
 fn is_common(password: &str) -> bool {
     let wanted = password.to_lowercase();
     let (mut low, mut high) = (0, COMMON.len());
-    // Binary search over lines of different length: step back from the middle to a line's start.
+    // Binary search over lines of different lengths: go back from the middle to the start of a line.
     while low < high {
         let middle = usize::midpoint(low, high);
         let start = COMMON[..middle].rfind('\n').map_or(0, |at| at + 1).max(low);

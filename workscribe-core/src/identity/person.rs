@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
 
-/// A user as others see them beside what they did.
+/// A user as others see them, next to what the user did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// Who.
+    /// The id of the user.
     pub id: UserId,
     /// Their name.
     pub display_name: String,

@@ -1,4 +1,4 @@
-//! Secrets that must be had back in clear, such as the keys that sign webhooks: encrypted under a key of the server.
+//! Secrets that must be read again in clear, such as the keys that sign webhooks: encrypted with a key of the server.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
@@ -6,7 +6,7 @@ use crate::clock::Entropy;
 
 use super::secrets::{SecretKey, SecretRing, hmac};
 
-/// Encrypted bytes, and the name of the key that opens them.
+/// Encrypted bytes, and the name of the key that decrypts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// [`SecretKey::id`] of the key.
@@ -16,8 +16,8 @@ pub struct Sealed {
 }
 
 impl SecretRing {
-    /// Encrypts bytes with AES-256-GCM under the key in use. They can be opened with the same `context` alone, so that what
-    /// was sealed for one row is of no use in another.
+    /// Encrypts bytes with AES-256-GCM and the current key. Decryption needs the same `context`, so that a value sealed for one
+    /// row cannot be used in another row.
     pub(crate) fn seal(&self, context: &[u8], plain: &[u8], entropy: &dyn Entropy) -> Option<Sealed> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
@@ -29,7 +29,7 @@ impl SecretRing {
         Some(Sealed { key_id: self.current().id().to_owned(), bytes })
     }
 
-    /// Opens what [`SecretRing::seal`] made; `None` when its key is gone, or it is not what was sealed.
+    /// Decrypts the result of [`SecretRing::seal`]; `None` when its key is not in the ring, or the value or the context is wrong.
     pub(crate) fn open(&self, context: &[u8], sealed: &Sealed) -> Option<Vec<u8>> {
         let key = self.all().find(|key| key.id() == sealed.key_id)?;
         let (nonce, rest) = sealed.bytes.split_at_checked(NONCE_LEN)?;

@@ -1,14 +1,14 @@
 //! Refresh tokens and mailed tokens.
 //!
-//! **Stored hashed.** Only SHA-256 digests are stored: the tokens have 256 bits of their own, so a slow hash adds nothing.
+//! **Stored as hashes.** Only SHA-256 hashes are stored. The tokens have 256 random bits, so a slow hash would add nothing.
 //!
-//! **Derived.** The successor of a refresh token is `HMAC(key, token)`, and a mailed token is `HMAC(key, purpose, id)`.
-//! So the same successor can be answered twice within the grace, and a mail job can make the token it mails,
-//! with nothing stored in clear.
+//! **Derived.** The successor of a refresh token is `HMAC(key, token)`, and a mailed token is `HMAC(key, purpose, id)`. So the same
+//! successor can be returned again within the grace period, and a mail job can make the token that it mails, while nothing is
+//! stored in clear.
 //!
-//! **Refresh tokens carry a proof of origin**: session id, secret, and a MAC over both. A token that is neither live
-//! nor in grace but bears a right MAC was issued once and is being used again; a made-up one is not, so nobody can
-//! end a session by knowing its id.
+//! **Refresh tokens prove their origin**: session id, secret, and a MAC over both. A token with a valid MAC that is neither current
+//! nor in the grace period was issued once and is being used again. An invented token has no valid MAC, so nobody can end a
+//! session by knowing its id.
 
 use std::fmt;
 
@@ -25,18 +25,18 @@ use crate::ports::Secret;
 
 use super::model::Purpose;
 
-/// The SHA-256 of a token, or of what names an account: 32 bytes.
+/// The SHA-256 hash of a token, or of the name of an account: 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
-    /// The digest of a text.
+    /// The hash of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// The digest in lower-case hexadecimal.
+    /// The hash in lower-case hexadecimal.
     #[must_use]
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -49,7 +49,7 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A symmetric key of the server, with a name that does not give it away.
+/// A symmetric key of the server, with a name that does not reveal the key.
 #[derive(Clone)]
 pub struct SecretKey {
     id: String,
@@ -57,10 +57,10 @@ pub struct SecretKey {
 }
 
 impl SecretKey {
-    /// The fewest bytes of a key (RFC 7518 §3.2).
+    /// The minimum length of a key in bytes (RFC 7518 §3.2).
     pub const MIN_BYTES: usize = 32;
 
-    /// Takes a key; `None` when it is shorter than [`SecretKey::MIN_BYTES`].
+    /// A key; `None` when it is shorter than [`SecretKey::MIN_BYTES`].
     #[must_use]
     pub fn new(secret: &Secret) -> Option<Self> {
         let bytes = secret.expose().as_bytes().to_vec();
@@ -72,7 +72,7 @@ impl SecretKey {
         Some(Self { id, bytes })
     }
 
-    /// The key's name: the `kid` of the tokens signed with it.
+    /// The name of the key: the `kid` of the tokens signed with it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -89,7 +89,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// The key in use, and those that were in use before and are still accepted.
+/// The current key, and previous keys that are still accepted.
 #[derive(Debug, Clone)]
 pub struct SecretRing {
     current: SecretKey,
@@ -97,25 +97,25 @@ pub struct SecretRing {
 }
 
 impl SecretRing {
-    /// A ring with one key in use and others that are accepted.
+    /// A ring with a current key and other keys that are accepted.
     #[must_use]
     pub fn new(current: SecretKey, accepted: Vec<SecretKey>) -> Self {
         Self { current, accepted }
     }
 
-    /// The key in use.
+    /// The current key.
     #[must_use]
     pub const fn current(&self) -> &SecretKey {
         &self.current
     }
 
-    /// Every key, the one in use first.
+    /// All keys, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &SecretKey> {
         std::iter::once(&self.current).chain(&self.accepted)
     }
 
-    /// A mailed token for a purpose, made from its id with the key of that name (the one in use, for `None`);
-    /// `None` when there is no such key any more.
+    /// A mailed token for a purpose, made from its id with the named key (`None` for the current key); `None` when the ring has
+    /// no such key.
     pub(crate) fn one_time(&self, key: Option<&str>, purpose: Purpose, id: Uuid) -> Option<String> {
         let key = match key {
             None => &self.current,
@@ -126,7 +126,7 @@ impl SecretRing {
     }
 }
 
-/// A refresh token, taken apart: 16 bytes of session id, 32 of secret, 16 of MAC.
+/// The parts of a refresh token: 16 bytes of session id, 32 of secret, 16 of MAC.
 #[derive(Clone)]
 pub(crate) struct RefreshToken {
     pub(crate) session: SessionId,
@@ -142,8 +142,8 @@ impl RefreshToken {
         Self::with_secret(&ring.current, session, secret)
     }
 
-    /// The token that follows this one. The key that proves this one's origin derives it, so that a change of keys
-    /// within the grace does not change the answer.
+    /// The token that follows this one. It is derived with the key that made this token's MAC, so that a change of the current key
+    /// within the grace period does not change the result.
     pub(crate) fn successor(&self, ring: &SecretRing) -> Self {
         let key = self.origin(ring).unwrap_or(&ring.current);
         let secret = hmac(
@@ -170,7 +170,7 @@ impl RefreshToken {
         ring.all().find(|key| bool::from(Self::mac_of(key, self.session, &self.secret).ct_eq(&self.mac)))
     }
 
-    /// Whether this server made it.
+    /// Whether this server made the token.
     pub(crate) fn is_ours(&self, ring: &SecretRing) -> bool {
         self.origin(ring).is_some()
     }
@@ -196,7 +196,7 @@ impl RefreshToken {
     }
 }
 
-/// HMAC-SHA-256 over parts, each led by its length, so that no two lists of parts are alike.
+/// HMAC-SHA-256 over parts, each after its length, so that two different lists of parts never give the same input.
 pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 §2)")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");

@@ -1,4 +1,4 @@
-//! Accounts: registering, the profile, passwords, and verifying an address.
+//! Accounts: registration, profile, passwords, and the verification of addresses.
 
 use crate::app::{RegistrationPolicy, WorkScribe};
 use crate::error::{Code, Error, Violations};
@@ -21,16 +21,16 @@ use super::secrets::TokenHash;
 use super::sessions::IssuedTokens;
 use super::throttle;
 
-/// Accounts and sessions. Had from [`WorkScribe::identity`].
+/// Accounts and sessions. [`WorkScribe::identity`] returns it.
 ///
-/// Operations take the caller's unit of work. Those that hash a password open their own around it, since hashing
-/// takes long and must not hold a transaction open.
+/// Methods take the caller's unit of work. Methods that hash a password open their own unit after the hash, since hashing
+/// takes long and must not keep a transaction open.
 #[derive(Clone, Copy)]
 pub struct Identity<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-/// What a person enters to register.
+/// The input of a registration.
 #[derive(Debug, Clone)]
 pub struct Register {
     /// Their address.
@@ -41,7 +41,7 @@ pub struct Register {
     pub password: Secret,
 }
 
-/// A checked registration with its password hashed, ready to be written.
+/// A checked registration with its hashed password, ready to be written.
 #[derive(Clone)]
 pub struct PreparedUser {
     email: Email,
@@ -49,12 +49,12 @@ pub struct PreparedUser {
     password_hash: String,
 }
 
-/// What became of a registration.
+/// The result of a registration.
 #[derive(Debug)]
 pub enum RegisterOutcome {
-    /// The account is there and logged in.
+    /// The account was created, and the user is logged in.
     Registered(IssuedTokens),
-    /// A mail was sent, whether or not there was an account before.
+    /// A mail was sent, whether or not the account existed before.
     MailSent,
 }
 
@@ -67,15 +67,15 @@ impl WorkScribe {
 }
 
 impl Identity<'_> {
-    /// Checks a registration and hashes its password. Opens no unit of work.
+    /// Checks a registration and hashes its password. It opens no unit of work.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` with every fault; `OVERLOADED`.
+    /// `VALIDATION_FAILED` with all errors; `OVERLOADED`.
     pub async fn prepare(&self, input: &Register) -> Result<PreparedUser, Error> {
         self.prepare_for(input, &Client::default()).await
     }
 
-    /// The same, for a client whose network stands in line with its hash.
+    /// The same, for a client: the hash waits in the queue of the client's network.
     pub(crate) async fn prepare_for(&self, input: &Register, client: &Client) -> Result<PreparedUser, Error> {
         let mut violations = Violations::default();
         let email = violations.keep("/email", Email::parse(&input.email));
@@ -89,7 +89,7 @@ impl Identity<'_> {
         Ok(PreparedUser { email, display_name, password_hash })
     }
 
-    /// Writes a prepared account, in the caller's transaction, with the mail that verifies its address.
+    /// Writes a prepared account in the caller's transaction, and enqueues the mail that verifies its address.
     ///
     /// # Errors
     /// `EMAIL_TAKEN`.
@@ -157,7 +157,7 @@ impl Identity<'_> {
         Ok(user)
     }
 
-    /// Registers, as the policy says. Under `verify_first` a known address takes the same path but for the mail.
+    /// Registers a user according to the policy. Under `verify_first` a known address takes the same steps, but gets another mail.
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, `EMAIL_TAKEN` (under `open`), `OVERLOADED`.
@@ -195,20 +195,20 @@ impl Identity<'_> {
     /// The account of the caller.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when it is gone.
+    /// `UNAUTHENTICATED` when it does not exist.
     pub async fn me(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<User, Error> {
         uow.users().find(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
     }
 
-    /// The account of the caller, with what is shown to them alone.
+    /// The account of the caller, with what only they can see.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when it is gone.
+    /// `UNAUTHENTICATED` when it does not exist.
     pub async fn account(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Account, Error> {
         uow.users().account(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
     }
 
-    /// Changes one's own profile.
+    /// Changes the caller's own profile.
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, `STALE_VERSION`.
@@ -237,25 +237,25 @@ impl Identity<'_> {
             .ok_or_else(super::sessions::unauthenticated)
     }
 
-    /// Asks for a link to a new password. The answer, and the work until it, are the same for any address.
+    /// Requests a link to set a new password. The answer, and the work before it, are the same for all addresses.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` for what is not an address.
+    /// `VALIDATION_FAILED` when the text is not an address.
     pub async fn forgot_password(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<(), Error> {
         let email = parse_email(email)?;
         self.app.enqueue(uow, &SendAccountMail { mail: AccountMail::ResetPassword, email }).await?;
         Ok(())
     }
 
-    /// Sets a new password with a mailed token. Ends every session, forgets failed logins, and takes the address as
-    /// verified, since the token came by mail.
+    /// Sets a new password with a mailed token. It ends all sessions, forgets failed logins, and marks the address as verified,
+    /// since the token was sent there.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` (the token stays good), `INVALID_TOKEN`, `OVERLOADED`.
+    /// `VALIDATION_FAILED` (the token stays valid), `INVALID_TOKEN`, `OVERLOADED`.
     pub async fn reset_password(&self, token: &str, password: &Secret, client: &Client) -> Result<(), Error> {
         self.check_password("/new_password", password)?;
         let (now, hash) = (self.app.now(), TokenHash::of(token));
-        // Looked up before the costly hash, and taken after it, within the transaction.
+        // The token is looked up before the slow hash. It is taken after the hash, in the transaction.
         if self.app.read().await?.tokens().find_one_time(Purpose::ResetPassword, &hash, now).await?.is_none()
         {
             return Err(invalid_token());
@@ -278,11 +278,11 @@ impl Identity<'_> {
         self.app.commit(uow).await
     }
 
-    /// Changes one's own password and ends one's other sessions. Wrong current passwords delay further tries in this session, as
-    /// failed logins do in a network; failed logins of strangers do not.
+    /// Changes the caller's own password and ends their other sessions. Wrong current passwords delay further attempts in this
+    /// session, as failed logins do in a network. Failed logins of strangers have no effect here.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED`, with `UNCHANGED` for the password of now; `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
+    /// `VALIDATION_FAILED`, with `UNCHANGED` for the current password; `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
     pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<(), Error> {
         self.check_password("/new_password", new)?;
         if current == new {
@@ -300,7 +300,7 @@ impl Identity<'_> {
             throttle::failed(self.app, &place).await?;
             return Err(wrong());
         }
-        // Guesses that were sent at once with this one count too; see `login`.
+        // Guesses sent at the same time count too; see `login`.
         throttle::check(self.app, &place).await?;
         let hash = self.app.hasher().hash(asker, new).await?;
         let mut uow = self.app.begin().await?;
@@ -310,7 +310,7 @@ impl Identity<'_> {
             .set_password(actor.user, &hash, now)
             .await?
             .ok_or_else(super::sessions::unauthenticated)?;
-        // Another change or a reset was faster: what was checked above is not the password any more, and must not win.
+        // Another change or a reset committed first: the password checked above is not the current one, and must not replace it.
         if user.session_epoch != epoch_before + 1 {
             return Err(wrong());
         }
@@ -322,7 +322,7 @@ impl Identity<'_> {
         self.app.commit(uow).await
     }
 
-    /// Takes an address as verified, with a mailed token.
+    /// Marks an address as verified, with a mailed token.
     ///
     /// # Errors
     /// `INVALID_TOKEN`.
@@ -337,8 +337,8 @@ impl Identity<'_> {
         self.mail_arrived(uow, &token.email).await
     }
 
-    /// Sends the link to verify one's address again; nothing happens when it is verified and takes mail. When it refuses mail,
-    /// this is how to find out that it takes it again.
+    /// Sends the link to verify the caller's own address again. Nothing happens when the address is verified and accepts mail. When
+    /// the address refuses mail, this shows whether it accepts mail again.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -352,7 +352,7 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Disables an account, which ends its sessions at once, or enables it. For operators: no route leads here.
+    /// Disables an account, which ends its sessions at once, or enables it. It is for operators; the HTTP API does not offer it.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when there is no such account.
@@ -375,7 +375,7 @@ impl Identity<'_> {
         Ok(changed)
     }
 
-    /// One's own sessions, newest first.
+    /// The caller's own sessions, newest first.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -387,7 +387,7 @@ impl Identity<'_> {
         Ok(uow.tokens().sessions_of(actor.user, self.app.now()).await?)
     }
 
-    /// Ends one of one's own sessions.
+    /// Ends one of the caller's own sessions.
     ///
     /// # Errors
     /// `SESSION_NOT_FOUND`.
@@ -405,7 +405,7 @@ impl Identity<'_> {
         }
     }
 
-    /// Ends all of one's sessions but the present one.
+    /// Ends all of the caller's sessions except the current one.
     ///
     /// # Errors
     /// When the storage does not answer.

@@ -1,4 +1,4 @@
-//! Logging in, refreshing and logging out, and who a bearer is.
+//! Login, refresh and logout, and authentication by access token.
 
 use crate::app::RegistrationPolicy;
 use crate::clock::Timestamp;
@@ -17,14 +17,14 @@ use super::service::{Identity, parse_email};
 use super::store::Rotation;
 use super::throttle;
 
-/// What a login gives.
+/// The tokens of a login.
 #[derive(Debug, Clone)]
 pub struct IssuedTokens {
     /// The access token.
     pub access_token: Secret,
     /// The refresh token.
     pub refresh_token: Secret,
-    /// How long the access token is good, in seconds.
+    /// The lifetime of the access token in seconds.
     pub expires_in: i64,
     /// The user.
     pub user: User,
@@ -33,9 +33,9 @@ pub struct IssuedTokens {
 impl Identity<'_> {
     /// Logs in with an address and a password.
     ///
-    /// An unknown address takes the same path as a wrong password, and as long. A right password during the delay
-    /// after failures from its network ([`super::LoginDelay`]) is refused too, also when the failures came while it was
-    /// checked: otherwise many guesses sent at once would all count.
+    /// An unknown address takes the same steps as a wrong password, and as much time. During the delay after failures from its
+    /// network ([`super::LoginDelay`]), the right password is refused too, also when the failures happen while it is checked:
+    /// otherwise many guesses sent at the same time would all be checked.
     ///
     /// # Errors
     /// `INVALID_CREDENTIALS`; `ACCOUNT_DISABLED` and `EMAIL_NOT_VERIFIED` only after a right password; `RATE_LIMITED`
@@ -46,7 +46,7 @@ impl Identity<'_> {
         password: &Secret,
         client: &Client,
     ) -> Result<IssuedTokens, Error> {
-        // What cannot be an address has no account; it is refused like one that has none.
+        // A text that cannot be an address has no account. It is refused like an address without an account.
         let email =
             Email::parse(email).unwrap_or_else(|_| Email::from_stored(email.chars().take(300).collect()));
         let place = LoginPlace::of_login(&email, client);
@@ -89,10 +89,10 @@ impl Identity<'_> {
         Ok(tokens)
     }
 
-    /// Begins a session for a user whom the caller has made sure of, in the caller's unit of work.
+    /// Begins a session, in the caller's unit of work, for a user whom the caller has authenticated.
     ///
     /// # Errors
-    /// When it cannot be stored.
+    /// When the session cannot be stored.
     pub async fn start_session(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -119,18 +119,18 @@ impl Identity<'_> {
             },
         };
         uow.tokens().insert_session(&session).await?;
-        // The account's owner is at home in this network from now on: strangers' failures do not delay them here.
+        // This network is known to the account from now on: failures of strangers in other networks cause no delay here.
         uow.attempts().succeeded(&LoginPlace::of_login(&user.email, client), now).await?;
         self.tokens(user, id, &refresh, now)
     }
 
-    /// Swaps a refresh token for new tokens (OAuth 2.0 refresh token rotation, RFC 9700 §4.14.2).
+    /// Exchanges a refresh token for new tokens (OAuth 2.0 refresh token rotation, RFC 9700 §4.14.2).
     ///
-    /// Within the grace, and while the successor is unused, the same successor is answered again, so that an answer lost
-    /// on the way, or two tabs at once, do not end the session. Any other reuse ends it.
+    /// Within the grace period, while the successor is unused, the same successor is returned again. So a lost response, or two
+    /// tabs that refresh at the same time, do not end the session. Any other reuse ends it.
     ///
     /// # Errors
-    /// `INVALID_TOKEN` (401) for an unknown or expired one, `TOKEN_REUSED` when it was used before: the session is ended.
+    /// `INVALID_TOKEN` (401) for an unknown or expired token, `TOKEN_REUSED` when it was used before: the session is ended.
     pub async fn refresh(&self, token: &str) -> Result<IssuedTokens, Error> {
         let presented = RefreshToken::decode(token).ok_or_else(invalid_refresh_token)?;
         let (now, settings) = (self.app.now(), self.app.settings());
@@ -156,7 +156,7 @@ impl Identity<'_> {
         self.tokens(user, presented.session, &answered, now)
     }
 
-    /// Ends the session of a token that this server made and that is used again.
+    /// Ends the session of a token that this server made and that was used again.
     async fn refused(
         &self,
         mut uow: Box<dyn UnitOfWork>,
@@ -168,7 +168,7 @@ impl Identity<'_> {
             return Err(invalid_refresh_token());
         };
         if !self.app.settings().refresh_rotation {
-            // Without rotation an earlier token is an old client's, not a thief's; it is refused, and no more.
+            // Without rotation, an earlier token comes from an old client, not from a thief. Only the request is refused.
             return Err(invalid_refresh_token());
         }
         uow.tokens().delete_session(session.user_id, session.id).await?;
@@ -184,7 +184,7 @@ impl Identity<'_> {
         ))
     }
 
-    /// Ends the session of the caller, its refresh tokens included.
+    /// Ends the session of the caller, with its refresh tokens.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -194,8 +194,8 @@ impl Identity<'_> {
         Ok(())
     }
 
-    /// Who the bearer of an access token is. Signature, session, epoch and account are checked; the last three were read
-    /// at most [`crate::Settings::session_cache_ttl`] ago.
+    /// Authenticates an access token. Signature, session, epoch and account are checked; the last three were read at most
+    /// [`crate::Settings::session_cache_ttl`] ago.
     ///
     /// # Errors
     /// `UNAUTHENTICATED`.
@@ -234,17 +234,17 @@ impl Identity<'_> {
         })
     }
 
-    /// Checks an address and answers its user, for those who may log in another way than by password.
+    /// Finds the user of an address, for embedders whose users may log in another way than with a password.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` for what is not an address.
+    /// `VALIDATION_FAILED` when the text is not an address.
     pub async fn find_by_email(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<Option<User>, Error> {
         let email = parse_email(email)?;
         Ok(uow.users().credentials_by_email(&email).await?.map(|found| found.user))
     }
 }
 
-/// Whether a session is good for its user as they are now.
+/// Whether a session is valid for its user's current state.
 fn is_live(session: &Session, user: &User) -> bool {
     session.epoch == user.session_epoch && user.disabled_at.is_none()
 }

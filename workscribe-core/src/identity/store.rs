@@ -16,17 +16,17 @@ use super::secrets::TokenHash;
 /// Users and their credentials.
 #[async_trait]
 pub trait UserStore: Send {
-    /// Adds a user; [`crate::Constraint::UserEmail`] when the address is taken.
+    /// Inserts a user; [`crate::Constraint::UserEmail`] when the address is taken.
     async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError>;
-    /// A user by id.
+    /// Finds a user by id.
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
-    /// A user by id, and whether their address refuses mail: one round trip.
+    /// Finds a user by id, and whether their address refuses mail, in one round trip.
     async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError>;
-    /// A user and the hash of their password, by address.
+    /// Finds a user and the hash of their password by address.
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError>;
-    /// A user and the hash of their password, by id.
+    /// Finds a user and the hash of their password by id.
     async fn credentials(&mut self, id: UserId) -> Result<Option<Credentials>, StoreError>;
-    /// Changes a profile; [`StoreError::StaleVersion`] when `expected` is another version than the stored one.
+    /// Changes a profile; [`StoreError::StaleVersion`] when `expected` is not the stored version.
     async fn update_profile(
         &mut self,
         id: UserId,
@@ -41,9 +41,9 @@ pub trait UserStore: Send {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<User>, StoreError>;
-    /// Replaces the hash of the same password, if it is still `old`. The epoch stays.
+    /// Replaces the hash of the same password, if the stored hash is still `old`. The epoch does not change.
     async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError>;
-    /// Notes that the address is the user's, if it still is `email`.
+    /// Marks the address as verified, if the user's address is still `email`.
     async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> Result<bool, StoreError>;
     /// Disables the account and begins a new session epoch, or enables it again.
     async fn set_disabled(
@@ -54,121 +54,121 @@ pub trait UserStore: Send {
     ) -> Result<Option<User>, StoreError>;
 }
 
-/// Failed logins, and the networks that logins came from. What is counted by is named by a digest ([`LoginPlace`]), whether there is
-/// such an account or not.
+/// Failed logins, and the networks of successful logins. They are counted under hashes ([`LoginPlace`]), whether the account exists
+/// or not.
 #[async_trait]
 pub trait AttemptStore: Send {
-    /// Until when logins wait here; `None` when they need not. What the whole account waits for does not count in a network from
-    /// which it was logged in at `known_since` or later. One statement.
+    /// Until when logins must wait here; `None` when they need not wait. The delay of the whole account does not apply in a network
+    /// from which a login succeeded at `known_since` or later. It is one statement.
     async fn blocked_until(
         &mut self,
         place: &LoginPlace,
         now: Timestamp,
         known_since: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
-    /// Counts a failure and answers how many there are in a row. Those before `forget_before` do not count.
+    /// Counts a failure and returns the number of failures in a row. Failures before `forget_before` do not count.
     async fn record_failure(
         &mut self,
         account: &TokenHash,
         now: Timestamp,
         forget_before: Timestamp,
     ) -> Result<u32, StoreError>;
-    /// Makes further logins wait.
+    /// Makes further logins wait until a time.
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError>;
-    /// Forgets the failures from a network, since a login succeeded there, and notes the time of it.
+    /// Forgets the failures from a network after a login succeeded there, and stores the time of that login.
     async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError>;
-    /// Forgets the failures of an account, from wherever.
+    /// Forgets the failures of an account from all networks.
     async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError>;
-    /// Forgets up to `limit` networks from which no login came since a time; answers how many.
+    /// Removes up to `limit` networks without a login since a time, and returns their number.
     async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
-    /// Removes what no longer counts, up to `limit` rows.
+    /// Removes up to `limit` rows of failures that do not count any more.
     async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Addresses that refuse mail.
 #[async_trait]
 pub trait BounceStore: Send {
-    /// Notes one, in place of what was noted of it before.
+    /// Marks an address. It replaces an earlier mark.
     async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError>;
-    /// What is noted of an address.
+    /// Finds the mark of an address.
     async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError>;
-    /// Forgets an address; `false` when nothing was noted of it.
+    /// Removes the mark of an address; `false` when there was none.
     async fn clear(&mut self, email: &Email) -> Result<bool, StoreError>;
-    /// Forgets what was noted before a time of up to `limit` addresses, and answers how many that were.
+    /// Removes up to `limit` marks that are older than a time, and returns their number.
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// One use of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// Which session the token says it is of.
+    /// The session that the token names.
     pub session: SessionId,
     /// The hash of the token that was presented.
     pub presented: TokenHash,
     /// The hash of the token that follows it.
     pub successor: TokenHash,
-    /// The time of it.
+    /// The current time.
     pub now: Timestamp,
-    /// A token that was rotated after this time, and whose successor was not used, gets the same successor again.
+    /// A token that was rotated after this time, and whose successor is unused, gets the same successor again.
     pub grace_since: Timestamp,
-    /// The session's new end.
+    /// When the session expires now.
     pub expires_at: Timestamp,
 }
 
-/// What became of a [`Rotation`].
+/// The result of a [`Rotation`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated {
-    /// The session as it is now.
+    /// The session after the rotation.
     pub session: Session,
-    /// Whether the token had been rotated before, within the grace.
+    /// Whether the token was rotated before, within the grace period.
     pub repeated: bool,
 }
 
 /// Sessions and single-use tokens.
 ///
-/// Two adapters: SQL, which joins the unit's transaction, and Redis, which does not: there, look-ups, rotation, taking a
-/// token and ending one session act at once, and other writes when the unit is committed. So services call what acts at once
-/// before their first statement, and correctness never hangs on the two being one: see [`User::session_epoch`].
+/// There are two adapters. SQL joins the unit's transaction. Redis does not: look-ups, rotation, taking a token and ending one
+/// session take effect at once, and other writes at the commit of the unit. So services call the immediate ones before their
+/// first statement, and correctness never depends on one transaction for both: see [`User::session_epoch`].
 #[async_trait]
 pub trait TokenStore: Send {
-    /// Adds a session.
+    /// Inserts a session.
     async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// A session that has not expired, with its user: one round trip.
+    /// Finds a session that has not expired, with its user, in one round trip.
     async fn session_with_user(
         &mut self,
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<(Session, User)>, StoreError>;
-    /// A session that has not expired.
+    /// Finds a session that has not expired.
     async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
-    /// A user's sessions that have not expired, newest first; 100 at the most.
+    /// The sessions of a user that have not expired, newest first; at most 100.
     async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
-    /// Swaps the refresh token by one compare-and-set. `None` when the token is neither the live one nor within the grace.
+    /// Rotates the refresh token with one compare-and-set. `None` when the token is neither current nor within the grace period.
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError>;
     /// Moves a session into a new epoch of its user.
     async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError>;
     /// Ends one session of a user; `false` if there is none.
     async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
-    /// Ends the sessions of a user, but for one.
+    /// Ends all sessions of a user, except one if it is given.
     async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError>;
-    /// Adds a single-use token. One with the same id is left as it is, and one that was taken or removed does not come back.
+    /// Inserts a single-use token. An existing token with the same id stays unchanged; a taken or removed token does not return.
     async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError>;
-    /// A token that could be taken now.
+    /// Finds a token that can be taken now.
     async fn find_one_time(
         &mut self,
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
-    /// Takes a token: of many callers at once, one gets it.
+    /// Takes a token. Of many callers at the same time, only one gets it.
     async fn take_one_time(
         &mut self,
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<OneTimeToken>, StoreError>;
-    /// Removes a user's tokens of a purpose: none of them can be taken any more.
+    /// Removes the tokens of a user for a purpose, so that they cannot be taken any more.
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError>;
-    /// Removes what has expired: up to `limit` sessions and as many tokens; answers how many rows went.
+    /// Removes expired rows, up to `limit` sessions and as many tokens, and returns the number of rows.
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The delay after failed logins: counting failures, and refusing while somebody waits.
+//! The delay after failed logins: counts failures, and refuses logins during the delay.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::error::{Code, Error};
 
 use super::delay::LoginPlace;
 
-/// Refuses while this place waits.
+/// Refuses during the delay.
 pub(crate) async fn check(app: &WorkScribe, place: &LoginPlace) -> Result<(), Error> {
     let (now, rule) = (app.now(), app.settings().login_delay);
     match app.read().await?.attempts().blocked_until(place, now, now - rule.known_for).await? {
@@ -17,7 +17,7 @@ pub(crate) async fn check(app: &WorkScribe, place: &LoginPlace) -> Result<(), Er
     }
 }
 
-/// Counts a failure, in a transaction of its own, so that it survives whatever becomes of the request.
+/// Counts a failure in a separate transaction, so that it is stored however the request ends.
 pub(crate) async fn failed(app: &WorkScribe, place: &LoginPlace) -> Result<(), Error> {
     let (now, rule) = (app.now(), app.settings().login_delay);
     let mut uow = app.begin().await?;
@@ -25,7 +25,7 @@ pub(crate) async fn failed(app: &WorkScribe, place: &LoginPlace) -> Result<(), E
     if let Some(delay) = rule.after_failures(here) {
         uow.attempts().block(&place.network, now + delay).await?;
     }
-    // The account's row last: failures from many networks meet in it.
+    // The account's row comes last: failures from all networks write to it.
     let anywhere = uow.attempts().record_failure(&place.account, now, now - rule.forget_after).await?;
     if let Some(delay) = rule.after_failures_anywhere(anywhere) {
         uow.attempts().block(&place.account, now + delay).await?;

@@ -1,4 +1,4 @@
-//! Access tokens as JSON Web Tokens (RFC 7519): made, and checked on every request.
+//! Access tokens as JSON Web Tokens (RFC 7519): how they are made, and how every request's token is checked.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,9 +13,9 @@ use crate::error::Error;
 use crate::identity::{SecretKey, SecretRing};
 use crate::ports::{AccessClaims, Secret, TokenIssuer};
 
-/// The header's `typ` of an access token (RFC 9068 §2.1): a token of another kind is not taken for one.
+/// The header's `typ` of an access token (RFC 9068 §2.1), so that a token of another kind is not accepted.
 const TYPE: &str = "at+jwt";
-/// How far the clocks of two servers may differ.
+/// How much the clocks of two servers may differ.
 const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// Why a key cannot be used.
@@ -33,7 +33,7 @@ pub struct SigningKey {
     verifying: VerifyingKey,
 }
 
-/// A key that signs access tokens elsewhere, or did so before: what it signed is accepted.
+/// A key that signs access tokens on another server, or signed them before: tokens signed with it are accepted.
 #[derive(Clone)]
 pub struct VerifyingKey {
     kid: String,
@@ -42,16 +42,16 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// An Ed25519 public key as SPKI PEM.
+    /// An Ed25519 public key in SPKI PEM format.
     ///
     /// # Errors
-    /// [`KeyError`] when it is not that.
+    /// [`KeyError`] when the text is not such a key.
     pub fn ed25519(public_pem: &str) -> Result<Self, KeyError> {
         let decoding = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(KeyError::NotEd25519)?;
         let raw = decoding.try_get_as_bytes().map_err(KeyError::NotEd25519)?;
-        // The public key is the last 32 bytes, whether or not the SPKI frame around it was kept.
+        // The public key is the last 32 bytes, with or without the SPKI frame around it.
         let x = b64(&raw[raw.len().saturating_sub(32)..]);
-        // The thumbprint of RFC 7638, over the members that RFC 8037 requires, in their order.
+        // The thumbprint of RFC 7638, of the members that RFC 8037 requires, in their order.
         let kid = b64(&sha256(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes()));
         let public =
             json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x});
@@ -60,17 +60,17 @@ impl VerifyingKey {
 }
 
 impl SigningKey {
-    /// An Ed25519 key pair: the private key as PKCS #8, the public one as SPKI, both PEM.
+    /// An Ed25519 key pair: the private key in PKCS #8, the public key in SPKI, both as PEM.
     ///
     /// # Errors
-    /// [`KeyError`] when they are not that.
+    /// [`KeyError`] when the texts are not such keys.
     pub fn ed25519(private_pem: &Secret, public_pem: &str) -> Result<Self, KeyError> {
         let encoding =
             EncodingKey::from_ed_pem(private_pem.expose().as_bytes()).map_err(KeyError::NotEd25519)?;
         Ok(Self { encoding, verifying: VerifyingKey::ed25519(public_pem)? })
     }
 
-    /// Its public half, which others accept.
+    /// Its public key, with which others verify tokens.
     #[must_use]
     pub fn verifying(&self) -> VerifyingKey {
         self.verifying.clone()
@@ -95,7 +95,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 struct Keys {
     current: SigningKey,
     accepted: Vec<VerifyingKey>,
-    /// The headers of tokens that they sign, as they stand in these.
+    /// The headers of the tokens of these keys, as texts.
     headers: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl Keys {
         std::iter::once(&self.current.verifying).chain(&self.accepted)
     }
 
-    /// The key of a token's header that is, letter by letter, one that we write.
+    /// The key whose header text is equal to the given one.
     fn of_our_header(&self, header: &str) -> Option<&VerifyingKey> {
         self.all().zip(&self.headers).find(|(_, ours)| *ours == header).map(|(key, _)| key)
     }
@@ -123,14 +123,14 @@ fn header_of(algorithm: Algorithm, key: &VerifyingKey) -> Header {
     header
 }
 
-/// A header as jsonwebtoken writes it; one that cannot be written is never met.
+/// A header as jsonwebtoken writes it. If it cannot be written, the text is empty and equals no header.
 fn header_text(algorithm: Algorithm, key: &VerifyingKey) -> String {
     serde_json::to_vec(&header_of(algorithm, key)).map(|json| b64(&json)).unwrap_or_default()
 }
 
-/// Access tokens as JSON Web Tokens, signed by one pinned algorithm: HS256 or EdDSA.
+/// Access tokens as JSON Web Tokens, signed with one fixed algorithm: HS256 or EdDSA.
 ///
-/// The header's `alg`, `typ` and `kid` must be the ones expected, and a header that brings keys or their address
+/// The header's `alg`, `typ` and `kid` must have the expected values. A header that contains keys or their address
 /// (`jku`, `jwk`, `x5u`, `x5c`) is refused (RFC 8725 §3.1, §3.8, §3.10).
 pub struct JwtIssuer {
     algorithm: Algorithm,
@@ -158,7 +158,7 @@ impl JwtIssuer {
         Self::new(Algorithm::HS256, Self::hs256_keys(secrets))
     }
 
-    /// EdDSA with one key that signs and others whose tokens are accepted; all are in the key set ([`TokenIssuer::jwks`]).
+    /// EdDSA with one key that signs and others whose tokens are accepted. The key set ([`TokenIssuer::jwks`]) has all of them.
     #[must_use]
     pub fn ed25519(current: SigningKey, accepted: Vec<VerifyingKey>) -> Self {
         Self::new(Algorithm::EdDSA, Keys::new(Algorithm::EdDSA, current, accepted))
@@ -169,20 +169,20 @@ impl JwtIssuer {
         Self { algorithm, issuer: name.clone(), audience: name, keys: RwLock::new(Arc::new(keys)) }
     }
 
-    /// Another `iss` and `aud` than `workscribe`.
+    /// Sets another `iss` and `aud` than `workscribe`.
     #[must_use]
     pub fn with_names(mut self, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         (self.issuer, self.audience) = (issuer.into(), audience.into());
         self
     }
 
-    /// Puts other keys in place while the server runs. Where there are several nodes, let all of them accept a new key
-    /// before one signs with it.
+    /// Replaces the keys while the server runs. With several nodes, configure all of them to accept a new key before one node
+    /// signs with it.
     pub fn rotate_hs256(&self, secrets: &SecretRing) {
         self.replace(Self::hs256_keys(secrets));
     }
 
-    /// Puts other keys in place while the server runs; see [`JwtIssuer::rotate_hs256`].
+    /// Replaces the keys while the server runs; see [`JwtIssuer::rotate_hs256`].
     pub fn rotate_ed25519(&self, current: SigningKey, accepted: Vec<VerifyingKey>) {
         self.replace(Keys::new(Algorithm::EdDSA, current, accepted));
     }
@@ -207,8 +207,8 @@ impl JwtIssuer {
         Keys::new(Algorithm::HS256, SigningKey { encoding, verifying: verifying(current) }, accepted)
     }
 
-    /// The key that the header of somebody else's making names, if it is what ours is: `alg`, `typ` and `kid`, and nothing that tells
-    /// which key to use or what else to understand.
+    /// The key that a header from other software names, if `alg`, `typ` and `kid` have the expected values and the header
+    /// contains no keys and no critical extensions.
     fn key_of<'k>(&self, keys: &'k Keys, token: &str) -> Option<&'k VerifyingKey> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let brings_keys =
@@ -254,7 +254,7 @@ impl TokenIssuer for JwtIssuer {
         if claims.iss != self.issuer || claims.aud != self.audience {
             return None;
         }
-        // Bounded, because nothing can be added to the last moment that can be counted.
+        // The bound keeps the additions below from overflowing.
         let moment = |seconds| Timestamp::from_timestamp(seconds, 0).filter(|moment| is_writable(*moment));
         let (issued_at, expires_at) = (moment(claims.iat)?, moment(claims.exp)?);
         if claims.typ != "access" || now >= expires_at + LEEWAY || issued_at > now + LEEWAY {

@@ -1,4 +1,4 @@
-//! Limits of rates within one process.
+//! Rate limits within one process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::ports::{RateDecision, RateLimiter, RateRule};
 
-/// The generic cell rate algorithm (ITU-T I.371), in microseconds: one number a key, the "theoretical arrival
-/// time" of the next use. Answers the decision and the number to keep, if it changed.
+/// The generic cell rate algorithm (ITU-T I.371) in microseconds: one number for each key, the "theoretical arrival
+/// time" of the next use. It returns the decision, and the number to store if it changed.
 ///
-/// Written here since the Redis adapter has the same rule in its script, and one suite holds both to it.
+/// It is implemented here because the Redis adapter's script has the same rule, and one test suite checks both.
 #[must_use]
 pub fn gcra(rule: &RateRule, stored: Option<i64>, now: i64) -> (RateDecision, Option<i64>) {
     let window = i64::try_from(rule.window.as_micros()).unwrap_or(i64::MAX / 4);
@@ -37,7 +37,7 @@ pub fn gcra(rule: &RateRule, stored: Option<i64>, now: i64) -> (RateDecision, Op
     )
 }
 
-/// Limits within this process's memory.
+/// Counts in the memory of this process.
 #[derive(Debug, Default)]
 pub struct LocalRateLimiter {
     counts: Mutex<Counts>,
@@ -46,22 +46,22 @@ pub struct LocalRateLimiter {
 #[derive(Debug, Default)]
 struct Counts {
     arrivals: HashMap<(&'static str, String), i64>,
-    /// At how many keys those are dropped whose limit is whole again.
+    /// The number of keys at which keys with a full limit are removed.
     sweep_at: usize,
 }
 
 impl LocalRateLimiter {
-    /// Fewer keys than this are left as they are.
+    /// With fewer keys than this, none are removed.
     const SWEEP_ABOVE: usize = 50_000;
 
-    /// Counts one use of `key` under a rule, at once.
+    /// Counts one use of `key` under a rule.
     #[must_use]
     pub fn count(&self, rule: &RateRule, key: &str, now: Timestamp) -> RateDecision {
         let now = now.timestamp_micros();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.arrivals.len() > counts.sweep_at.max(Self::SWEEP_ABOVE) {
             counts.arrivals.retain(|_, arrival| *arrival > now);
-            // Not before there are twice as many: each of many keys would pay for looking at all of them.
+            // The next removal is at twice as many keys: otherwise each of many new keys would scan all of them.
             counts.sweep_at = counts.arrivals.len() * 2;
         }
         let key = (rule.name, key.to_owned());
@@ -80,7 +80,7 @@ impl RateLimiter for LocalRateLimiter {
     }
 }
 
-/// Limits nothing: for load tests.
+/// Limits nothing. For load tests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unlimited;
 

@@ -1,4 +1,4 @@
-//! In-process forms of the ports: what a single server needs, with nothing to install.
+//! In-process implementations of the ports, enough for a single server without other services.
 
 mod jwt;
 mod limiter;

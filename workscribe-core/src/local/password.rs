@@ -13,18 +13,18 @@ use crate::error::{Code, Error};
 use crate::identity::secrets::hmac;
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
-/// Marks hashes of the scheme below. A hash without it is the first server's plain bcrypt.
+/// The prefix of hashes of the scheme below. A hash without it is plain bcrypt, from the first server.
 const SCHEME: &str = "$ws1";
-/// The key of the digest: it keeps hashes apart from those of other programs, so a leaked list of bare SHA-256
-/// digests cannot be tried against them. A secret of the operator's can take its place.
+/// The default HMAC key. It separates the hashes from those of other programs, so that a leaked list of plain SHA-256
+/// hashes cannot be tried against them. An operator can replace it with a secret key.
 const DEFAULT_KEY: &[u8] = b"workscribe password digest v1";
 
-/// bcrypt over a keyed digest.
+/// bcrypt over a keyed hash.
 ///
-/// bcrypt reads 72 bytes and stops at a NUL, so it gets `base64(HMAC-SHA-256(key, password))`: 43 characters that
-/// depend on every byte of the password (OWASP Password Storage; ASVS 5.0, 6.2.8). Each hash is worked on by a thread of its own, as
-/// many at once as there are cores; past a bounded queue the answer is `OVERLOADED`. On Linux those threads yield to others (by 5
-/// steps of `nice`), since a hash takes a core for a quarter of a second and a request some milliseconds.
+/// bcrypt reads 72 bytes and stops at a NUL, so its input is `base64(HMAC-SHA-256(key, password))`: 43 characters that
+/// depend on every byte of the password (OWASP Password Storage; ASVS 5.0, 6.2.8). Each hash has its own thread, and as many run at
+/// a time as there are cores. When the bounded queue is full, calls get `OVERLOADED`. On Linux these threads have a lower priority
+/// (by 5 steps of `nice`), since a hash uses a core for a quarter of a second and a request for some milliseconds.
 pub struct BcryptHasher {
     key: Vec<u8>,
     cost: u32,
@@ -34,12 +34,12 @@ pub struct BcryptHasher {
 }
 
 impl BcryptHasher {
-    /// The cost unless another is chosen (OWASP asks for 10 or more).
+    /// The default cost (OWASP requires 10 or more).
     pub const DEFAULT_COST: u32 = 12;
-    /// How many may wait for a thread.
+    /// The default number of calls that may wait for a thread.
     pub const DEFAULT_QUEUE: usize = crate::limits::Limit::HashesWaiting.default_value() as usize;
 
-    /// A hasher of a cost between 4 and 31; each step doubles the work.
+    /// A hasher with a cost between 4 and 31. Each step doubles the work.
     #[must_use]
     pub fn new(cost: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -52,14 +52,14 @@ impl BcryptHasher {
         }
     }
 
-    /// Digests with a secret key ("pepper"). Without the same key no stored hash verifies: never lose or change it.
+    /// Sets a secret key ("pepper") for the HMAC. Without the same key no stored hash verifies: never lose or change it.
     #[must_use]
     pub fn with_key(mut self, key: &Secret) -> Self {
         self.key = key.expose().as_bytes().to_vec();
         self
     }
 
-    /// Allows another number of waiting calls.
+    /// Sets the number of calls that may wait.
     #[must_use]
     pub fn with_queue(mut self, most_waiting: usize) -> Self {
         self.most_waiting = most_waiting;
@@ -75,13 +75,13 @@ impl BcryptHasher {
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
         drop(place);
         let (sender, done) = tokio::sync::oneshot::channel();
-        // Not a thread of a pool: nobody but root can take the lower priority back.
+        // Not a thread of a pool: only root can raise its priority again.
         let thread = std::thread::Builder::new().name("password-hash".into());
         let started = thread.spawn(move || {
-            // The permit goes with the work, which a dropped request does not stop.
+            // The permit stays with the work, since a dropped request does not stop the work.
             let _permit = permit;
             yield_to_others();
-            // Nobody waits for it any more: no fault.
+            // If nobody waits for the result any more, that is not an error.
             let _ = sender.send(work());
         });
         started.map_err(Error::internal)?;
@@ -89,8 +89,8 @@ impl BcryptHasher {
     }
 }
 
-/// Has this thread yield to others. Linux keeps a `nice` for each thread (setpriority(2)); elsewhere it is of the whole process, and
-/// nothing is done.
+/// Lowers the priority of this thread. Linux has a `nice` value for each thread (setpriority(2)). On other systems it belongs to
+/// the whole process, and this function does nothing.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::getpriority_process(None)
@@ -100,13 +100,13 @@ fn yield_to_others() {
     }
 }
 
-/// Others get three times as much of a core (sched(7)).
+/// Other threads get three times as much of a core (sched(7)).
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-/// Checks a text, and works as long as for a hash of the present cost whatever the stored one's is, so that the time does not tell of
-/// whose account the hash is an old one. Each step of the cost doubles the work, so a hash of each cost from the stored one's to
-/// the present one's makes up what is missing. A hash of a higher cost takes longer still.
+/// Checks a password in the time of a hash with the current cost, even if the stored hash has a lower cost, so that the time does
+/// not reveal accounts with old hashes. Each step of the cost doubles the work, so one hash of each cost, from the stored one up
+/// to the current one (excluded), adds the missing work. A stored hash with a higher cost takes longer.
 fn verify_in_full(text: &str, stored: &str, present_cost: u32, mut work: impl FnMut(u32)) -> bool {
     match stored.parse::<bcrypt::HashParts>() {
         Ok(parts) => {
@@ -127,7 +127,7 @@ impl Default for BcryptHasher {
     }
 }
 
-/// A place in the queue, given back when dropped.
+/// A place in the queue. Dropping it frees the place.
 struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
@@ -161,22 +161,22 @@ impl PasswordHasher for BcryptHasher {
     async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
         let (digest, cost) = (self.digest(password), self.cost);
         let Some(stored) = hash else {
-            // As much work as a real check, so that the time does not tell that there is no such account.
+            // As much work as a real check, so that the time does not reveal that the account does not exist.
             self.run(move || bcrypt::hash(digest, cost)).await?.map_err(Error::internal)?;
             return Ok(Verdict::Wrong);
         };
         let (ours, text, bcrypt_hash) = match stored.strip_prefix(SCHEME) {
             Some(bcrypt_hash) => (true, digest, bcrypt_hash.to_owned()),
-            // The first server's hashes: bcrypt of the first 72 bytes.
+            // The hashes of the first server: bcrypt of the first 72 bytes.
             None => (false, password.expose().to_owned(), stored.to_owned()),
         };
         let current =
             ours && bcrypt_hash.parse::<bcrypt::HashParts>().is_ok_and(|parts| parts.get_cost() == cost);
-        // A hash that cannot be read fits no password.
+        // A hash that cannot be read matches no password.
         let fits = self
             .run(move || {
                 verify_in_full(&text, &bcrypt_hash, cost, |cost| {
-                    // The outcome is of no use; the work is.
+                    // Only the work matters; the result is not used.
                     let _ = bcrypt::hash(&text, cost);
                 })
             })

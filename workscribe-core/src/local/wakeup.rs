@@ -12,7 +12,7 @@ pub struct LocalWakeup(Notify);
 #[async_trait]
 impl Wakeup for LocalWakeup {
     async fn notify(&self) {
-        // Everybody who waits; and one permit is kept, so that a call between two waits is not lost.
+        // All waiting tasks are woken. One permit is kept, so that a call between two waits is not lost.
         self.0.notify_waiters();
         self.0.notify_one();
     }

@@ -1,4 +1,4 @@
-//! The mail that gathers the notifications of one person.
+//! The digest: the mail that bundles the notifications of one person.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,36 +10,36 @@ use crate::outbox::{Job, JobPriority};
 use super::model::{Digest, Notification};
 use super::service::Notifications;
 
-/// Sends a person one mail with what happened since the first of the notifications in it, five minutes before.
+/// Sends a person one mail with their notifications, five minutes after the first of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendDigest {
-    /// To whom.
+    /// The recipient.
     pub user: UserId,
 }
 
 impl Job for SendDigest {
     const KIND: &'static str = "mail.digest";
     const QUEUE: &'static str = crate::outbox::MAIL_QUEUE;
-    // After what somebody waits for.
+    // It comes after mails for which a person waits.
     const PRIORITY: JobPriority = JobPriority::LOW;
 }
 
-/// A digest that is ready to be written.
+/// The content of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedDigest {
-    /// To whom.
+    /// The recipient.
     pub user: User,
-    /// What it says, oldest first.
+    /// Its notifications, oldest first.
     pub notifications: Vec<Notification>,
 }
 
-/// How many notifications one mail lists.
+/// The maximum number of notifications in one mail.
 const MOST: u32 = 50;
 
 impl Notifications<'_> {
-    /// Closes the digest of a job, in a transaction of its own, and answers what it is to say; `None` when there is nothing:
-    /// all was read or removed meanwhile, the account is disabled, or its address refuses mail; what it would have said stays in
-    /// the list. Called again for the same job it answers the same, so that a mail that is sent twice under one id is one mail.
+    /// Closes the digest of a job in a separate transaction, and returns its content; `None` when there is nothing to send: all
+    /// notifications were read or removed, the account is disabled, or its address refuses mail. The notifications stay in the
+    /// list. A repeated call for the same job returns the same content, so that two mails with one id are the same mail.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -56,7 +56,7 @@ impl Notifications<'_> {
             .map(|account| PreparedDigest { user: account.user, notifications }))
     }
 
-    /// Notes that a digest was sent.
+    /// Stores that a digest was sent.
     ///
     /// # Errors
     /// When the storage does not answer.

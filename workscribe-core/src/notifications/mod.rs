@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `model.rs` | [`Notification`], [`Preferences`] |
 //! | `store.rs` | the store trait |
-//! | `service.rs` | reading them, marking them, preferences |
-//! | `digest.rs` | the mail job: what comes within five minutes goes in one mail |
+//! | `service.rs` | [`Notifications`]: reading and marking them, and preferences |
+//! | `digest.rs` | the mail job: all notifications of five minutes are in one mail |
 
 mod digest;
 mod model;

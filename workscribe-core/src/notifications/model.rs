@@ -1,4 +1,4 @@
-//! What a notification is, and which kinds a person gets by mail.
+//! A notification, and which kinds a person gets by mail.
 
 use crate::clock::Timestamp;
 use crate::id::{JobId, NotificationId, OrgId, UserId};
@@ -7,19 +7,19 @@ use crate::named::names;
 use crate::tenancy::Slug;
 
 names! {
-    /// Why somebody is told.
+    /// The reason for a notification.
     NotificationType {
-        /// A task was given to them.
+        /// A task was assigned to them.
         TaskAssigned = "TASK_ASSIGNED",
-        /// A comment names them.
+        /// A comment mentions them.
         Mention = "MENTION",
-        /// A task that they made or do was finished.
+        /// A task was done that they reported or are assigned to.
         TaskDone = "TASK_DONE",
     }
 }
 
 names! {
-    /// What a notification is about.
+    /// The kind of thing that a notification is about.
     EntityType {
         /// A task.
         Task = "task",
@@ -33,29 +33,29 @@ names! {
 pub struct Notification {
     /// Its id.
     pub id: NotificationId,
-    /// From which organization.
+    /// The organization.
     pub org_id: OrgId,
     /// The organization's slug.
     pub org_slug: Slug,
     /// The organization's name.
     pub org_name: String,
-    /// To whom.
+    /// The recipient.
     pub user_id: UserId,
-    /// Why.
+    /// The reason.
     pub kind: NotificationType,
-    /// One line.
+    /// The text, in one line.
     pub title: String,
-    /// What more there is to say.
+    /// Further text, if any.
     pub body: Option<String>,
-    /// What it is about.
+    /// The kind of thing that it is about.
     pub entity_type: EntityType,
-    /// Which one.
+    /// The id of that thing.
     pub entity_id: uuid::Uuid,
-    /// Who caused it.
+    /// The user who caused it.
     pub actor: Option<Person>,
     /// Whether it was read.
     pub is_read: bool,
-    /// When.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
@@ -64,34 +64,34 @@ pub struct Notification {
 pub struct NewNotification {
     /// Its id.
     pub id: NotificationId,
-    /// To whom.
+    /// The recipient.
     pub user_id: UserId,
-    /// Why.
+    /// The reason.
     pub kind: NotificationType,
-    /// One line.
+    /// The text, in one line.
     pub title: String,
-    /// What more there is to say.
+    /// Further text, if any.
     pub body: Option<String>,
-    /// What it is about.
+    /// The kind of thing that it is about.
     pub entity_type: EntityType,
-    /// Which one.
+    /// The id of that thing.
     pub entity_id: uuid::Uuid,
     /// Whether it waits for the next digest.
     pub mail: bool,
-    /// When.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// Which notifications of a person are wanted.
+/// Which of a person's notifications a list contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationFilter {
-    /// From the organization of this slug.
+    /// Only those of the organization with this slug.
     pub organization: Option<Slug>,
-    /// Not yet read.
+    /// Only unread ones.
     pub unread: bool,
 }
 
-/// Which kinds of notification come by mail too.
+/// Which kinds of notifications are also sent by mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preferences {
     /// For [`NotificationType::TaskAssigned`].
@@ -109,7 +109,7 @@ impl Default for Preferences {
 }
 
 impl Preferences {
-    /// Whether a kind comes by mail.
+    /// Whether a kind is sent by mail.
     #[must_use]
     pub const fn mails(&self, kind: NotificationType) -> bool {
         match kind {
@@ -129,11 +129,11 @@ impl Preferences {
     }
 }
 
-/// The digest that gathers a person's notifications: the job that will send it.
+/// A person's digest, with the job that sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest {
-    /// Whose.
+    /// The recipient.
     pub user: UserId,
-    /// Which job.
+    /// The job.
     pub job: JobId,
 }

@@ -1,4 +1,4 @@
-//! What a person does with their notifications.
+//! The operations of a person on their own notifications.
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error};
@@ -10,23 +10,23 @@ use crate::storage::UnitOfWork;
 
 use super::model::{Notification, NotificationFilter, NotificationType, Preferences};
 
-/// Notifications to people. Had from [`WorkScribe::notifications`]. A person sees their own alone, of the organizations that
-/// they are a member of.
+/// Notifications to people. [`WorkScribe::notifications`] returns it. A person sees only their own, of the organizations of which
+/// they are a member.
 #[derive(Clone, Copy)]
 pub struct Notifications<'a> {
     app: &'a WorkScribe,
 }
 
-/// A page of notifications, and how many of the same organizations are unread.
+/// A page of notifications, and the number of unread ones in the same organizations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationPage {
     /// The page.
     pub page: Page<Notification>,
-    /// How many are unread, on whichever page.
+    /// The number of unread notifications on all pages.
     pub unread: i64,
 }
 
-/// A change of preferences: `None` leaves a kind as it is.
+/// A change of preferences. `None` leaves a kind unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PreferencesChange {
     /// For [`NotificationType::TaskAssigned`].
@@ -46,7 +46,7 @@ impl WorkScribe {
 }
 
 impl<'a> Notifications<'a> {
-    /// One's notifications, newest first.
+    /// The caller's own notifications, newest first.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -73,7 +73,7 @@ impl<'a> Notifications<'a> {
         Ok(NotificationPage { page, unread })
     }
 
-    /// Marks one as read, or as not.
+    /// Marks a notification as read or unread.
     ///
     /// # Errors
     /// `NOTIFICATION_NOT_FOUND`.
@@ -88,7 +88,7 @@ impl<'a> Notifications<'a> {
         found.ok_or_else(|| Error::new(Code::NotificationNotFound, "You have no notification with this id."))
     }
 
-    /// Marks all that fit as read, and answers how many were not.
+    /// Marks all matching notifications as read, and returns how many were unread.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -101,7 +101,7 @@ impl<'a> Notifications<'a> {
         Ok(uow.notifications().read_all(actor.user, filter).await?)
     }
 
-    /// Which kinds come by mail too.
+    /// Which kinds are also sent by mail.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -109,7 +109,7 @@ impl<'a> Notifications<'a> {
         Ok(uow.notifications().preferences(actor.user).await?)
     }
 
-    /// Turns the mails of kinds on or off. It holds for notifications from then on.
+    /// Turns the mails of kinds on or off. It applies to notifications from now on.
     ///
     /// # Errors
     /// When the storage does not answer.

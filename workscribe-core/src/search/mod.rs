@@ -1,11 +1,11 @@
-//! Finding projects, tasks and comments of an organization by their words.
+//! Search in the projects, tasks and comments of an organization.
 //!
 //! | file | what |
 //! |---|---|
-//! | `words.rs` | [`Words`]: how every text and every query is cut into words |
+//! | `words.rs` | [`Words`]: how texts and queries are cut into words |
 //! | `model.rs` | [`SearchDocument`], [`SearchQuery`], [`SearchHit`] |
 //! | `store.rs` | the store trait |
-//! | `service.rs` | [`Search`]: the query, and what is shown of what it finds |
+//! | `service.rs` | [`Search`]: the query, and how its results are shown |
 
 mod model;
 mod service;

@@ -1,4 +1,4 @@
-//! What is stored for search, what is asked, and what is found.
+//! The values of search: the stored document, the query and the result.
 
 use uuid::Uuid;
 
@@ -10,36 +10,36 @@ use crate::work::ProjectKey;
 use super::words::Words;
 
 names! {
-    /// What can be found.
+    /// The kinds of things that a search can find.
     SearchKind {
         /// A project, by its name, key or description.
         Project = "project",
         /// A task, by its key, title or description.
         Task = "task",
-        /// A comment, by what it says.
+        /// A comment, by its text.
         Comment = "comment",
     }
 }
 
-/// What is known of one thing for finding it. It is kept in the transaction that changes the thing.
+/// What the search index contains about one thing. It is written in the transaction that changes the thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchDocument {
     /// The thing's id.
     pub id: Uuid,
-    /// What it is.
+    /// The kind of the thing.
     pub kind: SearchKind,
-    /// The task that it is, or on which it is. When that task goes, this goes.
+    /// The task itself, or the task of the comment. When that task is removed, the document is removed.
     pub task: Option<TaskId>,
-    /// The words of its title: they weigh more.
+    /// The words of its title. They have more weight.
     pub title: Words,
-    /// Its text, to show a part of: at most [`SearchDocument::MAX_BODY`] characters.
+    /// Its text, of which results show a part: at most [`SearchDocument::MAX_BODY`] characters.
     pub body: String,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
 impl SearchDocument {
-    /// How many characters of a text are kept and found.
+    /// How many characters of a text are stored and searched.
     pub const MAX_BODY: usize = 20_000;
 }
 
@@ -54,33 +54,33 @@ pub struct SearchRequest<'a> {
     pub limit: u32,
 }
 
-/// What is looked for.
+/// A search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// All of these words; the last may go on.
+    /// A document must have all these words; the last one may be the beginning of a word.
     pub words: Words,
-    /// Only this kind.
+    /// Only documents of this kind.
     pub kind: Option<SearchKind>,
-    /// At most this many.
+    /// The maximum number of results.
     pub limit: u32,
 }
 
-/// Something that was found.
+/// A result of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchHit {
-    /// What it is.
+    /// The kind of the thing.
     pub kind: SearchKind,
     /// Its id.
     pub id: Uuid,
-    /// The project's name, or the title of the task that it is or is on.
+    /// The project's name, or the title of the task or of the comment's task.
     pub title: String,
-    /// Its text, as kept for finding it.
+    /// Its stored text.
     pub body: String,
-    /// In which project.
+    /// The project.
     pub project_id: ProjectId,
     /// The project's key.
     pub project_key: ProjectKey,
-    /// The task that it is, or on which it is, with its number.
+    /// The task itself, or the task of the comment, with its number.
     pub task: Option<(TaskId, i64)>,
     /// When it was last changed.
     pub updated_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Finding things, and showing where they were found.
+//! Search, and the part of each text that is shown.
 
 use uuid::Uuid;
 
@@ -13,45 +13,45 @@ use crate::work::{ProjectKey, Task, TaskKey};
 use super::model::{SearchHit, SearchKind, SearchQuery, SearchRequest};
 use super::words::Words;
 
-/// Finding things. Had from [`WorkScribe::search`].
+/// Search in an organization. [`WorkScribe::search`] returns it.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
     app: &'a WorkScribe,
 }
 
-/// Something that was found, as it is shown.
+/// A result of a search, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchResult {
-    /// What it is.
+    /// The kind of the thing.
     pub kind: SearchKind,
     /// Its id.
     pub id: Uuid,
-    /// The project's name, or the title of the task that it is or is on.
+    /// The project's name, or the title of the task or of the comment's task.
     pub title: String,
-    /// Where it is: the project's or the task's key.
+    /// The key of the project or of the task.
     pub subtitle: String,
-    /// The part of its text around the first word that was found there.
+    /// The part of its text around the first word that matches.
     pub snippet: Option<String>,
-    /// In which project.
+    /// The project.
     pub project_id: ProjectId,
     /// The project's key.
     pub project_key: ProjectKey,
-    /// The key of the task that it is, or on which it is.
+    /// The task itself, or the task of the comment, with its key.
     pub task: Option<(TaskId, TaskKey)>,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// The longest query, in characters.
+/// The maximum length of a query in characters.
 const QUERY_CHARS: usize = crate::limits::Limit::SearchCharacters.default_value() as usize;
-/// How much of a text is shown, in characters.
+/// The maximum length of a shown text in characters.
 const SNIPPET_CHARS: usize = 160;
-/// How many comparisons of a part of a text with a word one search makes to show each text from where it was found. What is left then is
-/// shown from its beginning: a hundred long texts and a query of a hundred words would take seconds.
+/// The maximum number of comparisons, of a part of a text with a word, in one search. When it is reached, texts are shown from
+/// their beginning, not around a match: a hundred long texts and a query of a hundred words would take seconds.
 const COMPARISONS: usize = 100_000;
 
 impl WorkScribe {
-    /// Finding things.
+    /// Search in an organization.
     #[must_use]
     pub const fn search(&self) -> Search<'_> {
         Search { app: self }
@@ -59,8 +59,8 @@ impl WorkScribe {
 }
 
 impl Search<'_> {
-    /// Finds what has all of the words, the last of which may be the beginning of one; best match first. A task's key, such as
-    /// `WEB-42`, finds that task before all else. Every character of the query is meant as it is.
+    /// Finds things that have all the words, best match first. The last word may be the beginning of a word. A task's key, such as
+    /// `WEB-42`, gives that task as the first result. No character of the query has a special meaning.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` for a query of 0 or more than 200 characters.
@@ -125,7 +125,7 @@ fn of_hit(hit: SearchHit, finder: &mut Finder<'_>) -> SearchResult {
     }
 }
 
-/// Finds words in the texts of one search.
+/// Finds the words of one search in the texts of its results.
 #[derive(Default)]
 struct Finder<'a> {
     words: Vec<&'a str>,
@@ -140,14 +140,14 @@ impl<'a> Finder<'a> {
         Self { words, comparisons: COMPARISONS }
     }
 
-    /// The part of a text around the first of the words, in one line; its beginning when none is found in it.
+    /// The part of a text around the first match, in one line; the beginning of the text when nothing matches.
     fn snippet(&mut self, text: &str) -> Option<String> {
         let parts: Vec<&str> = text.split_whitespace().collect();
         let many = self.comparisons / self.words.len().max(1);
         let found = parts.iter().take(many).position(|part| self.is_in(part));
         let looked_at = found.map_or(parts.len().min(many), |found| found + 1);
         self.comparisons = self.comparisons.saturating_sub(looked_at * self.words.len());
-        // Some words of what comes before, so that it reads as a part of a sentence.
+        // The snippet begins some words before the match, so that it reads as a part of a sentence.
         let found = found.unwrap_or(0).saturating_sub(5);
         let line = parts.get(found..)?.join(" ");
         let cut: String = line.chars().take(SNIPPET_CHARS).collect();
@@ -156,10 +156,10 @@ impl<'a> Finder<'a> {
         (!cut.is_empty()).then(|| format!("{before}{cut}{after}"))
     }
 
-    /// Whether a word of a part begins with one of the words.
+    /// Whether a word of the part begins with one of the searched words.
     fn is_in(&self, part: &str) -> bool {
         if part.is_ascii() {
-            // As below, without making a text of each.
+            // The same as below, without allocating.
             let own = part.split(|c: char| !c.is_ascii_alphanumeric());
             return own.into_iter().any(|own| {
                 let begins =

@@ -1,4 +1,4 @@
-//! What a storage keeps of what can be found.
+//! The store trait of search.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -8,21 +8,21 @@ use crate::tenancy::OrgScope;
 
 use super::model::{SearchDocument, SearchHit, SearchQuery};
 
-/// What can be found in an organization.
+/// The search index of an organization.
 #[async_trait]
 pub trait SearchStore: Send {
-    /// Keeps a document, in place of an earlier one of the same id. Its task may be written later in the transaction.
+    /// Stores a document, in place of a document with the same id. Its task may be written later in the transaction.
     async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError>;
-    /// The same for many, of which each is there once.
+    /// The same for many documents with different ids.
     async fn put_all(&mut self, scope: &OrgScope, documents: &[SearchDocument]) -> Result<(), StoreError> {
         for document in documents {
             self.put(scope, document).await?;
         }
         Ok(())
     }
-    /// Forgets a document. Those of a task and its comments go with the task.
+    /// Removes a document. When a task is removed, its document and those of its comments are removed with it.
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError>;
-    /// Finds the documents with all of the words, the last of which may go on: those first whose title has them all, and of either
-    /// the newest first. Nothing for no words. Of a word that very many documents have, a storage may look at the newest alone.
+    /// Finds the documents with all the words, of which the last may be the beginning of a word: first those with all words in
+    /// the title, and newest first in each group. No words find nothing. For a very frequent word, it may search only the newest.
     async fn find(&mut self, scope: &OrgScope, query: &SearchQuery) -> Result<Vec<SearchHit>, StoreError>;
 }

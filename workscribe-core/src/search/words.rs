@@ -1,4 +1,4 @@
-//! How texts are cut into words, and queries made of them.
+//! Cuts texts into words, and makes queries from words.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -6,26 +6,26 @@ use std::fmt::Write as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// A text cut into words, alike for every storage, so that each finds the same: letters and digits in lower case without
-/// their accents (compatibility decomposition, UAX #15), Chinese and Japanese characters one by one, since their words have
-/// no spaces between them. Everything else only separates, so that nothing in a query is a sign of a query language.
+/// A text cut into words, in the same way for all storages, so that all find the same: letters and digits in lower case without
+/// accents (compatibility decomposition, UAX #15). Chinese and Japanese characters are one word each, since their words have
+/// no spaces between them. All other characters only separate words, so that a query cannot use the syntax of a query language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
-/// Words longer than this are cut: Postgres takes none above 2,046 bytes.
+/// Longer words are cut to this many characters: Postgres accepts at most 2,046 bytes.
 const LONGEST: usize = 64;
 
 impl Words {
-    /// How many words of one text are kept: those after are not found.
+    /// How many words of one text are stored. Later words are not found.
     pub const MAX: usize = 20_000;
 
-    /// Cuts a text.
+    /// Cuts a text into words.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let mut words = Vec::new();
         let mut word = String::new();
         let letters = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-        // A final character that is no letter ends the last word.
+        // A final space ends the last word.
         for c in letters.chain([' ']) {
             if words.len() >= Self::MAX {
                 break;
@@ -48,21 +48,21 @@ impl Words {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether there are no words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The words with a space between them: what storages keep.
+    /// The words with spaces between them, as storages store them.
     #[must_use]
     pub fn joined(&self) -> String {
         self.0.join(" ")
     }
 
-    /// A query of Postgres' full text search (`to_tsquery`) or SQLite's FTS5 that finds texts with all of these words, the
-    /// last of which may go on. `wrap` writes one word, and whether it may. A word that comes again is written once, so that a query
-    /// costs no more than the different words in it.
+    /// A query for Postgres' full text search (`to_tsquery`) or SQLite's FTS5 that finds texts with all these words. The last
+    /// word may be the beginning of a word: `wrap` writes one word, and gets `true` if so. A repeated word is written once, so
+    /// that the cost of a query depends on its different words.
     #[must_use]
     pub fn query(&self, and: &str, wrap: impl Fn(&str, bool) -> String) -> String {
         let (mut query, mut written) = (String::new(), HashSet::new());
@@ -72,14 +72,14 @@ impl Words {
             }
             let separator = if query.is_empty() { "" } else { and };
             let may_go_on = index + 1 == self.0.len() && !word.chars().all(stands_alone);
-            // Writing to a text does not fail.
+            // Writing to a string does not fail.
             let _ = write!(query, "{separator}{}", wrap(word, may_go_on));
         }
         query
     }
 }
 
-/// Han, Hiragana and Katakana.
+/// Whether a character is a word of its own: Han, Hiragana and Katakana.
 const fn stands_alone(c: char) -> bool {
     matches!(c,
         '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'

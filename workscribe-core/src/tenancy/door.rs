@@ -1,5 +1,5 @@
-//! The doors into an organization: looking a membership up makes an [`In`], an invitation's token an [`InvitationPass`], and an
-//! organization that was removed a [`VacatedOrg`].
+//! The doors into an organization. The look-up of a membership makes an [`In`], the look-up of an invitation's token makes an
+//! [`InvitationPass`], and the look-up of a removed organization makes a [`VacatedOrg`].
 
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
@@ -13,10 +13,10 @@ use super::permission::{Action, Authorizer};
 use super::scope::{In, InvitationPass, OrgScope, VacatedOrg};
 
 impl In<Organization> {
-    /// The door to an organization: looks the membership up, in one statement.
+    /// The door to an organization: looks up the membership in one statement.
     ///
     /// # Errors
-    /// `ORGANIZATION_NOT_FOUND`, the same for an outsider as for a slug that nobody has.
+    /// `ORGANIZATION_NOT_FOUND`, the same for a user who is not a member as for a slug that does not exist.
     pub async fn organization(uow: &mut dyn UnitOfWork, slug: &str, actor: UserId) -> Result<Self, Error> {
         let found = match Slug::existing(slug) {
             Some(slug) => uow.organizations().membership(&slug, actor).await?,
@@ -29,10 +29,10 @@ impl In<Organization> {
 }
 
 impl<T: Sync> In<T> {
-    /// The caller as others see them. Looks them up where the door did not tell.
+    /// The caller as others see them. It looks them up if the door did not.
     ///
     /// # Errors
-    /// `ORGANIZATION_NOT_FOUND` when they were removed meanwhile.
+    /// `ORGANIZATION_NOT_FOUND` when they were removed in the meantime.
     pub async fn person(&self, uow: &mut dyn UnitOfWork) -> Result<Person, Error> {
         if let Some(person) = self.known_person() {
             return Ok(person.clone());
@@ -44,7 +44,7 @@ impl<T: Sync> In<T> {
     }
 }
 
-/// The refusal of an organization that is none of the caller's.
+/// The refusal when the caller has no such organization.
 pub(crate) fn no_such_organization() -> Error {
     Error::new(
         Code::OrganizationNotFound,
@@ -53,11 +53,11 @@ pub(crate) fn no_such_organization() -> Error {
 }
 
 impl InvitationPass {
-    /// Looks a token up. An invitation ends with its maker's right to make it: they must still be a member whose role may invite,
-    /// and not into a role above their own.
+    /// Looks up a token. An invitation is valid only while its inviter may make it: they must still be a member whose role may
+    /// invite, and the invited role may not be above their own.
     ///
     /// # Errors
-    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, or one whose maker may not invite any more;
+    /// `INVITATION_NOT_FOUND` for an unknown, revoked or used token, or when the inviter may not invite any more;
     /// `INVITATION_EXPIRED`.
     pub async fn redeem(
         uow: &mut dyn UnitOfWork,
@@ -84,18 +84,18 @@ impl InvitationPass {
     }
 }
 
-/// Whether somebody with a role may invite into another one.
+/// Whether a member with a role may invite somebody as another role.
 pub(super) fn may_invite(authorizer: &dyn Authorizer, inviter: Role, role: Role) -> bool {
     authorizer.allows(inviter, Action::ManageInvitations) && role <= inviter
 }
 
-/// The refusal of an invitation that is no more.
+/// The refusal of an invitation that is not valid any more.
 pub(super) fn ended() -> Error {
     Error::new(Code::InvitationNotFound, "This invitation is not valid any more. Ask for a new one.")
 }
 
 impl VacatedOrg {
-    /// Looks an organization up; `None` when people are in it, or when it is gone.
+    /// Looks up an organization; `None` when it has members or does not exist.
     ///
     /// # Errors
     /// When the storage does not answer.

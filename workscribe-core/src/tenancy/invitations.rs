@@ -1,4 +1,4 @@
-//! Inviting people, and accepting an invitation.
+//! Invitations: creating, sending and accepting them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,25 +25,25 @@ use super::organizations::Organizations;
 use super::permission::Action;
 use super::scope::{In, InvitationPass, OrgScope};
 
-/// Sends the mail of an invitation. The token is derived from its id by the worker; the payload does not hold it.
+/// Sends the mail of an invitation. The payload does not contain the token; the worker derives it from the token's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendInvitationMail {
-    /// To whom.
+    /// The recipient.
     pub email: Email,
-    /// Into which organization.
+    /// The name of the organization.
     pub org_name: String,
-    /// Its id, which is a part of the token, and by which a translator may know its language; `None` in what an earlier version
-    /// enqueued, whose token is good no more.
+    /// The id of the organization. It is a part of the token, and an embedder may use it to choose the language. `None` in jobs
+    /// that an earlier version enqueued, whose tokens are not valid any more.
     #[serde(default)]
     pub org_id: Option<OrgId>,
-    /// From whom.
+    /// The name of the inviter.
     pub inviter_name: String,
-    /// Their id, as above.
+    /// The id of the inviter; `None` as above.
     #[serde(default)]
     pub inviter_id: Option<UserId>,
-    /// As what.
+    /// The invited role.
     pub role: Role,
-    /// The token's id.
+    /// The id of the token.
     pub token_id: OneTimeTokenId,
     /// The name of the key that derives it.
     pub key_id: String,
@@ -68,31 +68,31 @@ impl SendInvitationMail {
     }
 }
 
-/// How many characters of a token are the organization: an id in base64 without padding.
+/// How many characters of a token are the organization's id: base64 without padding.
 const ORG_CHARS: usize = 22;
 
-/// An invitation's token: its organization, under which it is looked for, and its secret.
+/// The token of an invitation: its organization, in which it is looked up, and its secret.
 #[must_use]
 pub fn invitation_token(org: OrgId, secret: &str) -> String {
     format!("{}{secret}", URL_SAFE_NO_PAD.encode(org.as_uuid()))
 }
 
-/// The organization of a token, if it is one.
+/// The organization of a token; `None` when the text is not a token.
 pub(super) fn org_of_token(token: &str) -> Option<OrgId> {
     let bytes = URL_SAFE_NO_PAD.decode(token.get(..ORG_CHARS)?).ok()?;
     Some(Uuid::from_slice(&bytes).ok()?.into())
 }
 
-/// What a person enters to invite somebody.
+/// The input of an invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInvitation {
-    /// Whom: their address.
+    /// The address to invite.
     pub email: String,
-    /// As what: an admin or a member.
+    /// The role: admin or member.
     pub role: Role,
 }
 
-/// What a person without an account enters to accept an invitation.
+/// The input of a person without an account who accepts an invitation.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
     /// Their name.
@@ -101,15 +101,15 @@ pub struct NewAccount {
     pub password: Option<Secret>,
 }
 
-/// The outcome of accepting: the person is a member, and logged in.
+/// The result of accepting: the person is a member and logged in.
 pub type AcceptedInvitation = IssuedTokens;
 
 impl Organizations<'_> {
-    /// Invites an address, in place of a pending invitation to it.
+    /// Invites an address. It replaces a pending invitation to the same address.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`; `EMAIL_NOT_VERIFIED` where inviters must be
-    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by the mails that go; `LIMIT_REACHED`.
+    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `ALREADY_MEMBER`; `EMAIL_NOT_VERIFIED` if inviters must be verified
+    /// ([`crate::Settings::verified_inviters`]); `RATE_LIMITED` by the number of mails; `LIMIT_REACHED`.
     pub async fn invite(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -153,11 +153,11 @@ impl Organizations<'_> {
             created_at: now,
         };
         uow.invitations().put_pending(scope, &invitation).await.map_err(|error| match error {
-            // The organization was removed at the same moment.
+            // The organization was removed at the same time.
             StoreError::Conflict { constraint: Constraint::Reference, .. } => super::organizations::gone(),
             other => other.into(),
         })?;
-        // Held after the organization, which the invitation holds: who removes its maker waits, and then revokes it.
+        // The invitation locks the organization, so the inviter comes second. A removal of the inviter waits, then revokes it.
         let inviter =
             uow.members().hold(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
         super::scope::require(self.app.authorizer(), inviter.role, Action::ManageInvitations)?;
@@ -167,7 +167,7 @@ impl Organizations<'_> {
         Ok(invitation)
     }
 
-    /// The invitations, newest first, in every status, and which of their addresses refuse mail.
+    /// The invitations in every status, newest first, and which of their addresses refuse mail.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -184,7 +184,7 @@ impl Organizations<'_> {
             .page(rows, total, |row| Cursor { at: row.invitation.created_at, id: row.invitation.id.into() }))
     }
 
-    /// Sends an invitation again, with a new token and its whole time; the old link ends.
+    /// Sends an invitation again, with a new token and the full lifetime. The old link stops working.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND` (also when revoked), `INVITATION_ACCEPTED`; `EMAIL_NOT_VERIFIED` and
@@ -214,7 +214,7 @@ impl Organizations<'_> {
         }
     }
 
-    /// Takes an invitation back. One that is revoked already stays so, without an error.
+    /// Revokes an invitation. If it is already revoked, nothing happens.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `INVITATION_NOT_FOUND`, `INVITATION_ACCEPTED`, `STALE_VERSION`.
@@ -236,7 +236,7 @@ impl Organizations<'_> {
         }
     }
 
-    /// What the bearer of a token may see.
+    /// What the bearer of a token may see of the invitation.
     ///
     /// # Errors
     /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`.
@@ -250,11 +250,11 @@ impl Organizations<'_> {
 
     /// Accepts an invitation and logs in.
     ///
-    /// With a bearer whose address is the invited one, that user joins. Without one, and without an account of that
-    /// address, name and password make one, verified, since the token came by mail.
+    /// If the caller is logged in with the invited address, that user becomes a member. If nobody is logged in and the address
+    /// has no account, name and password create one. Its address counts as verified, since the token was sent there.
     ///
     /// # Errors
-    /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`, `EMAIL_MISMATCH`, `LOGIN_REQUIRED` when there is an account,
+    /// `INVITATION_NOT_FOUND`, `INVITATION_EXPIRED`, `EMAIL_MISMATCH`, `LOGIN_REQUIRED` when the address has an account,
     /// `ALREADY_MEMBER`, `LIMIT_REACHED`, `VALIDATION_FAILED`, `OVERLOADED`.
     pub async fn accept_invitation(
         &self,
@@ -263,7 +263,7 @@ impl Organizations<'_> {
         account: &NewAccount,
         client: &Client,
     ) -> Result<AcceptedInvitation, Error> {
-        // Checked before the costly hash, and again within the transaction.
+        // The token is checked before the slow hash, and again in the transaction.
         let email = self.invited_address(token, actor).await?;
         let newcomer = match actor {
             Some(_) => None,
@@ -293,8 +293,8 @@ impl Organizations<'_> {
         Ok(tokens)
     }
 
-    /// The address of an invitation that can be accepted, by somebody who is logged in or has no account yet. Gives its
-    /// connection back: many who each held one and waited for a second would wait for each other.
+    /// The address of a valid invitation, for a caller who is logged in or has no account yet. It returns its connection to the
+    /// pool: callers that each hold one and wait for a second one would wait for each other.
     async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
         let mut uow = self.app.read().await?;
         let pass = InvitationPass::redeem(&mut *uow, self.app.authorizer(), token, self.app.now()).await?;
@@ -305,7 +305,7 @@ impl Organizations<'_> {
         Ok(email.clone())
     }
 
-    /// Makes the user a member, and answers them as they are then: with a verified address.
+    /// Makes the user a member, and returns their new state, with a verified address.
     async fn join(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -324,13 +324,13 @@ impl Organizations<'_> {
             StoreError::Conflict { constraint: Constraint::Membership, .. } => {
                 Error::new(Code::AlreadyMember, "You are a member of this organization already.")
             }
-            // The organization was removed at the same moment.
+            // The organization was removed at the same time.
             StoreError::Conflict { constraint: Constraint::Reference, .. } => super::door::ended(),
             other => other.into(),
         })?;
         if !user.email_verified {
             uow.users().set_verified(user.id, &user.email, now).await?;
-            user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("the user is gone"))?;
+            user = uow.users().find(user.id).await?.ok_or_else(|| Error::internal("no such user"))?;
         }
         self.app.identity().mail_arrived(uow, &invitation.email).await?;
         let event =
@@ -401,7 +401,7 @@ impl Organizations<'_> {
         Ok(())
     }
 
-    /// Refuses to have mail sent for somebody who has not shown that they have an address themselves.
+    /// Refuses to send mail for a user who has not verified their own address.
     async fn require_verified(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
         if !self.app.settings().verified_inviters {
             return Ok(());
@@ -415,8 +415,8 @@ impl Organizations<'_> {
         }
     }
 
-    /// Counts a mail to an address, and refuses one too many: for the address first, so that what is not sent is not counted for
-    /// the organization.
+    /// Counts a mail to an address, and refuses it over a limit. It counts for the address first, so that a mail that is not sent
+    /// does not count for the organization.
     async fn count_mail(&self, scope: &OrgScope, email: &Email) -> Result<(), Error> {
         const TO_ADDRESS: &str = "This address was sent several invitations already. Wait until the time in Retry-After has passed.";
         const OF_ORGANIZATION: &str = "This organization has sent many invitations today. Wait until the time in Retry-After has passed.";

@@ -13,7 +13,7 @@ use super::permission::Action;
 use super::scope::OrgScope;
 
 impl Organizations<'_> {
-    /// The members, by time of joining.
+    /// The members, in the order in which they joined.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -29,11 +29,11 @@ impl Organizations<'_> {
         Ok(page.page(rows, total, |member| Cursor { at: member.joined_at, id: member.user_id.into() }))
     }
 
-    /// Gives a member a role; `None` leaves it as it is, and answers the member. The invitations of who may not invite any more
-    /// are revoked.
+    /// Sets the role of a member, and returns the member; `None` does not change the role. If the member may not invite any more,
+    /// their pending invitations are revoked.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner does anything; `MEMBER_NOT_FOUND`;
+    /// `INSUFFICIENT_ROLE` unless an admin makes a member an admin, or an owner makes any change; `MEMBER_NOT_FOUND`;
     /// `LAST_OWNER`; `STALE_VERSION`.
     pub async fn set_role(
         &self,
@@ -57,8 +57,8 @@ impl Organizations<'_> {
         }
         let changed =
             uow.members().set_role(scope, user, role, expected).await?.ok_or_else(no_such_member)?;
-        // Who may not invite any more has no invitation that is good any more. Like a removal it tells one event, and not one for
-        // each invitation.
+        // The invitations of a member who may not invite are not valid, so they are revoked. As for a removal, there is one event
+        // for the member and none for each invitation.
         if !self.app.authorizer().allows(role, Action::ManageInvitations) {
             uow.invitations().revoke_of(scope, user).await?;
         }
@@ -69,13 +69,13 @@ impl Organizations<'_> {
         Ok(changed)
     }
 
-    /// Removes a member, or oneself. Their open tasks are nobody's then, by a job ([`crate::work::UnassignFormer`])
-    /// where they are many, and their pending invitations are revoked; what they wrote stays. Nobody can give them a task from the
-    /// commit on.
+    /// Removes a member, or the caller. Their open tasks become unassigned, in a job ([`crate::work::UnassignFormer`]) if they
+    /// are many. Their pending invitations are revoked. What they wrote stays. After the commit nobody can assign a task to
+    /// them.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE` unless it is oneself, an admin removes a member, or an owner anyone; `MEMBER_NOT_FOUND`;
-    /// `LAST_OWNER`; `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE` unless callers remove themselves, an admin removes a member, or an owner removes anyone;
+    /// `MEMBER_NOT_FOUND`; `LAST_OWNER`; `STALE_VERSION`.
     pub async fn remove_member(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -98,13 +98,13 @@ impl Organizations<'_> {
             return Err(no_such_member());
         }
         uow.invitations().revoke_of(scope, user).await?;
-        // After the membership is gone, so that whoever gave them a task a moment ago has been waited for.
+        // The removal above waits for every transaction that assigns a task to them, so this sees all their tasks.
         crate::work::unassign_former(self.app, uow, scope, user).await?;
         self.app.announce(uow, scope, &DomainEvent::MemberRemoved { org: scope.org(), user }).await
     }
 
-    /// Takes the organization's lock, and reads the member and the caller's role under it: what was true at the door may
-    /// have changed while the lock was waited for.
+    /// Takes the organization's lock, and then reads the member and the caller's role: what the door read may have changed during
+    /// the wait for the lock.
     async fn lock_and_find(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -122,7 +122,7 @@ impl Organizations<'_> {
         Ok((member, actor.role))
     }
 
-    /// Refuses to let the last owner go. The caller holds the organization's lock.
+    /// Refuses to remove or demote the last owner. The caller holds the organization's lock.
     async fn keep_an_owner(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
         if uow.members().count_owners(scope).await? > 1 {
             return Ok(());

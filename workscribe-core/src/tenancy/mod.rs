@@ -1,8 +1,8 @@
-//! Organizations, members and invitations; and the door: [`OrgScope`].
+//! Organizations, members and invitations, and the proof of a membership: [`OrgScope`].
 //!
 //! | file | what |
 //! |---|---|
-//! | `scope.rs` | the door: a membership look-up makes an [`OrgScope`], and nothing else does |
+//! | `scope.rs`, `door.rs` | the proofs, such as [`OrgScope`], and the doors, which make them by look-ups |
 //! | `permission.rs` | what each role may do, in one table |
 //! | `model.rs` | [`Organization`], [`Member`], [`Invitation`] and their rules |
 //! | `store.rs` | the store traits; every tenant-scoped call takes an [`OrgScope`] |

@@ -9,23 +9,23 @@ use crate::error::Fault;
 use crate::id::{InvitationId, OrgId, UserId};
 use crate::identity::{Email, TokenHash};
 
-/// What a member is in an organization. Ordered: an owner is more than an admin, who is more than a member.
+/// The role of a member in an organization. Roles are ordered: an owner is above an admin, and an admin is above a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Works in it.
+    /// Works on tasks.
     Member,
     /// Manages projects, invitations and members.
     Admin,
-    /// May do everything; at least one always remains.
+    /// May do everything. An organization always has at least one owner.
     Owner,
 }
 
 impl Role {
-    /// Every role, from the least to the most.
+    /// All roles, from the lowest to the highest.
     pub const ALL: [Self; 3] = [Self::Member, Self::Admin, Self::Owner];
 
-    /// The name in the contract and in storage.
+    /// The name in the API and in the storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// The role of a name.
+    /// The role with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
@@ -47,7 +47,7 @@ impl Role {
 #[serde(transparent)]
 pub struct Slug(String);
 
-/// Words that a front end or this API uses in the place of a slug, now or likely soon.
+/// Words that a front end or this API uses in place of a slug, now or probably soon.
 const RESERVED: &[&str] = &[
     "about",
     "account",
@@ -93,10 +93,10 @@ const RESERVED: &[&str] = &[
 ];
 
 impl Slug {
-    /// Checks a slug for an organization that is to be made or renamed.
+    /// Checks the slug of a new or renamed organization.
     ///
     /// # Errors
-    /// `INVALID_SLUG` for another shape, `RESERVED` for a reserved word.
+    /// `INVALID_SLUG` for another form, `RESERVED` for a reserved word.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let slug = Self::existing(text).ok_or_else(|| {
             Fault::new(
@@ -110,7 +110,7 @@ impl Slug {
         Ok(slug)
     }
 
-    /// The slug of an organization that may exist; `None` when none can have this name.
+    /// The slug of an organization that may exist; `None` when no organization can have this slug.
     #[must_use]
     pub fn existing(text: &str) -> Option<Self> {
         let part_is_fine = |part: &str| {
@@ -125,7 +125,7 @@ impl Slug {
         &self.0
     }
 
-    /// Takes a slug that a storage has kept, unchecked.
+    /// Takes a stored slug without checks.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -147,15 +147,15 @@ pub struct Organization {
     pub name: String,
     /// Its name in URLs.
     pub slug: Slug,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// A change of an organization: `None` leaves a field as it is.
+/// A change of an organization. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrganizationChange {
     /// A new name.
@@ -167,7 +167,7 @@ pub struct OrganizationChange {
 /// A user in an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The id of the user.
     pub user_id: UserId,
     /// Their address.
     pub email: Email,
@@ -175,33 +175,33 @@ pub struct Member {
     pub display_name: String,
     /// Their picture.
     pub avatar_url: Option<String>,
-    /// What they are.
+    /// Their role.
     pub role: Role,
-    /// Grows with every change of the role; the `ETag`.
+    /// Grows with every change of the role. It is the `ETag`.
     pub version: i64,
-    /// Since when.
+    /// When they became a member.
     pub joined_at: Timestamp,
 }
 
-/// Where an invitation stands.
+/// The status of an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InvitationStatus {
-    /// It can be accepted, unless its time is over.
+    /// It can be accepted, unless it has expired.
     Pending,
     /// It was accepted.
     Accepted,
-    /// Its time is over. Not stored: it follows from the time.
+    /// It has expired. This status is not stored: it follows from the time.
     Expired,
-    /// It was taken back.
+    /// It was revoked.
     Revoked,
 }
 
 impl InvitationStatus {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Accepted, Self::Expired, Self::Revoked];
 
-    /// The name in the contract and in storage.
+    /// The name in the API and in the storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -212,7 +212,7 @@ impl InvitationStatus {
         }
     }
 
-    /// The status of a stored name.
+    /// The status with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Pending, Self::Accepted, Self::Revoked].into_iter().find(|status| status.as_str() == name)
@@ -224,28 +224,28 @@ impl InvitationStatus {
 pub struct Invitation {
     /// Its id.
     pub id: InvitationId,
-    /// Into which organization.
+    /// The organization.
     pub org_id: OrgId,
-    /// For which address.
+    /// The invited address.
     pub email: Email,
-    /// As what: admin or member.
+    /// The invited role: admin or member.
     pub role: Role,
-    /// As stored; see [`Invitation::status`].
+    /// The stored status; see [`Invitation::status`].
     pub stored_status: InvitationStatus,
     /// The hash of the mailed token.
     pub token_hash: TokenHash,
-    /// From whom.
+    /// The inviter.
     pub invited_by: UserId,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
 impl Invitation {
-    /// Where it stands at a time.
+    /// The status at a time.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> InvitationStatus {
         match self.stored_status {
@@ -255,7 +255,7 @@ impl Invitation {
     }
 }
 
-/// An invitation as admins see it in the list.
+/// An invitation in the admins' list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedInvitation {
     /// The invitation.
@@ -264,7 +264,7 @@ pub struct ListedInvitation {
     pub email_bouncing: bool,
 }
 
-/// What the bearer of an invitation's token may see of it.
+/// What the bearer of an invitation's token may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationPreview {
     /// The invitation.
@@ -273,9 +273,9 @@ pub struct InvitationPreview {
     pub org_name: String,
     /// The organization's slug.
     pub org_slug: Slug,
-    /// The name of the person who invites.
+    /// The name of the inviter.
     pub inviter_name: String,
-    /// What they are in the organization now; `None` when they are no member any more, or their account is disabled.
+    /// The inviter's current role; `None` when they are not a member any more, or their account is disabled.
     pub inviter_role: Option<Role>,
 }
 

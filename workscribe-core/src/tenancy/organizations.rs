@@ -1,4 +1,4 @@
-//! Making, changing and removing organizations.
+//! Organizations: creating, changing and removing them.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ use super::scope::{In, OrgScope, VacatedOrg};
 /// How much is removed in one transaction.
 const AT_ONCE: Portion = Portion::of(2_000);
 
-/// Removes what is left of an organization that was removed.
+/// Removes the remaining rows of a removed organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClearOrganization {
-    /// Which.
+    /// The organization.
     pub org_id: OrgId,
 }
 
@@ -41,15 +41,15 @@ impl Job for ClearOrganization {
     }
 }
 
-/// Organizations, members and invitations. Had from [`WorkScribe::organizations`].
+/// Organizations, members and invitations. [`WorkScribe::organizations`] returns it.
 ///
-/// Every operation takes the caller's unit of work, and those within an organization take its [`OrgScope`].
+/// All methods take the caller's unit of work. Methods within an organization take its [`OrgScope`].
 #[derive(Clone, Copy)]
 pub struct Organizations<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-/// What a person enters to make an organization.
+/// The input of a new organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrganization {
     /// Its name.
@@ -58,7 +58,7 @@ pub struct NewOrganization {
     pub slug: String,
 }
 
-/// What a person changes of an organization: `None` leaves a field as it is.
+/// The input of a change of an organization. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrganizationEdit {
     /// Its name.
@@ -76,7 +76,7 @@ impl WorkScribe {
 }
 
 impl Organizations<'_> {
-    /// Makes an organization; the caller is its first owner.
+    /// Creates an organization with the caller as its first owner.
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, `SLUG_TAKEN`, `LIMIT_REACHED`.
@@ -102,7 +102,7 @@ impl Organizations<'_> {
         Ok(In::new(OrgScope::of_member(organization.id, actor.user, Role::Owner), None, organization))
     }
 
-    /// One's own organizations, by age, each with one's role.
+    /// The caller's own organizations, oldest first, each with the caller's role.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -143,8 +143,8 @@ impl Organizations<'_> {
         Ok(organization)
     }
 
-    /// Removes the organization with all that belongs to it. Where that is much, nobody is in it any more from the commit on, its
-    /// slug is free, and a job ([`ClearOrganization`]) removes the rest.
+    /// Removes the organization with everything that belongs to it. If that is much, the commit removes all members and frees the
+    /// slug, and a job ([`ClearOrganization`]) removes the rest.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `STALE_VERSION`.
@@ -155,7 +155,7 @@ impl Organizations<'_> {
         expected: Option<i64>,
     ) -> Result<(), Error> {
         scope.require(self.app.authorizer(), Action::DeleteOrganization)?;
-        // Told before the rows go, so that a hook can still read them.
+        // The event comes before the removal, so that a hook can still read the rows.
         self.app
             .emit(uow, &DomainEvent::OrganizationDeleted { org: scope.org(), actor: scope.actor() })
             .await?;
@@ -170,8 +170,8 @@ impl Organizations<'_> {
         Ok(())
     }
 
-    /// Removes what is left of an organization that was removed, in portions, each in a transaction of its own. Done again it goes
-    /// on where it was.
+    /// Removes the remaining rows of a removed organization in portions, with a transaction for each. A repeated call continues
+    /// where the previous one ended.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -194,7 +194,7 @@ fn slug_taken(error: StoreError) -> Error {
     }
 }
 
-/// The organization went between the door and the statement.
+/// The refusal when the organization was removed after the door and before the statement.
 pub(crate) fn gone() -> Error {
     Error::new(Code::OrganizationNotFound, "This organization does not exist any more.")
 }

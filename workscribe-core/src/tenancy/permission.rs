@@ -2,37 +2,37 @@
 
 use super::model::Role;
 
-/// What can be done in an organization.
+/// An action in an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// See the organization and who is in it.
+    /// See the organization and its members.
     ViewOrganization,
     /// Change its name or slug.
     UpdateOrganization,
-    /// Remove it with all that belongs to it.
+    /// Remove it with everything that belongs to it.
     DeleteOrganization,
-    /// Invite, and see, send again and take back invitations.
+    /// Invite, and see, send again and revoke invitations.
     ManageInvitations,
     /// Make a member an admin, or remove a member.
     ManageMembers,
     /// Change or remove admins and owners, and make owners.
     ManageAdmins,
-    /// See projects, tasks, comments and what happened, and search.
+    /// See projects, tasks, comments and the history, and search.
     ViewWork,
-    /// Make, change and move tasks, comment, and remove one's own.
+    /// Create, change and move tasks, comment, and remove own tasks and comments.
     EditWork,
-    /// Remove tasks and comments of others.
+    /// Remove tasks and comments of other members.
     ModerateWork,
-    /// Make, change and archive projects, with their statuses and labels.
+    /// Create, change and archive projects, with their statuses and labels.
     ManageProjects,
-    /// Take everything out.
+    /// Export the organization.
     ExportOrganization,
-    /// Make, see, change and remove webhooks, and see what was sent to them.
+    /// Create, see, change and remove webhooks, and see what was sent to them.
     ManageWebhooks,
 }
 
 impl Action {
-    /// Every action.
+    /// All actions.
     pub const ALL: [Self; 12] = [
         Self::ViewOrganization,
         Self::UpdateOrganization,
@@ -49,13 +49,13 @@ impl Action {
     ];
 }
 
-/// Decides what a role may do. Replace it to bring other rules; the default is [`RoleTable`].
+/// Decides what a role may do. Replace it to apply other rules; the default is [`RoleTable`].
 pub trait Authorizer: Send + Sync {
     /// Whether a member with this role may do this.
     fn allows(&self, role: Role, action: Action) -> bool;
 }
 
-/// The rules of the contract: the one place where roles meet actions.
+/// The default rules: the only place that maps roles to actions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RoleTable;
 
@@ -79,7 +79,7 @@ impl Authorizer for RoleTable {
 mod tests {
     use super::*;
 
-    /// A change of rights shows here as a changed line.
+    /// A change of permissions shows here as a changed line.
     #[test]
     fn the_whole_matrix_of_roles_and_actions() {
         let rows: Vec<String> = Action::ALL

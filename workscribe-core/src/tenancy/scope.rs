@@ -1,5 +1,5 @@
-//! Proofs, which services and stores take and which only looking something up makes: [`OrgScope`] of a membership, [`In`] of a
-//! membership and a thing, [`InvitationPass`] of an invitation, [`VacatedOrg`] of an organization that was removed.
+//! The proofs that services and stores take, which only a look-up makes: [`OrgScope`] of a membership, [`In`] of a membership and a
+//! thing, [`InvitationPass`] of an invitation, [`VacatedOrg`] of a removed organization.
 
 use std::ops::Deref;
 
@@ -10,10 +10,10 @@ use crate::identity::Person;
 use super::model::{Invitation, InvitationPreview, Role, Slug};
 use super::permission::{Action, Authorizer};
 
-/// Proof that a user is a member of an organization, made by looking the membership up: the doors of [`In`].
+/// Proof that a user is a member of an organization. Only the look-up of the membership makes it: the doors of [`In`].
 ///
-/// Every tenant-scoped store call takes one. Its fields are private and it has no public constructor, so code that
-/// forgets the look-up does not compile:
+/// Every tenant-scoped call of a store takes one. Its fields are private and it has no public constructor, so code without
+/// the look-up does not compile:
 ///
 /// ```compile_fail,E0451
 /// use workscribe_core::id::{OrgId, UserId};
@@ -31,37 +31,37 @@ pub struct OrgScope {
 }
 
 impl OrgScope {
-    /// The scope of somebody whose membership was looked up or written a moment ago, in the same unit of work: for doors, and for
-    /// services that make a member.
+    /// The scope of a user whose membership was just looked up or written in the same unit of work: for doors, and for services
+    /// that add a member.
     pub(crate) const fn of_member(org: OrgId, actor: UserId, role: Role) -> Self {
         Self { org, actor, role }
     }
 
-    /// The scope of work that a member began and a job goes on with. They need not be one any more, so it may do what every member
-    /// may, and a job asks for nothing more.
+    /// The scope of work that a member began and a job continues. The user may have left since then, so the scope has the lowest
+    /// role, which is enough for such jobs.
     pub(crate) const fn of_begun_work(org: OrgId, actor: UserId) -> Self {
         Self { org, actor, role: Role::Member }
     }
 
-    /// Which organization.
+    /// The organization.
     #[must_use]
     pub const fn org(&self) -> OrgId {
         self.org
     }
 
-    /// Who acts.
+    /// The user who acts.
     #[must_use]
     pub const fn actor(&self) -> UserId {
         self.actor
     }
 
-    /// What they are in it.
+    /// The user's role.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
     }
 
-    /// Refuses what the role may not do.
+    /// Refuses an action that the role may not do.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -70,8 +70,8 @@ impl OrgScope {
     }
 }
 
-/// What a door answers: proof that the caller is a member, and what they asked for, to which it dereferences. Every service that works
-/// on one thing takes it.
+/// The result of a door: proof that the caller is a member, and the thing that was looked up, to which it dereferences. Every
+/// service that works on one thing takes it.
 ///
 /// [`In::organization`], [`In::project`] and [`In::task`] are the doors.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,36 +82,36 @@ pub struct In<T> {
 }
 
 impl<T> In<T> {
-    /// What was looked up with the membership; `person` is the caller as others see them, where the look-up told.
+    /// The result of a look-up; `person` is the caller as others see them, if the look-up returned it.
     pub(crate) const fn new(scope: OrgScope, person: Option<Person>, it: T) -> Self {
         Self { scope, person, it }
     }
 
-    /// The proof, for what belongs to the organization.
+    /// The proof, for calls about the organization.
     #[must_use]
     pub const fn scope(&self) -> &OrgScope {
         &self.scope
     }
 
-    /// Who acts.
+    /// The user who acts.
     #[must_use]
     pub const fn actor(&self) -> UserId {
         self.scope.actor
     }
 
-    /// The caller as others see them, if the door told.
+    /// The caller as others see them, if the door returned it.
     pub(crate) const fn known_person(&self) -> Option<&Person> {
         self.person.as_ref()
     }
 
-    /// What was asked for.
+    /// The thing that was looked up.
     pub fn into_it(self) -> T {
         self.it
     }
 }
 
 impl<T> In<Option<T>> {
-    /// What was asked for, if it is there.
+    /// The thing that was looked up, if it exists.
     pub(crate) fn transpose(self) -> Option<In<T>> {
         let Self { scope, person, it } = self;
         it.map(|it| In { scope, person, it })
@@ -126,7 +126,7 @@ impl<T> Deref for In<T> {
     }
 }
 
-/// Refuses what a role may not do.
+/// Refuses an action that a role may not do.
 pub(super) fn require(authorizer: &dyn Authorizer, role: Role, action: Action) -> Result<(), Error> {
     if authorizer.allows(role, action) {
         return Ok(());
@@ -138,14 +138,14 @@ pub(super) fn require(authorizer: &dyn Authorizer, role: Role, action: Action) -
     .with_param("role", role.as_str()))
 }
 
-/// Proof that somebody holds the token of an invitation that can be accepted now, made by looking the token up.
+/// Proof that the caller has the token of a valid invitation. Only the look-up of the token makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationPass {
     pub(super) preview: InvitationPreview,
 }
 
 impl InvitationPass {
-    /// What its maker was in the organization when it was looked up.
+    /// The inviter's role at the look-up.
     #[must_use]
     pub const fn inviter_role(&self) -> Option<Role> {
         self.preview.inviter_role
@@ -157,28 +157,28 @@ impl InvitationPass {
         &self.preview.invitation
     }
 
-    /// What its bearer may see.
+    /// What the bearer may see.
     #[must_use]
     pub fn into_preview(self) -> InvitationPreview {
         self.preview
     }
 }
 
-/// Proof that an organization was removed and that nobody is in it any more, made by looking it up: what a worker has that clears
-/// what is left.
+/// Proof that an organization was removed and has no members any more. Only its look-up makes it, for the worker that removes the
+/// remaining rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VacatedOrg {
     pub(super) org: OrgId,
 }
 
 impl VacatedOrg {
-    /// The slug of a vacated organization: none that a person can give or ask for.
+    /// The slug of a vacated organization. No person can choose it or look it up.
     #[must_use]
     pub fn slug(org: OrgId) -> Slug {
         Slug::from_stored(format!("~{}", org.as_uuid().simple()))
     }
 
-    /// Which organization.
+    /// The organization.
     #[must_use]
     pub const fn org(&self) -> OrgId {
         self.org

@@ -1,4 +1,4 @@
-//! An organization on its way in: read, and checked before anything of it is written.
+//! An organization to be imported: read, and checked before any of it is written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::BufRead;
@@ -13,13 +13,13 @@ use crate::work::{Color, ProjectKey, line, name_key, text};
 use super::record::{FORMAT, Header, ProjectRow, Record, TaskRow, UserRow, VERSION};
 use super::spool::{Rows, Spool, SpoolWriter};
 
-/// So many faults are told at once.
+/// The maximum number of faults in one error.
 const FAULTS: usize = 20;
 
-/// What can be brought in: rows that fit together.
+/// An organization that can be imported: rows that are consistent with each other.
 ///
-/// Projects, people and what else there is little of are in memory. Tasks, comments, history and notifications are in a temporary
-/// file, so that a bundle of any size takes some hundred bytes of memory for each task.
+/// Projects, people and other rows of small number are in memory. Tasks, comments, history and notifications are in a temporary
+/// file, so that a bundle of any size needs about a hundred bytes of memory for each task.
 #[derive(Debug)]
 pub struct Bundle {
     head: Vec<Record>,
@@ -28,28 +28,28 @@ pub struct Bundle {
     counts: HashMap<TaskId, HangingOn>,
 }
 
-/// How much hangs on a task.
+/// The number of subtasks and comments of a task.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HangingOn {
     pub(super) subtasks: u32,
     pub(super) comments: u32,
 }
 
-/// Whether there may be any number of rows of this kind.
+/// Whether the number of rows of this kind is unbounded.
 const fn is_of_many(record: &Record) -> bool {
     matches!(record, Record::Task(_) | Record::Comment(_) | Record::Activity(_) | Record::Notification(_))
 }
 
 impl Bundle {
-    /// Reads an export. Names are brought into the form in which they are kept: what turns the direction of text is left out, and
-    /// people of whose name nothing is seen are called by their address. Others of whose name nothing is seen are a fault, and so
-    /// are two labels or statuses of a project that have one name then.
+    /// Reads an export. Names are put into their stored form: characters that change the direction of text are removed, and
+    /// people whose names have no visible character are named by their address. Any other name without a visible character is a
+    /// fault, and so are two labels or statuses of a project that have the same name after that.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` with the faults, each with the number of its line: no export, another version, not whole, or rows
-    /// that do not fit together.
+    /// `VALIDATION_FAILED` with the faults, each with the number of its line: the file is not an export, has another version, is
+    /// incomplete, or has inconsistent rows.
     pub fn read(mut input: impl BufRead) -> Result<Self, Error> {
-        // Faults of lines are told before those of what the lines say.
+        // Faults of unreadable lines come before faults in the content of lines.
         let (mut lines, mut check) = (Check::default(), Check::default());
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
         let (mut number, mut ended, mut bytes) = (0, None, Vec::new());
@@ -67,7 +67,7 @@ impl Bundle {
                 Ok(record) => record,
                 Err(error) => {
                     lines.fault(number, "NOT_A_RECORD", format!("this is no record of an export: {error}"));
-                    // What is no export at its beginning is none at all.
+                    // A file whose first line is not from an export is not an export at all.
                     if number == 1 || lines.is_full() {
                         break;
                     }
@@ -119,10 +119,10 @@ impl Bundle {
         check.finish(head, rest)
     }
 
-    /// Takes rows that were made elsewhere, each with the line it was made from.
+    /// Makes a bundle of rows from another source, each with the line from which it was made.
     ///
     /// # Errors
-    /// As [`Bundle::read`] for rows that do not fit together, and what the rows give in place of one.
+    /// As [`Bundle::read`] for inconsistent rows, and the errors of the iterator.
     pub fn of(lines: impl IntoIterator<Item = Result<(u64, Record), Error>>) -> Result<Self, Error> {
         let mut check = Check::default();
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
@@ -139,7 +139,7 @@ impl Bundle {
         check.finish(head, rest)
     }
 
-    /// All rows at once, in an order in which they can be written. For a bundle that is known to be small.
+    /// All rows at once, in an order in which they can be written. Use it only for a small bundle.
     ///
     /// # Errors
     /// When its temporary file cannot be read.
@@ -150,34 +150,34 @@ impl Bundle {
         Ok(records)
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.rest.len() + self.head.len() as u64
     }
 
-    /// Whether there are none, which no checked bundle says of itself: it has an organization.
+    /// Whether there are no rows. It is always `false`: every bundle has an organization.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The rows of which there are few, which come before the others.
+    /// The rows of small number. They come before the others.
     pub(super) fn head(&self) -> &[Record] {
         &self.head
     }
 
-    /// The rows of which there are many.
+    /// The rows of unbounded number.
     pub(super) fn rest(&self) -> Result<Rows, Error> {
         self.rest.rows()
     }
 
-    /// Tasks with the tasks that they are parts of.
+    /// The tasks that have a parent, with their parents.
     pub(super) fn parents(&self) -> &[(TaskId, TaskId)] {
         &self.parents
     }
 
-    /// How much hangs on a task.
+    /// The number of subtasks and comments of a task.
     pub(super) fn hanging_on(&self, task: TaskId) -> HangingOn {
         self.counts.get(&task).copied().unwrap_or_default()
     }
@@ -193,7 +193,7 @@ pub(super) fn fault_at(line: u64, code: &'static str, problem: impl std::fmt::Di
     FieldError { pointer: format!("/{line}"), code, message: format!("Line {line}: {problem}.") }
 }
 
-/// What was seen so far.
+/// What the lines so far contained.
 #[derive(Default)]
 struct Check {
     faults: Vec<FieldError>,
@@ -209,9 +209,9 @@ struct Check {
     names: HashSet<(&'static str, ProjectId, String)>,
     numbers: HashSet<(ProjectId, i64)>,
     tasks: HashMap<TaskId, SeenTask>,
-    /// Tasks on which comments hang.
+    /// The numbers of subtasks and comments of tasks.
     comments: HashMap<TaskId, HangingOn>,
-    /// Ids of comments, lines of the history and notifications.
+    /// Ids of comments, entries of the history and notifications.
     others: HashSet<(&'static str, uuid::Uuid)>,
 }
 
@@ -274,12 +274,12 @@ impl Check {
         }
         for user in record.people() {
             if !self.users.contains(&user) {
-                self.fault(at, "UNKNOWN_USER", format!("no line before this tells of the user {user}"));
+                self.fault(at, "UNKNOWN_USER", format!("no line before this describes the user {user}"));
             }
         }
         match record {
             Record::Header(_) => self.fault(at, "SECOND_HEADER", "there is a second header"),
-            Record::End(_) => self.fault(at, "NOT_WHOLE", "the end stands in the middle"),
+            Record::End(_) => self.fault(at, "NOT_WHOLE", "the end is not the last line"),
             Record::Organization(row) => {
                 if self.organization.replace(at).is_some() {
                     self.fault(at, "SECOND_ORGANIZATION", "there is a second organization");
@@ -319,7 +319,7 @@ impl Check {
             Record::Comment(row) => {
                 self.unique(at, "comment", row.id.into());
                 if !self.tasks.contains_key(&row.task_id) {
-                    let problem = format!("no line before this tells of the task {}", row.task_id);
+                    let problem = format!("no line before this describes the task {}", row.task_id);
                     self.fault(at, "UNKNOWN_TASK", problem);
                 }
                 self.comments.entry(row.task_id).or_default().comments += 1;
@@ -341,7 +341,7 @@ impl Check {
             self.fault(at, "DUPLICATE", "there is a second user with this id");
         }
         if Email::parse(row.email.as_str()).ok().as_ref() != Some(&row.email) {
-            self.fault(at, "INVALID_EMAIL", format!("“{}” is no normal e-mail address", row.email));
+            self.fault(at, "INVALID_EMAIL", format!("“{}” is not a normal e-mail address", row.email));
         } else if !self.emails.insert(row.email.clone()) {
             self.fault(at, "DUPLICATE", format!("there is a second user with the address {}", row.email));
         }
@@ -368,7 +368,7 @@ impl Check {
         self.version(at, row.version);
     }
 
-    /// A status or a label.
+    /// Checks a status or a label.
     fn named(&mut self, at: u64, is_new: bool, what: &'static str, project: ProjectId, name: &str) {
         if !is_new {
             self.fault(at, "DUPLICATE", format!("there is a second {what} with this id"));
@@ -400,7 +400,7 @@ impl Check {
         }
         self.valid(at, line(&row.title, 500));
         if let Some(day) = row.due_date.filter(|day| !is_writable_day(*day)) {
-            self.fault(at, "INVALID_DATE", format!("the day {day} is not of the years 1 to 9999"));
+            self.fault(at, "INVALID_DATE", format!("the day {day} is not in the years 1 to 9999"));
         }
         let last = self.projects.get(&row.project_id).map_or(i64::MAX, |project| project.last_number);
         if !(1..=last).contains(&row.number) {
@@ -413,7 +413,7 @@ impl Check {
         self.version(at, row.version);
     }
 
-    /// What can only be told at the end.
+    /// The checks that need all rows.
     fn whole(&mut self) {
         match self.organization {
             None => self.fault(2, "NO_ORGANIZATION", "there is no organization"),
@@ -431,7 +431,7 @@ impl Check {
             if let Some(parent) = task.parent
                 && self.tasks.get(&parent).is_none_or(|found| found.project != task.project)
             {
-                let problem = format!("its project has no task {parent}, which is to be its parent");
+                let problem = format!("its parent {parent} is not a task of its project");
                 faults.push(fault_at(task.line, "UNKNOWN_PARENT", problem));
             } else if !self.has_top(*id, &mut fine) {
                 faults.push(fault_at(task.line, "PARENT_CYCLE", "this task is below itself"));
@@ -442,7 +442,7 @@ impl Check {
         self.faults.append(&mut faults);
     }
 
-    /// Whether the way up from a task comes to an end. Tasks of which that is known are in `fine`.
+    /// Whether a task is not below itself: the path over its parents ends. Tasks that are known to be so are in `fine`.
     fn has_top(&self, id: TaskId, fine: &mut HashSet<TaskId>) -> bool {
         let (mut way, mut next) = (HashSet::new(), Some(id));
         while let Some(id) = next.filter(|id| !fine.contains(id)) {
@@ -457,7 +457,7 @@ impl Check {
 
     fn known_project(&mut self, at: u64, project: ProjectId) {
         if !self.projects.contains_key(&project) {
-            let problem = format!("no line before this tells of the project {project}");
+            let problem = format!("no line before this describes the project {project}");
             self.fault(at, "UNKNOWN_PROJECT", problem);
         }
     }

@@ -1,7 +1,7 @@
-//! An organization to look at: five people's work on three projects, the same for the same seed and day.
+//! An organization for demonstration: the work of five people on three projects, the same for the same seed and day.
 //!
-//! Four hundred tasks are four months' work. More are more years', up to five, and all of the first project: so there is one large
-//! board, beside two of ordinary size.
+//! Four hundred tasks are the work of four months. More tasks are the work of more time, up to five years, and all belong to the
+//! first project: so there is one large board beside two of ordinary size.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,11 +25,11 @@ use super::record::{ActivityRow, CommentRow, NotificationRow, Record};
 
 /// The address of the demo's owner.
 pub const DEMO_OWNER: &str = PEOPLE[0].1;
-/// How many tasks the demo has unless it is told otherwise.
+/// The default number of tasks in the demo.
 pub const DEMO_TASKS: u32 = 400;
-/// For how many days the people of the demo have worked on that many tasks, and for how many at most.
+/// The number of days in which that many tasks are done, and the maximum number of days.
 const DAYS: (i64, i64) = (120, 5 * 365);
-/// Notifications are not older than this.
+/// The maximum age of notifications.
 const TOLD_SINCE: TimeDelta = TimeDelta::days(21);
 /// The columns of a board in the demo.
 const STATUSES: [(&str, StatusCategory); 4] = [
@@ -39,38 +39,38 @@ const STATUSES: [(&str, StatusCategory); 4] = [
     ("Done", StatusCategory::Done),
 ];
 
-/// What the demo is to be like.
+/// The options of the demo.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {
     /// The organization's slug.
     pub slug: String,
-    /// How many tasks there are to be, such as [`DEMO_TASKS`].
+    /// The number of tasks, such as [`DEMO_TASKS`].
     pub tasks: u32,
-    /// The owner's password, if the account is made.
+    /// The owner's password, if the account is created.
     pub password: Secret,
-    /// Another seed gives other work.
+    /// The seed of the random content.
     pub seed: u64,
 }
 
-/// What the demo made.
+/// The result of the demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demonstrated {
-    /// What came in.
+    /// What was imported.
     pub imported: Imported,
-    /// Whether the owner has the password of the options. An account that was here keeps its own.
+    /// Whether the owner has the password of the options. An existing account keeps its password.
     pub has_password: bool,
 }
 
 impl Transfer<'_> {
-    /// Fills the storage with the demo. Opens its own unit of work, since hashing takes long.
+    /// Fills the storage with the demo. It opens its own unit of work, since hashing takes long.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` for a slug or a password that cannot be, `SLUG_TAKEN`.
+    /// `VALIDATION_FAILED` for an invalid slug or password, `SLUG_TAKEN`.
     pub async fn demo(&self, options: &DemoOptions) -> Result<Demonstrated, Error> {
         self.demo_with(options, &mut |_| {}).await
     }
 
-    /// The same, and tells how far it is after each few hundred rows.
+    /// The same, and reports the progress after every few hundred rows.
     ///
     /// # Errors
     /// As [`Transfer::demo`].
@@ -98,10 +98,10 @@ impl Transfer<'_> {
     }
 }
 
-/// The organization of the demo, as it is at a moment.
+/// The organization of the demo at a given time.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` for a slug that no organization can have.
+/// `VALIDATION_FAILED` for an invalid slug.
 pub fn demo(slug: &str, tasks: u32, seed: u64, end: Timestamp) -> Result<Bundle, Error> {
     let (name, email) = PEOPLE[0];
     let draft = Draft::new(&Settings {
@@ -126,7 +126,7 @@ pub fn demo(slug: &str, tasks: u32, seed: u64, end: Timestamp) -> Result<Bundle,
     Ok(story.draft.finish()?.bundle)
 }
 
-/// How many tasks each project has: as in the ordinary demo, and what is more is of the first.
+/// The number of tasks of each project: as in the ordinary demo, and all further tasks in the first project.
 fn shares(tasks: u32) -> [u32; THEMES.len()] {
     let ordinary = tasks.min(DEMO_TASKS);
     let mut shares = [0; THEMES.len()];
@@ -137,7 +137,7 @@ fn shares(tasks: u32) -> [u32; THEMES.len()] {
     shares
 }
 
-/// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// Random numbers from a seed: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 struct Dice(u64);
 
 impl Dice {
@@ -159,7 +159,7 @@ impl Dice {
         some[self.roll(some.len())]
     }
 
-    /// Between two numbers of hours, with minutes and seconds.
+    /// A duration between two numbers of hours, with minutes and seconds.
     fn hours(&mut self, from: usize, to: usize) -> TimeDelta {
         let seconds = from * 3_600 + self.roll((to - from) * 3_600);
         TimeDelta::seconds(i64::try_from(seconds).unwrap_or(0))
@@ -176,12 +176,12 @@ struct Story {
     draft: Draft,
     dice: Dice,
     people: Vec<Colleague>,
-    /// For how long they have worked.
+    /// How long the people have worked.
     span: TimeDelta,
     end: Timestamp,
 }
 
-/// A task of the story, while it is told.
+/// A task, while its comments, history and notifications are made.
 #[derive(Clone, Copy)]
 struct Told {
     line: u64,
@@ -207,7 +207,7 @@ impl Story {
         for (kind, verb) in VERBS {
             titles.extend(theme.things.iter().map(|thing| (kind, verb.replace("{}", thing))));
         }
-        // Fisher and Yates.
+        // Fisher–Yates shuffle.
         for last in (1..titles.len()).rev() {
             titles.swap(last, self.dice.roll(last + 1));
         }
@@ -258,14 +258,14 @@ impl Story {
                 Some(parent) => self.draft.put_below(task, parent),
                 None => parents.push_back(task),
             }
-            // What is begun now is a part of something that was begun lately.
+            // The parent of a new task is one of the most recent tasks.
             if parents.len() > 12 {
                 parents.pop_front();
             }
         }
     }
 
-    /// The same thing to be done somewhere else.
+    /// The same title at another place and for another customer.
     fn elsewhere(&mut self, title: &str) -> String {
         format!("{title} {} for {}", self.dice.pick(&PLACES), self.dice.pick(&CUSTOMERS))
     }
@@ -280,7 +280,7 @@ impl Story {
         }
     }
 
-    /// A moment of a working day between eight and five.
+    /// A time on a working day between 8:00 and 17:00.
     fn working_time(&mut self, begin: Timestamp) -> Timestamp {
         let spread = self.dice.roll(usize::try_from(self.span.num_hours()).unwrap_or(1));
         let some = begin + TimeDelta::hours(i64::try_from(spread).unwrap_or(0));
@@ -293,7 +293,7 @@ impl Story {
         time.clamp(begin, self.end - TimeDelta::hours(1))
     }
 
-    /// Moves a task through the columns, the further the older it is.
+    /// Moves a task over the board. An older task moves further.
     fn progress(&mut self, theme: &Theme, told: Told, statuses: &[StatusId; 4]) {
         let days = (self.end - told.created).num_days();
         let weights = match days {

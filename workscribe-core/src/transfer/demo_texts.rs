@@ -1,8 +1,8 @@
-//! What the people of the demo write.
+//! The texts of the demo.
 
 use crate::work::TaskType;
 
-/// Names and addresses; the first owns the organization.
+/// Names and addresses. The first person owns the organization.
 pub(super) const PEOPLE: [(&str, &str); 5] = [
     ("Ada Lovelace", "ada@example.com"),
     ("Grace Hopper", "grace@example.com"),
@@ -11,12 +11,12 @@ pub(super) const PEOPLE: [(&str, &str); 5] = [
     ("Barbara Liskov", "barbara@example.com"),
 ];
 
-/// A project, and what its tasks are about.
+/// A project, and the things that its tasks are about.
 pub(super) struct Theme {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) description: &'static str,
-    /// How many tasks it has in the ordinary demo.
+    /// The number of its tasks in the ordinary demo.
     pub(super) tasks: u32,
     pub(super) things: [&'static str; 15],
     pub(super) labels: [(&'static str, &'static str); 4],
@@ -102,7 +102,7 @@ pub(super) const THEMES: [Theme; 3] = [
     },
 ];
 
-/// What is done about a thing.
+/// What is done with a thing.
 pub(super) const VERBS: [(TaskType, &str); 12] = [
     (TaskType::Task, "Review {}"),
     (TaskType::Bug, "Fix slow response of {}"),
@@ -118,7 +118,7 @@ pub(super) const VERBS: [(TaskType, &str); 12] = [
     (TaskType::Task, "Simplify {}"),
 ];
 
-/// Where else a thing is done, when all was done once.
+/// The places of further tasks, after each thing was done once.
 pub(super) const PLACES: [&str; 20] = [
     "on tablets",
     "on old phones",
@@ -142,7 +142,7 @@ pub(super) const PLACES: [&str; 20] = [
     "with many rows",
 ];
 
-/// For whom, then.
+/// The customers of such further tasks.
 pub(super) const CUSTOMERS: [&str; 24] = [
     "Aldgate Mills",
     "Brightwater",

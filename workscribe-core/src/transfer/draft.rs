@@ -1,7 +1,7 @@
-//! Makes a bundle from what is no export: other programs' files, and the demo.
+//! Makes a bundle from other sources than an export: files of other programs, and the demo.
 //!
-//! Tasks and what hangs on them go to a temporary file as they are made. What is only known at the end, the place of a task on its
-//! board and the task that it is a part of, is put in when they are read again. So a draft of any size takes some ten bytes a row.
+//! Tasks with their comments, history and notifications are written to a temporary file as they are made. A task's position on its
+//! board and its parent are known only at the end, and are set when the file is read again. A draft needs some ten bytes a row.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,15 +25,15 @@ use super::record::{
 };
 use super::spool::SpoolWriter;
 
-/// So many faults are told at once.
+/// The maximum number of faults in one error.
 const FAULTS: usize = 20;
-/// What labels without a colour are given, by their names.
+/// The colours of labels without a colour, by their names.
 const COLORS: [&str; 8] =
     ["#2563eb", "#16a34a", "#d97706", "#dc2626", "#7c3aed", "#0891b2", "#db2777", "#64748b"];
-/// Texts longer than this, in bytes, are cut: every character may need six in JSON.
+/// The maximum length of a text in bytes. Longer texts are cut, since every character may need six bytes in JSON.
 const TEXT_BYTES: usize = Document::MAX_BYTES / 8;
 
-/// What another program's file does not tell.
+/// The settings that the file of another program does not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The organization's name.
@@ -42,26 +42,26 @@ pub struct Settings {
     pub slug: String,
     /// The address of its owner.
     pub owner: String,
-    /// The owner's name, if the account is to be made.
+    /// The owner's name, if the account is created.
     pub owner_name: Option<String>,
-    /// The addresses of people, by what the file calls them.
+    /// The addresses of people, by their names in the file.
     pub people: BTreeMap<String, String>,
-    /// The key of the project, where the file has one project without a key.
+    /// The key of the project, if the file has only one project and no key for it.
     pub project_key: Option<String>,
-    /// The present moment, which stands for times that cannot be read.
+    /// The current time. It replaces times that cannot be read.
     pub now: Timestamp,
 }
 
-/// What was made of another program's file.
+/// The result of reading another program's file.
 #[derive(Debug)]
 pub struct Foreign {
     /// The organization, to be imported with new ids.
     pub bundle: Bundle,
-    /// What was not taken as it stood.
+    /// What was changed or left out.
     pub report: Report,
 }
 
-/// What was not taken as it stood, and how often.
+/// What was changed or left out, and how often.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report(pub BTreeMap<String, u64>);
 
@@ -71,7 +71,7 @@ impl Report {
     }
 }
 
-/// A task that is being made.
+/// A new task.
 pub(super) struct TaskDraft {
     pub(super) number: i64,
     pub(super) title: String,
@@ -87,9 +87,9 @@ pub(super) struct TaskDraft {
     pub(super) updated: Timestamp,
 }
 
-/// A project that is being made, with what is in it.
+/// A new project, with its statuses and labels.
 pub(super) struct ProjectDraft {
-    /// The line that told of it first.
+    /// The line that named it first.
     line: u64,
     pub(super) row: ProjectRow,
     pub(super) statuses: Vec<StatusRow>,
@@ -98,7 +98,7 @@ pub(super) struct ProjectDraft {
     numbers: Vec<i64>,
 }
 
-/// An organization that is being made.
+/// A new organization.
 pub(super) struct Draft {
     pub(super) now: Timestamp,
     made: u64,
@@ -109,13 +109,13 @@ pub(super) struct Draft {
     pub(super) projects: Vec<ProjectDraft>,
     /// Tasks, comments, history and notifications.
     rest: SpoolWriter,
-    /// The lines that they were made from.
+    /// The lines from which they were made.
     lines: Vec<u64>,
-    /// The task that was made last and what hangs on it, which may still change.
+    /// The latest task with its comments, history and notifications, which may still change.
     open: Vec<(u64, Record)>,
-    /// Tasks with the tasks that they are parts of.
+    /// The tasks that have a parent, with their parents.
     parents: HashMap<TaskId, TaskId>,
-    /// What hindered the temporary file.
+    /// An error of the temporary file.
     hindered: Option<Error>,
     pub(super) report: Report,
     faults: Vec<FieldError>,
@@ -163,7 +163,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// An id of a time, the same in every run.
+    /// An id with a time, the same in every run.
     pub(super) fn id(&mut self, at: Timestamp) -> Uuid {
         self.made += 1;
         let mut tail = [0; 10];
@@ -177,7 +177,7 @@ impl Draft {
         }
     }
 
-    /// The person of an address.
+    /// The user with an address. A new address gets a new user.
     pub(super) fn user(&mut self, email: &Email, name: &str) -> UserId {
         if let Some(user) = self.users.get(email) {
             return user.id;
@@ -189,8 +189,8 @@ impl Draft {
         id
     }
 
-    /// Somebody by whatever the file tells of them: an address, a name, an id. `None` when nothing of it leads to an address;
-    /// that is reported.
+    /// The user whom the file describes by an address, a name or an id. `None` when none of these leads to an address, which is
+    /// noted in the report.
     pub(super) fn person(&mut self, told: &[&str]) -> Option<UserId> {
         let told: Vec<&str> = told.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
         let name = told.iter().copied().find(|name| !name.contains('@')).unwrap_or_default();
@@ -207,7 +207,7 @@ impl Draft {
         }
     }
 
-    /// The project of a key, made if it is new.
+    /// The project with a key, created if it is new.
     pub(super) fn project(&mut self, line: u64, key: &ProjectKey, name: &str) -> usize {
         if let Some(found) = self.projects.iter().position(|project| project.row.key == *key) {
             return found;
@@ -233,7 +233,7 @@ impl Draft {
         self.projects.len() - 1
     }
 
-    /// The status of a name, made if it is new.
+    /// The status with a name, created if it is new.
     pub(super) fn status(&mut self, project: usize, name: &str, category: StatusCategory) -> StatusId {
         let name = mended_line(name, 50).unwrap_or_else(|| "To Do".to_owned());
         let is_named = |status: &&StatusRow| name_key(&status.name) == name_key(&name);
@@ -256,7 +256,7 @@ impl Draft {
         id
     }
 
-    /// The label of a name, made if it is new; `None` for a blank name.
+    /// The label with a name, created if it is new; `None` for a blank name.
     pub(super) fn label(&mut self, project: usize, name: &str, color: Option<&str>) -> Option<LabelId> {
         let name = mended_line(name, 50)?;
         if let Some(found) = self.projects[project].labels.get(&name_key(&name)) {
@@ -276,7 +276,7 @@ impl Draft {
         Some(id)
     }
 
-    /// Adds a task, and that it was made; `None` for one without a title, which is a fault of its line.
+    /// Adds a task and the history entry of its creation; `None` for a task without a title, which is a fault of its line.
     pub(super) fn task(&mut self, project: usize, line: u64, task: TaskDraft) -> Option<TaskId> {
         let title = mended_line(&task.title, 500)?;
         let id: TaskId = self.id(task.created).into();
@@ -323,12 +323,12 @@ impl Draft {
         Some(id)
     }
 
-    /// Adds a comment, a line of the history or a notification of the task that was made last.
+    /// Adds a comment, an entry of the history or a notification to the latest task.
     pub(super) fn hang(&mut self, line: u64, record: Record) {
         self.open.push((line, record));
     }
 
-    /// The task that was made last.
+    /// The latest task.
     pub(super) fn last_task(&mut self) -> Option<&mut TaskRow> {
         self.open.iter_mut().find_map(|(_, record)| match record {
             Record::Task(row) => Some(row),
@@ -336,23 +336,23 @@ impl Draft {
         })
     }
 
-    /// Puts a task below another of its project.
+    /// Sets the parent of a task to another task of its project.
     pub(super) fn put_below(&mut self, task: TaskId, parent: TaskId) {
         self.parents.insert(task, parent);
     }
 
-    /// Lets the task that was made last change no more.
+    /// Writes the latest task, which cannot change any more.
     fn close(&mut self) {
         for (line, record) in self.open.drain(..) {
             match self.rest.add(&record) {
                 Ok(()) => self.lines.push(line),
-                // Told at the end, when what is missing would be missed.
+                // The error is returned at the end, in place of an incomplete bundle.
                 Err(error) => self.hindered = Some(error),
             }
         }
     }
 
-    /// Adds a comment. One of nobody is the owner's, and says whose it was.
+    /// Adds a comment. If its author is unknown, the author is the owner, and the text names the original author.
     pub(super) fn comment(
         &mut self,
         line: u64,
@@ -380,7 +380,7 @@ impl Draft {
         self.hang(line, Record::Comment(row));
     }
 
-    /// A plain text as a document; `None` for a blank one. One that is too long is cut.
+    /// A plain text as a document; `None` for a blank text. A text that is too long is cut.
     fn document(&mut self, text: &str) -> Option<Document> {
         let text = text.trim().replace('\0', "");
         let mut end = TEXT_BYTES.min(text.len());
@@ -393,7 +393,7 @@ impl Draft {
         (!text.is_empty()).then(|| Document::of_text(&text[..end]))
     }
 
-    /// The organization, if there was no fault.
+    /// The organization, if there were no faults.
     pub(super) fn finish(mut self) -> Result<Foreign, Error> {
         if !self.faults.is_empty() {
             return Err(refused(self.faults));
@@ -403,7 +403,7 @@ impl Draft {
             return Err(error);
         }
         for at in 0..self.projects.len() {
-            // New tasks begin in the first status, so that one is not to be done already.
+            // New tasks begin in the first status, so its category must be `Todo`.
             if self.projects[at].statuses.iter().all(|status| status.category != StatusCategory::Todo) {
                 self.status(at, "To Do", StatusCategory::Todo);
             }
@@ -421,7 +421,7 @@ impl Draft {
         }
         let mut numbers = HashMap::new();
         for mut project in self.projects {
-            // Columns from left to right, and within each by number.
+            // Statuses from left to right by category. Tasks have the order of their numbers.
             project.statuses.sort_by_key(|status| status.category);
             project.numbers.sort_unstable();
             project.row.updated_at = project.row.updated_at.max(project.row.created_at);
@@ -441,7 +441,7 @@ impl Draft {
         let rest = self.rest.finish()?;
         let (mut rows, parents) = (rest.rows()?, self.parents);
         let placed = self.lines.into_iter().map(|line| {
-            let mut record = rows.one()?.ok_or_else(|| Error::internal("a row of the draft is gone"))?;
+            let mut record = rows.one()?.ok_or_else(|| Error::internal("a row of the draft is missing"))?;
             if let Record::Task(task) = &mut record {
                 let before =
                     numbers.get(&task.project_id).map(|all| all.partition_point(|n| *n < task.number));
@@ -455,26 +455,26 @@ impl Draft {
     }
 }
 
-/// The position of the task that is at a place of its board, counted from 1.
+/// The position of a task by its place on the board, counted from 1.
 fn place(at: usize) -> i64 {
     i64::try_from(at).unwrap_or(i64::MAX / GAP) * GAP
 }
 
-/// What somebody of an address is called: as the file says, else by what stands before the @, else by the whole address.
+/// The name of the user with an address: the name in the file, or else the local part of the address, or else the whole address.
 pub(super) fn person_name(email: &Email, name: &str) -> String {
     let local = email.as_str().split('@').next().unwrap_or_default();
     let mended = |name: &str| mended_line(name, 100).and_then(|name| display_name(&name).ok());
     [name, local].into_iter().find_map(mended).unwrap_or_else(|| email.as_str().chars().take(100).collect())
 }
 
-/// The letters and digits of a text as a key, such as JIRA keys with an underscore have it.
+/// A key from the letters and digits of a text, for example of a JIRA key with an underscore.
 pub(super) fn key_of(text: &str) -> Option<ProjectKey> {
     let plain = text.chars().filter(char::is_ascii_alphanumeric);
     let key: String = plain.skip_while(char::is_ascii_digit).take(10).collect();
     ProjectKey::existing(&key)
 }
 
-/// A broken row.
+/// A fault of a broken row.
 pub(super) fn broken(line: u64, problem: impl std::fmt::Display) -> FieldError {
     fault_at(line, "BROKEN_ROW", problem)
 }
@@ -496,7 +496,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Users, projects, statuses, labels, tasks and comments.
+    /// The numbers of users, projects, statuses, labels, tasks and comments.
     pub(in super::super) fn counts(bundle: &Bundle) -> [usize; 6] {
         let count =
             |is_one: fn(&Record) -> bool| bundle.records().unwrap().iter().filter(|r| is_one(r)).count();

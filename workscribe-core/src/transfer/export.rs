@@ -13,32 +13,32 @@ use crate::tenancy::{Action, In, OrgScope, Organization, Slug};
 use super::Transfer;
 use super::record::{End, FORMAT, Header, Kind, OrganizationRow, Record, VERSION};
 
-/// How many rows are read at once.
+/// How many rows are read in one statement.
 const PAGE: u32 = 100;
 
-/// An organization on its way out: everything as it was at one moment, however long it takes.
+/// An export of an organization: everything as it was at one moment, however long the export takes.
 ///
-/// It holds a transaction that reads until it is dropped.
+/// It holds a reading transaction until it is dropped.
 pub struct Export {
     uow: Box<dyn UnitOfWork>,
     scope: OrgScope,
     organization: Organization,
     stage: Stage,
-    /// Who was written already.
+    /// The people that were already written.
     known: BTreeSet<UserId>,
     records: u64,
 }
 
-/// What comes next.
+/// The next part of an export.
 enum Stage {
     Begin(Header),
-    /// The rows of `Kind::ALL` from this one on, after an id.
+    /// The rows of `Kind::ALL` from this index on, after an id.
     Rows(usize, Option<Uuid>),
     Ended,
 }
 
 impl Transfer<'_> {
-    /// Begins to take an organization out, for a member who may.
+    /// Begins an export, for a member who may export.
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`, `INSUFFICIENT_ROLE`.
@@ -46,7 +46,7 @@ impl Transfer<'_> {
         self.begin_export(self.app.storage().snapshot().await?, slug, actor).await
     }
 
-    /// The same for the operator of the server, who needs no membership: it is as if the first owner asked.
+    /// The same for the operator of the server, who needs no membership: the export runs as the first owner.
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`.
@@ -76,7 +76,7 @@ impl Transfer<'_> {
     }
 }
 
-/// The first line of what is made now.
+/// The first line of an export that is made now.
 pub(super) fn header(app: &WorkScribe) -> Header {
     Header { format: FORMAT.to_owned(), version: VERSION, exported_at: app.now() }
 }
@@ -88,13 +88,13 @@ impl Export {
         &self.organization
     }
 
-    /// How many lines were had so far.
+    /// The number of lines so far.
     #[must_use]
     pub const fn records(&self) -> u64 {
         self.records
     }
 
-    /// The next whole lines; `None` after the last. Without the line of type `end`, what was had is not the whole.
+    /// The next complete lines; `None` after the last ones. Without the line of type `end`, an export is incomplete.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -132,7 +132,7 @@ impl Export {
         Ok(vec![Record::End(End { records: self.records + 1 })])
     }
 
-    /// The rows, after the people whom they are the first to name.
+    /// The rows, after the people whom they name for the first time.
     async fn introduced(&mut self, rows: Vec<Record>) -> Result<Vec<Record>, Error> {
         let named: BTreeSet<UserId> = rows.iter().flat_map(Record::people).collect();
         let new: Vec<UserId> = named.difference(&self.known).copied().collect();

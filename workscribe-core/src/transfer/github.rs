@@ -1,5 +1,5 @@
-//! GitHub's issues as its REST API gives them (`GET /repos/{owner}/{repo}/issues?state=all`): one array, or the arrays of
-//! several pages one after the other.
+//! GitHub's issues as its REST API returns them (`GET /repos/{owner}/{repo}/issues?state=all`): one array, or the arrays of several
+//! pages one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::work::{Priority, ProjectKey, StatusCategory, TaskType, name_key};
 
 use super::draft::{Draft, Foreign, Settings, TaskDraft, key_of};
 
-/// An issue, as far as it is taken.
+/// The fields of an issue that are imported.
 #[derive(Deserialize)]
 struct Issue {
     number: i64,
@@ -36,7 +36,7 @@ struct Issue {
     html_url: Option<String>,
 }
 
-/// A label: an object, or its name alone in older answers.
+/// A label: an object, or only its name in older responses.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Label {
@@ -47,7 +47,7 @@ enum Label {
 #[derive(Deserialize)]
 struct User {
     login: String,
-    /// Not among what the API gives, but what a script may add.
+    /// The API does not return it, but a script may add it.
     email: Option<String>,
 }
 
@@ -68,10 +68,10 @@ impl Label {
     }
 }
 
-/// Makes an organization with one project a repository. Issues keep their numbers; pull requests are passed over.
+/// Makes an organization with one project for each repository. Issues keep their numbers; pull requests are left out.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` with the faults: no JSON, or issues that are broken, each with its place in the file.
+/// `VALIDATION_FAILED` with the faults: the text is not JSON, or issues are broken, each with its place in the file.
 pub fn github(input: &str, settings: &Settings) -> Result<Foreign, Error> {
     let mut draft = Draft::new(settings)?;
     let key = settings.project_key.as_deref().map(ProjectKey::parse).transpose();
@@ -85,7 +85,7 @@ pub fn github(input: &str, settings: &Settings) -> Result<Foreign, Error> {
     for page in serde_json::Deserializer::from_str(input).into_iter::<Value>() {
         let issues = match page {
             Ok(Value::Array(issues)) => issues,
-            Ok(_) => return Err(fault(at, None, "this is no array of issues")),
+            Ok(_) => return Err(fault(at, None, "this is not an array of issues")),
             Err(error) => return Err(fault(at, None, &format!("this is no JSON: {error}"))),
         };
         for value in issues {
@@ -108,7 +108,7 @@ fn fault(at: usize, number: Option<i64>, problem: &str) -> Error {
     super::bundle::refused(vec![field(at, number, problem)])
 }
 
-/// Issues have no lines of their own, so they are counted from 1.
+/// Issues have no lines, so they are counted from 1.
 fn field(at: usize, number: Option<i64>, problem: &str) -> FieldError {
     let name = number.map(|number| format!(" (#{number})")).unwrap_or_default();
     let message = format!("Issue {}{name}: {problem}.", at + 1);
@@ -119,14 +119,14 @@ fn default_key() -> ProjectKey {
     ProjectKey::from_stored("GH".to_owned())
 }
 
-/// `https://api.github.com/repos/acme/website` is the repository `website`.
+/// `https://api.github.com/repos/acme/website` gives the repository `website`.
 fn repository(issue: &Issue) -> &str {
     let by_api = issue.repository_url.as_deref().and_then(|url| url.rsplit('/').next());
     let by_page = || issue.html_url.as_deref().and_then(|url| url.split('/').nth(4));
     by_api.or_else(by_page).unwrap_or_default()
 }
 
-/// The project of a repository. Two whose names make one key are told apart.
+/// The project of a repository. If two repositories would have the same key, the second key gets a number.
 fn project_of(
     draft: &mut Draft,
     keys: &mut BTreeMap<String, usize>,
@@ -170,13 +170,13 @@ fn issue_in(
     }
     let line = at as u64 + 1;
     let project = project_of(draft, keys, key, line, repository(issue));
-    // A page may begin with what the one before ended with.
+    // A page may begin with the last issues of the previous page.
     if !seen.insert((project, issue.number)) {
         draft.report.note("an issue that was there already");
         return;
     }
     if issue.number < 1 {
-        draft.fault(field(at, Some(issue.number), "this is no number of an issue"));
+        draft.fault(field(at, Some(issue.number), "this is not the number of an issue"));
         return;
     }
     let due = issue.milestone.as_ref().and_then(|milestone| milestone.due_on);

@@ -17,65 +17,65 @@ use super::bundle::Bundle;
 use super::record::{CommentRow, MemberRow, OrganizationRow, ProjectRow, Record, TaskRow, UserRow};
 use super::remap::{Remap, renewed};
 
-/// So many rows are given to the storage at once.
+/// How many rows are given to the storage at once.
 const BATCH: usize = 500;
 
-/// Whole organizations, out and in. Had from [`WorkScribe::transfer`].
+/// Export and import of whole organizations. [`WorkScribe::transfer`] returns it.
 #[derive(Clone, Copy)]
 pub struct Transfer<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-/// What becomes of the ids of a file.
+/// What happens to the ids in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ids {
-    /// They stay, so that links and references from elsewhere stay good. The organization must not be here already.
+    /// They stay the same, so that links and references from outside stay valid. The organization must not exist here.
     #[default]
     Keep,
-    /// Every row gets a new one, so that the same file can come in more than once.
+    /// Every row gets a new id, so that the same file can be imported more than once.
     Remap,
 }
 
-/// How an organization is to come in.
+/// The options of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportOptions {
-    /// What becomes of the ids.
+    /// What happens to the ids.
     pub ids: Ids,
-    /// Another slug than the file's.
+    /// The slug, instead of the file's.
     pub slug: Option<String>,
-    /// Another name than the file's.
+    /// The name, instead of the file's.
     pub name: Option<String>,
-    /// Whether somebody of the file may be an account here that has a password and was never shown to be of the owner of its
-    /// address. Anybody can register with the address of another.
+    /// Whether a person in the file may become an existing account that has a password and whose address was never verified.
+    /// Anybody can register with another person's address.
     pub trust_unverified: bool,
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Rows that were written.
+    /// The rows written so far.
     pub done: u64,
-    /// Rows that there are.
+    /// All rows.
     pub all: u64,
 }
 
-/// What came in.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// The organization.
     pub organization: Organization,
     /// Its first owner.
     pub owner: User,
-    /// Accounts that were made, without a password: their owners ask for a new one by mail.
+    /// Accounts that were created without a password: their owners request a new password by mail.
     pub made: Vec<Email>,
-    /// Accounts that were here, by their address.
+    /// Accounts that existed before, by their address.
     pub known: Vec<Email>,
-    /// How many rows of each kind there were.
+    /// The number of rows of each kind.
     pub counts: BTreeMap<&'static str, u64>,
 }
 
 impl WorkScribe {
-    /// Whole organizations, out and in.
+    /// Export and import of whole organizations.
     #[must_use]
     pub const fn transfer(&self) -> Transfer<'_> {
         Transfer { app: self }
@@ -83,11 +83,11 @@ impl WorkScribe {
 }
 
 impl Transfer<'_> {
-    /// Brings an organization in, wholly or not at all. For the operator of the server: the people of the file become members,
-    /// asked or not. Hooks are told of the accounts, the organization and its members, and not of each task.
+    /// Imports an organization, completely or not at all. It is for the operator of the server: the people in the file become
+    /// members without being asked. Hooks get the events of the accounts, the organization and its members, but not of each task.
     ///
     /// # Errors
-    /// `SLUG_TAKEN`, `VALIDATION_FAILED` for an id that is taken, or for an account that is not to be trusted.
+    /// `SLUG_TAKEN`, `VALIDATION_FAILED` for an id that is taken, or for an account that is not trusted.
     pub async fn import(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -97,7 +97,7 @@ impl Transfer<'_> {
         self.import_with(uow, bundle, options, &mut |_| {}).await
     }
 
-    /// The same, and tells how far it is after each few hundred rows.
+    /// The same, and reports the progress after every few hundred rows.
     ///
     /// # Errors
     /// As [`Transfer::import`].
@@ -160,7 +160,7 @@ impl Transfer<'_> {
         Ok(Imported { organization, owner, made, known, counts })
     }
 
-    /// Writes rows with what is searched of them.
+    /// Writes rows and their search documents.
     async fn restore(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -176,7 +176,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Finds or makes the accounts.
+    /// Finds or creates the accounts.
     async fn people(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -195,12 +195,12 @@ impl Transfer<'_> {
                 made.push(row.email.clone());
                 continue;
             };
-            // Without a password, whoever gets in has shown that the address is theirs.
+            // Users of an account without a password must prove that the address is theirs before they can log in.
             let is_theirs = found.user.email_verified || found.password_hash.is_none();
             if !is_theirs && !options.trust_unverified {
                 let message = format!(
-                    "There is an account for {} whose owner has not shown that the address is theirs. Ask them to, or say \
-                     that such accounts are to be trusted.",
+                    "There is an account for {} whose address is not verified. Ask its owner to verify the address, or \
+                     trust unverified accounts.",
                     row.email
                 );
                 violations.add(format!("/users/{}", row.id), "NOT_VERIFIED", message);
@@ -270,7 +270,7 @@ impl Transfer<'_> {
     }
 }
 
-/// The owner who has been one of the members for longest.
+/// The owner who has been a member for the longest time.
 fn first_owner(records: &[Record]) -> Option<UserId> {
     let owners = records.iter().filter_map(|record| match record {
         Record::Member(row) if row.role == Role::Owner => Some((row.joined_at, row.user_id)),
@@ -313,7 +313,7 @@ fn taken(error: StoreError, organization: &Organization) -> Error {
     }
 }
 
-/// A task with what hangs on it, and below none yet: its parent may come later.
+/// A task with its counts and without its parent, which may come later.
 fn counted(bundle: &Bundle, mut record: Record) -> Record {
     if let Record::Task(row) = &mut record {
         let hanging = bundle.hanging_on(row.id);
@@ -323,7 +323,7 @@ fn counted(bundle: &Bundle, mut record: Record) -> Record {
     record
 }
 
-/// What can be found of a row.
+/// The search document of a row.
 fn document(scope: &OrgScope, record: &Record) -> Option<SearchDocument> {
     match record {
         Record::Project(row) => Some(project_document(&project(scope, row))),
@@ -362,7 +362,7 @@ fn fields(row: &TaskRow) -> TaskFields {
     }
 }
 
-/// The name of its author is not searched.
+/// The author's name is empty, since it is not searched.
 fn comment(row: &CommentRow) -> Comment {
     Comment {
         id: row.id,
@@ -376,7 +376,7 @@ fn comment(row: &CommentRow) -> Comment {
     }
 }
 
-/// What a report calls the rows of a kind.
+/// The name of a kind of rows in the result.
 const fn kind(record: &Record) -> Option<&'static str> {
     Some(match record {
         Record::Member(_) => "members",
@@ -384,7 +384,7 @@ const fn kind(record: &Record) -> Option<&'static str> {
         Record::Label(_) => "labels",
         Record::Task(_) => "tasks",
         Record::Comment(_) => "comments",
-        Record::Activity(_) => "lines of the history",
+        Record::Activity(_) => "entries of the history",
         Record::Notification(_) => "notifications",
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! Jira's CSV export ("Export Excel CSV (all fields)"), read by the names of its columns.
+//! Jira's CSV export ("Export Excel CSV (all fields)"). Columns are found by their names.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::work::{Priority, StatusCategory, TaskKey, TaskType, name_key};
 
 use super::draft::{Draft, Foreign, Settings, TaskDraft, broken, key_of};
 
-/// How Jira writes times: as its sites are set up, and in other exports.
+/// The formats of times: they depend on the settings of the Jira site and on the kind of export.
 const TIMES: [&str; 10] = [
     "%d/%b/%y %I:%M %p",
     "%d/%b/%Y %I:%M %p",
@@ -27,16 +27,16 @@ const TIMES: [&str; 10] = [
     "%b %d, %Y %I:%M %p",
     "%b %d, %Y, %I:%M %p",
 ];
-/// The same for days.
+/// The formats of days.
 const DAYS: [&str; 6] = ["%d/%b/%y", "%d/%b/%Y", "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%b %d, %Y"];
 
-/// Makes an organization of an export. Issues keep their keys.
+/// Makes an organization from an export. Issues keep their keys.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` with the faults: no such export, or rows that are broken, each with its line.
+/// `VALIDATION_FAILED` with the faults: the file is not such an export, or rows are broken, each with its line.
 pub fn jira(input: impl Read, settings: &Settings) -> Result<Foreign, Error> {
     let mut draft = Draft::new(settings)?;
-    // A byte order mark is not part of the first column's name.
+    // A byte order mark is not a part of the first column's name.
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
     let columns = match reader.headers() {
         Ok(names) => Columns::of(names),
@@ -70,7 +70,7 @@ pub fn jira(input: impl Read, settings: &Settings) -> Result<Foreign, Error> {
     draft.finish()
 }
 
-/// Where the columns are. Jira repeats a name for each further value.
+/// The indexes of the columns by name. Jira repeats a name for each further value.
 struct Columns {
     by_name: HashMap<String, Vec<usize>>,
     count: usize,
@@ -99,20 +99,20 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Everything that stands under a name.
+    /// All values in the columns with a name.
     fn all(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let row = self.row;
         let at: &'a [usize] = self.columns.by_name.get(name).map_or(&[], Vec::as_slice);
         at.iter().filter_map(|at| row.get(*at)).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// The first that stands under the first of some names.
+    /// The first value in the columns with these names, in the order of the names.
     fn get(&self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| self.all(name).next())
     }
 }
 
-/// Issues by their keys and ids, and which is to be below which.
+/// Issues by their keys and ids, and the parents of tasks.
 #[derive(Default)]
 struct Issues {
     known: HashMap<String, (usize, TaskId)>,
@@ -196,7 +196,7 @@ fn issue(draft: &mut Draft, issues: &mut Issues, row: &Row<'_>) -> Result<(), Fi
 }
 
 impl Issues {
-    /// Puts tasks below their parents, when the file has those, in the same project.
+    /// Sets the parents of tasks, if the file contains the parent in the same project.
     fn connect(&self, draft: &mut Draft) {
         for (project, task, parent) in &self.below {
             let found = self.known.get(parent).filter(|(other, id)| other == project && id != task);
@@ -221,7 +221,7 @@ fn category_of(draft: &mut Draft, category: &str, status: &str) -> StatusCategor
     }
 }
 
-/// What the name of a status says about it.
+/// The category that the name of a status suggests.
 fn guessed_category(status: &str) -> StatusCategory {
     match name_key(status).as_str() {
         "to do" | "todo" | "open" | "new" | "backlog" | "reopened" | "selected for development" => {
@@ -280,7 +280,7 @@ fn day_of(draft: &mut Draft, text: &str) -> Option<NaiveDate> {
     day
 }
 
-/// `%Y` takes two digits too, for which `%y` comes first; a year before 1970, or after 9999, is a mistake.
+/// `%Y` also accepts two digits, so `%y` is tried first. A year before 1970 or after 9999 is a mistake.
 fn parse_day(text: &str, format: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text.trim(), format).ok().filter(|day| is_believable(*day))
 }
@@ -289,7 +289,7 @@ fn is_believable(day: NaiveDate) -> bool {
     (1970..=9999).contains(&chrono::Datelike::year(&day))
 }
 
-/// A time without a zone is taken for UTC.
+/// A time without a zone counts as UTC.
 fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let zoned = DateTime::parse_from_rfc3339(text)

@@ -1,16 +1,16 @@
-//! Taking an organization out, and bringing one in: docs/EXPORT.md describes the format.
+//! Export and import of an organization. docs/EXPORT.md describes the format.
 //!
 //! | file | what |
 //! |---|---|
-//! | `record.rs` | [`Record`]: what stands in a line of an export |
+//! | `record.rs` | [`Record`]: the content of a line of an export |
 //! | `store.rs` | the store trait |
 //! | `export.rs` | [`Export`]: everything as it was at one moment, line by line |
-//! | `bundle.rs` | [`Bundle`]: what is to come in, read and checked |
-//! | `spool.rs` | the rows of a bundle of which there are many, on disk |
-//! | `import.rs`, `remap.rs` | a bundle into the storage, in one transaction; which id becomes which |
-//! | `draft.rs` | makes a bundle from what is no export |
+//! | `bundle.rs` | [`Bundle`]: an organization to be imported, read and checked |
+//! | `spool.rs` | the rows of a bundle whose number is unbounded, on disk |
+//! | `import.rs`, `remap.rs` | the import of a bundle, in one transaction, and the new ids |
+//! | `draft.rs` | makes a bundle from other sources than an export |
 //! | `jira.rs`, `github.rs` | Jira's CSV and GitHub's issues |
-//! | `demo.rs`, `demo_texts.rs` | an organization to look at |
+//! | `demo.rs`, `demo_texts.rs` | an organization for demonstration |
 
 mod bundle;
 mod demo;

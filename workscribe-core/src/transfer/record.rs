@@ -1,4 +1,4 @@
-//! What stands in an export: one record a line.
+//! The content of an export: one record on each line.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,8 +17,8 @@ use super::draft::person_name;
 
 /// The name of the format.
 pub const FORMAT: &str = "workscribe-export";
-/// The version of the format that is written. Those from 1 up to it are read. It grows when an older reader would lose or
-/// misread something; a field that may be missing does not need it.
+/// The version of the format in new exports. Versions from 1 up to it can be read. It grows when an older reader would lose or
+/// misread something; an optional field does not need a new version.
 pub const VERSION: u32 = 1;
 
 /// One line of an export.
@@ -29,7 +29,7 @@ pub enum Record {
     Header(Header),
     /// The second line.
     Organization(OrganizationRow),
-    /// A person, before the first line that names them.
+    /// A person, before the first line that refers to them.
     User(UserRow),
     /// A membership.
     Member(MemberRow),
@@ -43,7 +43,7 @@ pub enum Record {
     Task(TaskRow),
     /// A comment on a task.
     Comment(CommentRow),
-    /// A line of the history.
+    /// An entry of the history.
     Activity(ActivityRow),
     /// A notification to a person.
     Notification(NotificationRow),
@@ -73,7 +73,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order in which they are exported.
+    /// All kinds, in the order in which they are exported.
     pub const ALL: [Self; 8] = [
         Self::Member,
         Self::Project,
@@ -86,22 +86,22 @@ impl Kind {
     ];
 }
 
-/// What the file is.
+/// The header of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// [`FORMAT`]
     pub format: String,
     /// [`VERSION`]
     pub version: u32,
-    /// When it was made.
+    /// When the export was made.
     #[serde(with = "micros")]
     pub exported_at: Timestamp,
 }
 
-/// That nothing is missing.
+/// The end of an export, which shows that it is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// How many lines there are, the first and this one included.
+    /// The number of lines, including the first and this one.
     pub records: u64,
 }
 
@@ -119,7 +119,7 @@ pub struct OrganizationRow {
     pub updated_at: Timestamp,
 }
 
-/// A person, as others in the organization see them. Nothing by which they log in.
+/// A person, as others in the organization see them, without their credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the model")]
 pub struct UserRow {
@@ -140,7 +140,7 @@ pub struct MemberRow {
     pub joined_at: Timestamp,
 }
 
-/// A project, with what its next task is given.
+/// A project, with the counters for its next task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the model")]
 pub struct ProjectRow {
@@ -152,7 +152,7 @@ pub struct ProjectRow {
     pub is_archived: bool,
     /// The number of the latest task.
     pub last_number: i64,
-    /// The last position that a task was given; see [`crate::work::order`].
+    /// The last position that was given to a task; see [`crate::work::order`].
     pub last_position: i64,
     pub created_by: UserId,
     pub version: i64,
@@ -168,7 +168,7 @@ pub type StatusRow = Status;
 /// A label.
 pub type LabelRow = Label;
 
-/// A task, with the labels that are on it.
+/// A task with its labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the model")]
 pub struct TaskRow {
@@ -185,7 +185,7 @@ pub struct TaskRow {
     pub priority: Priority,
     pub kind: TaskType,
     pub parent_id: Option<TaskId>,
-    /// By id.
+    /// In the order of the ids.
     pub label_ids: Vec<LabelId>,
     pub due_date: Option<NaiveDate>,
     pub version: i64,
@@ -193,10 +193,10 @@ pub struct TaskRow {
     pub created_at: Timestamp,
     #[serde(with = "micros")]
     pub updated_at: Timestamp,
-    /// How many tasks are a part of it. No line has it: an import counts them.
+    /// The number of its subtasks. An export does not contain it: an import counts them.
     #[serde(skip)]
     pub subtask_count: i64,
-    /// How many comments it has. No line has it: an import counts them.
+    /// The number of its comments. An export does not contain it: an import counts them.
     #[serde(skip)]
     pub comment_count: i64,
 }
@@ -218,7 +218,7 @@ pub struct CommentRow {
     pub updated_at: Timestamp,
 }
 
-/// A line of the history. Its project and its task may be gone.
+/// An entry of the history. Its project and its task may have been removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the model")]
 pub struct ActivityRow {
@@ -235,7 +235,7 @@ pub struct ActivityRow {
     pub created_at: Timestamp,
 }
 
-/// A notification. What it is about may be gone. Where its mail stands is left out: the server that made it sends it.
+/// A notification. The thing that it is about may have been removed. The state of its mail is left out: its own server sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the model")]
 pub struct NotificationRow {
@@ -248,7 +248,7 @@ pub struct NotificationRow {
     pub entity_id: Uuid,
     pub actor_id: Option<UserId>,
     pub is_read: bool,
-    /// Whether a mail is to tell of it. No line has it.
+    /// Whether a digest includes it. An export does not contain it.
     #[serde(skip)]
     pub is_mailed: bool,
     #[serde(with = "micros")]
@@ -256,17 +256,17 @@ pub struct NotificationRow {
 }
 
 impl Record {
-    /// The line, with its end.
+    /// The line, with a line break at its end.
     ///
     /// # Errors
-    /// Never, as long as every record can be told as JSON.
+    /// Never, as long as every record can be written as JSON.
     pub fn to_line(&self) -> Result<String, serde_json::Error> {
         let mut line = serde_json::to_string(self)?;
         line.push('\n');
         Ok(line)
     }
 
-    /// By what rows of its kind are sorted.
+    /// The id by which the rows of its kind are sorted.
     #[must_use]
     pub fn id(&self) -> Uuid {
         match self {
@@ -284,8 +284,8 @@ impl Record {
         }
     }
 
-    /// Brings its names into the form in which names are kept, since an export may be older than the rules for them; whether one has
-    /// changed. What cannot be mended stays, to be refused, but for people: nobody who takes an export in could name them anew.
+    /// Puts its names into their stored form, since an export may be older than the rules for names; `true` if one has changed.
+    /// Other faults stay, and the check refuses them. Only people get another name, since the importer cannot rename them.
     pub(super) fn mend(&mut self) -> bool {
         match self {
             Self::Organization(row) => mend(&mut row.name),
@@ -305,7 +305,7 @@ impl Record {
         }
     }
 
-    /// Whom it names. Those whom a text mentions are not among them: anybody can write any id into a text.
+    /// The people whom it names, without those whom a text mentions: anybody can write any id into a text.
     pub fn people(&self) -> impl Iterator<Item = UserId> + use<> {
         let (first, second) = match self {
             Self::Member(row) => (Some(row.user_id), None),
@@ -320,7 +320,7 @@ impl Record {
     }
 }
 
-/// A kind of event of which the history tells: no other stands in one.
+/// A kind of event that the history contains; any other kind is an error.
 fn kind_of_history<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
     let kind = EventKind::deserialize(from)?;
     let unknown = || <D::Error as serde::de::Error>::custom(format!("the history has no {}", kind.as_str()));
@@ -337,14 +337,14 @@ fn mend_text(text: &mut String) -> bool {
     replace(text, kept)
 }
 
-/// Whether it is another text then.
+/// Replaces a text; `true` if it has changed.
 fn replace(text: &mut String, kept: String) -> bool {
     let is_other = kept != *text;
     *text = kept;
     is_other
 }
 
-/// A rich text as the JSON that it is.
+/// A rich text as JSON.
 mod rich_text {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
@@ -360,7 +360,7 @@ mod rich_text {
     }
 }
 
-/// The same where there may be none.
+/// The same for an optional text.
 mod rich_text_or_none {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 

@@ -1,4 +1,4 @@
-//! Which id becomes which.
+//! The new ids of an import.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,18 @@ use crate::work::Document;
 
 use super::record::Record;
 
-/// New ids for old ones: those of people, who may have accounts here, and those of everything else.
+/// Maps old ids to new ones: those of people, who may have accounts here, and those of all other rows.
 pub(super) struct Remap {
     pub(super) users: HashMap<UserId, UserId>,
-    /// What the new ids follow from, the same for all of one import; `None` when ids are kept.
+    /// The key from which the new ids are derived, one for each import; `None` when ids are kept.
     pub(super) key: Option<[u8; 32]>,
-    /// The time of the new ids of those that have none in them.
+    /// The time in the new ids of rows whose old id contains no time.
     pub(super) now: Timestamp,
 }
 
 impl Remap {
-    /// The new id of an old one. Each keeps the time that is in the old one, so that rows sort as they did. It follows from the old
-    /// one, so that nothing has to be remembered of them, and from a key of this import, so that nobody can tell it before.
+    /// The new id of an old one. It keeps the time in the old id, so that rows sort as before. It is derived from the old id, so
+    /// that no table of ids is needed, and from a key of this import, so that nobody can predict it.
     pub(super) fn id<I: Id>(&self, id: I) -> I {
         let Some(key) = &self.key else { return id };
         let old: Uuid = id.into();
@@ -42,7 +42,7 @@ impl Remap {
         self.users.get(&id).copied().unwrap_or(id)
     }
 
-    /// The record as it is to be written.
+    /// The record with its new ids.
     pub(super) fn apply(&self, mut record: Record) -> Record {
         match &mut record {
             Record::Header(_) | Record::End(_) | Record::User(_) => {}
@@ -88,7 +88,7 @@ impl Remap {
         record
     }
 
-    /// A text that mentions the same people.
+    /// The text with new ids in its mentions.
     fn document(&self, document: &Document) -> Document {
         let is_same = |user: &UserId| self.user(*user) == *user;
         if document.mentions().iter().all(is_same) {
@@ -98,7 +98,7 @@ impl Remap {
     }
 }
 
-/// Another id of the same time: the first half of a UUIDv7 is its time.
+/// Another id with the same time: the first half of a UUIDv7 contains its time.
 pub(super) fn renewed(app: &WorkScribe, id: Uuid) -> Uuid {
     if id.get_version_num() != 7 {
         return app.new_id::<OrgId>().into();

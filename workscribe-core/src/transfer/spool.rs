@@ -1,4 +1,4 @@
-//! The rows of a bundle of which there may be any number: on disk, in the order in which they came.
+//! The rows of a bundle whose number is unbounded: on disk, in their original order.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
@@ -7,7 +7,7 @@ use crate::error::Error;
 
 use super::record::Record;
 
-/// Rows that were written one after another, as the lines of an export, into a temporary file that goes with this value.
+/// Rows in a temporary file, written as lines of an export. The file is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: File,
@@ -15,7 +15,7 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// The rows from the first on. One reading at a time: they share the file's place.
+    /// All rows from the first one. Only one reader at a time, since readers share the position in the file.
     pub(super) fn rows(&self) -> Result<Rows, Error> {
         let mut file = self.file.try_clone().map_err(Error::internal)?;
         file.seek(SeekFrom::Start(0)).map_err(Error::internal)?;
@@ -27,7 +27,7 @@ impl Spool {
     }
 }
 
-/// Takes rows until it is made a [`Spool`].
+/// Collects rows for a [`Spool`].
 pub(super) struct SpoolWriter {
     file: BufWriter<File>,
     rows: u64,
@@ -38,7 +38,7 @@ impl SpoolWriter {
         Ok(Self { file: BufWriter::new(tempfile::tempfile().map_err(Error::internal)?), rows: 0 })
     }
 
-    /// Adds a row as the line that it is.
+    /// Adds a row as a line of an export.
     pub(super) fn add_line(&mut self, line: &[u8]) -> Result<(), Error> {
         self.file.write_all(line).map_err(Error::internal)?;
         if !line.ends_with(b"\n") {
@@ -65,7 +65,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The next rows, at most so many; none at the end.
+    /// The next rows, at most `most`; none at the end.
     pub(super) fn next(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         let mut rows = Vec::with_capacity(most);
         while rows.len() < most {

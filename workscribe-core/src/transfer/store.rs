@@ -9,12 +9,12 @@ use crate::tenancy::{OrgScope, Slug};
 
 use super::record::{Kind, Record, UserRow};
 
-/// Whole organizations, row by row as they are stored.
+/// Whole organizations, as stored rows.
 #[async_trait]
 pub trait TransferStore: Send {
-    /// The owner who has been a member for longest, of an organization that an operator names.
+    /// The owner who has been a member for the longest time, of an organization that an operator names.
     async fn first_owner(&mut self, slug: &Slug) -> Result<Option<UserId>, StoreError>;
-    /// The rows of a kind, by id after `after`, at most `limit`.
+    /// The rows of a kind whose ids are after `after`, by id, at most `limit`.
     async fn page(
         &mut self,
         scope: &OrgScope,
@@ -24,11 +24,11 @@ pub trait TransferStore: Send {
     ) -> Result<Vec<Record>, StoreError>;
     /// The accounts of some people, by id.
     async fn people(&mut self, users: &[UserId]) -> Result<Vec<UserRow>, StoreError>;
-    /// Writes rows as they are. Those that have no place in an organization's own tables (header, organization, users and
-    /// end) are passed over, and a membership takes the place of one of the same person. A row that is referred to, other
-    /// than the parent of a task in the same call, comes first; [`crate::Constraint::Reference`] when it does not. An id that is
-    /// taken is a fault of whoever made the rows. The counts of a task are taken as they are given.
+    /// Writes rows unchanged. Rows that belong to no table of an organization (header, organization, users and end) are skipped.
+    /// A membership replaces an existing one of the same person. A referenced row must come first, except the parent of a task in
+    /// the same call; otherwise the result is [`crate::Constraint::Reference`]. An id that is taken is a fault of the rows. The
+    /// counts of a task are written as given.
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError>;
-    /// Says of which task each of some tasks is a part, and counts nothing: for parents that are restored later than their parts.
+    /// Sets the parents of tasks without changing any counts: for parents that are restored after their subtasks.
     async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError>;
 }

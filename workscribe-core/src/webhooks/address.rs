@@ -1,8 +1,8 @@
-//! Where webhooks may go: to the public internet, and to networks that the operator names.
+//! Where webhooks may be sent: to the public internet, and to networks that the operator lists.
 //!
-//! A tenant chooses the URL, and the server calls it from within the operator's network. So whatever is not public is refused:
-//! by its text when the endpoint is made, and by what DNS says of it at every attempt (OWASP, "Server-Side Request
-//! Forgery Prevention"; ASVS 5.0 1.3.6).
+//! A tenant chooses the URL, and the server calls it from the operator's network. So every address that is not public is refused:
+//! by the text of the URL when the endpoint is created, and by the addresses that DNS returns at every attempt (OWASP,
+//! "Server-Side Request Forgery Prevention"; ASVS 5.0 1.3.6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,10 +11,10 @@ use url::{Host, Url};
 
 use crate::error::Fault;
 
-/// The longest URL of an endpoint, in characters.
+/// The maximum length of an endpoint's URL in characters.
 pub const URL_CHARS: usize = crate::limits::Limit::WebhookUrlCharacters.default_value() as usize;
 
-/// What is not globally reachable, by IANA's special-purpose registry (RFC 6890), and multicast.
+/// Addresses that are not globally reachable by IANA's special-purpose registry (RFC 6890), and multicast.
 const NOT_PUBLIC_V4: &[(Ipv4Addr, u8)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -33,7 +33,7 @@ const NOT_PUBLIC_V4: &[(Ipv4Addr, u8)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Within 2000::/3, the only part that is given out: protocol assignments with Teredo and ORCHID, 6to4, documentation.
+/// Exceptions within 2000::/3, the only part that is assigned: protocol assignments with Teredo and ORCHID, 6to4, documentation.
 const NOT_PUBLIC_V6: &[(Ipv6Addr, u8)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -65,7 +65,7 @@ fn same_prefix(a: u128, b: u128, width: u8, bits: u8) -> bool {
     a >> shift == b >> shift
 }
 
-/// The IPv4 address that packets to this one reach: mapped (RFC 4291 §2.5.5.2) or behind the well-known NAT64 prefix
+/// The IPv4 address to which packets to this address go: mapped (RFC 4291 §2.5.5.2) or behind the well-known NAT64 prefix
 /// (RFC 6052).
 fn inner_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     v6.to_ipv4_mapped().or_else(|| match v6.segments() {
@@ -76,31 +76,31 @@ fn inner_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     })
 }
 
-/// Where webhooks may go.
+/// The networks to which webhooks may be sent.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookNetworks(Vec<IpNet>);
 
 impl WebhookNetworks {
-    /// The public internet, and these networks, which may be spoken to over plain HTTP too.
+    /// The public internet and these networks. Endpoints in these networks may also use plain HTTP.
     #[must_use]
     pub const fn with(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// Whether no network was named.
+    /// Whether no network is listed.
     #[must_use]
     pub const fn is_public_alone(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether an address may be spoken to by `http` or `https`.
+    /// Whether webhooks may be sent to an address by `http` or `https`.
     #[must_use]
     pub fn allow(&self, is_https: bool, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address)) || (is_https && is_public(address))
     }
 
-    /// Checks the URL of an endpoint, as far as that is possible without DNS.
+    /// Checks the URL of an endpoint, without DNS.
     ///
     /// # Errors
     /// `INVALID_URL`, `TOO_LONG`, `NOT_HTTPS`, `NOT_PUBLIC`.
@@ -206,7 +206,7 @@ mod tests {
         {
             assert!(["NOT_HTTPS", "INVALID_URL"].contains(&fault(bad)), "{bad}");
         }
-        // The URL standard reads all of these as 127.0.0.1, or as a private address.
+        // The URL standard reads all of these as 127.0.0.1 or as a private address.
         for bad in [
             "https://127.0.0.1/",
             "https://2130706433/",

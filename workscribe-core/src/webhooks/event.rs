@@ -1,4 +1,4 @@
-//! The message that tells an endpoint of an event, and which events an endpoint asks for.
+//! The message about an event, and which events an endpoint subscribes to.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::identity::Person;
 use crate::tenancy::{Invitation, OrgScope};
 use crate::work::{Comment, Label, Project, Status, Task};
 
-/// What is sent: the form that Standard Webhooks recommends, with the organization and who did it beside.
+/// The message to endpoints: the form that Standard Webhooks recommends, with the organization and the actor added.
 pub(crate) struct Message {
     pub(crate) id: WebhookMessageId,
     pub(crate) event: EventKind,
@@ -38,8 +38,8 @@ impl Message {
     }
 }
 
-/// What an event tells. Things have the form that they have in the API; a task is without its description, as in lists, since
-/// a description may be as large as a whole day's messages.
+/// The data of an event's message. Things have the same form as in the API. A task has no description, as in lists, since a
+/// description may be as large as all other messages of a day.
 pub(crate) fn data(event: &DomainEvent) -> Value {
     match event {
         DomainEvent::MemberJoined { user, role, .. } | DomainEvent::MemberRoleChanged { user, role, .. } => {
@@ -92,7 +92,7 @@ pub(crate) fn data(event: &DomainEvent) -> Value {
     }
 }
 
-/// The fields that differ, but for those that follow from others.
+/// The fields that differ, except those that follow from other fields.
 fn differing(before: &Value, after: &Value) -> Vec<String> {
     const FOLLOWING: [&str; 4] = ["status", "assignee", "position", "updated_at"];
     let (Value::Object(before), Value::Object(after)) = (before, after) else { return Vec::new() };
@@ -187,31 +187,31 @@ fn comment(comment: &Comment) -> Value {
     })
 }
 
-/// As in the API: RFC 3339 in UTC with six digits of a second.
+/// The time as in the API: RFC 3339 in UTC with microseconds.
 fn time(at: Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
-/// Which events an endpoint asks for.
+/// The events to which an endpoint subscribes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventSet {
-    /// All of them, those of later versions too.
+    /// All events, including those of later versions.
     All,
-    /// These.
+    /// These events.
     Some(BTreeSet<EventKind>),
 }
 
 impl EventSet {
-    /// What stands for all of them.
+    /// The name for all events.
     pub const ALL: &'static str = "*";
 
-    /// The set of some events.
+    /// The set of the given events.
     #[must_use]
     pub fn of(events: &[EventKind]) -> Self {
         Self::Some(events.iter().copied().collect())
     }
 
-    /// Whether it has an event.
+    /// Whether the set contains an event.
     #[must_use]
     pub fn has(&self, event: EventKind) -> bool {
         match self {
@@ -220,7 +220,7 @@ impl EventSet {
         }
     }
 
-    /// The names in it, or `*`.
+    /// The names of its events, or `*`.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {
         match self {
@@ -229,13 +229,13 @@ impl EventSet {
         }
     }
 
-    /// As it is stored: the names, separated by spaces.
+    /// The stored form: the names, separated by spaces.
     #[must_use]
     pub fn to_stored(&self) -> String {
         self.names().join(" ")
     }
 
-    /// Reads it back. A name that this version does not know is left out.
+    /// Reads the stored form. A name that this version does not know is left out.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
         if text == Self::ALL {

@@ -1,5 +1,5 @@
-//! How much an organization sends to one host (a name or an address, with the port): the tenant chose it, and it may be somebody
-//! else's, who never asked for anything.
+//! How much an organization may send to one host (a name or an address, with the port). The tenant chose the host, which may
+//! belong to somebody who never agreed to it.
 
 use crate::error::{Code, Error};
 use crate::id::OrgId;
@@ -7,7 +7,7 @@ use crate::limits::Limit;
 
 use super::service::Webhooks;
 
-/// The host and the port of an endpoint, as they are counted: `example.com:443`.
+/// The host and the port of an endpoint, as limits count them: `example.com:443`.
 #[must_use]
 pub fn host_and_port(url: &str) -> String {
     let Ok(url) = url::Url::parse(url) else { return String::new() };
@@ -16,7 +16,7 @@ pub fn host_and_port(url: &str) -> String {
 }
 
 impl Webhooks<'_> {
-    /// Counts a message that a person sends by hand.
+    /// Counts a message that a member sends manually, and refuses it over the limit.
     pub(super) async fn limit_by_hand(&self, org: OrgId, url: &str) -> Result<(), Error> {
         let rule = self.app.limits().rule(Limit::WebhookMessagesByHand);
         let host = host_and_port(url);

@@ -1,18 +1,18 @@
-//! Webhooks: HTTPS endpoints of an organization that are told of what happens in it.
+//! Webhooks: HTTPS endpoints of an organization, which receive messages about its events.
 //!
-//! An event writes a delivery and its job for every endpoint that asks for it, in the transaction of the event. A worker sends
-//! it, signed as [Standard Webhooks](https://www.standardwebhooks.com) has it, at least once and in no certain order, and
-//! repeats it for more than a day until the endpoint answers with a 2xx.
+//! In the transaction of an event, a delivery and its job are written for each endpoint that subscribes to the event. A worker
+//! sends the message, signed according to [Standard Webhooks](https://www.standardwebhooks.com), at least once and in no
+//! particular order, and repeats it for more than a day until the endpoint responds with a 2xx.
 //!
 //! | file | what |
 //! |---|---|
-//! | `event.rs` | [`EventSet`], and the message that tells of an event |
+//! | `event.rs` | [`EventSet`], and the message about an event |
 //! | `model.rs` | [`Webhook`], [`WebhookDelivery`], [`DeliveryAttempt`] |
-//! | `address.rs` | where webhooks may go: [`WebhookNetworks`] |
-//! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are kept |
+//! | `address.rs` | where webhooks may be sent: [`WebhookNetworks`] |
+//! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are stored |
 //! | `store.rs` | [`WebhookStore`] |
-//! | `service.rs` | what admins do |
-//! | `delivery.rs` | what a worker does: the door ([`DeliveryPass`]), the attempts and what follows from them |
+//! | `service.rs` | the admins' operations |
+//! | `delivery.rs` | the worker's side: the door ([`DeliveryPass`]), the attempts and their consequences |
 //!
 //! **How to add an event**: see [`crate::events`].
 

@@ -15,25 +15,25 @@ use super::event::EventSet;
 pub struct Webhook {
     /// Its id.
     pub id: WebhookId,
-    /// Where messages are sent.
+    /// The URL to which messages are sent.
     pub url: String,
-    /// What it is for: up to 200 characters.
+    /// What it is for, in up to 200 characters.
     pub description: Option<String>,
-    /// What it asks for.
+    /// The events to which it subscribes.
     pub events: EventSet,
     /// Why it is off, and since when; `None` while it is on.
     pub disabled: Option<Disabled>,
-    /// The secrets that sign its messages, encrypted: the one in use, and the one before it.
+    /// The encrypted secrets that sign its messages: the current one and the previous one.
     pub secrets: Sealed,
-    /// Until when the secret before this one signs too.
+    /// Until when the previous secret signs too.
     pub previous_until: Option<Timestamp>,
-    /// When it last took a message.
+    /// When it last accepted a message.
     pub last_success_at: Option<Timestamp>,
-    /// Who made it.
+    /// The user who created it.
     pub created_by: UserId,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
@@ -42,9 +42,9 @@ pub struct Webhook {
 /// Why an endpoint is off, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disabled {
-    /// Why.
+    /// The reason.
     pub reason: DisabledReason,
-    /// Since when.
+    /// When it was turned off.
     pub at: Timestamp,
 }
 
@@ -53,56 +53,56 @@ names! {
     DisabledReason {
         /// An admin turned it off.
         Manual = "manual",
-        /// It answered 410: it wants no more.
+        /// It responded 410: it accepts no more messages.
         Gone = "gone",
-        /// A message was tried for more than a day, and nothing else arrived meanwhile.
+        /// A message failed for more than a day, and no other message arrived in that time.
         Failing = "failing",
     }
 }
 
-/// Which endpoint asks for what.
+/// An endpoint and the events to which it subscribes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// The endpoint.
     pub id: WebhookId,
-    /// What it asks for.
+    /// The events.
     pub events: EventSet,
 }
 
 names! {
-    /// Where a delivery stands.
+    /// The status of a delivery.
     DeliveryStatus {
-        /// It is to be tried, perhaps again.
+        /// It waits for its first or its next attempt.
         Pending = "pending",
-        /// The endpoint took it.
+        /// The endpoint accepted the message.
         Delivered = "delivered",
-        /// It is given up.
+        /// The last attempt failed.
         Failed = "failed",
     }
 }
 
-/// A message on its way to one endpoint.
+/// The delivery of a message to one endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookDelivery {
     /// Its id.
     pub id: WebhookDeliveryId,
-    /// To which endpoint.
+    /// The endpoint.
     pub webhook_id: WebhookId,
-    /// What the receiver tells repeats by: the same for every endpoint and every attempt, and when it is sent again.
+    /// The id by which a receiver recognizes repeats: the same for all endpoints, for all attempts, and when it is sent again.
     pub message_id: WebhookMessageId,
-    /// What it tells of.
+    /// The event of the message.
     pub event: EventKind,
-    /// The body that is sent, as JSON. Lists leave it out.
+    /// The JSON body. Lists leave it out.
     pub payload: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: DeliveryStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it is tried again, at the earliest; `None` unless it failed and is pending.
+    /// The next attempt is not before this time; `None` unless an attempt failed and the delivery is pending.
     pub next_attempt_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was taken or given up.
+    /// When it was delivered or failed for good.
     pub finished_at: Option<Timestamp>,
 }
 
@@ -122,29 +122,29 @@ impl From<DeliveryStatus> for DeliveryState {
     }
 }
 
-/// One attempt at a delivery. What the endpoint answered is not kept: it might be what the endpoint should not have been able
-/// to show.
+/// One attempt at a delivery. The response of the endpoint is not stored: it might contain data that the tenant is not allowed
+/// to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// Which one, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
     /// When it began.
     pub at: Timestamp,
     /// How long it took.
     pub took: Duration,
-    /// The HTTP status of the answer, if there was one.
+    /// The HTTP status of the response, if there was one.
     pub response_status: Option<u16>,
-    /// Why it failed, in a sentence; `None` if it did not.
+    /// Why it failed, in a sentence; `None` if it succeeded.
     pub error: Option<String>,
 }
 
-/// The secrets of an endpoint that is sealed under an earlier key of the server.
+/// The secrets of an endpoint that are sealed with an earlier key of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resealing {
-    /// Whose.
+    /// The organization.
     pub org: OrgId,
-    /// Which endpoint.
+    /// The endpoint.
     pub webhook: WebhookId,
-    /// As they are.
+    /// The stored secrets.
     pub secrets: Sealed,
 }

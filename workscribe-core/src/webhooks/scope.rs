@@ -5,7 +5,7 @@ use crate::tenancy::Slug;
 
 use super::model::{Webhook, WebhookDelivery};
 
-/// A delivery as a look-up found it.
+/// The result of the look-up of a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnteredDelivery {
     /// The delivery, with its payload.
@@ -18,7 +18,7 @@ pub struct EnteredDelivery {
     pub org_slug: Slug,
 }
 
-/// Proof that a delivery belongs to an organization, made by looking it up: what a worker has in the place of an
+/// Proof that a delivery belongs to an organization. Only the look-up of the delivery makes it. A worker has it in place of an
 /// [`crate::tenancy::OrgScope`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryPass {
@@ -27,7 +27,7 @@ pub struct DeliveryPass {
 }
 
 impl DeliveryPass {
-    /// Which organization.
+    /// The organization.
     #[must_use]
     pub const fn org(&self) -> OrgId {
         self.org

@@ -1,4 +1,4 @@
-//! The secrets of an endpoint, sealed for its row: the one in use, and the one before it.
+//! The secrets of an endpoint, sealed for its row: the current one and the previous one.
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
@@ -22,7 +22,7 @@ pub(super) fn seal(
     sealed.ok_or_else(|| Error::internal("the secret cannot be encrypted"))
 }
 
-/// The secrets that sign at a time, the one in use first.
+/// The secrets that sign at a time, the current one first.
 pub(super) fn open(
     app: &WorkScribe,
     org: OrgId,
@@ -40,7 +40,7 @@ pub(super) fn open(
     Ok(all.iter().take(count).copied().map(SigningSecret::of_bytes).collect())
 }
 
-/// The same secrets under the key in use; `None` when their key is missing.
+/// The same secrets, sealed with the current key; `None` when the key that sealed them is missing.
 pub(super) fn reseal(app: &WorkScribe, which: &Resealing) -> Option<Sealed> {
     let context = context(which.org, which.webhook);
     let plain = app.secrets().open(&context, &which.secrets)?;

@@ -1,4 +1,4 @@
-//! Signatures as [Standard Webhooks](https://www.standardwebhooks.com) has them, version 1 with a symmetric key.
+//! Signatures according to [Standard Webhooks](https://www.standardwebhooks.com), version 1 with a symmetric key.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use sha2::Sha256;
 use crate::clock::{Entropy, Timestamp};
 use crate::ports::Secret;
 
-/// The header that names the message, the same in every attempt: a receiver that has seen it is done.
+/// The header with the id of the message, the same in every attempt. A receiver ignores an id that it has already handled.
 pub const ID_HEADER: &str = "webhook-id";
-/// The header with the time of the attempt, in seconds since 1970. A receiver refuses what is older than some minutes.
+/// The header with the time of the attempt, in seconds since 1970. A receiver refuses a message older than a few minutes.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// The header with one or more signatures, separated by spaces.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
@@ -22,7 +22,7 @@ pub const SIGNATURE_HEADER: &str = "webhook-signature";
 pub struct SigningSecret([u8; Self::BYTES]);
 
 impl SigningSecret {
-    /// How long it is; the specification asks for 24 to 64.
+    /// Its length in bytes; the specification requires 24 to 64.
     pub const BYTES: usize = 32;
     const PREFIX: &str = "whsec_";
 
@@ -40,7 +40,7 @@ impl SigningSecret {
         &self.0
     }
 
-    /// As the receiver gets it: `whsec_` and base64.
+    /// The form for the receiver: `whsec_` and base64.
     #[must_use]
     pub fn expose(&self) -> String {
         format!("{}{}", Self::PREFIX, STANDARD.encode(self.0))
@@ -53,18 +53,18 @@ impl SigningSecret {
     }
 }
 
-/// The secret of another service's webhooks, by which its messages are known: the other side of [`SigningSecret`]. Services
-/// that use Svix send the same under `svix-id`, `svix-timestamp` and `svix-signature`.
+/// The secret of another service's webhooks, which verifies its messages: the counterpart of [`SigningSecret`]. Services that use
+/// Svix send the same headers as `svix-id`, `svix-timestamp` and `svix-signature`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyingSecret(Vec<u8>);
 
 impl VerifyingSecret {
-    /// The shortest secret, in bytes. The specification asks for 24; services that came before it have 16.
+    /// The minimum length of a secret in bytes. The specification requires 24; older services have 16.
     pub const SHORTEST: usize = 16;
-    /// How far the time of a message may be from now, in seconds: so long can one that was overheard be sent again.
+    /// The maximum difference between a message's time and now, in seconds. An intercepted message cannot be repeated later.
     pub const TOLERANCE: i64 = 5 * 60;
 
-    /// Reads a secret as services show it: `whsec_` and base64. `None` for anything else, or less than
+    /// Reads a secret in the form that services show: `whsec_` and base64. `None` for any other text, and for fewer bytes than
     /// [`VerifyingSecret::SHORTEST`].
     #[must_use]
     pub fn parse(secret: &Secret) -> Option<Self> {
@@ -72,8 +72,8 @@ impl VerifyingSecret {
         (bytes.len() >= Self::SHORTEST).then_some(Self(bytes))
     }
 
-    /// Whether a message was signed with the secret, and within [`VerifyingSecret::TOLERANCE`] of now. The three headers are
-    /// given as they came, the body to the byte.
+    /// Whether a message was signed with the secret, and its time is within [`VerifyingSecret::TOLERANCE`] of now. Pass the three
+    /// headers as received, and the body byte for byte.
     #[must_use]
     pub fn is_of(&self, id: &str, timestamp: &str, signatures: &str, body: &[u8], now: Timestamp) -> bool {
         let Ok(seconds) = timestamp.parse::<i64>() else { return false };
@@ -81,7 +81,7 @@ impl VerifyingSecret {
             return false;
         }
         let given = signatures.split(' ').filter_map(|signature| signature.strip_prefix("v1,"));
-        // Compared in constant time.
+        // The comparison takes constant time.
         given
             .filter_map(|signature| STANDARD.decode(signature).ok())
             .any(|signature| mac(&self.0, id, seconds, body).verify_slice(&signature).is_ok())
@@ -116,7 +116,7 @@ fn mac(key: &[u8], id: &str, seconds: i64, body: &[u8]) -> Hmac<Sha256> {
 mod tests {
     use super::*;
 
-    /// The example of the specification's own libraries.
+    /// The example from the specification's own libraries.
     #[test]
     fn a_signature_is_that_of_the_specification() {
         let key = STANDARD.decode("C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
