@@ -9,6 +9,7 @@ use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, Stor
 use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
+use super::bind::BindAll as _;
 use super::{Ts, Unit, corrupt, digest};
 
 const TABLE: &str = "ws_idempotency_keys";
@@ -69,21 +70,22 @@ impl IdempotencyStore for Unit {
                      OR (ws_idempotency_keys.status IS NULL AND ws_idempotency_keys.claimed_at < $5)
                  RETURNING CAST(1 AS bigint)",
             )
-            .bind(&key.scope)
-            .bind(&key.key)
-            .bind(&key.fingerprint[..])
-            .bind(Ts(now))
-            .bind(Ts(stale_before))
-            .bind(Ts(expires_at))
-            .bind(key.org.map(Uuid::from));
+            .bind_all((
+                &key.scope,
+                &key.key,
+                &key.fingerprint[..],
+                now,
+                stale_before,
+                expires_at,
+                key.org,
+            ));
             if self.optional("ws_idempotency_keys: claim", claim).await?.is_some() {
                 return Ok(Claim::Fresh);
             }
             let find = query_as::<_, TakenRow>(
                 "SELECT fingerprint, status, body FROM ws_idempotency_keys WHERE scope = $1 AND key = $2",
             )
-            .bind(&key.scope)
-            .bind(&key.key);
+            .bind_all((&key.scope, &key.key));
             if let Some(taken) = self.optional("ws_idempotency_keys: find", find).await? {
                 return taken.try_into();
             }
@@ -98,11 +100,7 @@ impl IdempotencyStore for Unit {
             "UPDATE ws_idempotency_keys SET status = $4, body = $5
               WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
         )
-        .bind(&key.scope)
-        .bind(&key.key)
-        .bind(&key.fingerprint[..])
-        .bind(i64::from(answer.status))
-        .bind(written(&answer.body));
+        .bind_all((&key.scope, &key.key, &key.fingerprint[..], answer.status, written(&answer.body)));
         match self.execute("ws_idempotency_keys: finish", update).await? {
             0 => Err(StoreError::conflict(Constraint::IdempotencyClaim, "ws_idempotency_keys: finish")),
             _ => Ok(()),
@@ -114,9 +112,7 @@ impl IdempotencyStore for Unit {
             "DELETE FROM ws_idempotency_keys
               WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
         )
-        .bind(&key.scope)
-        .bind(&key.key)
-        .bind(&key.fingerprint[..]);
+        .bind_all((&key.scope, &key.key, &key.fingerprint[..]));
         self.execute("ws_idempotency_keys: release", delete).await?;
         Ok(())
     }
@@ -136,9 +132,7 @@ impl IdempotencyStore for Unit {
             ),
             ") AND expires_at <= $1"
         ))
-        .bind(Ts(now))
-        .bind(i64::from(portion.rows))
-        .bind(i64::from(portion.bytes));
+        .bind_all((now, portion.rows, portion.bytes));
         self.execute("ws_idempotency_keys: sweep", delete).await
     }
 }

@@ -10,6 +10,7 @@ mod table;
 #[macro_use]
 mod tables;
 
+mod bind;
 mod idempotency;
 pub(super) mod identity;
 mod notifications;

@@ -9,6 +9,7 @@ use workscribe_core::search::{SearchDocument, SearchHit, SearchKind, SearchQuery
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::ProjectKey;
 
+use super::bind::BindAll as _;
 use super::pending::{Statement, Write, push_rows};
 use super::{Ts, Unit, dialect, named, storable};
 
@@ -72,11 +73,8 @@ impl Unit {
     /// Whether so many of the newest documents have the words that one in ten may.
     pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
         let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
-        let sample = query_as::<_, (i64,)>(sample).bind(scope.org().as_uuid()).bind(dialect::search_query(
-            scope.org(),
-            words,
-            true,
-        ));
+        let sample =
+            query_as::<_, (i64,)>(sample).bind_all((scope, dialect::search_query(scope.org(), words, true)));
         Ok(self.one("ws_search: sample", sample).await?.0 >= COMMON)
     }
 }
@@ -122,8 +120,7 @@ impl SearchStore for Unit {
     }
 
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {
-        let delete =
-            query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind(scope.org().as_uuid()).bind(id);
+        let delete = query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         self.execute("ws_search: remove", delete).await?;
         Ok(())
     }
@@ -140,12 +137,13 @@ impl SearchStore for Unit {
             if found.len() >= search.limit as usize || query == asked {
                 break;
             }
-            let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND })
-                .bind(org.as_uuid())
-                .bind(query.clone())
-                .bind(dialect::title_query(org, words, *open))
-                .bind(search.kind.map(SearchKind::as_str))
-                .bind(i64::from(search.limit));
+            let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND }).bind_all((
+                org,
+                query.clone(),
+                dialect::title_query(org, words, *open),
+                search.kind.map(SearchKind::as_str),
+                search.limit,
+            ));
             found = self.all("ws_search: find", find).await?;
             asked = query;
         }

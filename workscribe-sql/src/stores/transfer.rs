@@ -12,6 +12,7 @@ use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::{Kind, Record, TaskRow, TransferStore, UserRow};
 
 use super::Unit;
+use super::bind::BindAll as _;
 use super::pending::{Statement, push_rows};
 use super::table::{PORTION, Stored, Table};
 
@@ -35,7 +36,7 @@ struct Place {
 
 impl Unit {
     async fn page_rows<T: Table>(&mut self, name: &'static str, place: Place) -> Result<Vec<T>, StoreError> {
-        let page = query_as::<_, Stored<T>>(T::PAGE).bind(place.org).bind(place.after).bind(place.limit);
+        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((place.org, place.after, place.limit));
         Ok(self.all(name, page).await?.into_iter().map(|row| row.0).collect())
     }
 
@@ -56,8 +57,7 @@ impl Unit {
             ids_of!("$2"),
             " ORDER BY task_id, label_id"
         ))
-        .bind(place.org)
-        .bind(Json(ids));
+        .bind_all((place.org, Json(ids)));
         // Both are in the order of the tasks' ids.
         let mut labels = self.all("ws_task_labels: page to export", labels).await?.into_iter().peekable();
         for task in &mut tasks {
@@ -184,9 +184,7 @@ impl TransferStore for Unit {
             " AND t.id ",
             in_ids!("$3")
         ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(parents.to_vec()))
-        .bind(Json(ids));
+        .bind_all((scope, Json(parents.to_vec()), Json(ids)));
         self.execute("ws_tasks: adopt", update).await.map(drop)
     }
 }

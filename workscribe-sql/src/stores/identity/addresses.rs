@@ -5,6 +5,7 @@ use sqlx::{query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::identity::Email;
 
+use super::bind::BindAll as _;
 use super::{Conn, Db, dialect, store_error};
 
 /// So many accounts are read at once.
@@ -48,8 +49,7 @@ async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
         let others = query_as::<Db, (Uuid, String)>(
             "SELECT id, email FROM ws_users WHERE id > $1 AND length(email) <> octet_length(email) ORDER BY id LIMIT $2",
         )
-        .bind(after)
-        .bind(PORTION)
+        .bind_all((after, PORTION))
         .persistent(false)
         .fetch_all(&mut *conn)
         .await
@@ -65,8 +65,7 @@ async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
                 "UPDATE ws_users SET email = $2, version = version + 1
                   WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ws_users o WHERE o.email = $2)",
             )
-            .bind(id)
-            .bind(email.as_str())
+            .bind_all((id, email.as_str()))
             .persistent(false)
             .execute(&mut *conn)
             .await

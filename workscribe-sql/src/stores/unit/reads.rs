@@ -17,6 +17,7 @@ use workscribe_core::identity::{Account, Session, User};
 use workscribe_core::tenancy::{Organization, Role, Slug};
 use workscribe_core::work::{Entered, Project, ProjectRef, Task};
 
+use super::super::bind::BindAll as _;
 use super::super::identity::tokens::SessionWithUserRow;
 use super::super::identity::users::AccountRow;
 use super::super::tenancy::organizations::MembershipRow;
@@ -193,9 +194,11 @@ impl Key for Membership {
             one_of!("ws_organizations", "o", "o.id = given.org_id AND o.slug = given.slug"),
             one_of!("ws_members", "m", "m.org_id = given.org_id AND m.user_id = given.user_id")
         ))
-        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
-        .bind(dialect::array(keys.iter().map(|(_, slug, _)| slug.as_str().to_owned())))
-        .bind(dialect::array(keys.iter().map(|(.., user)| user.as_uuid())));
+        .bind_all((
+            dialect::array(keys.iter().map(|(org, ..)| *org)),
+            dialect::array(keys.iter().map(|(_, slug, _)| slug.as_str().to_owned())),
+            dialect::array(keys.iter().map(|(.., user)| user.as_uuid())),
+        ));
         Ok(found(name, unit.rows(name, find).await?, |row: MembershipRow| row.try_into()))
     }
 }
@@ -226,11 +229,7 @@ impl Key for ProjectDoor {
                      SELECT k.id FROM ws_projects k WHERE k.org_id = given.org_id AND k.key = given.key))"
             )
         ))
-        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
-        .bind(dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())))
-        .bind(dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())))
-        .bind(dialect::array(keys.iter().map(|(.., project)| id_of(project))))
-        .bind(dialect::array(keys.iter().map(|(.., project)| key_of(project))));
+        .bind_all((dialect::array(keys.iter().map(|(org, ..)| *org)), dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())), dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())), dialect::array(keys.iter().map(|(.., project)| id_of(project))), dialect::array(keys.iter().map(|(.., project)| key_of(project)))));
         Ok(found(name, unit.rows(name, find).await?, |row: EnteredProjectRow| row.try_into()))
     }
 }
@@ -273,8 +272,10 @@ impl Key for (UserId, TaskId) {
             one_of!("ws_users", "r", "r.id = t.reporter_id"),
             "WHERE m.user_id = given.user_id"
         ))
-        .bind(dialect::array(keys.iter().map(|(user, _)| user.as_uuid())))
-        .bind(dialect::array(keys.iter().map(|(_, task)| task.as_uuid())));
+        .bind_all((
+            dialect::array(keys.iter().map(|(user, _)| user.as_uuid())),
+            dialect::array(keys.iter().map(|(_, task)| task.as_uuid())),
+        ));
         Ok(found(name, unit.rows(name, find).await?, |row: EnteredTaskRow| row.try_into()))
     }
 }

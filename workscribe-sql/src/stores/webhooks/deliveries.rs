@@ -11,6 +11,7 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
 use workscribe_core::webhooks::{DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery};
 
+use super::bind::BindAll as _;
 use super::endpoints::WebhookRow;
 use super::{Ts, Unit, named};
 use crate::error::corrupt;
@@ -129,9 +130,7 @@ impl Unit {
             ),
             ")"
         ))
-        .bind(Ts(before))
-        .bind(i64::from(portion.rows))
-        .bind(i64::from(portion.bytes));
+        .bind_all((before, portion.rows, portion.bytes));
         self.execute("ws_webhook_messages: sweep", delete).await
     }
 }
