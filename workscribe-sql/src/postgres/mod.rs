@@ -180,8 +180,8 @@ macro_rules! lock_of_migrations {
     };
 }
 
-/// The wait between two attempts to take the lock for migrations. A statement that waits for the lock would hold a snapshot, and the
-/// other process, if it builds an index concurrently, would wait for that snapshot.
+/// The wait between two attempts to take the lock for migrations. A statement that waits for the lock would hold a snapshot, and
+/// the other process, if it builds an index concurrently, would wait for that snapshot.
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {

@@ -9,9 +9,9 @@ use crate::Options;
 
 /// The statements that open units.
 ///
-/// Through a pooler that assigns a session to each transaction, every statement runs in a transaction: sqlx sends a statement in two
-/// parts, which could otherwise reach two sessions. The settings of a session are set for the transaction, in the same round trip,
-/// because the pooler does not forward a client's settings.
+/// Through a pooler that assigns a session to each transaction, every statement runs in a transaction: sqlx sends a statement in
+/// two parts, which could otherwise reach two sessions. The settings of a session are set for the transaction, in the same round
+/// trip, because the pooler does not forward a client's settings.
 #[derive(Debug, Clone)]
 pub(super) struct Opening {
     pub(super) write: SqlStr,
@@ -46,11 +46,11 @@ impl Opening {
     }
 }
 
-/// The planner settings of every session or transaction of ours. A plan may be made while a table is small and used when it is large.
-/// So rows are found by an index and joined by a key even where reading a whole table would cost the same now, and every page costs
-/// the same, so that rows come in the order of their index instead of being collected and sorted. Compiling a plan (`jit`) takes longer
-/// than running any of ours. A prepared statement is planned once: no plan should depend on the values, and Postgres would plan each
-/// page of tasks anew, because it estimates a higher cost for the generic plan.
+/// The planner settings of every session or transaction of ours. A plan may be made while a table is small and used when it is
+/// large. So rows are found by an index and joined by a key even where reading a whole table would cost the same now, and every
+/// page costs the same, so that rows come in the order of their index instead of being collected and sorted. Compiling a plan
+/// (`jit`) takes longer than running any of ours. A prepared statement is planned once: no plan should depend on the values, and
+/// Postgres would plan each page of tasks anew, because it estimates a higher cost for the generic plan.
 pub(super) const PLANS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -64,8 +64,8 @@ pub(super) const PLANS: [(&str, &str); 6] = [
 pub(super) fn limits(statement_timeout: Duration) -> [(&'static str, u128); 3] {
     [
         ("statement_timeout", statement_timeout.as_millis()),
-        // A statement ends when its client has disconnected. A server on Windows cannot check that, and needs the value 0 in the URL's
-        // `options`.
+        // A statement ends when its client has disconnected. A server on Windows cannot check that, and needs the value 0 in the
+        // URL's `options`.
         ("client_connection_check_interval", 500),
         // Releases the locks of a process that hangs in a transaction.
         ("idle_in_transaction_session_timeout", (statement_timeout * 6).as_millis()),

@@ -1,12 +1,12 @@
-//! Whether what is stored of other rows is still what those rows say: counts at tasks, their labels, and what is unread. It reads whole
-//! tables, so it is for an operator who asks (`workscribe doctor --deep`) and for tests.
+//! Checks whether stored values that are derived from other rows are right: the counts of tasks, their labels, and the counts of
+//! unread notifications. It reads whole tables, so it is for an operator (`workscribe doctor --deep`) and for tests.
 
 use sqlx::query_as;
 use workscribe_core::StoreError;
 
 use super::{Conn, Db, dialect, store_error};
 
-/// What is compared, and how many rows differ.
+/// What is compared, and a statement that counts the rows that differ.
 const COMPARED: [(&str, &str); 5] = [
     (
         "tasks that count their subtasks wrongly",
@@ -44,7 +44,7 @@ const COMPARED: [(&str, &str); 5] = [
     ),
 ];
 
-/// What differs, in words; nothing when all is as it should be.
+/// The differences, in words; empty when there are none.
 pub(crate) async fn differences(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for (what, compare) in COMPARED {

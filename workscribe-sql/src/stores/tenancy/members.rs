@@ -14,7 +14,7 @@ use workscribe_core::transfer::MemberRow;
 use super::table::Stored;
 use super::{Unit, after, corrupt};
 
-/// A member with what their account shows; see `member_select!`.
+/// A member with the public data of their account; see `member_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     #[sqlx(flatten)]

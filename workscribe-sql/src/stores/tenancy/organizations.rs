@@ -1,4 +1,4 @@
-//! Organizations, the door into them, and their end.
+//! Organizations, the door to them, and their removal.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -223,7 +223,7 @@ impl OrganizationStore for Unit {
             self.refuse_stale_organization(scope, expected).await?;
             return Ok(false);
         }
-        // In this transaction, since its end is what shuts the doors; the statements have an end each.
+        // In this transaction, because its commit closes the doors. Each statement removes a limited number of rows.
         let ways_in = [
             ("ws_members: vacate", portion_by!("ws_members", "user_id")),
             (
@@ -253,7 +253,7 @@ impl OrganizationStore for Unit {
             query(statement).bind(vacated.org().as_uuid()).bind(i64::from(portion.rows))
         };
         let large = |statement: &'static str| of(statement).bind(i64::from(portion.bytes));
-        // What refers to a row goes before it; tasks stand below none by then. A test holds this to every table of the catalogue.
+        // A row is removed after the rows that refer to it; by then no task has a parent. A test checks every table of the catalogue.
         let portions = [
             of(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
             of(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqlx::types::Uuid;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// After this wait a unit waits for the row's own lock. It limits the delay when two transactions wait for each other here, where the
-/// database cannot see the deadlock.
+/// After this wait a unit waits for the row's own lock. It limits the delay when two transactions wait for each other here, where
+/// the database cannot see the deadlock.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Queues for rows that many units write.

@@ -151,8 +151,8 @@ impl Drop for Own {
     }
 }
 
-/// Rolls back a transaction in which a statement failed. When the rollback fails too, it closes the connection: if one side took the
-/// transaction for open and the other for ended, every later transaction would fail.
+/// Rolls back a transaction in which a statement failed. When the rollback fails too, it closes the connection: if one side took
+/// the transaction for open and the other for ended, every later transaction would fail.
 async fn roll_back(mut held: Held) {
     let is_over = Manager::rollback(held.lend()).await.is_ok()
         || dialect::begin_anew(held.lend()).await.is_ok() && Manager::rollback(held.lend()).await.is_ok();

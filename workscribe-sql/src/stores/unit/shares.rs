@@ -2,7 +2,7 @@
 //!
 //! Each organization, and each person outside of an organization, has its own queue; the queues take turns (round robin, as in
 //! Nagle, "On packet switches with infinite storage", RFC 970). A unit that waits holds nothing, and a queue has a maximum length.
-//! While others wait, no party gets more than half of the places; alone it gets all but a quarter, so the next party finds one free.
+//! While others wait, no party gets more than half of the places; alone it gets all but a quarter, so that the next finds one free.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
