@@ -1,4 +1,4 @@
-//! `workscribe doctor`: says what is wrong, part by part, and what to do about it.
+//! `workscribe doctor`: reports what is wrong, part by part, and how to correct it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::config::{Config, Mail, TokenStoreKind};
 use crate::wiring;
 
-/// A part that says nothing for this long is wrong. Container health checks wait 10 s for the whole.
+/// A part that does not respond for this long is wrong. Container health checks wait 10 s in all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at every part and prints a line for each. Answers whether all is well. `deep` compares what is stored of other rows with them,
-/// for which it reads whole tables.
+/// Checks every part and prints a line for each. Returns whether all parts are right. `deep` also compares stored counts with the
+/// rows that they count, for which it reads whole tables.
 pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     let configuration = Ok(environment(config));
     let (database, jobs, redis, mail) = tokio::join!(
@@ -21,7 +21,7 @@ pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     );
     let mut parts =
         vec![("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
-    // What the database says of itself is enough where it cannot be asked for jobs.
+    // If the jobs cannot be read, the part of the database reports why.
     if let Ok(jobs) = jobs {
         parts.push(("jobs", Ok(jobs)));
     }
@@ -39,7 +39,7 @@ async fn patiently(looking: impl Future<Output = Result<String, String>>) -> Res
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| late())
 }
 
-/// Prints the line of a part.
+/// Prints the result of a part.
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 pub(crate) fn say(part: &str, found: &Result<String, String>) {
     match found {
@@ -78,7 +78,7 @@ async fn database(config: &Config) -> Result<String, String> {
     Ok("reached, and its schema is up to date".into())
 }
 
-/// Who has many jobs waiting. That is no fault of the installation, so it is told and no more.
+/// The organizations with many waiting jobs. This is no fault of the installation, so it is only reported.
 async fn jobs(config: &Config) -> Result<String, String> {
     const MANY: i64 = 100;
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
@@ -101,7 +101,7 @@ async fn jobs(config: &Config) -> Result<String, String> {
     Ok(if told.is_empty() { format!("no organization has {MANY} waiting") } else { told.join("; ") })
 }
 
-/// It takes as long as the tables are large.
+/// The time depends on the size of the tables.
 async fn counts(config: &Config) -> Result<String, String> {
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
         return Ok("there are none yet".into());
@@ -157,7 +157,7 @@ async fn mail(config: &Config) -> Result<String, String> {
     }
 }
 
-/// Makes the folder and a file in it, which goes again.
+/// Creates the folder, and a file in it that is removed again.
 fn writable(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let file = folder.join(format!(".doctor-{}.tmp", std::process::id()));
@@ -165,7 +165,7 @@ fn writable(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(&file)
 }
 
-/// An error and its causes on one line.
+/// An error and its causes in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
