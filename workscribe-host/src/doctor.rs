@@ -66,7 +66,7 @@ async fn database(config: &Config) -> Result<String, String> {
     if let Some(file) = config.sqlite_file()
         && !file.exists()
     {
-        return Ok(format!("{} is not there yet; `workscribe serve` or `migrate` makes it", file.display()));
+        return Ok(format!("{} is missing; `workscribe serve` or `migrate` creates it", file.display()));
     }
     let connecting = workscribe_sql::connect(config.database_url.expose(), &config.database);
     let database = connecting.await.map_err(|error| format!("cannot be reached: {}", chain(&error)))?;
@@ -110,9 +110,9 @@ async fn counts(config: &Config) -> Result<String, String> {
     let database = connecting.await.map_err(|error| format!("cannot be compared: {}", chain(&error)))?;
     let found = database.differences().await;
     match found.map_err(|error| format!("cannot be compared: {}", chain(&error)))?.as_slice() {
-        [] => Ok("all are what the rows say".into()),
+        [] => Ok("all match the rows".into()),
         found => Err(format!(
-            "{}: a fault of the program, which we would like to hear of; an export and an import put it right",
+            "{}: a fault of the program, please report it; an export and an import correct it",
             found.join(", ")
         )),
     }
@@ -125,7 +125,7 @@ async fn redis(config: &Config) -> Result<String, String> {
     redis.ping().await.map_err(|error| format!("does not answer: {}", chain(&error)))?;
     Ok(match config.token_store {
         TokenStoreKind::Database => "answers; it counts the limits and wakes the workers",
-        TokenStoreKind::Redis => "answers; it keeps the sessions and mailed tokens too",
+        TokenStoreKind::Redis => "answers; it also keeps the sessions and mailed tokens",
     }
     .into())
 }
@@ -152,7 +152,7 @@ async fn mail(config: &Config) -> Result<String, String> {
                 .send()
                 .await
                 .map_err(|error| format!("Resend cannot be reached: {}", error.without_url()))?;
-            Ok("Resend can be reached; whether it takes the key shows with the first mail".into())
+            Ok("Resend can be reached; the first mail shows whether it accepts the key".into())
         }
     }
 }

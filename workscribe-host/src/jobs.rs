@@ -107,7 +107,7 @@ pub(crate) async fn run(app: &WorkScribe, command: JobsCommand) -> Result<(), An
         JobsCommand::Cancel { ids } => {
             each(&ids, async |id| {
                 let is_running = jobs.cancel(id).await?.state == JobState::Running;
-                Ok(if is_running { "is asked to end" } else { "is cancelled" })
+                Ok(if is_running { "stops within seconds" } else { "is cancelled" })
             })
             .await
         }

@@ -228,7 +228,7 @@ impl Stop {
         let (sender, receiver) = tokio::sync::watch::channel(false);
         tokio::spawn(async move {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-            tracing::info!("stopping: no new connections, and up to 10 s for what runs");
+            tracing::info!("stopping: no new connections, and up to 10 s for running requests and jobs");
             // An error means that no task waits.
             let _ = sender.send(true);
             // Keeps the sender alive, so that a task that waits later still sees the signal.

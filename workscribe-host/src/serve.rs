@@ -56,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, api: BoxEndpoint<'static, Respo
                 }
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be taken; trying again");
+                    tracing::error!(%error, "no connection can be accepted; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
             },

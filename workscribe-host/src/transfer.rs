@@ -98,7 +98,7 @@ fn foreign(app: &WorkScribe, args: &ImportArgs, source: Source) -> Result<Foreig
     let slug = args.slug.clone().unwrap_or_default();
     let mut people = BTreeMap::new();
     for person in &args.people {
-        let (name, email) = person.split_once('=').ok_or("--person is to be NAME=EMAIL")?;
+        let (name, email) = person.split_once('=').ok_or("--person must be NAME=EMAIL")?;
         people.insert(name.to_owned(), email.to_owned());
     }
     let settings = Settings {
@@ -140,10 +140,10 @@ fn explain(error: Error) -> AnyError {
 fn tell(imported: &Imported, report: &Report) {
     let counts: Vec<String> = imported.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
     let organization = &imported.organization;
-    println!("“{}” ({}) is here: {}.", organization.name, organization.slug, counts.join(", "));
+    println!("“{}” ({}) is stored: {}.", organization.name, organization.slug, counts.join(", "));
     for (what, addresses) in [
-        ("Accounts made, without a password (their owners ask for a new one)", &imported.made),
-        ("Accounts that were here, and are members now", &imported.known),
+        ("New accounts without a password (their owners must request one)", &imported.made),
+        ("Existing accounts that are now members", &imported.known),
     ] {
         if !addresses.is_empty() {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();

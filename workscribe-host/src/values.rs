@@ -69,7 +69,7 @@ pub(crate) fn limits(
             Limit::parse(name).filter(|limit| limit.changeable() != Changeable::No).ok_or_else(|| {
                 ConfigError::new(
                     VARIABLE,
-                    format!("{name:?} is no limit that can be changed; docs/LIMITS.md has their names"),
+                    format!("{name:?} is not a limit that can be changed; docs/LIMITS.md lists them"),
                 )
             })?;
         let value: NonZeroU32 = value.parse().map_err(|_| {

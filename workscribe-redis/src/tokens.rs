@@ -79,7 +79,7 @@ impl Storage for RedisTokens {
 
 /// Redis did not accept the changes that follow a commit.
 #[derive(Debug, thiserror::Error)]
-#[error("the database has committed, but Redis did not take the changes of tokens that follow")]
+#[error("the database has committed, but Redis did not accept the changes of tokens that follow")]
 struct NotApplied(#[source] StoreError);
 
 enum Writes {

@@ -63,8 +63,8 @@ impl Wakeup for RedisWakeup {
         publish.arg(channel(&self.redis)).arg(&self.sender);
         match tokio::time::timeout(PUBLISH_WITHIN, self.redis.query::<i64>(&publish)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "other servers were not told of new work"),
-            Err(_) => tracing::debug!("other servers were not told of new work in time"),
+            Ok(Err(error)) => tracing::debug!(%error, "other servers were not notified of new work"),
+            Err(_) => tracing::debug!("other servers were not notified of new work in time"),
         }
     }
 

@@ -20,7 +20,7 @@ struct Acknowledged {
     slugs: Vec<String>,
 }
 
-/// Eight clients that register and create organizations until they get no response or are told to stop.
+/// Eight clients that register and create organizations until they get no response or are stopped.
 struct Load {
     clients: JoinSet<Acknowledged>,
     answers: Arc<AtomicUsize>,

@@ -50,7 +50,7 @@ impl Opening {
 /// large. So rows are found by an index and joined by a key even where reading a whole table would cost the same now, and every
 /// page costs the same, so that rows come in the order of their index instead of being collected and sorted. Compiling a plan
 /// (`jit`) takes longer than running any of ours. A prepared statement is planned once: no plan should depend on the values, and
-/// Postgres would plan each page of tasks anew, because it estimates a higher cost for the generic plan.
+/// Postgres would plan every page of tasks again, because it estimates a higher cost for the generic plan.
 pub(super) const PLANS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),

@@ -69,7 +69,7 @@ async fn tell(pool: PgPool, outgoing: Arc<Notify>, sender: String) {
             .bind(&sender)
             .execute(&pool);
         if let Err(error) = told.await {
-            tracing::debug!(%error, "other servers were not told of new work");
+            tracing::debug!(%error, "other servers were not notified of new work");
         }
         tokio::time::sleep(AT_MOST_EVERY).await;
     }
@@ -79,8 +79,8 @@ async fn listen(pool: PgPool, local: Arc<LocalWakeup>, sender: String) {
     let mut wait = BACKOFF.start;
     loop {
         match listen_once(&pool, &local, &sender, &mut wait).await {
-            Ok(()) => tracing::debug!("the connection for news of new work was lost"),
-            Err(error) => tracing::debug!(%error, "nothing is heard of new work; workers poll"),
+            Ok(()) => tracing::debug!("the connection for notifications of new work was lost"),
+            Err(error) => tracing::debug!(%error, "no notifications of new work arrive; workers poll"),
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(BACKOFF.end);

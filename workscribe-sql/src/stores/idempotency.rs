@@ -88,7 +88,7 @@ impl IdempotencyStore for Unit {
                 return taken.try_into();
             }
         }
-        Err(StoreError::Unavailable("the key is claimed and given back all the time".into()))
+        Err(StoreError::Unavailable("the key is claimed and released again and again".into()))
     }
 
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {

@@ -79,7 +79,7 @@ fn named<T>(
 
 /// Reads a stored rich text.
 fn document(table: &'static str, column: &str, text: &str) -> Result<Document, StoreError> {
-    Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is no JSON")))
+    Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is not JSON")))
 }
 
 /// Replaces U+0000, which Postgres does not store, with U+FFFD.

@@ -126,5 +126,5 @@ fn not_ready(part: &'static str, reason: String) -> Vec<NotReady> {
 
 fn not_answering(error: &StoreError) -> Vec<NotReady> {
     tracing::warn!(error = error as &dyn std::error::Error, "the database is not ready");
-    not_ready("database", "the database takes no writes, or does not answer".into())
+    not_ready("database", "the database accepts no writes, or does not answer".into())
 }

@@ -173,7 +173,7 @@ impl TransferStore for Unit {
             return Ok(());
         }
         let ids: Vec<TaskId> = parents.iter().map(|(task, _)| *task).collect();
-        // The ids are bound alone too, so that the tasks are found by their index.
+        // The ids are also bound as a list, so that the tasks are found by their index.
         let update = query(concat!(
             "UPDATE ws_tasks AS t SET parent_id = ",
             uuid_of!("given.value ->> 1"),

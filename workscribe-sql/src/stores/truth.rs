@@ -22,7 +22,7 @@ const COMPARED: [(&str, &str); 5] = [
                   ON c.org_id = t.org_id AND c.task_id = t.id
           WHERE t.comment_count <> COALESCE(c.number, 0)",
     ),
-    ("tasks that note other labels than they have", dialect::WRONG_LABELS),
+    ("tasks with a wrong list of labels", dialect::WRONG_LABELS),
     (
         "deliveries of webhooks without their message",
         "SELECT count(*) FROM ws_webhook_deliveries d

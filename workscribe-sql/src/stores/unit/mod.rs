@@ -179,7 +179,7 @@ impl Unit {
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
             State::Joined(transaction) => Ok(transaction),
-            _ => Err(misuse("unit", "this unit was made from no transaction")),
+            _ => Err(misuse("unit", "this unit was not made from a transaction")),
         }
     }
 
