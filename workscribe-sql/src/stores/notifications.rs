@@ -1,4 +1,4 @@
-//! Notifications, what is unread of them, preferences and digests.
+//! Notifications, the counts of unread ones, preferences, and digests.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ use workscribe_core::work::Person;
 use super::bind::BindAll as _;
 use super::pending::{self, Statement, Write, push_rows};
 use super::table::{Stored, insertion};
-use super::{Ts, Unit, before, dialect, named, storable};
+use super::{Unit, before, dialect, named, storable};
 
-/// A notification with its organization and who caused it; see `notification_select!`.
+/// A notification with its organization and its actor; see `notification_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     org_id: Uuid,
@@ -56,8 +56,8 @@ impl From<ShownRow> for Notification {
     }
 }
 
-/// Those before a place, of one organization or of all, the newest first. The person's are walked in order, whatever their number,
-/// and those of organizations that they left are passed over; `IS TRUE` keeps that from becoming another way to begin.
+/// The notifications before a cursor, of one organization or of all, newest first. The statement walks those of the person in order, so
+/// its cost does not depend on their number, and skips organizations that the person left; `IS TRUE` prevents a plan that begins there.
 macro_rules! page_of_notifications {
     ($condition:expr) => {
         concat!(
@@ -88,7 +88,7 @@ macro_rules! page_of_notifications {
     };
 }
 
-/// The oldest notifications of before a time, up to a number of them.
+/// The oldest notifications from before a time, up to a number of them.
 macro_rules! old {
     () => {
         "(SELECT org_id, id FROM ws_notifications WHERE created_at < $1 ORDER BY created_at, org_id, id LIMIT $2)"
@@ -127,7 +127,7 @@ impl NotificationStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Notification>, StoreError> {
         let (at, id) = before(page);
-        // Two statements, because the unread have an index of their own.
+        // Two statements, because unread notifications have their own index.
         let list = if filter.unread {
             query_as::<_, ShownRow>(page_of_notifications!(unread!()))
         } else {
@@ -162,7 +162,7 @@ impl NotificationStore for Unit {
         id: NotificationId,
         is_read: bool,
     ) -> Result<Option<Notification>, StoreError> {
-        // By the key, which begins with the organization.
+        // By the primary key, which begins with the organization.
         let update = query_as::<_, (Uuid,)>(
             "UPDATE ws_notifications SET is_read = $3
               WHERE org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1) AND id = $2 AND user_id = $1 AND is_read <> $3
@@ -254,8 +254,8 @@ impl NotificationStore for Unit {
     }
 
     async fn open_digest(&mut self, digest: &Digest) -> Result<bool, StoreError> {
-        // An open one is written too, as it is, for its lock: until the commit nobody closes it without what this
-        // transaction adds to it.
+        // An open digest is also written, without a change, for its lock: until the commit no other transaction closes it without
+        // the notifications that this transaction adds.
         let open = query_as::<_, (Uuid,)>(
             "INSERT INTO ws_digests (user_id, job_id) VALUES ($1, $2)
              ON CONFLICT (user_id) DO UPDATE SET job_id = ws_digests.job_id
@@ -271,8 +271,8 @@ impl NotificationStore for Unit {
         if self.execute("ws_digests: close", close).await? == 0 {
             return Ok(());
         }
-        // Here and below the condition of `ws_notifications_mail_idx` stands beside what is asked: SQLite does not see that
-        // the one follows from the other.
+        // Here and below, the condition of `ws_notifications_mail_idx` is repeated beside the stricter one: SQLite does not see
+        // that one implies the other.
         let take = query(
             "UPDATE ws_notifications SET mail = 'taken', digest_id = $2
               WHERE user_id = $1 AND mail = 'waiting' AND mail IN ('waiting', 'taken') AND is_read = FALSE
@@ -345,7 +345,7 @@ impl NotificationStore for Unit {
 }
 
 impl Unit {
-    /// Adds to how many of an organization's notifications people have not read. By id, as the digests that may follow.
+    /// Adds to the counts of an organization's unread notifications, in the order of user ids, as the digests that may follow.
     pub(super) async fn count_unread(
         &mut self,
         org: Uuid,

@@ -1,4 +1,4 @@
-//! What can be found in an organization.
+//! The search in an organization.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -44,7 +44,7 @@ impl TryFrom<HitRow> for SearchHit {
     }
 }
 
-/// Shows the best of some matches. The texts are read of what is shown alone.
+/// Selects the best matches. It reads the texts only of the matches that it returns.
 macro_rules! search_statement {
     ($matches:expr) => {
         concat!(
@@ -64,13 +64,13 @@ macro_rules! search_statement {
 const FIND: &str = search_statement!(matches_of_search!());
 const FIND_COMMON: &str = search_statement!(matches_of_common_search!());
 
-/// So many documents are put by one statement.
+/// The maximum number of documents in one statement.
 const DOCUMENTS_AT_ONCE: usize = 100;
-/// Of the newest documents, this many with the words make the words common.
+/// When this many of the newest documents have the words, the words are common.
 const COMMON: i64 = 20;
 
 impl Unit {
-    /// Whether so many of the newest documents have the words that one in ten may.
+    /// Whether the sample of the newest documents suggests that one in ten documents has the words.
     pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
         let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
         let sample =

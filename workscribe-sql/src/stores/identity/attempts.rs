@@ -1,4 +1,4 @@
-//! Failed logins, and the networks that logins came from.
+//! Failed logins, and the networks of successful logins.
 
 use async_trait::async_trait;
 use sqlx::{query, query_as};
@@ -48,7 +48,7 @@ impl AttemptStore for Unit {
     }
 
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError> {
-        // Failures counted at once may block in another order than they were counted in: the longest block stays.
+        // Failures at the same time may block in another order than they were counted in: the longest block stays.
         let upsert = query(
             "INSERT INTO ws_login_attempts (account, failures, last_failed_at, blocked_until) VALUES ($1, 0, $2, $2)
              ON CONFLICT (account) DO UPDATE

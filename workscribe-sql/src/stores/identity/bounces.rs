@@ -1,4 +1,4 @@
-//! Addresses that refuse mail.
+//! Addresses that refused a mail.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;

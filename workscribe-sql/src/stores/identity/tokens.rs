@@ -148,8 +148,8 @@ impl TokenStore for Unit {
     }
 
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
-        // One statement, so that of many at once one swaps and the others see what it wrote. Each SET reads the row as it
-        // was, and on both branches the live token afterwards is the successor.
+        // One statement: of many at the same time, one rotates the token and the others see its result. Each SET reads the row as
+        // it was, and in both branches the current token afterwards is the successor.
         let update = query_as::<_, RotatedRow>(concat!(
             "UPDATE ws_sessions
                 SET previous_hash = $2,
@@ -269,7 +269,7 @@ impl TokenStore for Unit {
 }
 
 impl Unit {
-    /// A session, also one that has expired.
+    /// A session, even if it has expired.
     pub(crate) async fn session_and_user(
         &mut self,
         id: SessionId,

@@ -97,7 +97,7 @@ impl UserStore for Unit {
     }
 
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        // Logins pass on what was typed, and Postgres refuses a text with a NUL instead of not finding it.
+        // A login passes on what the user typed, and Postgres answers a text with U+0000 with an error instead of no row.
         if email.as_str().contains('\0') {
             return Ok(None);
         }
@@ -208,7 +208,7 @@ impl UserStore for Unit {
 }
 
 impl Unit {
-    /// By this unit's own connection. It stands apart, so that whoever reads together with others does not carry its state about.
+    /// Reads on this unit's own connection. A separate function, so that a future that waits for a batch does not hold its state.
     pub(crate) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",

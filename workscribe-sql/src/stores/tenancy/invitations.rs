@@ -217,15 +217,15 @@ impl InvitationStore for Unit {
 
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
         let invitation = pass.invitation();
-        // The organization first, as whoever removes it does; else each could wait for the other's lock. Who counts its members next
-        // counts all who joined before.
+        // The organization first, as the removal of the organization does; otherwise each could wait for the other's lock. The next
+        // transaction that counts the members counts every member that joined before.
         let lock =
             query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))
                 .bind(invitation.org_id.as_uuid());
         if self.optional("ws_organizations: lock for a member", lock).await?.is_none() {
             return Ok(false);
         }
-        // Then the maker's membership, so that who ends their right to invite comes before this or after it.
+        // Then the inviter's membership, so that a transaction that ends their right to invite runs before this one or after it.
         let hold = query_as::<_, (String,)>(concat!(
             "SELECT role FROM ws_members WHERE org_id = $1 AND user_id = $2",
             for_update!()

@@ -15,7 +15,7 @@ use super::bind::BindAll as _;
 use super::table::Stored;
 use super::{Unit, after, corrupt};
 
-/// A member with what their account shows; see `member_select!`.
+/// A member with the public data of their account; see `member_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     #[sqlx(flatten)]

@@ -1,4 +1,4 @@
-//! Organizations, the door into them, and their end.
+//! Organizations, the door to them, and their removal.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -215,7 +215,7 @@ impl OrganizationStore for Unit {
             self.refuse_stale_organization(scope, expected).await?;
             return Ok(false);
         }
-        // In this transaction, since its end is what shuts the doors; the statements have an end each.
+        // In this transaction, because its commit closes the doors. Each statement removes a limited number of rows.
         let ways_in = [
             ("ws_members: vacate", portion_by!("ws_members", "user_id")),
             (
@@ -242,7 +242,7 @@ impl OrganizationStore for Unit {
     async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> Result<u64, StoreError> {
         let of = |statement: &'static str| query(statement).bind_all((vacated.org(), portion.rows));
         let large = |statement: &'static str| of(statement).bind(i64::from(portion.bytes));
-        // What refers to a row goes before it; tasks stand below none by then. A test holds this to every table of the catalogue.
+        // A row is removed after the rows that refer to it; by then no task has a parent. A test checks every table of the catalogue.
         let portions = [
             of(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
             of(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),

@@ -1,9 +1,9 @@
-//! The reads that nearly every request begins with: session, account, and the doors. They are made together for many requests; see
+//! The reads at the start of nearly every request: session, account, and the doors. They run together for many requests; see
 //! [`super::batch`].
 //!
-//! Only a unit that has made no statement yet reads so: under READ COMMITTED each statement sees what is committed when it runs, before
-//! `BEGIN` as after it, and the transaction begins a round trip later. A unit that has begun reads on its own connection, where it
-//! sees its own writes.
+//! Only a unit that has run no statement yet reads this way: under READ COMMITTED each statement sees what is committed when it
+//! runs, before `BEGIN` as well as after it, and the transaction begins a round trip later. A unit that has begun reads on its
+//! own connection, where it sees its own writes.
 
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -28,26 +28,26 @@ use super::batch::{Batch, Found, LookUp};
 use super::{Row, Source};
 use super::{Unit, dialect, store_error};
 
-/// What is asked for by keys of a kind, and how.
+/// A kind of key, and how to look up rows by it.
 pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
-    /// What is found.
+    /// The result for one key.
     type Row: Clone + Send + 'static;
 
-    /// Looks different keys up.
+    /// Looks up different keys.
     fn find(
         unit: &mut Unit,
         keys: &[Self],
     ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
 }
 
-/// A membership: of which organization, under which slug, and whose.
+/// The key of a membership: organization, slug, user.
 type Membership = (Uuid, Slug, UserId);
-/// The same with a project.
+/// The key of a project: that of a membership, and the project.
 type ProjectDoor = (Uuid, Slug, UserId, ProjectRef);
 
 type Together<K> = Arc<Batch<Reading<K>>>;
 
-/// How to read, and who waits for what.
+/// The batches of look-ups, one for each kind of key.
 pub(crate) struct Reads {
     slugs: Arc<Slugs>,
     pub(crate) sessions: Together<SessionId>,
@@ -58,7 +58,7 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Reads by the connections of a source, each statement alone or in what `begin` opens.
+    /// Reads on connections of `source`, each statement in a transaction that `begin` opens, or in none.
     pub(crate) fn new(source: &Source, begin: Option<SqlStr>, prepares: bool) -> Arc<Self> {
         let readers = Arc::new(Readers { source: source.clone(), begin, prepares });
         Arc::new(Self {
@@ -76,14 +76,14 @@ impl Reads {
     }
 }
 
-/// What makes the units that read.
+/// Makes the units that read.
 struct Readers {
     source: Source,
     begin: Option<SqlStr>,
     prepares: bool,
 }
 
-/// Look-ups of a kind, each by a unit of its own.
+/// Look-ups by one kind of key, each on its own unit.
 pub(crate) struct Reading<K> {
     readers: Arc<Readers>,
     kind: PhantomData<fn() -> K>,
@@ -108,13 +108,13 @@ impl<K: Key> LookUp for Reading<K> {
         Ok(unit)
     }
 
-    /// The connection goes to the next before the callers go on.
+    /// The next look-up gets the connection before the callers continue.
     async fn look_up(&self, mut unit: Unit, keys: &[K]) -> Result<Found<K::Row>, StoreError> {
         K::find(&mut unit, keys).await
     }
 }
 
-/// What was found, each row with the number of its key. A row that cannot be read is an error of its own.
+/// The rows found, each with the number of its key. A row that cannot be read is an error for its key only.
 fn found<T, R>(name: &'static str, rows: Vec<Row>, read: impl Fn(T) -> Result<R, StoreError>) -> Found<R>
 where
     T: for<'r> FromRow<'r, Row>,
@@ -128,7 +128,7 @@ where
     rows.iter().filter_map(row).collect()
 }
 
-/// What one unit finds for one key.
+/// The result of a look-up of one key.
 fn alone<R>(found: Option<R>) -> Found<R> {
     found.map(|row| (0, Ok(row))).into_iter().collect()
 }
@@ -211,7 +211,7 @@ impl Key for ProjectDoor {
             return Ok(alone(unit.enter_in(*org, slug, *user, project).await?));
         }
         let name = "ws_projects: enter many";
-        // Each is named by its id or by its key.
+        // Each project is named by its id or by its key.
         let find = query(concat!(
             "SELECT given.number_of_key, ",
             entered_columns!(),

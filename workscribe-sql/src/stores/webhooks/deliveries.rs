@@ -1,4 +1,4 @@
-//! The rows of what is sent to endpoints, and how they go.
+//! Messages and deliveries: their rows, and how they change and end.
 
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Res
 }
 
 impl Unit {
-    /// Messages go when nothing refers to them any more; one that was sent again stays as long as that.
+    /// Removes old messages that no delivery refers to. A message that was sent again stays until that delivery is removed.
     pub(crate) async fn remove_old_messages(
         &mut self,
         before: Timestamp,

@@ -9,10 +9,10 @@ use workscribe_core::id::TaskId;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{BoardPosition, BoardStore, Column, ColumnMove, Goal, Landmark, Lifted, order};
 
+use super::Unit;
 use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
 use super::task_row::TaskRow;
-use super::{Ts, Unit};
 
 /// A task under its lock, with the place `$5` of the column `$4`, or of its own, in the project `$3`, and those around it.
 macro_rules! lift {

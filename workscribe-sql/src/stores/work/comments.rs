@@ -14,7 +14,7 @@ use workscribe_core::{Constraint, StoreError, TargetIn};
 use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
 use super::table::{At, Stored, insertion};
-use super::{Ts, Unit, after};
+use super::{Unit, after};
 
 /// A comment with its author; see `comment_select!`.
 #[derive(FromRow)]

@@ -15,7 +15,7 @@ use super::bind::BindAll as _;
 use super::members::parse_role;
 use super::table::Stored;
 use super::unit::Row;
-use super::{Ts, Unit, after, dialect, person};
+use super::{Unit, after, dialect, person};
 
 fn project(org_id: OrgId, Stored(row): Stored<ProjectRow>) -> Project {
     Project {

@@ -15,7 +15,7 @@ use workscribe_core::{Constraint, StoreError, Target};
 use super::bind::BindAll as _;
 use super::pending::{Relabelling, Statement};
 use super::unit::Arguments;
-use super::{Db, Ts, Unit, dialect, misuse};
+use super::{Db, Unit, dialect, misuse};
 
 /// A new row of `ws_tasks`, with where its number and position come from.
 macro_rules! insert_task {
