@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     let mut files = Vec::new();
     collect(root, &mut files)?;
     files.sort();
-    let mut text = String::new();
+    let (mut text, mut listed) = (String::new(), String::new());
     for (name, folder) in
         [("__limiter_cases", "limiter"), ("__token_cases", "tokens"), ("__storage_cases", "")]
     {
@@ -20,7 +20,11 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         });
         files = others;
         write_macro(&mut text, name, root, &own)?;
+        if name != "__limiter_cases" {
+            list_cases(&mut listed, root, &own)?;
+        }
     }
+    writeln!(text, "fn every_case() -> Vec<Case> {{\nvec![{listed}]\n}}")?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("cases.rs"), text)?;
     Ok(())
 }
@@ -47,22 +51,31 @@ fn write_macro(
 ) -> Result<(), Box<dyn error::Error>> {
     writeln!(text, "#[doc(hidden)]\n#[macro_export]\nmacro_rules! {name} {{\n($factory:expr) => {{")?;
     for file in files {
-        let source = fs::read_to_string(file)?;
-        let cases = source.split("\npub async fn ").skip(1).filter_map(|rest| rest.split('(').next());
-        let cases: Vec<&str> = cases.collect();
-        if cases.is_empty() {
-            continue;
-        }
-        let path = file.strip_prefix(root)?.with_extension("");
-        let path: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-        let module = path.last().ok_or("a file has a name")?;
-        writeln!(
-            text,
-            "$crate::__cases! {{ $factory; {module}, {}: {} }}",
-            path.join("::"),
-            cases.join(" ")
-        )?;
+        let (path, cases) = cases_of(file, root)?;
+        let Some(module) = path.rsplit("::").next().filter(|_| !cases.is_empty()) else { continue };
+        writeln!(text, "$crate::__cases! {{ $factory; {module}, {path}: {} }}", cases.join(" "))?;
     }
     writeln!(text, "}};\n}}")?;
     Ok(())
+}
+
+/// The cases of storages, each as a `Case`.
+fn list_cases(text: &mut String, root: &Path, files: &[PathBuf]) -> Result<(), Box<dyn error::Error>> {
+    for file in files {
+        let (path, cases) = cases_of(file, root)?;
+        for case in cases {
+            let name = format!("{path}::{case}");
+            writeln!(text, "Case {{ name: \"{name}\", run: |storage| Box::pin({name}(storage)) }},")?;
+        }
+    }
+    Ok(())
+}
+
+/// The path of a file's module, and the names of its cases.
+fn cases_of(file: &Path, root: &Path) -> Result<(String, Vec<String>), Box<dyn error::Error>> {
+    let source = fs::read_to_string(file)?;
+    let cases = source.split("\npub async fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    let path = file.strip_prefix(root)?.with_extension("");
+    let path: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    Ok((path.join("::"), cases.map(str::to_owned).collect()))
 }

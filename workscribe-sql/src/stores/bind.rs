@@ -3,12 +3,12 @@
 use chrono::NaiveDate;
 use sqlx::query::{Query, QueryAs};
 use sqlx::types::{Json, Uuid};
-use sqlx::{Encode, Type};
+use sqlx::{AssertSqlSafe, Encode, Execute as _, FromRow, Type, query_as_with, query_with};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::{every_id, id};
 
-use super::unit::Arguments;
+use super::unit::{Arguments, Row};
 use super::{Db, Ts};
 
 /// A value of the core, or of the database, as it is bound.
@@ -104,16 +104,42 @@ pub(super) trait BindAll<'q>: Sized {
     fn bind_all(self, values: impl Values<'q>) -> Self {
         values.bind_to(self)
     }
+
+    /// Writes the statement to the log, if its level is asked for.
+    fn traced(self, name: &'static str) -> Self;
+}
+
+/// The statement with its arguments, after it was written to the log.
+macro_rules! traced {
+    ($statement:ident, $name:ident, $with:path) => {{
+        if !tracing::enabled!(target: "workscribe_sql::statements", tracing::Level::TRACE) {
+            return $statement;
+        }
+        let mut statement = $statement;
+        let Ok(Some(arguments)) = statement.take_arguments() else { return statement };
+        let text = statement.sql();
+        let database = <Db as sqlx::Database>::NAME;
+        tracing::trace!(target: "workscribe_sql::statements", database, statement = $name, text = text.as_str());
+        $with(AssertSqlSafe(text.as_str().to_owned()), arguments)
+    }};
 }
 
 impl<'q> BindAll<'q> for Query<'q, Db, Arguments> {
     fn bind_one<T: Encode<'q, Db> + Type<Db> + 'q>(self, value: T) -> Self {
         self.bind(value)
     }
+
+    fn traced(self, name: &'static str) -> Self {
+        traced!(self, name, query_with)
+    }
 }
 
-impl<'q, R> BindAll<'q> for QueryAs<'q, Db, R, Arguments> {
+impl<'q, R: for<'r> FromRow<'r, Row> + Send> BindAll<'q> for QueryAs<'q, Db, R, Arguments> {
     fn bind_one<T: Encode<'q, Db> + Type<Db> + 'q>(self, value: T) -> Self {
         self.bind(value)
+    }
+
+    fn traced(self, name: &'static str) -> Self {
+        traced!(self, name, query_as_with)
     }
 }

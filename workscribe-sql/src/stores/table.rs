@@ -265,7 +265,7 @@ impl At {
 
     /// Binds what an update begins with: `$1` is the organization, `$2` the parent, `$3` the id, `$4` the version that is expected, if
     /// one is, and `$5` the time.
-    pub(super) fn bind<T>(
+    pub(super) fn bind<T: Table>(
         self,
         update: QueryAs<'_, Db, Stored<T>, Arguments>,
         now: Timestamp,

@@ -9,6 +9,7 @@ mod distribution;
 mod listening;
 mod lists;
 mod print;
+mod recorded;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -964,9 +965,37 @@ const ROWS: &str = "
     ANALYZE;
 ";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_statement_runs_and_finds_an_index_on_postgres() {
-    listen();
+    let before = std::time::Instant::now();
+    let a = recorded::on_postgres().await;
+    println!("postgres {} in {:?}", a.len(), before.elapsed());
+    let before = std::time::Instant::now();
+    let b = recorded::on_sqlite().await;
+    println!("sqlite {} in {:?}", b.len(), before.elapsed());
+    let run: BTreeSet<String> = a.iter().map(|one| one.name.clone()).collect();
+    println!("{:#?}", names_in_sources().difference(&run).collect::<Vec<_>>());
+    let run: BTreeSet<String> = b.iter().map(|one| one.name.clone()).collect();
+    println!("{:#?}", names_in_sources().difference(&run).collect::<Vec<_>>());
+    println!("untyped {}", a.iter().filter(|one| one.types.is_empty()).count());
+    let mut lines = String::new();
+    for one in a {
+        lines.push_str(&format!(
+            "{}\t{}\n",
+            one.name,
+            one.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        ));
+    }
+    std::fs::write("/tmp/a.tsv", lines).unwrap();
+    let mut lines = String::new();
+    for one in b {
+        lines.push_str(&format!(
+            "{}\t{}\n",
+            one.name,
+            one.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        ));
+    }
+    std::fs::write("/tmp/b.tsv", lines).unwrap();
     let database = databases::postgres().await;
     let mut uow = database.storage.begin().await.unwrap();
     exercise(&mut *uow).await;

@@ -23,6 +23,11 @@
     reason = "a case panics where an adapter does otherwise than it must"
 )]
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use workscribe_core::Storage;
+
 mod fixtures;
 pub mod idempotency;
 pub mod identity;
@@ -65,6 +70,20 @@ mod prelude {
     pub(in crate::conformance) use workscribe_core::{Storage, WorkScribe};
 
     pub(in crate::conformance) use crate::clock::FrozenClock;
+}
+
+/// A case of storages.
+pub struct Case {
+    /// The path of its function below this module.
+    pub name: &'static str,
+    /// Runs it on an empty storage. It panics where the storage breaks the rule.
+    pub run: fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Every case of storages, for a program that runs them in its own way; a test uses [`conformance!`](crate::conformance!).
+#[must_use]
+pub fn storage_cases() -> Vec<Case> {
+    every_case()
 }
 
 /// Runs every case of storages, one test each, in a module of this name.

@@ -110,7 +110,11 @@ impl TokenStore for Unit {
                                       ip, user_agent)
              VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9)",
         )
-        .bind_all((session.id, session.user_id, session.epoch, &session.refresh_hash.0[..], session.created_at, session.last_used_at, session.expires_at, session.client.ip.map(|ip| ip.to_string()), &session.client.user_agent));
+        .bind_all((
+            session.id, session.user_id, session.epoch, &session.refresh_hash.0[..], session.created_at,
+            session.last_used_at, session.expires_at, session.client.ip.map(|ip| ip.to_string()),
+            &session.client.user_agent,
+        ));
         self.execute("ws_sessions: insert", insert).await?;
         Ok(())
     }

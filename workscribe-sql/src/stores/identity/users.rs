@@ -78,7 +78,10 @@ impl UserStore for Unit {
              RETURNING ",
             user_columns!("")
         ))
-        .bind_all((user.id, user.email.as_str(), &user.display_name, &user.password_hash, user.email_verified, user.created_at));
+        .bind_all((
+            user.id, user.email.as_str(), &user.display_name, &user.password_hash, user.email_verified,
+            user.created_at,
+        ));
         Ok(self.one("ws_users: insert", insert).await?.into())
     }
 

@@ -319,7 +319,12 @@ impl JobStore for Unit {
             any_of!("(SELECT id FROM taken)"),
             " RETURNING id, org_id, kind, payload, priority, attempt, put_off, max_attempts, timeout_ms, run_at, created_at"
         ))
-        .bind_all((claim.queue, Json(claim.kinds), claim.limit, claim.now, claim.lease_until, claim.worker, claim.turn.after.map_or(Uuid::nil(), Uuid::from), i64::from(claim.limit) + i64::try_from(claim.turn.skipped.len()).unwrap_or_default(), Json(claim.turn.skipped), claim.turn.max_each.unwrap_or(claim.limit)));
+        .bind_all((
+            claim.queue, Json(claim.kinds), claim.limit, claim.now, claim.lease_until, claim.worker,
+            claim.turn.after.map_or(Uuid::nil(), Uuid::from),
+            i64::from(claim.limit) + i64::try_from(claim.turn.skipped.len()).unwrap_or_default(),
+            Json(claim.turn.skipped), claim.turn.max_each.unwrap_or(claim.limit),
+        ));
         let mut claimed = self.all("ws_jobs: claim", update).await?;
         claimed.sort_by_key(|row| (row.priority, row.run_at.0, row.id));
         claimed.into_iter().map(ClaimedJob::try_from).collect()

@@ -90,7 +90,11 @@ impl InvitationStore for Unit {
                     invited_by = excluded.invited_by, expires_at = excluded.expires_at,
                     version = excluded.version, created_at = excluded.created_at",
         )
-        .bind_all((scope, invitation.id, invitation.email.as_str(), invitation.role.as_str(), &invitation.token_hash.0[..], invitation.invited_by, invitation.expires_at, invitation.version, invitation.created_at));
+        .bind_all((
+            scope, invitation.id, invitation.email.as_str(), invitation.role.as_str(),
+            &invitation.token_hash.0[..], invitation.invited_by, invitation.expires_at, invitation.version,
+            invitation.created_at,
+        ));
         self.execute("ws_invitations: put pending", upsert).await?;
         Ok(())
     }

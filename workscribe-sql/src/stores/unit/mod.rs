@@ -27,6 +27,7 @@ use self::lane::{Lane, Reader};
 use self::pending::Pending;
 use self::reads::Reads;
 use self::shares::{Place, Shares};
+use super::bind::BindAll as _;
 use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
 
@@ -265,7 +266,9 @@ impl Unit {
         keep: bool,
     ) -> Result<u64, StoreError> {
         let limit = self.limit;
-        let done = within(limit, query.persistent(keep && self.prepares).execute(self.begins().await?)).await;
+        let done =
+            within(limit, query.traced(name).persistent(keep && self.prepares).execute(self.begins().await?))
+                .await;
         self.note(name, done).map(|done| done.rows_affected())
     }
 
@@ -279,7 +282,8 @@ impl Unit {
     {
         self.flush().await?;
         let limit = self.limit;
-        let row = within(limit, query.persistent(self.prepares).fetch_one(self.begins().await?)).await;
+        let row =
+            within(limit, query.traced(name).persistent(self.prepares).fetch_one(self.begins().await?)).await;
         self.note(name, row)
     }
 
@@ -306,8 +310,11 @@ impl Unit {
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
         let limit = self.limit;
-        let row =
-            within(limit, query.persistent(keep && self.prepares).fetch_optional(self.begins().await?)).await;
+        let row = within(
+            limit,
+            query.traced(name).persistent(keep && self.prepares).fetch_optional(self.begins().await?),
+        )
+        .await;
         self.note(name, row)
     }
 
@@ -321,7 +328,8 @@ impl Unit {
     {
         self.flush().await?;
         let limit = self.limit;
-        let rows = within(limit, query.persistent(self.prepares).fetch_all(self.begins().await?)).await;
+        let rows =
+            within(limit, query.traced(name).persistent(self.prepares).fetch_all(self.begins().await?)).await;
         self.note(name, rows)
     }
 
@@ -333,7 +341,8 @@ impl Unit {
     ) -> Result<Vec<Row>, StoreError> {
         self.flush().await?;
         let limit = self.limit;
-        let rows = within(limit, query.persistent(self.prepares).fetch_all(self.begins().await?)).await;
+        let rows =
+            within(limit, query.traced(name).persistent(self.prepares).fetch_all(self.begins().await?)).await;
         self.note(name, rows)
     }
 
@@ -352,7 +361,6 @@ impl Unit {
 
     /// Records how a statement ended.
     fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-        tracing::trace!(target: "workscribe_sql::statements", statement = name);
         // A statement that took too long has not ended: it is interrupted when the connection is dropped.
         let is_over = !matches!(result, Err(sqlx::Error::Io(_)));
         match &mut self.state {

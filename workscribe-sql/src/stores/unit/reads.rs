@@ -229,7 +229,13 @@ impl Key for ProjectDoor {
                      SELECT k.id FROM ws_projects k WHERE k.org_id = given.org_id AND k.key = given.key))"
             )
         ))
-        .bind_all((dialect::array(keys.iter().map(|(org, ..)| *org)), dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())), dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())), dialect::array(keys.iter().map(|(.., project)| id_of(project))), dialect::array(keys.iter().map(|(.., project)| key_of(project)))));
+        .bind_all((
+            dialect::array(keys.iter().map(|(org, ..)| *org)),
+            dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())),
+            dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())),
+            dialect::array(keys.iter().map(|(.., project)| id_of(project))),
+            dialect::array(keys.iter().map(|(.., project)| key_of(project))),
+        ));
         Ok(found(name, unit.rows(name, find).await?, |row: EnteredProjectRow| row.try_into()))
     }
 }

@@ -120,7 +120,13 @@ impl WebhookStore for Unit {
                                       updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
-        .bind_all((scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(), webhook.disabled.map(|disabled| disabled.reason.as_str()), webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes, &webhook.secrets.key_id, webhook.previous_until, webhook.last_success_at, webhook.created_by, webhook.version, webhook.created_at, webhook.updated_at));
+        .bind_all((
+            scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(),
+            webhook.disabled.map(|disabled| disabled.reason.as_str()),
+            webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes,
+            &webhook.secrets.key_id, webhook.previous_until, webhook.last_success_at, webhook.created_by,
+            webhook.version, webhook.created_at, webhook.updated_at,
+        ));
         self.execute("ws_webhooks: insert", insert).await?;
         Ok(())
     }
@@ -132,7 +138,12 @@ impl WebhookStore for Unit {
                     secrets_key = $9, previous_until = $10, version = $11, updated_at = $12
               WHERE org_id = $1 AND id = $2",
         )
-        .bind_all((scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(), webhook.disabled.map(|disabled| disabled.reason.as_str()), webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes, &webhook.secrets.key_id, webhook.previous_until, webhook.version, webhook.updated_at));
+        .bind_all((
+            scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(),
+            webhook.disabled.map(|disabled| disabled.reason.as_str()),
+            webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes,
+            &webhook.secrets.key_id, webhook.previous_until, webhook.version, webhook.updated_at,
+        ));
         self.execute("ws_webhooks: update", update).await?;
         Ok(())
     }
@@ -313,7 +324,11 @@ impl WebhookStore for Unit {
             "UPDATE ws_webhook_deliveries SET status = $4, attempts = $5, next_attempt_at = $6, finished_at = $7
               WHERE org_id = $1 AND id = $2 AND status = 'pending' AND attempts = $3",
         )
-        .bind_all((pass.org(), pass.delivery().id, known, status.as_str(), attempt.map_or(known, |attempt| i64::from(attempt.number)), next_attempt_at, (status != DeliveryStatus::Pending).then_some(Ts(now))));
+        .bind_all((
+            pass.org(), pass.delivery().id, known, status.as_str(),
+            attempt.map_or(known, |attempt| i64::from(attempt.number)), next_attempt_at,
+            (status != DeliveryStatus::Pending).then_some(Ts(now)),
+        ));
         if self.execute("ws_webhook_deliveries: note attempt", update).await? == 0 {
             return Ok(false);
         }
@@ -322,7 +337,10 @@ impl WebhookStore for Unit {
             "INSERT INTO ws_webhook_attempts (org_id, delivery_id, number, at, took_ms, response_status, error)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind_all((pass.org(), pass.delivery().id, attempt.number, attempt.at, milliseconds(attempt.took), attempt.response_status.map(i64::from), &attempt.error));
+        .bind_all((
+            pass.org(), pass.delivery().id, attempt.number, attempt.at, milliseconds(attempt.took),
+            attempt.response_status.map(i64::from), &attempt.error,
+        ));
         self.execute("ws_webhook_attempts: insert", insert).await?;
         Ok(true)
     }

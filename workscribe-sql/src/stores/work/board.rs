@@ -181,7 +181,9 @@ impl BoardStore for Unit {
             in_ids!("$6"),
             " ORDER BY position, id LIMIT $7"
         ))
-        .bind_all((scope, column.project, column.status, from.position, from.id, plain(column.without), limit));
+        .bind_all((
+            scope, column.project, column.status, from.position, from.id, plain(column.without), limit,
+        ));
         Ok(self.all("ws_tasks: positions from", list).await?.into_iter().map(position).collect())
     }
 

@@ -112,7 +112,12 @@ impl Unit {
                 ids_of!("$5")
             )
         ))
-        .bind_all((scope, distinct(tasks.iter().map(|task| task.project_id)), distinct(tasks.iter().map(|task| task.status_id)), distinct(tasks.iter().flat_map(|task| task.assignee_id.into_iter().chain([task.reporter_id]))), distinct(tasks.iter().flat_map(|task| task.label_ids.iter()).copied())));
+        .bind_all((
+            scope, distinct(tasks.iter().map(|task| task.project_id)),
+            distinct(tasks.iter().map(|task| task.status_id)),
+            distinct(tasks.iter().flat_map(|task| task.assignee_id.into_iter().chain([task.reporter_id]))),
+            distinct(tasks.iter().flat_map(|task| task.label_ids.iter()).copied()),
+        ));
         for row in self.all("ws_tasks: shown with", find).await? {
             shown.add(row)?;
         }
