@@ -12,7 +12,7 @@ use workscribe_core::work::{Activity, ActivityStore, NewActivity, Person};
 use super::table::{Stored, insertion};
 use super::{Unit, before, pending, storable};
 
-/// A line with who did it; see `activity_select!`.
+/// An entry with its actor; see `activity_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     #[sqlx(flatten)]
