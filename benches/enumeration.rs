@@ -1,9 +1,9 @@
-//! Does the time of an answer tell whether there is an account? (OWASP ASVS 5.0, 6.3.8.)
+//! Does the time of a response show whether an account exists? (OWASP ASVS 5.0, 6.3.8.)
 //!
-//! Prints the medians of 1,000 logins with a wrong password for accounts that exist and for addresses that have none,
-//! interleaved, and of as many requests for a new password. The target is a difference of at most 5 %.
+//! Prints the medians of 1,000 logins with a wrong password, alternately for existing accounts and for addresses without an
+//! account, and of as many requests for a new password. The target is a difference of at most 5 %.
 //!
-//! Passwords are hashed at cost 8, sixteen times as fast as the default: whatever else differs weighs sixteen times more.
+//! Passwords are hashed at cost 8, sixteen times as fast as the default, so any other difference has sixteen times the weight.
 //!
 //! Run it with `cargo bench --bench enumeration`.
 
@@ -18,13 +18,13 @@ use workscribe_core::local::BcryptHasher;
 use workscribe_testkit::app::TestApp;
 use workscribe_testkit::databases;
 
-/// Failures for one account, below those that bring a delay.
+/// Failures for one account, fewer than the number that causes a delay.
 const TRIES: usize = 4;
 const ACCOUNTS: usize = 250;
 
 #[tokio::main]
 async fn main() {
-    // Benches are also started by `cargo test --benches`, which only wants to know that they run.
+    // `cargo test --benches` also starts benchmarks, and only checks that they run.
     let accounts = if std::env::args().any(|argument| argument == "--bench") { ACCOUNTS } else { 2 };
     let hasher = Arc::new(BcryptHasher::new(8));
     let app = TestApp::with(databases::sqlite().await.storage, |builder| builder.hasher(hasher));
@@ -35,7 +35,7 @@ async fn main() {
     let mut forgot = Times::default();
     for round in 0..TRIES {
         for account in 0..accounts {
-            // Which of the two comes first alternates, so that neither always finds a warm cache.
+            // The order alternates, so that neither kind always finds a warm cache.
             let mut kinds = ["known", "unknown"];
             if (round + account) % 2 == 1 {
                 kinds.reverse();

@@ -1,14 +1,14 @@
-//! What the queue carries: `cargo bench --features postgres --bench jobs`.
+//! The throughput of the queue: `cargo bench --features postgres --bench jobs`.
 //!
-//! On Postgres, with jobs that do nothing: how many are drained in a second by 1, 2 and 4 workers, and from enqueueing to done
-//! while a producer writes them; how long a worker that is idle takes from the commit to the start of a job, in its own process
-//! and by way of `NOTIFY`; and what a claim costs among 1,000 and 1,000,000 jobs that wait, and beside 1,000,000 that are
-//! done. Workers, producer and Postgres share the machine.
+//! On Postgres, with jobs that do nothing. Measured are: how many jobs 1, 2 and 4 workers complete per second, from a full queue,
+//! and while a producer enqueues them; the time from the commit to the start of a job on an idle worker, in the same process and
+//! through `NOTIFY`; and the cost of a claim among 1,000 and 1,000,000 waiting jobs, and beside 1,000,000 completed jobs. Workers,
+//! producer and Postgres share the machine.
 //!
-//! The targets are checked, and the program fails when one is missed: 6,000 jobs in a second; from commit to start 2 ms for
-//! half of the jobs and 10 ms for 99 of 100; a claim at most twice as dear.
+//! The program checks the targets and fails when one is missed: 6,000 jobs per second; from commit to start 2 ms for half of the
+//! jobs and 10 ms for 99 of 100; a claim that costs at most twice as much.
 //!
-//! `--quick` has a tenth of the jobs. The Postgres server is the one that `WORKSCRIBE_TEST_POSTGRES_URL` names.
+//! `--quick` has a tenth of the jobs. Postgres is the server of `WORKSCRIBE_TEST_POSTGRES_URL`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -73,7 +73,7 @@ async fn application(url: &str) -> Outcome<(WorkScribe, PostgresStorage)> {
     Ok((app.wakeup(wakeup).build(), storage))
 }
 
-/// Workers of `count` processes, as it were: each with a pool of its own.
+/// Workers with one pool each, as in `count` processes.
 struct Workers {
     running: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
     done: Arc<AtomicU64>,
@@ -101,11 +101,11 @@ impl Workers {
         Ok(Self { running, done, all })
     }
 
-    /// Waits until all have been run and the last words are written.
+    /// Waits until all jobs have run and their outcomes are written.
     async fn end(self) -> Outcome<u64> {
         self.all.notified().await;
         for (stop, worker) in self.running {
-            // One that has ended hears nothing.
+            // A worker that has ended receives nothing.
             let _ = stop.send(());
             worker.await?;
         }
@@ -159,7 +159,7 @@ fn rate(jobs: u64, begun: Instant) -> f64 {
 }
 
 async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome<()> {
-    // Idle: what the jobs before have left to do is done.
+    // Finishes what the earlier jobs have left to do, so that the database is idle.
     PgConnection::connect(url).await?.execute("VACUUM (ANALYZE) ws_jobs").await?;
     println!("from the commit to the start, of an idle worker{:>20}{:>10}", "p50 µs", "p99 µs");
     for (label, is_other) in [("  in the process of the worker", false), ("  in another, by NOTIFY", true)] {
@@ -167,7 +167,7 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
         let app = if is_other { application(url).await?.0 } else { worker_app.clone() };
         let (started, mut starts) = mpsc::unbounded_channel();
         let registry = Registry::new().register::<Nothing>(move |_: JobContext, _: Nothing| {
-            // The receiver is there until the end.
+            // The receiver exists until the end.
             let _ = started.send(Instant::now());
             async { Ok::<(), JobError>(()) }
         });
@@ -179,14 +179,14 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
         for number in 0..samples + 50 {
             let mut uow = app.begin().await?;
             app.enqueue(&mut *uow, &Nothing { number: number as u64 }).await?;
-            // From the beginning of the commit, which wakes the workers before it returns.
+            // From the start of the commit, which wakes the workers before it returns.
             let committed = Instant::now();
             app.commit(uow).await?;
             let start: Instant = starts.recv().await.ok_or("the worker is gone")?;
             if number >= 50 {
                 took.push((start - committed).as_micros());
             }
-            // Idle: longer than one NOTIFY waits after another.
+            // Longer than the minimum time between two NOTIFY, so that the worker is idle.
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
         let _ = stop.send(());
@@ -203,7 +203,7 @@ async fn latency(url: &str, samples: usize, missed: &mut Vec<String>) -> Outcome
     Ok(())
 }
 
-/// Fills the queue past the stores with jobs of one organization, and measures claims that are rolled back.
+/// Fills the queue with jobs of one organization, without the stores, and measures claims that are rolled back.
 async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
     println!("a claim of 100 among{:>52}", "p50 µs");
     let (app, storage) = application(url).await?;
@@ -211,7 +211,7 @@ async fn claims(url: &str, many: u64, missed: &mut Vec<String>) -> Outcome<()> {
     let mut first = None;
     for (waiting, finished) in [(1_000, 0), (many, 0), (1_000, many)] {
         let fill = |state: &str, count: u64, ends: &str| {
-            // Ids begin with their time, as WorkScribe's do (UUIDv7): an index of them is written at its end.
+            // Ids begin with their time, as WorkScribe's do (UUIDv7), so that an index of them is written at its end.
             let id = format!(
                 "CAST(lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || substr(md5('{state}' || n), 1, 16) AS uuid)"
             );

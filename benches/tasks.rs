@@ -1,17 +1,17 @@
-//! What tasks cost as a database grows: `cargo bench --features postgres --bench tasks`.
+//! The cost of tasks as a database grows: `cargo bench --features postgres --bench tasks`.
 //!
-//! One Postgres database of 1,000 organizations is measured with 1,000 tasks in all, then with 100,000, then with 1,000,000;
-//! a tenth of them are one project's, which is the one that is read and written here. 32 kept-alive connections on loopback
-//! ask for each thing in turn. Two bare statements run between, on the server's own pool, by 32 tasks without HTTP: the
-//! `INSERT` of a task, and the statement that reads one. Read the ratios; the rates are those of this machine.
+//! One Postgres database of 1,000 organizations is measured with 1,000 tasks in all, then with 100,000, then with 1,000,000. A
+//! tenth of them belong to the project that is read and written here. 32 kept-alive connections on loopback send each kind of
+//! request in turn. In between, 32 tasks without HTTP run two bare statements on the server's own pool: the `INSERT` of a task,
+//! and the statement that reads one. Compare the ratios; the rates depend on this machine.
 //!
-//! The targets are checked, and the program fails when one is missed: the 99th percentile of a read at the largest size is at
-//! most twice that at the least (of a search five times), creating in one project reaches 30 % of the bare `INSERT`, reading a
-//! task half of its bare statement, and a page of 25 tasks takes at most three round trips.
+//! The program checks the targets and fails when one is missed: the 99th percentile of a read at the largest size is at most twice
+//! that at the smallest (of a search five times), creating in one project reaches 30 % of the bare `INSERT`, reading a task half of
+//! its bare statement, and a page of 25 tasks takes at most three round trips.
 //!
-//! `--quick` stops at 20,000 tasks and takes 1 s a case instead of 3; `--full` takes 10 s; the beginning of a case's name
-//! measures it alone. The Postgres server is the one that
-//! `WORKSCRIBE_TEST_POSTGRES_URL` names, with a role that may pass by foreign keys (a superuser) for the filling.
+//! `--quick` stops at 20,000 tasks and takes 1 s per case instead of 3; `--full` takes 10 s; the beginning of a case's name measures
+//! only that case. Postgres is the server of `WORKSCRIBE_TEST_POSTGRES_URL`, with a role that may bypass foreign keys (a superuser)
+//! for the filling.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -48,15 +48,15 @@ const MEMBERS: usize = 4;
 const ORGANIZATIONS: i64 = 1_000;
 /// The cases are measured in turn, this many times.
 const ROUNDS: u32 = 3;
-/// How many rows are written in one statement when the database is filled.
+/// The number of rows that one statement writes when the database is filled.
 const BATCH: i64 = 20_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut runtime = match arguments.first().map(String::as_str) {
-        // As the host's: a thread for each core.
+        // As in the host: one thread per core.
         Some("--server") => tokio::runtime::Builder::new_multi_thread(),
-        // One thread leaves the rest to the server and the database.
+        // One thread leaves the other cores to the server and the database.
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let outcome = runtime.enable_all().build().map_err(Into::into).and_then(|runtime| {
@@ -76,11 +76,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// How long, and on how much.
+/// The duration of a case, and the sizes.
 struct Plan {
     case: Duration,
     sizes: Vec<i64>,
-    /// What the name of a case begins with.
+    /// The beginning of the names of the cases to measure.
     only: String,
 }
 
@@ -120,7 +120,7 @@ enum Work {
     Sql(&'static str),
 }
 
-/// What is measured, under its name, and how many times dearer a read may become.
+/// The cases by name, with the maximum growth of the cost of a read.
 const CASES: [(&str, Work, Option<f64>); 11] = [
     ("list of 25", Work::Http(Ask::List(25)), Some(2.0)),
     ("list of 100", Work::Http(Ask::List(100)), Some(2.0)),
@@ -139,7 +139,7 @@ async fn bench(plan: &Plan) -> Outcome<()> {
     let world = World::begin(&schema.url).await?;
     let cases: Vec<_> =
         CASES.into_iter().filter(|(label, ..)| label.trim().starts_with(&plan.only)).collect();
-    // One for each size, and in it one for each case.
+    // One list for each size, and in it one sample for each case.
     let mut samples: Vec<Vec<Sample>> = Vec::new();
     for size in &plan.sizes {
         let begun = Instant::now();
@@ -192,7 +192,7 @@ async fn bench(plan: &Plan) -> Outcome<()> {
     if missed.is_empty() { Ok(()) } else { Err(format!("targets missed: {}", missed.join("; ")).into()) }
 }
 
-/// How much dearer each thing is at the largest size, and which read is more so than it may be.
+/// How much the cost of each case grows up to the largest size, and which reads exceed their maximum.
 fn growth(cases: &[(&str, Work, Option<f64>)], samples: &[Vec<Sample>]) -> Vec<String> {
     let mut missed = Vec::new();
     let (Some(least), Some(most)) = (samples.first(), samples.last()) else { return missed };
@@ -213,7 +213,7 @@ fn growth(cases: &[(&str, Work, Option<f64>)], samples: &[Vec<Sample>]) -> Vec<S
     missed
 }
 
-/// Counts what one page makes of Postgres.
+/// Counts the traffic of one page to Postgres.
 async fn round_trips(url: &str, subjects: &Arc<Subjects>) -> Outcome<Vec<String>> {
     const REQUESTS: u64 = 200;
     let proxy = Proxy::before(url).await?;
@@ -243,7 +243,7 @@ async fn round_trips(url: &str, subjects: &Arc<Subjects>) -> Outcome<Vec<String>
 
 // --- The client --------------------------------------------------------------------------------------------------------
 
-/// What is asked for.
+/// The data of the requests.
 struct Subjects {
     access: Vec<String>,
     project: Uuid,
@@ -252,7 +252,7 @@ struct Subjects {
     tasks: Vec<Uuid>,
 }
 
-/// Asks one thing about its subjects in turn.
+/// Sends one kind of request, with different data in turn.
 struct Asker {
     connection: Connection,
     ask: Ask,
@@ -264,13 +264,13 @@ async fn connect(port: u16, ask: Ask, subjects: &Arc<Subjects>) -> Outcome<Vec<A
     let mut askers = Vec::new();
     for at in 0..CONNECTIONS {
         let connection = Connection::open(port).await?;
-        // Each begins elsewhere.
+        // Each begins at a different place.
         askers.push(Asker { connection, ask, subjects: Arc::clone(subjects), turn: at * 7_919 });
     }
     Ok(askers)
 }
 
-/// A word of the vocabulary, as `bench_words` makes it; 1 is the most common.
+/// A word of the vocabulary, as `bench_words` makes it; word 1 is the most common.
 fn word(n: usize) -> String {
     [n % 20, n / 20 % 20, n / 400 % 20].map(|at| &SYLLABLES[2 * at..2 * at + 2]).concat()
 }
@@ -295,7 +295,7 @@ impl Worker for Asker {
                 let words = match turn % 3 {
                     0 => rare,
                     1 => format!("{common}+{rare}"),
-                    // The beginning of twelve words.
+                    // Twelve words have this beginning.
                     _ => rare[..4].to_owned(),
                 };
                 ("GET", format!("{organization}/search?q={words}"), String::new())
@@ -334,7 +334,7 @@ fn application(storage: &PostgresStorage) -> Outcome<WorkScribe> {
         .build())
 }
 
-/// Serves until the standard input ends, and runs the statements that are asked for there.
+/// Serves until the standard input ends, and runs the statements that are requested there.
 async fn serve(url: &str) -> Outcome<()> {
     let storage = PostgresStorage::connect(url, &Options::default()).await?;
     let app = application(&storage)?;
@@ -352,14 +352,14 @@ async fn serve(url: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// A statement as WorkScribe makes it, with nothing of WorkScribe around it. It stands here once more, since the point is to
-/// go past the stores.
+/// A statement as WorkScribe makes it, without the rest of WorkScribe. It is repeated here because the comparison must not use the
+/// stores.
 struct Statement {
     app: WorkScribe,
     pool: PgPool,
     inserts: bool,
     rows: Arc<Vec<(Uuid, Uuid)>>,
-    /// Organization, a project that nothing else is written to, its status, and a user.
+    /// An organization, a project that nothing else writes to, its status, and a user.
     place: (Uuid, Uuid, Uuid, Uuid),
     number: Arc<AtomicI64>,
     turn: usize,
@@ -431,7 +431,7 @@ impl Worker for Statement {
     }
 }
 
-/// A task for a member, with all that is shown of it.
+/// Reads a task for a member, with everything that is shown of it.
 const READ_ONE: &str = "
     SELECT m.org_id AS entered_org_id, m.role AS entered_role, u.id AS actor_id, u.display_name AS actor_name,
            u.avatar_url AS actor_avatar_url, t.org_id, t.id, t.project_id, p.key AS project_key,
@@ -467,7 +467,7 @@ struct World {
 }
 
 impl World {
-    /// Makes the members of the large organization through the services, and everything else at once.
+    /// Creates the members of the large organization through the services, and all other rows with single statements.
     async fn begin(url: &str) -> Outcome<Self> {
         let storage = PostgresStorage::connect(url, &Options::default()).await?;
         storage.migrate().await?;
@@ -506,14 +506,14 @@ impl World {
         Ok(connection)
     }
 
-    /// Fills it up to so many tasks, of which a tenth are the large project's and the rest evenly the others'.
+    /// Fills it up to this number of tasks: a tenth belong to the large project, and the rest evenly to the others.
     async fn grow(&self, size: i64) -> Outcome<Subjects> {
         let mut connection = self.connect().await?;
         connection.execute("SELECT setseed(0.5)").await?;
         let counts = "SELECT count(*) FILTER (WHERE o.slug = 'large'), count(*)
                         FROM ws_tasks t JOIN ws_organizations o ON o.id = t.org_id";
         let (large, all): (i64, i64) = query_as(counts).fetch_one(&mut connection).await?;
-        // Of the large project, and of all others: those that are there, and those that are to be.
+        // For the large project and for the others: the existing number of tasks, and the new one.
         for (condition, projects, from, to) in [
             ("p.key = 'LARGE'", 1, large, size / 10),
             ("p.key = 'WEB'", ORGANIZATIONS - 1, all - large, size - size / 10),
@@ -568,7 +568,7 @@ impl World {
     }
 }
 
-/// Words as texts have them, some of which are everywhere and most of which are rare, and ids in the order of time.
+/// Words as in real texts, of which some are common and most are rare, and ids in the order of time.
 const FUNCTIONS: &str = "
     CREATE FUNCTION bench_words(count bigint) RETURNS text LANGUAGE sql VOLATILE AS $$
         SELECT string_agg(substr(s, 1 + 2 * (n % 20), 2) || substr(s, 1 + 2 * (n / 20 % 20), 2)
@@ -609,8 +609,8 @@ const TENANTS: &str = "
           FROM ws_projects p CROSS JOIN generate_series(1, 6) AS n;
 ";
 
-/// The tasks from `$1` to `$2` of `$3` projects, in turn, with what belongs to them: every second has a label, every fourth a
-/// comment, each two lines of history. Half are done, and half are assigned.
+/// The tasks from `$1` to `$2` of `$3` projects, in turn, with their rows: every second has a label, every fourth a comment, and
+/// each has two entries of the history. Half are done, and half are assigned.
 const FILL: [&str; 6] = [
     "CREATE TEMPORARY TABLE IF NOT EXISTS bench_new AS
         SELECT NULL::uuid AS org_id, NULL::uuid AS id, NULL::uuid AS project_id, NULL::bigint AS n, NULL::text AS title,

@@ -1,15 +1,15 @@
-//! What whole organizations cost, out and in: `cargo bench --features postgres --bench transfer`.
+//! The cost of exports and imports: `cargo bench --features postgres --bench transfer`.
 //!
-//! On SQLite and on Postgres a demo of 10,000 tasks is made, taken out into a file, and brought into an empty database; then one of
-//! 100,000. Each step is a process of its own, as the host's command is: this program again, which tells how long it took, from before
-//! the file is read until the commit, and its peak of resident memory (on Linux). How often the time of the smaller the larger takes
-//! is printed beside it.
+//! On SQLite and on Postgres, a demo of 10,000 tasks is created, exported to a file, and imported into an empty database; then one
+//! of 100,000. Each step is a separate process, as the host's command is: this program again, which prints its duration, from
+//! before the file is read until the commit, and its peak of resident memory (on Linux). The ratio of the larger time to the
+//! smaller one is printed beside it.
 //!
-//! The targets are checked, and the program fails when one is missed: ten times the tasks take at most 12 times as long, and an
-//! import of 100,000 takes at most 60 s on SQLite and 30 s on Postgres, in at most 150 MB.
+//! The program checks the targets and fails when one is missed: ten times the tasks take at most 12 times as long, and an import of
+//! 100,000 takes at most 60 s on SQLite and 30 s on Postgres, in at most 150 MB.
 //!
-//! `--quick` takes 1,000 and 10,000 tasks and checks the ratio alone. Postgres is the server that `WORKSCRIBE_TEST_POSTGRES_URL` names, in
-//! schemas of its own; `--sqlite-only` leaves it out.
+//! `--quick` takes 1,000 and 10,000 tasks and checks only the ratio. Postgres is the server of `WORKSCRIBE_TEST_POSTGRES_URL`, in
+//! separate schemas; `--sqlite-only` leaves it out.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -31,9 +31,9 @@ use workscribe_testkit::databases::Schema;
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const STEPS: [&str; 3] = ["demo", "export", "import"];
-/// What ten times the tasks may take of the time of the fewer.
+/// The maximum ratio of the times for ten times the tasks.
 const RATIO: f64 = 12.0;
-/// What an import of 100,000 tasks may take, in MB and seconds.
+/// The maximum cost of an import of 100,000 tasks, in MB and seconds.
 const MEMORY: f64 = 150.0;
 const SQLITE_SECONDS: f64 = 60.0;
 const POSTGRES_SECONDS: f64 = 30.0;
@@ -64,14 +64,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a step took: seconds, and MB of memory where the system tells it.
+/// The cost of a step: seconds, and MB of memory if the system reports it.
 #[derive(Clone, Copy)]
 struct Cost {
     seconds: f64,
     memory: Option<f64>,
 }
 
-/// The targets that were missed.
+/// Runs all steps and returns the missed targets.
 async fn bench(arguments: &[String]) -> Outcome<Vec<String>> {
     let is = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let sizes = if is("--quick") { [1_000, 10_000] } else { [10_000, 100_000] };
@@ -88,7 +88,7 @@ async fn bench(arguments: &[String]) -> Outcome<Vec<String>> {
         let mut smaller: Vec<Cost> = Vec::new();
         for tasks in sizes {
             let file = directory.path().join(format!("{database}{tasks}.jsonl"));
-            // One to take it from, and one to bring it into.
+            // One database for the export, and one for the import.
             let (from, to) = if is_sqlite {
                 let url = |name| format!("sqlite://{}/{tasks}{name}.db", directory.path().display());
                 (Place::File(url("from")), Place::File(url("to")))
@@ -124,7 +124,7 @@ async fn bench(arguments: &[String]) -> Outcome<Vec<String>> {
     Ok(missed)
 }
 
-/// Where rows are; gone with this value, or with the directory.
+/// A database, which is removed with this value or with the directory.
 enum Place {
     File(String),
     Schema(Schema),
@@ -139,7 +139,7 @@ impl Place {
     }
 }
 
-/// Has a process of its own take a step.
+/// Runs a step in a separate process.
 fn in_a_process(step: &str, url: &str, file: &Path, tasks: u32) -> Outcome<Cost> {
     let output = Command::new(std::env::current_exe()?)
         .args(["--step", step, url])
@@ -156,7 +156,7 @@ fn in_a_process(step: &str, url: &str, file: &Path, tasks: u32) -> Outcome<Cost>
     }
 }
 
-/// Takes a step, and prints its seconds and its peak of memory.
+/// Runs a step, and prints its seconds and its peak of memory.
 async fn run(step: &str, url: &str, file: &Path, tasks: u32) -> Outcome<()> {
     let options = Options::default();
     let database: Box<dyn Database> = if url.starts_with("sqlite:") {
@@ -197,7 +197,7 @@ async fn run(step: &str, url: &str, file: &Path, tasks: u32) -> Outcome<()> {
     Ok(())
 }
 
-/// The most resident memory that this process ever had, in MB.
+/// The peak of resident memory of this process, in MB.
 fn peak() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,11 +1,11 @@
-//! An application of its own that embeds WorkScribe.
+//! An application that embeds WorkScribe.
 //!
 //! It has its own route (`GET /hello`), its own SQLite pool, its own table with its own migrations, and its own job. From
-//! WorkScribe it mounts only identity and organizations. Whenever an organization is made, the application opens a billing
-//! account for it **in the same transaction**: either both are there, or neither.
+//! WorkScribe it mounts only identity and organizations. When an organization is created, the application opens a billing
+//! account for it **in the same transaction**: either both are stored, or neither.
 //!
-//! `cargo run --example embed` tries all of this over real HTTP and ends. With `-- --serve` it keeps running, to be tried
-//! by hand.
+//! `cargo run --example embed` tries all of this over real HTTP and ends. With `-- --serve` it keeps running, for tests by
+//! hand.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -35,10 +35,10 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 // --- The application's own rules ---------------------------------------------------------------------------------------
 
-/// How many organizations one person may have on the free plan.
+/// The maximum number of organizations of one person on the free plan.
 const FREE_ORGANIZATIONS: i64 = 2;
 
-/// A job of the application's own: tells the payment provider about a new account.
+/// A job of the application: reports a new account to the payment provider.
 #[derive(Serialize, Deserialize)]
 struct OpenAccount {
     org: OrgId,
@@ -60,7 +60,7 @@ impl Hook for Billing {
         event: &DomainEvent,
     ) -> Result<(), Error> {
         let DomainEvent::OrganizationCreated { organization, owner } = event else { return Ok(()) };
-        // The connection on which WorkScribe's transaction is open. An error from here on undoes the organization as well.
+        // The connection with WorkScribe's open transaction. An error from here on undoes the organization as well.
         let unit = Unit::of(uow).ok_or_else(|| Error::internal("the storage is not SQLite"))?;
         let connection = unit.connection().await?;
         sqlx::query("INSERT INTO app_billing_accounts (org_id, owner_id, plan) VALUES ($1, $2, 'free')")
@@ -76,13 +76,13 @@ impl Hook for Billing {
             let fault = FieldError { pointer: "/name".to_owned(), code: "PLAN_LIMIT", message };
             return Err(Error::invalid(vec![fault]));
         }
-        // The job is written in this transaction too: it will run if, and only if, the organization is there.
+        // The job is written in this transaction too: it runs if, and only if, the organization is stored.
         app.enqueue(uow, &OpenAccount { org: organization.id }).await?;
         Ok(())
     }
 }
 
-/// Runs the job. It may run more than once, so it only fills in what is still empty.
+/// Runs the job. It may run more than once, so it only fills in a value that is still missing.
 async fn open_account(pool: SqlitePool, job: OpenAccount) -> Result<(), JobError> {
     let update =
         "UPDATE app_billing_accounts SET opened_at = datetime('now') WHERE org_id = $1 AND opened_at IS NULL";
@@ -90,7 +90,7 @@ async fn open_account(pool: SqlitePool, job: OpenAccount) -> Result<(), JobError
     done.map(|_| ()).map_err(|error| JobError::retry(error.to_string()))
 }
 
-/// A route of the application's own, on the same pool.
+/// A route of the application, on the same pool.
 #[handler]
 async fn hello(pool: Data<&SqlitePool>) -> poem::Result<String> {
     let count = sqlx::query_scalar("SELECT count(*) FROM app_billing_accounts WHERE opened_at IS NOT NULL");
@@ -114,12 +114,12 @@ async fn main() -> Outcome<()> {
 
     let key = SecretKey::new(&Secret::new("for this example only, 32 bytes or more")).ok_or("too short")?;
     let app = WorkScribe::builder(Arc::new(storage), SecretRing::new(key, vec![]))
-        // For this example only: 4 makes hashes fast to make and to guess. Leave this line out to have 12.
+        // Only for this example: with cost 4, hashes are fast to compute and fast to guess. Without this line the cost is 12.
         .hasher(Arc::new(BcryptHasher::new(4)))
         .hook(Arc::new(Billing))
         .build();
 
-    // WorkScribe's mail jobs and our own, in one worker in this process.
+    // WorkScribe's mail jobs and the application's own, in one worker in this process.
     let links = Links::new("http://localhost:5173")?;
     let jobs_pool = pool.clone();
     let registry = workscribe_jobs(Arc::new(LogMailer), Arc::new(DefaultTemplates::new("Embed")), links)
@@ -167,7 +167,7 @@ async fn try_it(url: &str, pool: &SqlitePool) -> Outcome<()> {
     }
     expect(accounts().await? == 2, "each has its billing account", &Value::Null)?;
 
-    // The hook has written its row before it refuses. Neither it nor the organization may be left.
+    // The hook has written its row before it refuses. Neither the row nor the organization may be stored.
     let (status, refused) =
         post("/organizations", &token, json!({"name": "Initech", "slug": "initech"})).await?;
     expect(status == 422, "the hook refused a third one on the free plan", &refused)?;
@@ -175,7 +175,7 @@ async fn try_it(url: &str, pool: &SqlitePool) -> Outcome<()> {
     expect(left.status() == 404, "and left no organization", &Value::Null)?;
     expect(accounts().await? == 2, "and no billing account", &Value::Null)?;
 
-    // The worker is woken by the commit; it needs a moment.
+    // The commit wakes the worker; it needs a moment.
     let mut answer = String::new();
     for _ in 0..100 {
         answer = client.get(format!("{url}/hello")).send().await?.text().await?;

@@ -1,4 +1,4 @@
-//! Builds the crate again when a migration is added: the macro that embeds them sees only the files it knew.
+//! Builds the crate again when a migration is added: the macro that embeds them sees only the files that existed before.
 
 fn main() {
     println!("cargo:rerun-if-changed=postgres");

@@ -1,4 +1,4 @@
-//! Jobs outlive their workers: real processes, killed while they work. Each is this program again, as a worker.
+//! Jobs outlive their workers: real processes that are killed while they work. Each is this program again, as a worker.
 
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "jobs"))]
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
@@ -21,15 +21,15 @@ use workscribe::sql::{Database, Options};
 use workscribe::{WorkScribe, sql};
 use workscribe_testkit::databases::{self, TestDatabase};
 
-/// Names the database for a process that is to be a worker.
+/// Names the variable with the database of a worker process.
 const WORKER_ON: &str = "WORKSCRIBE_TEST_WORKER_ON";
 const JOBS: usize = 10_000;
 const WORKERS: usize = 3;
 const KILLS: usize = 12;
-/// How late a dead worker's job runs again, in these tests.
+/// How much later a killed worker's job runs again, in these tests.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// Writes a line into the ledger, in a transaction of its own.
+/// Adds an entry to the ledger, in its own transaction.
 #[derive(Serialize, Deserialize)]
 struct Line {}
 
@@ -65,7 +65,7 @@ async fn ledger(url: &str) -> AnyPool {
         .unwrap()
 }
 
-/// Not a test, unless it is started by one: a worker until it is killed.
+/// Not a test by itself: when a test starts it, it is a worker until it is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_process_of_the_tests_below() {
     let Ok(url) = std::env::var(WORKER_ON) else { return };
@@ -98,7 +98,7 @@ fn start(url: &str) -> Child {
         .unwrap()
 }
 
-/// `kill -9`, and the end of it.
+/// Kills a worker with `kill -9` and waits for its end.
 fn kill(mut worker: Child) -> i64 {
     let process = i64::from(worker.id());
     worker.kill().unwrap();
@@ -139,7 +139,7 @@ async fn ten_thousand_jobs_outlive_their_workers(database: TestDatabase) {
             if done == JOBS {
                 return;
             }
-            // While there is work; each kill waits until some was done since the one before.
+            // While jobs remain; each kill waits until some were done after the previous one.
             if killed.len() < KILLS && done > killed.len() * JOBS / (2 * KILLS) {
                 let worker = workers.swap_remove(random(WORKERS));
                 killed.insert(kill(worker));
@@ -155,7 +155,7 @@ async fn ten_thousand_jobs_outlive_their_workers(database: TestDatabase) {
     assert_eq!(states, done);
     assert!(killed.len() >= WORKERS, "there was work to be killed at");
 
-    // The attempts of each job that got as far as the ledger, with the process that made them.
+    // The attempts of each job that have an entry in the ledger, with their processes.
     let mut lines: BTreeMap<JobId, BTreeMap<u32, i64>> = BTreeMap::new();
     for row in query("SELECT job, attempt, process FROM test_ledger").fetch_all(&pool).await.unwrap() {
         let (job, attempt): (String, i64) = (row.get(0), row.get(1));

@@ -1,5 +1,5 @@
-//! Postgres behind PgBouncer in transaction mode, with fewer sessions than there are clients. The conformance suite goes through
-//! it as well (`workscribe-sql`), and the program (`workscribe-host`).
+//! Postgres behind PgBouncer in transaction mode, with fewer sessions than clients. The conformance suite (`workscribe-sql`) and
+//! the program (`workscribe-host`) are also tested with it.
 
 #![cfg(all(feature = "postgres", feature = "jobs"))]
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
@@ -48,7 +48,7 @@ impl Job for Line {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_nodes_that_migrate_at_once_find_the_schema_made_and_leave_no_names_behind() {
     let (schema, pooler) = behind_pooler().await;
-    // One after the other they get sessions that others have migrated in.
+    // Later clients get sessions in which others have migrated.
     for _ in 0..2 {
         let mut nodes = JoinSet::new();
         for _ in 0..12 {
@@ -78,7 +78,7 @@ async fn two_workers_that_poll_through_the_pooler_run_each_of_six_hundred_jobs_o
     let (stop, stopped) = watch::channel(false);
     let mut workers = JoinSet::new();
     for _ in 0..2 {
-        // Each like a process of its own, of which the one that enqueues knows nothing.
+        // Each like a separate process, unknown to the one that enqueues.
         let (_, app) = connect(&pooler, &pooled_options()).await;
         let (lines, mut stopped) = (Arc::clone(&runs), stopped.clone());
         let registry = Registry::new().register::<Line>(move |context: JobContext, _: Line| {
@@ -91,7 +91,7 @@ async fn two_workers_that_poll_through_the_pooler_run_each_of_six_hundred_jobs_o
             worker.run(async { drop(stopped.wait_for(|stop| *stop).await) }).await;
         });
     }
-    // Sixteen who enqueue while the workers work.
+    // Sixteen clients that enqueue while the workers run.
     let mut clients = JoinSet::new();
     for _ in 0..16 {
         let app = app.clone();
@@ -117,7 +117,7 @@ async fn two_workers_that_poll_through_the_pooler_run_each_of_six_hundred_jobs_o
     let states = app.jobs().list(&JobFilter::default(), None, 1_000).await.unwrap();
     assert!(states.iter().all(|job| job.state == JobState::Completed && job.attempt == 1));
 
-    // The tests would show nothing if each client had a session to itself.
+    // The tests would show nothing if each client had its own session.
     let direct = PgPoolOptions::new().connect(&format!("{}-direct", schema.url)).await.unwrap();
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
     let (sessions,): (i64,) = query_as(sessions).bind(&schema.name).fetch_one(&direct).await.unwrap();

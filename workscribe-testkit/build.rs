@@ -1,5 +1,5 @@
-//! Finds the cases of the conformance suite: every `pub async fn` of the files below `src/conformance`. So there is no list of them that
-//! could miss one.
+//! Finds the cases of the conformance suite, every `pub async fn` in the files below `src/conformance`, so that no list of them can
+//! miss one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// The files of a folder and of those in it.
+/// The files of a folder and of its subfolders.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn error::Error>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -38,7 +38,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn error:
     Ok(())
 }
 
-/// A macro that makes a module for each file, and in it a test for each of its cases.
+/// A macro that makes a module for each file, with a test for each of its cases.
 fn write_macro(
     text: &mut String,
     name: &str,

@@ -1,4 +1,4 @@
-//! The client that asks: `wrk`, or this process.
+//! The client that sends requests: `wrk`, or this process.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -14,7 +14,7 @@ use tokio::process::Command;
 use super::operations::{Asked, NUMBER, Operation};
 use super::support::{CONNECTIONS, Connection, Outcome, Sample, Timing, Worker, after, measure};
 
-/// What came out of a time of asking.
+/// The result of one measurement.
 pub(super) struct Load {
     pub(super) requests: f64,
     pub(super) seconds: f64,
@@ -51,7 +51,7 @@ impl Client {
         Ok(if found.is_ok() { Self::Wrk(tempfile::tempdir()?) } else { Self::Own })
     }
 
-    /// Asks over 32 connections for a time. The refresh tokens that are left are kept for the next time.
+    /// Sends requests over 32 connections for a time. Unused refresh tokens are kept for the next measurement.
     pub(super) async fn ask(&self, port: u16, operation: &Operation, time: Duration) -> Outcome<Load> {
         match self {
             Self::Wrk(folder) => by_wrk(folder.path(), port, operation, time).await,
@@ -62,7 +62,7 @@ impl Client {
 
 // --- wrk ---------------------------------------------------------------------------------------------------------------
 
-/// Begins with the list `asked`. A refresh token is asked for once, and the one in its answer joins the list.
+/// The list `asked` comes before it. A refresh token is sent once, and the token in its response is added to the list.
 const SCRIPT: &str = r##"
 local at, number = 0, first_number
 local left = #asked
@@ -134,7 +134,7 @@ async fn by_wrk(folder: &Path, port: u16, operation: &Operation, time: Duration)
         return Err(format!("{}: {errors} requests failed", operation.name).into());
     }
     if let Asked::Refresh(tokens) = &operation.asked {
-        // Those that were not asked for: each connection has one whose answer did not come, and wrk tries one request before.
+        // The unused tokens: for each connection one response is missing, and wrk tries one request in advance.
         let answered = std::fs::read_to_string(&answered)?;
         let mut all: Vec<_> = asked.iter().cloned().chain(answered.lines().map(str::to_owned)).collect();
         let left = all.split_off(all.len() - asked.len().saturating_sub(CONNECTIONS + 1));
@@ -143,7 +143,7 @@ async fn by_wrk(folder: &Path, port: u16, operation: &Operation, time: Duration)
     Ok(Load { requests, seconds: micros / 1e6, p50, p99 })
 }
 
-/// Numbers go on from one time to the next, so that a title is not the one that it was.
+/// Numbers continue from one measurement to the next, so that no title repeats the current one.
 fn first_number() -> usize {
     static USED: AtomicUsize = AtomicUsize::new(0);
     USED.fetch_add(1_000_000, Ordering::Relaxed) % 90_000_000
@@ -151,20 +151,20 @@ fn first_number() -> usize {
 
 // --- This process ------------------------------------------------------------------------------------------------------
 
-/// Asks for one thing after the other.
+/// Sends one request after the other.
 pub(super) struct Asker {
     connection: Connection,
     queue: Arc<Queue>,
 }
 
-/// What all ask for in turn.
+/// The requests that all connections send in turn.
 struct Queue {
     asked: Asked,
     turn: AtomicUsize,
     tokens: Mutex<VecDeque<String>>,
 }
 
-/// As many connections, which ask for the things in turn.
+/// Opens this many connections, which send the requests in turn.
 pub(super) async fn askers(port: u16, operation: &Operation, many: usize) -> Outcome<Vec<Asker>> {
     let tokens = match &operation.asked {
         Asked::Refresh(tokens) => tokens.lock().unwrap_or_else(PoisonError::into_inner).clone().into(),
@@ -179,7 +179,7 @@ pub(super) async fn askers(port: u16, operation: &Operation, many: usize) -> Out
     Ok(askers)
 }
 
-/// The tokens that are good now, once all have asked.
+/// Keeps the tokens that are valid after the measurement.
 pub(super) fn keep_tokens(askers: &[Asker]) {
     let Some(queue) = askers.first().map(|asker| &asker.queue) else { return };
     if let Asked::Refresh(tokens) = &queue.asked {

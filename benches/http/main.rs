@@ -1,14 +1,14 @@
-//! How much of the database's speed is left through the API: `cargo bench --features postgres --bench http`.
+//! How much of the database's speed remains through the API: `cargo bench --features postgres --bench http`.
 //!
-//! A server process serves the API on loopback, and a client asks it over 32 kept-alive connections: `wrk`, a process of its own, where it
-//! is on the PATH, else this one. Beside each figure stands its ratio to what pgbench reaches on the same cluster in the same round, with
-//! as many connections and prepared statements: for reads `pgbench -S` (one row by its key), for writes `pgbench -N` (one `UPDATE`, one
-//! `SELECT` and one `INSERT` in a transaction), each on a scratch database of scale 10. Read the ratios, of which the middle of the rounds
-//! is printed; the rates are those of this machine. Login is left out, limits are off.
+//! A server process serves the API on loopback, and a client sends requests over 32 kept-alive connections: `wrk`, a separate
+//! process, if it is on the PATH, otherwise this process. Beside each figure is its ratio to the rate of pgbench on the same
+//! cluster in the same round, with as many connections and with prepared statements: for reads `pgbench -S` (one row by its key),
+//! for writes `pgbench -N` (one `UPDATE`, one `SELECT` and one `INSERT` in a transaction), each on a scratch database of scale 10.
+//! Compare the ratios, which are medians of the rounds; the rates depend on this machine. Login is left out, limits are off.
 //!
-//! `--quick` takes 1 s a case and round instead of 3, for CI; `--full` takes 10 s. `--shape NAME` fills Postgres first (see `world.rs`).
-//! The beginning of a case's name measures it alone. Postgres is the server that `WORKSCRIBE_TEST_POSTGRES_URL` names, in a schema of its
-//! own; `--sqlite-only` leaves it out.
+//! `--quick` takes 1 s per case and round instead of 3, for CI; `--full` takes 10 s. `--shape NAME` fills Postgres first (see `world.rs`).
+//! The beginning of a case's name measures only that case. Postgres is the server of `WORKSCRIBE_TEST_POSTGRES_URL`, in a separate
+//! schema; `--sqlite-only` leaves it out.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -32,21 +32,21 @@ use support::{CONNECTIONS, Outcome, ServerProcess, percent};
 use workscribe_testkit::databases::{POSTGRES_URL, Schema};
 use world::{Shape, World};
 
-/// As the host's.
+/// As in the host.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The cases are measured in turn, this many times.
 const ROUNDS: usize = 3;
-/// For how long a session that was found valid is not looked up again: as the server has it, and not at all.
+/// How long a valid session is not looked up again, in ms: as in the server, and never cached.
 const KEPT: [u32; 2] = [500, 0];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut runtime = match arguments.first().map(String::as_str) {
-        // As the host's: a thread for each core.
+        // As in the host: one thread per core.
         Some("--server") => tokio::runtime::Builder::new_multi_thread(),
-        // One thread leaves the rest to the server and the database.
+        // One thread leaves the other cores to the server and the database.
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let outcome = runtime.enable_all().build().map_err(Into::into).and_then(|runtime| {
@@ -66,12 +66,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// How long, and on what.
+/// The duration of a case, and the data.
 struct Plan {
     case: Duration,
     sqlite_only: bool,
     shape: Shape,
-    /// What the name of a case begins with.
+    /// The beginning of the names of the cases to measure.
     only: String,
 }
 
@@ -133,10 +133,10 @@ async fn bench(plan: &Plan) -> Outcome<()> {
     round_trips::count(&schema.url, &world?).await
 }
 
-/// What is measured, and what came out in each round.
+/// An operation, and its results in each round.
 struct Case {
     operation: Operation,
-    /// For how long the server keeps a session.
+    /// How long the server caches a session, in ms.
     kept: u32,
     loads: Vec<Load>,
     ratios: Vec<f64>,
@@ -162,7 +162,7 @@ async fn bench_one(
             }
         }
     }
-    // Each has connections of its own, which are idle while the other is asked.
+    // Each has its own connections, which are idle while the other is measured.
     let servers = [start(url, KEPT[0]).await?, start(url, KEPT[1]).await?];
     for round in 0..ROUNDS {
         let (mut reads, mut writes) = (None, None);
@@ -217,7 +217,7 @@ async fn start(url: &str, kept: u32) -> Outcome<ServerProcess> {
     ServerProcess::start(&["--server", url, &kept.to_string()]).await
 }
 
-/// What pgbench reaches in this round.
+/// The rate of pgbench in this round.
 async fn once(measured: &mut Option<f64>, pgbench: &PgBench, script: &str, time: Duration) -> Outcome<f64> {
     if measured.is_none() {
         *measured = Some(pgbench.rate(script, time).await?);
@@ -225,7 +225,7 @@ async fn once(measured: &mut Option<f64>, pgbench: &PgBench, script: &str, time:
     Ok(measured.unwrap_or_default())
 }
 
-/// The middle one.
+/// The median.
 fn middle(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

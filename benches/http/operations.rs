@@ -1,16 +1,16 @@
-//! What is asked of the API.
+//! The requests to the API.
 
 use std::sync::{Arc, Mutex};
 
 use super::world::{Subject, World};
 
-/// Stands in a request for a number that grows, in as many digits.
+/// A placeholder in a request for a growing number with the same number of digits.
 pub(super) const NUMBER: &str = "@@@@@@@@";
 
 /// The operation that reads the most.
 pub(super) const PAGE: &str = "GET a page of 25 tasks";
 
-/// With what an operation is compared.
+/// What an operation is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beside {
     Nothing,
@@ -22,16 +22,16 @@ pub(super) enum Beside {
 pub(super) struct Operation {
     pub(super) name: &'static str,
     pub(super) beside: Beside,
-    /// Whether it is measured also when every request looks its session up.
+    /// Whether it is also measured with a look-up of the session in every request.
     pub(super) is_measured_without_sessions: bool,
     pub(super) asked: Asked,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Asked {
-    /// Whole requests, in turn; [`NUMBER`] may stand in them.
+    /// Whole requests, sent in turn; they may contain [`NUMBER`].
     Requests(Vec<String>),
-    /// Refresh tokens that are good: each answer has the next one.
+    /// Valid refresh tokens: each response contains the next one.
     Refresh(Arc<Mutex<Vec<String>>>),
 }
 
@@ -106,7 +106,7 @@ fn request(method: &str, path: &str, subject: &Subject, body: Option<String>) ->
     }
 }
 
-/// One of each, then the second of each, and so on: those who ask at the same time ask for different things.
+/// The first of each list, then the second of each, and so on, so that connections request different things at the same time.
 fn in_turn(lists: Vec<Vec<String>>) -> Vec<String> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or_default();
     (0..longest).flat_map(|at| lists.iter().filter_map(move |list| list.get(at).cloned())).collect()

@@ -15,7 +15,7 @@ pub(super) struct PgBench {
 }
 
 impl PgBench {
-    /// Makes its tables in a database of their own; `None` when the program is not there.
+    /// Creates its tables in a separate database; `None` when the program is not installed.
     pub(super) async fn on(server: &str) -> Outcome<Option<Self>> {
         if Command::new("pgbench").arg("--version").stdout(Stdio::null()).status().await.is_err() {
             return Ok(None);
@@ -27,7 +27,7 @@ impl PgBench {
         Ok(Some(pgbench))
     }
 
-    /// What it reaches with one of its scripts, a second.
+    /// Its rate with one of its scripts, per second.
     pub(super) async fn rate(&self, script: &str, time: Duration) -> Outcome<f64> {
         let (connections, seconds) = (CONNECTIONS.to_string(), time.as_secs().to_string());
         let arguments = [script, "-n", "-M", "prepared", "-c", &connections, "-T", &seconds];
@@ -48,7 +48,7 @@ impl PgBench {
         Ok(String::from_utf8_lossy(&ran.stdout).into())
     }
 
-    /// The server's URL with the scratch database in it.
+    /// The server's URL with the scratch database.
     fn url(&self) -> Outcome<String> {
         let (before, after) = self.server.split_once("://").ok_or("the server's URL has no address")?;
         let (authority, rest) = after.split_once('/').unwrap_or((after, ""));

@@ -1,4 +1,4 @@
-//! What one request makes of Postgres.
+//! The traffic of one request to Postgres.
 
 use super::KEPT;
 use super::load::{askers, keep_tokens};
@@ -7,8 +7,8 @@ use super::support::{Outcome, ServerProcess, traffic_of};
 use super::world::World;
 use workscribe_testkit::wire::{Proxy, Traffic};
 
-/// Counts between the two, and insists on what is promised of reads: no transaction, and at most two statements (three for a page of
-/// tasks: the door, the tasks, and what they are shown with), beside one for each session whenever it is not kept any longer.
+/// Counts the traffic and checks the promise for reads: no transaction, and at most two statements (three for a page of tasks: the
+/// door, the tasks, and the rows shown with them), plus one for each session whenever its time in the cache has ended.
 #[expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,

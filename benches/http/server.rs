@@ -1,4 +1,4 @@
-//! The server, seen from inside.
+//! The server's side.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Store {
         }
     }
 
-    /// `kept` is for how many milliseconds a session is.
+    /// `kept` is how long a session is cached, in milliseconds.
     pub(super) fn app(&self, kept: u32) -> Outcome<WorkScribe> {
         let key =
             SecretKey::new(&Secret::new("a key for benchmarks, which opens nothing")).ok_or("too short")?;
@@ -49,7 +49,7 @@ impl Store {
     }
 }
 
-/// The API as it is mounted, and a route beside it. A router around both would be a cost that the host does not have.
+/// The mounted API with one more route. A router around both would have a cost that the host does not have.
 struct Routes {
     bare: RouteMethod,
     api: BoxEndpoint<'static, Response>,

@@ -1,4 +1,4 @@
-//! The data that is asked for, and those who ask.
+//! The data of the requests, and the users who send them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -15,27 +15,27 @@ use super::support::{Connection, Outcome, ServerProcess};
 
 /// Users, each with a session.
 const USERS: usize = 64;
-/// Sessions of each beside it, which are refreshed.
+/// More sessions of each user, which are refreshed.
 const SPARE_SESSIONS: usize = 4;
-/// Into how many projects tasks are made.
+/// The number of projects in which tasks are created.
 const PROJECTS: usize = 32;
-/// Tasks that each user asks for.
+/// The number of tasks that each user requests.
 const TASKS: usize = 40;
 
-/// Where the data is.
+/// The shape of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// An organization for each user, with a project of 40 tasks.
     Small,
     /// One organization of all users, with one project of 100,000 tasks.
     Large,
-    /// The same, never analysed, as after an import.
+    /// As [`Shape::Large`], never analysed, as after an import.
     Fresh,
     /// One organization with 1,000 projects of 100 tasks.
     Projects,
-    /// 1,000 organizations of 100 tasks, and a large one.
+    /// One large organization, and 1,000 organizations of 100 tasks.
     Beside,
-    /// One organization whose tasks are made while it is measured.
+    /// One organization whose tasks are created during the measurement.
     Empty,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A user with what they ask for.
+/// A user, and the data of their requests.
 pub(super) struct Subject {
     pub(super) access: String,
     pub(super) slug: String,
@@ -79,7 +79,7 @@ pub(super) struct Subject {
 pub(super) struct World {
     pub(super) subjects: Vec<Subject>,
     pub(super) refresh_tokens: Arc<Mutex<Vec<String>>>,
-    /// Projects into which tasks are made, with who makes them.
+    /// Projects in which tasks are created, with their users.
     pub(super) projects: Vec<(usize, String)>,
 }
 
@@ -99,7 +99,7 @@ impl World {
     }
 }
 
-/// Makes the users with their sessions, and organizations of which each has one, or the first one and the others are its members.
+/// Creates the users with their sessions, and organizations: either one for each, or one of the first user with the others as members.
 async fn users(url: &str, an_organization_each: bool) -> Outcome<(Vec<Subject>, Vec<String>)> {
     let store = Store::connect(url).await?;
     store.database().migrate().await?;
@@ -137,7 +137,7 @@ async fn users(url: &str, an_organization_each: bool) -> Outcome<(Vec<Subject>, 
     Ok((subjects, refresh_tokens))
 }
 
-/// Fills the one organization, past the API, and finds in it what is asked for.
+/// Fills the one organization, without the API, and finds the data of the requests in it.
 async fn fill_organization(url: &str, shape: Shape, subjects: &mut [Subject]) -> Outcome<()> {
     const LARGE: shapes::Shape = shapes::Shape { projects: 1, tasks: 100_000 };
     let mut connection = PgConnection::connect(url).await?;
@@ -161,7 +161,7 @@ async fn fill_organization(url: &str, shape: Shape, subjects: &mut [Subject]) ->
     if shape != Shape::Fresh {
         connection.execute("ANALYZE").await?;
     }
-    // Spread over all of them.
+    // Spread over all tasks.
     let tasks: Vec<(String, String)> = query_as(
         "SELECT CAST(id AS text), CAST(project_id AS text) FROM ws_tasks
           WHERE org_id = (SELECT id FROM ws_organizations WHERE slug = 'organization-0') ORDER BY md5(CAST(id AS text)) LIMIT $1",
@@ -188,7 +188,7 @@ async fn first_projects(url: &str) -> Outcome<Vec<(usize, String)>> {
     Ok(all.into_iter().map(|(id,)| (0, id)).collect())
 }
 
-/// Makes projects and tasks as clients do.
+/// Creates projects and tasks as clients do.
 async fn by_the_api(url: &str, subjects: &mut [Subject], shape: Shape) -> Outcome<Vec<(usize, String)>> {
     let server = ServerProcess::start(&["--server", url, "500"]).await?;
     let mut connection = Connection::open(server.port).await?;
@@ -203,7 +203,7 @@ async fn by_the_api(url: &str, subjects: &mut [Subject], shape: Shape) -> Outcom
         let project = projects.last().map(|(_, id)| id.clone()).ok_or("there is a project")?;
         let path = format!("/organizations/{}/projects/{project}/tasks", subject.slug);
         subject.project = project;
-        // An empty organization has no more than each user's first.
+        // In an empty organization, only each user's first one.
         for part in 0..if shape == Shape::Small { TASKS } else { 1 } {
             let new = json!({"title": format!("Mend part {part}"), "priority": "high"});
             subject.tasks.push(post(&mut connection, &path, subject, &new).await?);
@@ -212,7 +212,7 @@ async fn by_the_api(url: &str, subjects: &mut [Subject], shape: Shape) -> Outcom
     Ok(projects)
 }
 
-/// The id of what was made.
+/// Creates a row and returns its id.
 async fn post(connection: &mut Connection, path: &str, subject: &Subject, new: &Value) -> Outcome<String> {
     let body = new.to_string();
     let request = format!(

@@ -1,4 +1,4 @@
-//! A database that an import has filled, with an application before it.
+//! A database that an import has filled, with an application on it.
 
 use chrono::{NaiveDate, TimeDelta};
 use sqlx::types::Uuid;
@@ -20,17 +20,17 @@ use super::Outcome;
 use super::operations::World;
 
 const OWNER: &str = "owner@example.com";
-/// The owner and others.
+/// The number of people, including the owner.
 const PEOPLE: u32 = 20;
 const LABELS: u32 = 6;
 
 pub(crate) struct Filled {
     pub(crate) app: TestApp,
-    /// The same with no session kept.
+    /// A second application that caches no session.
     pub(crate) forgetful: TestApp,
     pub(crate) owner: Login,
     pub(crate) world: World,
-    /// How many requests there were.
+    /// The number of requests so far.
     pub(crate) turn: usize,
 }
 
@@ -52,13 +52,13 @@ impl Filled {
     }
 }
 
-/// What is imported.
+/// The rows of the import.
 struct Rows {
     tasks: u32,
     now: Timestamp,
 }
 
-/// Of what kind an id is, so that no two are the same.
+/// The kind of an id, so that ids of different kinds differ.
 #[derive(Clone, Copy)]
 enum Of {
     Organization,
@@ -73,7 +73,7 @@ enum Of {
 }
 
 impl Rows {
-    /// When a task was made: one every ten minutes until now.
+    /// The creation time of a task: one every ten minutes until now.
     fn at(&self, number: u32) -> Timestamp {
         self.now - TimeDelta::minutes(i64::from(self.tasks.saturating_sub(number) + 1) * 10)
     }
@@ -84,7 +84,7 @@ impl Rows {
         Uuid::from_u128((millis << 80) | (7 << 76) | (2 << 62) | tail).into()
     }
 
-    /// A row of which there are few: as old as the first task.
+    /// The id of a row of a small table, which is as old as the first task.
     fn few<I: From<Uuid>>(&self, of: Of, number: u32) -> I {
         let millis = u128::from(self.at(0).timestamp_millis().unsigned_abs());
         let tail = ((of as u128) << 32) | u128::from(number);
@@ -162,7 +162,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// A task with its line of history, a comment on every third, and a notification of every twentieth, which are the owner's.
+    /// A task with its entry of the history; every third has a comment, and every twentieth a notification of the owner.
     fn task(&self, number: u32) -> Vec<Record> {
         let (at, id): (_, TaskId) = (self.at(number), self.id(Of::Task, number));
         let project: ProjectId = self.few(Of::Project, 0);
@@ -237,10 +237,10 @@ impl Rows {
         rows
     }
 
-    /// What is asked for of it.
+    /// The data of the requests.
     fn world(&self) -> World {
         let id = |number: u32| self.id::<TaskId>(Of::Task, number).to_string();
-        // A step that no size is a multiple of.
+        // No size is a multiple of the step.
         let spread = |step: u32| (1..).map(move |turn: u32| turn * 7_919 * step % self.tasks + 1);
         let pairs = spread(3).filter_map(|number| {
             let after = (number + 1..=self.tasks).find(|other| column(*other) == column(number));
@@ -259,14 +259,14 @@ impl Rows {
     }
 }
 
-/// Which status a task has: half of all the last one.
+/// The status of a task: half of all tasks have the last one.
 fn column(number: u32) -> u32 {
     let status = drawn(number, 1);
     if status.is_multiple_of(2) { 3 } else { status / 2 % 3 }
 }
 
-/// What a task has, drawn for each by itself, so that one thing does not tell the other: a mixing of bits (Steele, Lea and Flood, "Fast
-/// splittable pseudorandom number generators", OOPSLA 2014).
+/// The properties of a task, each drawn independently by mixing bits (Steele, Lea and Flood, "Fast splittable pseudorandom number
+/// generators", OOPSLA 2014).
 fn drawn(number: u32, what: u32) -> u32 {
     let mut bits = (u64::from(what) << 32 | u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -274,7 +274,7 @@ fn drawn(number: u32, what: u32) -> u32 {
     (bits >> 33) as u32
 }
 
-/// With room between, as tasks are made.
+/// Positions with room between them, as for tasks that the API creates.
 fn position(number: u32) -> i64 {
     i64::from(number) << 20
 }

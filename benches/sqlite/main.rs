@@ -1,11 +1,11 @@
-//! What requests take on SQLite as one organization with one project grows: `cargo bench --bench sqlite`.
+//! The duration of requests on SQLite as one organization with one project grows: `cargo bench --bench sqlite`.
 //!
-//! Three databases are filled by the import, with 1,000, 10,000 and 100,000 tasks, and asked as they are after it. Each operation of
-//! `tests/shapes` is asked of the three in turn, through the whole application but for the network, and the medians are printed with the
-//! ratio of the largest to the least. It fails where that is above 1.5, as nothing that is asked for is to depend on what else is
-//! there. A time of less than 50 µs is not judged.
+//! The import fills three databases, with 1,000, 10,000 and 100,000 tasks, and they are measured directly after it. Each operation
+//! of `tests/shapes` runs on the three in turn, through the whole application except the network. The medians are printed with the
+//! ratio of the largest to the smallest. The benchmark fails for a ratio above 1.5, because no request should depend on other
+//! rows. A time below 50 µs is not judged.
 //!
-//! `--quick` leaves out the largest. The beginning of an operation's name measures it alone.
+//! `--quick` leaves out the largest. The beginning of an operation's name measures only that operation.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -23,13 +23,13 @@ use operations::{OPERATIONS, Operation};
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
-/// How often an operation is asked of each database: to warm up, and to be measured.
+/// How often an operation runs on each database: to warm up, and to be measured.
 const ASKED: (usize, usize) = (10, 101);
-/// The same of one that changes many tasks.
+/// As [`ASKED`], for an operation that changes many tasks.
 const ASKED_OF_MANY: (usize, usize) = (2, 21);
-/// What the largest may take of what the least takes.
+/// The maximum ratio of the largest time to the smallest.
 const FLAT: f64 = 1.5;
-/// Below this, in µs, a ratio is one of noise.
+/// Below this time, in µs, a ratio is only noise.
 const JUDGED: f64 = 50.0;
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything is flat.
+/// Whether no operation exceeds the ratio.
 async fn bench(arguments: &[String]) -> Outcome<bool> {
     let is_quick = arguments.iter().any(|argument| argument == "--quick");
     let name = arguments.iter().find(|argument| !argument.starts_with("--"));
@@ -76,7 +76,7 @@ async fn bench(arguments: &[String]) -> Outcome<bool> {
     Ok(is_flat)
 }
 
-/// What an operation takes in each database, in µs. All are asked in turn, so that what else the machine does touches them alike.
+/// The median times of an operation on each database, in µs. The databases take turns, so that other load affects them equally.
 async fn medians(operation: &Operation, filled: &mut [Filled]) -> Outcome<Vec<f64>> {
     let (warm_up, measured) = if operation.tasks > 1 { ASKED_OF_MANY } else { ASKED };
     let mut took: Vec<Vec<f64>> = vec![Vec::new(); filled.len()];

@@ -1,6 +1,6 @@
-//! What the benchmarks of the server share. Each is one program that is two: the one that measures starts itself again as
-//! the server, asks it over kept-alive connections with a client that does next to nothing, and has it run bare statements
-//! on its own pool between, so that what else the machine does touches all alike.
+//! The common parts of the server benchmarks. Each is one program with two roles: the measuring process starts itself again as the
+//! server, sends requests over kept-alive connections with a client that does very little, and lets the server run bare statements
+//! on its own pool in between, so that other load on the machine affects all equally.
 
 use std::future::Future;
 use std::process::Stdio;
@@ -15,7 +15,7 @@ use workscribe_testkit::wire::{Proxy, Traffic};
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Connections of the client, and tasks that run the bare statement.
+/// The number of the client's connections, and of the tasks that run the bare statement.
 pub(crate) const CONNECTIONS: usize = 32;
 
 pub(crate) fn percent(ratio: f64) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn percent(ratio: f64) -> String {
 
 // --- Measuring ---------------------------------------------------------------------------------------------------------
 
-/// Does one thing again and again.
+/// Repeats one action.
 pub(crate) trait Worker: Send + 'static {
     fn step(&mut self) -> impl Future<Output = Outcome<()>> + Send;
 }
@@ -35,7 +35,7 @@ pub(crate) struct Timing {
     pub(crate) time: Duration,
 }
 
-/// How long each took, in microseconds, and how many there were with the warm-up.
+/// The duration of each action in microseconds, and their number including the warm-up.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) took: Vec<u32>,
@@ -48,7 +48,7 @@ impl Sample {
         self.total += other.total;
     }
 
-    /// Of the times in order.
+    /// A quantile of the sorted times.
     pub(crate) fn quantile(&self, percent: usize) -> u32 {
         self.took.get(self.took.len() * percent / 100).copied().unwrap_or_default()
     }
@@ -59,7 +59,7 @@ impl Sample {
     }
 }
 
-/// Lets all workers work at once, and gives them back.
+/// Runs all workers at the same time, and returns them to `workers`.
 pub(crate) async fn measure<W: Worker>(workers: &mut Vec<W>, timing: Timing) -> Outcome<Sample> {
     let begin = Instant::now() + timing.warm_up;
     let end = begin + timing.time;
@@ -90,7 +90,7 @@ pub(crate) async fn measure<W: Worker>(workers: &mut Vec<W>, timing: Timing) -> 
     Ok(all)
 }
 
-/// What `requests` of a worker make of Postgres, one by one, after as many to warm up.
+/// The traffic of `requests` steps of a worker to Postgres, one by one, after as many to warm up.
 pub(crate) async fn traffic_of(proxy: &Proxy, worker: &mut impl Worker, requests: u64) -> Outcome<Traffic> {
     let mut before = Traffic::default();
     for _ in 0..2 {
@@ -98,7 +98,7 @@ pub(crate) async fn traffic_of(proxy: &Proxy, worker: &mut impl Worker, requests
         for _ in 0..requests {
             worker.step().await?;
         }
-        // What is given back after the answer is counted too.
+        // Connections that are returned after the response are counted too.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(proxy.traffic() - before)
@@ -106,7 +106,7 @@ pub(crate) async fn traffic_of(proxy: &Proxy, worker: &mut impl Worker, requests
 
 // --- The client --------------------------------------------------------------------------------------------------------
 
-/// A kept-alive connection. It sends what is written down, and looks only for what it must.
+/// A kept-alive connection. It sends prepared requests, and parses only the necessary parts of a response.
 pub(crate) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
@@ -119,7 +119,7 @@ impl Connection {
         Ok(Self { stream, received: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request, and reads the body of its answer, which must be one of success.
+    /// Sends a request and reads the body of the response, which must be a success.
     pub(crate) async fn ask(&mut self, request: &str) -> Outcome<&[u8]> {
         self.stream.write_all(request.as_bytes()).await?;
         self.received.clear();
@@ -141,12 +141,12 @@ impl Connection {
     }
 }
 
-/// What follows a marker.
+/// The text after a marker.
 pub(crate) fn after<'a>(bytes: &'a [u8], marker: &str) -> Option<&'a str> {
     std::str::from_utf8(bytes).ok()?.split_once(marker).map(|(_, rest)| rest)
 }
 
-// --- The server's process, seen from outside ---------------------------------------------------------------------------
+// --- The server's process, from outside --------------------------------------------------------------------------------
 
 pub(crate) struct ServerProcess {
     pub(crate) port: u16,
@@ -156,7 +156,7 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// This program again, as a server. It prints its port first.
+    /// Starts this program again, as a server. It prints its port first.
     pub(crate) async fn start(arguments: &[&str]) -> Outcome<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
@@ -170,14 +170,14 @@ impl ServerProcess {
         Ok(Self { port: port.parse().map_err(|_| port)?, child, commands, answers })
     }
 
-    /// Has it run a statement on its pool.
+    /// Lets it run a statement on its pool.
     pub(crate) async fn statement(&mut self, statement: &str, timing: Timing) -> Outcome<Sample> {
         let (warm_up, time) = (timing.warm_up.as_millis(), timing.time.as_millis());
         self.commands.write_all(format!("{statement} {warm_up} {time}\n").as_bytes()).await?;
         Ok(serde_json::from_str(&self.answers.next_line().await?.ok_or("the server ended")?)?)
     }
 
-    /// Resident memory, where the system tells it.
+    /// Its resident memory, if the system reports it.
     pub(crate) fn memory(&self) -> String {
         let status = self.proc("status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
@@ -188,7 +188,7 @@ impl ServerProcess {
         )
     }
 
-    /// Processor time so far, where the system tells it, in ticks of 10 ms.
+    /// Its processor time so far, if the system reports it, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = self.proc("stat").unwrap_or_default();
         let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default().split_whitespace();
@@ -202,14 +202,14 @@ impl ServerProcess {
     }
 }
 
-// --- The server, seen from inside --------------------------------------------------------------------------------------
+// --- The server's process, from inside ---------------------------------------------------------------------------------
 
 /// Runs a bare statement.
 pub(crate) trait Task: Worker {
     fn set(&mut self, statement: &str) -> Outcome<()>;
 }
 
-/// Runs the statements that are asked for on the standard input, until nothing more can come.
+/// Runs the statements that are requested on the standard input, until it is closed.
 #[expect(clippy::print_stdout, reason = "that is where the answer is awaited")]
 pub(crate) async fn obey<T: Task>(mut tasks: Vec<T>) -> Outcome<()> {
     let mut commands = BufReader::new(tokio::io::stdin()).lines();

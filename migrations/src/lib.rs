@@ -1,15 +1,15 @@
-//! The schema of WorkScribe, as migrations embedded in the binary: one directory a database, with the same numbers.
+//! The schema of WorkScribe, as migrations embedded in the binary: one directory per database, with the same numbers.
 //!
-//! Every table has the prefix `ws_`, and what was applied is kept in [`TABLE`], so that an embedder's own schema and
-//! migrations live beside them in one database. `README.md` says how to change the schema safely.
+//! Every table has the prefix `ws_`, and applied migrations are recorded in [`TABLE`], so that an embedder's own schema and
+//! migrations can be in the same database. `README.md` says how to change the schema safely.
 //!
-//! Most callers want `migrate()` of `workscribe-sql`, which also takes a lock that is right for each database.
+//! Most callers want `migrate()` of `workscribe-sql`, which also takes the right lock for each database.
 
 use std::sync::LazyLock;
 
 use sqlx::migrate::Migrator;
 
-/// The table in which applied migrations are noted.
+/// The table that records applied migrations.
 pub const TABLE: &str = "_workscribe_migrations";
 
 /// The migrations for Postgres.
@@ -23,7 +23,7 @@ pub static SQLITE: LazyLock<Migrator> = LazyLock::new(|| ours(sqlx::migrate!("./
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 fn ours(mut migrator: Migrator) -> Migrator {
     migrator.dangerous_set_table_name(TABLE);
-    // A node of the release before may start again while a newer schema is in place; see `README.md`.
+    // A node of the previous release may start again on a newer schema; see `README.md`.
     migrator.set_ignore_missing(true);
     migrator
 }

@@ -1,5 +1,5 @@
-//! Connections cut in the midst of enqueueing, claiming, extending and finishing: before the server hears of it, and after it has
-//! answered.
+//! Connections that are cut during enqueueing, claiming, extending and finishing: before the server receives the statement, and
+//! after it has answered.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::until;
 
 const CLAIM: &str = "taken AS MATERIALIZED";
 
-/// What the statements can be told by.
+/// A part of the text of each statement.
 const STATEMENTS: [&str; 4] =
     ["INSERT INTO ws_jobs (id", CLAIM, "SET lease_until = $2 FROM", "SET state = CASE WHEN given.value"];
 
@@ -35,7 +35,7 @@ async fn connections_cut_at_every_moment_of_enqueueing_claiming_and_finishing_lo
         proxy.cut();
         load.goes_on().await;
     }
-    // A claim may have found nothing when it was cut. So claims are cut until one had jobs, which run when its lease is over.
+    // A cut claim may have found no jobs. So claims are cut until one had jobs, which run again after its lease.
     for _ in 0..20 {
         if load.has_repeated() {
             break;

@@ -1,4 +1,4 @@
-//! Workers that are told to stop, killed in the midst of a job, or paused for longer than their lease.
+//! Workers that are stopped, killed during a job, or paused for longer than their lease.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::load::application;
 use crate::process::{Gated, LEASE, PATIENCE, Process, book, lines, write};
 use crate::until;
 
-/// A database, and what is written beside WorkScribe's tables.
+/// A database, with a table of the test beside WorkScribe's.
 struct Scene {
     database: TestDatabase,
     app: WorkScribe,
@@ -42,7 +42,7 @@ impl Scene {
     }
 
     async fn has_begun(&self, job: JobId, attempt: u32) {
-        // A job whose worker is not heard of runs again after its lease, and half a minute at the most.
+        // The job of a silent worker runs again after its lease, at most half a minute later.
         until("the attempt has begun", LEASE + Duration::from_secs(30), async || {
             lines(&self.book, "begun", job, attempt).await > 0
         })
@@ -98,7 +98,7 @@ async fn a_worker_that_is_told_to_stop_ends_what_is_short_and_gives_back_what_is
     assert!(given_back.run_at <= SystemClock.now(), "and may run at once");
     assert_eq!(lines(&scene.book, "ended", long, 1).await, 0);
 
-    // Still the first attempt that counts, of the other one too, which may have been claimed before the signal came.
+    // It is still the first attempt that counts, also of the late job, which may have been claimed before the signal.
     scene.let_go_on(long, 1).await;
     scene.let_go_on(late, 1).await;
     let second = scene.start("second", 4);
@@ -116,7 +116,7 @@ async fn the_job_of_a_worker_that_is_killed_runs_again(database: TestDatabase) {
     let _second = scene.start("second", 1);
     drop(first);
     scene.has_begun(job, 2).await;
-    // Nobody is there for the first attempt to go on.
+    // The first attempt has ended with its worker, so this has no effect.
     scene.let_go_on(job, 1).await;
     scene.let_go_on(job, 2).await;
     scene.has_ended_by(job, 2, "second").await;
@@ -132,7 +132,7 @@ async fn a_worker_that_was_paused_for_longer_than_its_lease_does_not_finish_the_
     let over = tokio::time::Instant::now() + time;
     loop {
         first.signal("STOP");
-        // Not in the midst of a transaction, in which it would hold a lock for as long as the system lets it.
+        // Not during a transaction, whose lock it would hold until the system releases it.
         let jobs = scene.app.jobs();
         let written = tokio::time::timeout(Duration::from_secs(2), jobs.pause("nobody's")).await;
         if matches!(written, Ok(Ok(()))) {
@@ -142,7 +142,7 @@ async fn a_worker_that_was_paused_for_longer_than_its_lease_does_not_finish_the_
     }
     let _second = scene.start("second", 1);
     scene.has_begun(job, 2).await;
-    // The first has ended its attempt as soon as it goes on, before it hears that the job is another's.
+    // The time of the first attempt is over as soon as its worker continues, before that learns that another one has the job.
     tokio::time::sleep_until(over).await;
     first.signal("CONT");
     first.signal("TERM");
@@ -157,7 +157,7 @@ async fn a_worker_that_was_paused_for_longer_than_its_lease_does_not_finish_the_
     scene.has_ended_by(job, 2, "second").await;
 }
 
-/// Makes a test of each for both databases.
+/// Makes one test for each database.
 macro_rules! on_both {
     ($($what:ident: $sqlite:ident, $postgres:ident;)+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

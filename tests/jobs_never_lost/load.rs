@@ -1,4 +1,4 @@
-//! Those who enqueue and those who work, on one database, and the account that is drawn up at the end.
+//! Clients that enqueue and workers on one database, and the check of all jobs at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -18,13 +18,13 @@ use workscribe::{WorkScribe, sql};
 
 use crate::until;
 
-/// How late a job runs again whose worker is not heard of.
+/// How much later the job of a silent worker runs again.
 const LEASE: Duration = Duration::from_secs(4);
-/// For how long a claim may be under way where connections are cut. Its lease counts from its begin, and it takes what came meanwhile.
+/// The maximum time of a claim while connections are cut. Its lease counts from its start, and it may take jobs that arrive meanwhile.
 const CLAIM: Duration = Duration::from_secs(2);
 const WORKERS: usize = 3;
 const CLIENTS: usize = 4;
-/// More than this are enqueued.
+/// The minimum number of jobs.
 const JOBS: usize = 2_000;
 
 #[derive(Serialize, Deserialize)]
@@ -41,22 +41,22 @@ pub(crate) fn secrets() -> SecretRing {
     SecretRing::new(SecretKey::new(&Secret::new("k".repeat(32))).unwrap(), Vec::new())
 }
 
-/// An application on a pool of its own, as another process has.
+/// An application on its own pool, as in a separate process.
 pub(crate) async fn application(url: &str) -> WorkScribe {
     let options =
         Options { max_connections: 8, acquire_timeout: Duration::from_secs(1), ..Options::default() };
     WorkScribe::builder(sql::connect(url, &options).await.unwrap().storage(), secrets()).build()
 }
 
-/// An attempt that ran: by whom, and when it began.
+/// An attempt that ran: its worker, and its start.
 type Attempt = (String, Timestamp);
 
-/// What those who enqueued were told.
+/// What the clients know about their jobs.
 #[derive(Default)]
 struct Told {
-    /// Their commit was answered.
+    /// The commit was acknowledged.
     acknowledged: BTreeSet<JobId>,
-    /// It was not: the job may be there, or not.
+    /// The commit was not acknowledged: the job may exist or not.
     in_doubt: BTreeSet<JobId>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Begins to enqueue and to work off. The ledger is in memory: what is in it was done, whatever becomes of the database.
+    /// Starts to enqueue and to run jobs. The ledger is in memory, so it is right whatever happens to the database.
     pub(crate) async fn start(url: &str) -> Self {
         let load = Self {
             ledger: Arc::default(),
@@ -125,12 +125,12 @@ impl Load {
         self.told.lock().unwrap().acknowledged.len()
     }
 
-    /// Whether a job has been run for the second time.
+    /// Whether a job has run a second time.
     pub(crate) fn has_repeated(&self) -> bool {
         self.ledger.lock().unwrap().values().any(|attempts| attempts.keys().any(|attempt| *attempt > 1))
     }
 
-    /// Waits until more was enqueued, and more was run.
+    /// Waits until more jobs were enqueued and more were run.
     pub(crate) async fn goes_on(&self) {
         let (enqueued, run) = (self.acknowledged(), self.ledger.lock().unwrap().len());
         until("jobs are enqueued and run", Duration::from_secs(60), async || {
@@ -139,7 +139,7 @@ impl Load {
         .await;
     }
 
-    /// Waits for the end of all work, and draws up the account. Answers how many jobs took more than one attempt.
+    /// Waits until all jobs have ended, and checks them. Returns how many jobs took more than one attempt.
     pub(crate) async fn end(mut self, url: &str) -> usize {
         until("enough was enqueued", Duration::from_secs(60), async || self.acknowledged() > JOBS).await;
         self.enough.send_replace(true);
@@ -187,7 +187,7 @@ async fn enqueue(app: WorkScribe, told: Arc<Mutex<Told>>, enough: watch::Receive
         if *enough.borrow() {
             return;
         }
-        // Some run for longer than a heartbeat.
+        // Some jobs run for longer than a heartbeat.
         let line = |n| Line { millis: if (count + n) % 40 == 0 { 2_000 } else { 10 } };
         let jobs: Vec<_> = (0..5).map(|n| app.jobs().prepare(&line(n)).unwrap()).collect();
         let done = app.jobs().enqueue(&jobs).await;

@@ -1,16 +1,16 @@
-//! Jobs are never lost, and none runs where it should not: with connections that are cut, databases that restart, and workers
-//! that are stopped, paused and killed. (Ten thousand jobs and their killed workers are in `killed_workers.rs`.)
+//! No job is lost, and none runs when it should not: with connections that are cut, databases that restart, and workers that are
+//! stopped, paused and killed. (Ten thousand jobs and their killed workers are in `killed_workers.rs`.)
 //!
 //! | file | what |
 //! |---|---|
-//! | `load.rs` | who enqueues and who works, in this process, and what must be true of it at the end |
+//! | `load.rs` | the clients and workers in this process, and what must be true at the end |
 //! | `cuts.rs` | connections that are cut at the worst moments |
 //! | `restarts.rs` | a Postgres that is restarted |
-//! | `process.rs` | a worker as a process of its own |
-//! | `endings.rs` | workers that are told to stop, killed, or paused for longer than their lease |
-//! | `slots.rs` | schedules through the death of the workers that fire them |
+//! | `process.rs` | a worker as a separate process |
+//! | `endings.rs` | workers that are stopped, killed, or paused for longer than their lease |
+//! | `slots.rs` | schedules while the workers that fire them are killed |
 //!
-//! Waits are bounded only so that nothing hangs.
+//! Waits have a limit only so that no test hangs.
 
 #![cfg(all(feature = "sqlite", feature = "postgres", feature = "jobs"))]
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
@@ -24,7 +24,7 @@ mod slots;
 
 use std::time::Duration;
 
-/// Waits until something holds.
+/// Waits until a condition is true.
 async fn until(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + limit;
     while !holds().await {

@@ -1,4 +1,4 @@
-//! A worker as a process of its own: this program again, with orders.
+//! A worker as a separate process: this program again, with orders in its environment.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use workscribe::outbox::Job;
 
 use crate::load::{application, secrets};
 
-/// Holds the orders, as JSON, of a process that is to be a worker.
+/// Names the variable with the orders of a worker process, as JSON.
 const ORDERS: &str = "WORKSCRIBE_TEST_ORDERS";
-/// Whatever is waited for comes sooner, unless something hangs.
+/// The maximum wait. Nothing takes this long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How late a dead worker's job runs again, in these tests.
+/// How much later a killed worker's job runs again, in these tests.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// How long a worker takes to stop, in these tests.
+/// How long a worker may take to stop, in these tests.
 pub(crate) const GRACE: Duration = Duration::from_secs(4);
 
-/// Writes into the ledger that it has begun, waits until it is let go on, and writes that it has ended.
+/// A job that records its beginning in the ledger, waits for permission, and records its end.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Gated {
-    /// What its first attempt waits for in place of that, to be over at once when its time has passed.
+    /// Instead, the first attempt waits for this time, so that it ends at once when its worker continues later.
     pub(crate) first_takes: Option<Duration>,
 }
 
@@ -37,7 +37,7 @@ impl Job for Gated {
     const MAX_ATTEMPTS: u32 = 5;
 }
 
-/// Made by a schedule.
+/// A job of a schedule.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Tick {
     pub(crate) schedule: String,
@@ -49,7 +49,7 @@ impl Job for Tick {
     const MAX_ATTEMPTS: u32 = 100;
 }
 
-/// A clock that runs fast, alike in every process, so that minutes pass in no time.
+/// A fast clock that shows the same time in every process, so that minutes pass quickly.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct FastClock {
     begin: Timestamp,
@@ -76,14 +76,14 @@ impl Clock for FastClock {
 #[derive(Serialize, Deserialize)]
 struct Orders {
     url: String,
-    /// The worker's, as operators see it.
+    /// The worker's name, as operators see it.
     name: String,
     concurrency: u32,
-    /// Whether to fire schedules, by this clock.
+    /// The clock by which the worker fires schedules, if it does.
     fires_by: Option<FastClock>,
 }
 
-/// Not a test, unless it is started by one: a worker until it is stopped.
+/// Not a test by itself: when a test starts it, it is a worker until it is stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_process_of_the_other_tests() {
     let Ok(orders) = std::env::var(ORDERS) else { return };
@@ -129,20 +129,20 @@ async fn gated(book: &AnyPool, context: &JobContext, gated: &Gated) -> Result<()
     write(book, "ended", context.id, context.attempt).await
 }
 
-/// What a worker does about its schedules, more often than it would by a clock that runs as it should.
+/// Fires schedules as a worker does, but more often than with a real clock.
 async fn fire(app: WorkScribe) {
     let tick = |schedule: &'static str| move |slot| Tick { schedule: schedule.to_owned(), slot };
     let each = Schedule::cron("each", "* * * * *", "UTC", tick("each")).unwrap();
     let latest = Schedule::cron("latest", "* * * * *", "UTC", tick("latest")).unwrap();
     let schedules = Schedules::new().with(each.catch_up(CatchUp::Each(1_000))).with(latest);
     loop {
-        // One that fails is tried again.
+        // After an error the next run tries again.
         let _ = schedules.fire_due(&app).await;
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }
 
-/// The ledger, beside WorkScribe's tables: who has done what, and who may go on.
+/// The ledger, in a table beside WorkScribe's: it records what attempts have done, and which ones may continue.
 pub(crate) async fn book(url: &str) -> AnyPool {
     sqlx::any::install_default_drivers();
     let pool = AnyPoolOptions::new().max_connections(3).after_connect(|connection, _| {
@@ -159,20 +159,20 @@ pub(crate) async fn book(url: &str) -> AnyPool {
     pool
 }
 
-/// Writes a line: `begun`, `ended`, or `open` to let an attempt go on.
+/// Adds an entry: `begun`, `ended`, or `open` to let an attempt continue.
 pub(crate) async fn write(book: &AnyPool, line: &str, job: JobId, attempt: u32) -> Result<(), sqlx::Error> {
     let insert = query("INSERT INTO test_book (line, job, attempt) VALUES ($1, $2, $3)");
     insert.bind(line).bind(job.to_string()).bind(i64::from(attempt)).execute(book).await.map(drop)
 }
 
-/// How often a line was written.
+/// The number of entries of this kind.
 pub(crate) async fn lines(book: &AnyPool, line: &str, job: JobId, attempt: u32) -> i64 {
     let count = "SELECT count(*) FROM test_book WHERE line = $1 AND job = $2 AND attempt = $3";
     let count = query_as::<_, (i64,)>(count).bind(line).bind(job.to_string()).bind(i64::from(attempt));
     count.fetch_one(book).await.unwrap().0
 }
 
-/// A worker's process. It is killed when this is dropped.
+/// A worker process. Dropping this kills it.
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -194,7 +194,7 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for its end, and insists on success.
+    /// Waits for its end, and asserts success.
     pub(crate) async fn ended(mut self) {
         let mut status = None;
         crate::until("the worker ends", PATIENCE, async || {

@@ -1,4 +1,4 @@
-//! A Postgres that is restarted under load, in order and not.
+//! A Postgres that is restarted under load, in order and by `kill -9`.
 
 use workscribe::sql::{self, Options};
 use workscribe_testkit::servers::PostgresServer;

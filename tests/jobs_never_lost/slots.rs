@@ -1,5 +1,5 @@
-//! Schedules that three processes fire, of which one after the other is killed: each slot is fired once, and those that fell into
-//! nobody's life as the schedule's rule says.
+//! Schedules that three processes fire while one after the other is killed: each slot is fired once. Slots that pass while no
+//! process runs follow the rule of their schedule.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::until;
 const WORKERS: usize = 3;
 const KILLS: usize = 15;
 
-/// The slots of each schedule for which there are jobs, in order.
+/// The slots of each schedule for which jobs exist, in order.
 async fn slots(app: &WorkScribe) -> BTreeMap<String, Vec<Timestamp>> {
     let mut slots: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
     for job in all_jobs(app).await.into_values().filter(|job| job.kind == Tick::KIND) {
@@ -52,7 +52,7 @@ async fn each_slot_is_fired_once_through_the_death_of_any_worker(database: TestD
     is_fired_past(&app, clock.now()).await;
     for kill in 0..KILLS {
         tokio::time::sleep(Duration::from_millis(100 + random(200) as u64)).await;
-        // Each of the first three, and then any.
+        // First each of the three, and then random ones.
         let place = if kill < WORKERS { kill } else { random(WORKERS) };
         drop(std::mem::replace(&mut workers[place], start()));
     }
@@ -70,12 +70,12 @@ async fn each_slot_is_fired_once_through_the_death_of_any_worker(database: TestD
     let each = &slots["each"];
     assert!(each.len() > KILLS, "{} slots", each.len());
     assert!(each.windows(2).all(|pair| pair[1] - pair[0] == minute), "none is left out: {each:?}");
-    // The latest of all that were missed is no older than a minute.
+    // The latest of the missed slots is less than a minute old, so it is not among these.
     let missed = |slot: &&Timestamp| died < **slot && **slot <= returned - minute;
     assert!(each.iter().filter(missed).count() >= 2, "there were some to be missed");
     assert_eq!(slots["latest"].iter().filter(missed).count(), 0, "only the latest is caught up with");
 
-    // The jobs are like any others: a worker that fires nothing runs them.
+    // The jobs are usual jobs: a worker that fires no schedules runs them.
     let _worker = Process::start(&database.url, "last", 4, None);
     until("every job is completed", PATIENCE, async || {
         all_jobs(&app).await.values().all(|job| job.state == JobState::Completed)

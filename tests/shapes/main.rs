@@ -1,6 +1,6 @@
-//! What a request costs Postgres in different shapes of data: statements, and blocks touched, which no noise moves.
+//! The cost of a request to Postgres in different shapes of data: statements, and touched blocks, which have no noise.
 //!
-//! Nothing here is a duration. The ceilings stand in [`operations`]; `docs/PERFORMANCE.md` has the table that this prints
+//! Nothing here measures time. The ceilings are in [`operations`]; `docs/PERFORMANCE.md` has the table that this prints
 //! (`./test --test shapes -- --nocapture`).
 
 #![cfg(all(feature = "postgres", feature = "http", unix))]
@@ -17,15 +17,15 @@ use workscribe_testkit::shapes::{Shape, add_organizations, fill};
 use meter::{Cost, Place};
 use operations::OPERATIONS;
 
-/// An installation as large as they get to be.
+/// A very large installation.
 const LARGE: Shape = Shape { projects: 1, tasks: 100_000 };
-/// What most installations are.
+/// The shape of most installations.
 const ORDINARY: &str = "one project of 100,000, never analysed";
-/// What a request may cost more where the tables of users, projects, statuses and labels are as large as a thousand organizations
-/// make them: their indexes have a level more each, and some ten rows are looked up in them.
+/// The additional cost of a request where the tables of users, projects, statuses and labels have the rows of a thousand
+/// organizations: their indexes have one more level each, and about ten rows are looked up in them.
 const LEVELS: u64 = 12;
 
-/// What the first statements of a connection read of the catalogue.
+/// The blocks of the catalogue that the first statements of a connection read.
 const CATALOGUE: u64 = 25;
 
 /// Costs by shape and operation.
@@ -38,7 +38,7 @@ async fn a_request_costs_the_same_in_every_shape_of_data() {
         "shared_buffers=512MB",
         "synchronous_commit=off",
         "full_page_writes=off",
-        // What was never analysed stays so.
+        // Tables that were never analysed stay so.
         "autovacuum=off",
     ])
     .await;
@@ -65,7 +65,7 @@ async fn a_request_costs_the_same_in_every_shape_of_data() {
     let place = Place::new(&server, "growing").await;
     fill(&place.url, "acme", Shape { projects: 1, tasks: 0 }).await;
     place.create_tasks(10).await;
-    // The trap: statistics of a handful of rows, and plans that were made by them.
+    // The difficult case: statistics of a few rows, and plans based on them.
     place.analyze().await;
     for (name, tasks) in
         [("empty, 100 made", 100), ("empty, 1,000 made", 1_000), ("empty, 2,000 made", 2_000)]
@@ -80,8 +80,8 @@ async fn a_request_costs_the_same_in_every_shape_of_data() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is above its ceiling, or more than half as dear again as in the best shape: beside what the levels of larger indexes add, and
-/// what the operation has to read more where there is more.
+/// The costs above their ceiling, or more than 1.5 times those of the best shape. The comparison allows for the levels of larger
+/// indexes and for the rows that the operation must read more.
 fn judge(costs: &Costs) -> Vec<String> {
     let mut faults = Vec::new();
     for operation in OPERATIONS {
@@ -95,7 +95,7 @@ fn judge(costs: &Costs) -> Vec<String> {
                         .push(format!("{name}, {shape}: {is} {what} of {most} at the most\n{}", cost.detail));
                 }
             };
-            // A page of an index splits now and then.
+            // A page of an index is split from time to time.
             let with_splits = |blocks: u64| blocks + blocks / 20;
             let ceiling = with_splits(operation.blocks);
             let beside_best = with_splits(best + best / 2 + LEVELS + operation.more);

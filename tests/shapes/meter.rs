@@ -1,4 +1,4 @@
-//! An application before a database of its own, and the meter: `pg_stat_statements` for blocks, a proxy for round trips.
+//! An application on a separate database, and the meter: `pg_stat_statements` for blocks, a proxy for round trips.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -20,35 +20,35 @@ use workscribe_testkit::wire::Proxy;
 
 use super::operations::{OPERATIONS, Operation, World};
 
-/// After these the connections have their statements, and the server knows which slug names which organization.
+/// After these requests the connections have prepared their statements, and the server has the hints about slugs.
 const WARM_UP: usize = 3;
-/// So many requests are measured, and the one in the middle counts: now and then one pays for many, when it empties the list of
-/// words that are new to the index.
+/// The number of measured requests, of which the median counts: sometimes one pays for many, when it empties the pending list of
+/// the index of words.
 const MEASURED: usize = 15;
 
-/// Who has made the organization `acme`.
+/// The owner of the organization `acme`.
 const OWNER: &str = "owner@example.com";
 
-/// What one request costs.
+/// The cost of one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Cost {
     pub(crate) round_trips: u64,
-    /// `BEGIN` and `COMMIT` among them.
+    /// Including `BEGIN` and `COMMIT`.
     pub(crate) statements: u64,
-    /// Without those of the session's look-up.
+    /// Without the look-up of the session.
     pub(crate) blocks: u64,
-    /// The blocks of that.
+    /// The blocks of that look-up.
     pub(crate) session: u64,
-    /// The blocks of the same request where it is the first of its connection.
+    /// The blocks of the same request as the first of its connection.
     pub(crate) first: u64,
-    /// Its statements, the dearest first.
+    /// Its statements, the most expensive first.
     pub(crate) detail: String,
 }
 
-/// A database with an application before it.
+/// A database with an application on it.
 pub(crate) struct Place {
     pub(crate) url: String,
-    /// It keeps no session, so that each request looks its own up.
+    /// It caches no session, so each request looks up its session.
     app: TestApp,
     proxy: Proxy,
     meter: Mutex<PgConnection>,
@@ -73,13 +73,13 @@ impl Place {
         query("ANALYZE").execute(&mut *self.meter.lock().await).await.unwrap();
     }
 
-    /// What is stored of other rows and is not what they say.
+    /// The stored values that differ from the rows from which they are derived.
     pub(crate) async fn differences(&self) -> Vec<String> {
         PostgresStorage::connect(&self.url, &options()).await.unwrap().differences().await.unwrap()
     }
 
-    /// Makes tasks through the API until there are so many, as people do: half of them by somebody else than the owner, with all that
-    /// tasks have, and remarks on some.
+    /// Creates tasks through the API up to a number, as users do: half of them by another person than the owner, with all fields,
+    /// and some with comments.
     pub(crate) async fn create_tasks(&self, until: usize) {
         let colleague = self.login("person1@example.com").await;
         let people = [self.login(OWNER).await, colleague];
@@ -96,7 +96,7 @@ impl Place {
         drop(meter);
         let mut whole: Option<String> = None;
         for number in usize::try_from(have).unwrap()..until {
-            // Drawn by a hash, so that one thing does not tell another.
+            // Drawn by a hash, so that the values are independent.
             let picked = |many: usize, what: u32| {
                 let mut hasher = DefaultHasher::new();
                 (number, what).hash(&mut hasher);
@@ -131,7 +131,7 @@ impl Place {
         }
     }
 
-    /// What every operation costs in an organization.
+    /// The cost of every operation in an organization.
     pub(crate) async fn measure(&self, slug: &str) -> BTreeMap<&'static str, Cost> {
         let email = if slug == "acme" { OWNER.to_owned() } else { format!("{slug}@example.com") };
         let login = self.login(&email).await;
@@ -140,12 +140,12 @@ impl Place {
         for operation in OPERATIONS {
             costs.insert(operation.name, self.cost(operation, &login, &world).await);
         }
-        // The same few tasks were changed again and again, which autovacuum would have cleaned.
+        // The same few tasks were changed many times; autovacuum would have cleaned up.
         query("VACUUM").execute(&mut *self.meter.lock().await).await.unwrap();
         costs
     }
 
-    /// Somebody, logged in.
+    /// Logs a user in.
     async fn login(&self, email: &str) -> Login {
         let same_password = "UPDATE ws_users SET password_hash = (SELECT password_hash FROM ws_users WHERE email = $2) WHERE email = $1";
         query(same_password).bind(email).bind(OWNER).execute(&mut *self.meter.lock().await).await.unwrap();
@@ -222,10 +222,10 @@ impl Place {
         Cost { round_trips, statements, first, ..costs.swap_remove(MEASURED / 2) }
     }
 
-    /// What one request costs, on another task than the one before, so that what is written differs from what is there.
+    /// The cost of one request, on another task than the previous one, so that it writes a different value.
     async fn once(&self, app: &TestApp, operation: &Operation, login: &Login, world: &World) -> Cost {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        // What the request before has left to its connection is over by then.
+        // By then the previous request has finished with its connection.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let mut meter = self.meter.lock().await;
         query("SELECT pg_stat_statements_reset()").execute(&mut *meter).await.unwrap();
@@ -245,7 +245,7 @@ impl Place {
     }
 }
 
-/// An application with connections of its own, which keeps no session.
+/// An application with its own connections, which caches no session.
 async fn application(proxy: &Proxy) -> TestApp {
     let storage = PostgresStorage::connect(&proxy.url, &options()).await.unwrap();
     storage.migrate().await.unwrap();
@@ -253,12 +253,12 @@ async fn application(proxy: &Proxy) -> TestApp {
     TestApp::with_settings(Arc::new(storage), settings)
 }
 
-/// A text as the editor makes it.
+/// A document as the editor makes it.
 fn document(text: &str) -> Value {
     json!({ "type": "doc", "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": text }] }] })
 }
 
-/// The blocks that statements have touched since the last reset: the look-up of the session, the others, and which those were.
+/// The blocks that statements have touched since the last reset: of the look-up of the session, of all others, and a list of them.
 async fn touched(meter: &mut PgConnection) -> (u64, u64, String) {
     let rows: Vec<(i64, i64, String)> = query_as(
         "SELECT shared_blks_hit + shared_blks_read, calls, left(regexp_replace(query, '\\s+', ' ', 'g'), 400)

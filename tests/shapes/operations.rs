@@ -1,17 +1,17 @@
-//! The operations that are measured, and what each may cost.
+//! The operations that are measured, and their ceilings.
 
 use serde_json::{Value, json};
 use workscribe_testkit::app::{Answer, Login, TestApp};
 
-/// What may be asked for, among the data of an organization.
+/// The data of the requests in an organization.
 pub(crate) struct World {
     pub(crate) slug: String,
     pub(crate) project: String,
-    /// Tasks, spread over all of them.
+    /// Tasks, spread over the whole organization.
     pub(crate) tasks: Vec<String>,
     /// A hundred tasks of the project.
     pub(crate) board: Vec<String>,
-    /// Pairs of tasks of one column.
+    /// Pairs of tasks in the same column.
     pub(crate) neighbours: Vec<(String, String)>,
     /// A status, a label and a person of the project's tasks.
     pub(crate) status: String,
@@ -22,23 +22,23 @@ pub(crate) struct World {
 /// An operation of the API, with its ceilings.
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    /// Shared blocks, for a request or for each of the tasks that it changes.
+    /// The ceiling of shared blocks, for a request or for each task that it changes.
     pub(crate) blocks: u64,
     pub(crate) round_trips: u64,
-    /// `BEGIN` and `COMMIT` among them.
+    /// Including `BEGIN` and `COMMIT`.
     pub(crate) statements: u64,
-    /// Blocks that it may touch more where there is more to read: the best shape has fewer rows for it, or they stand together.
+    /// More blocks that it may touch where there is more to read: the best shape has fewer rows for it, or has them close together.
     pub(crate) more: u64,
-    /// Whether the session's look-up is a part of it; of the others it is told apart.
+    /// Whether the cost includes the look-up of the session, which is otherwise counted separately.
     pub(crate) with_session: bool,
-    /// How many tasks it changes, if it is counted by task.
+    /// How many tasks it changes, if its cost counts per task.
     pub(crate) tasks: u64,
     pub(crate) method: &'static str,
     ask: fn(&World, usize) -> (String, Value),
 }
 
 impl Operation {
-    /// Asks once; `turn` counts.
+    /// Sends one request; `turn` is its number.
     pub(crate) async fn ask(&self, app: &TestApp, login: &Login, world: &World, turn: usize) -> Answer {
         let (path, body) = (self.ask)(world, turn);
         let call = app.request(self.method.parse().unwrap(), &path).bearer(login);
@@ -92,7 +92,7 @@ fn list(world: &World, query: &str) -> (String, Value) {
     project(world, &format!("/tasks?{query}"))
 }
 
-/// All of them. Each looks its session up.
+/// All operations. Each looks up its session.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         with_session: true,
@@ -137,9 +137,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             list(world, &format!("assignee_id={}&label_id={}", world.assignee, world.label))
         })
     },
-    // Of several projects at once, each with its statuses and labels.
+    // Of several projects, each with its statuses and labels.
     Operation { more: 180, ..reads("my tasks", 220, (4, 4), |world, _| organization(world, "/my-tasks")) },
-    // The newest 200 tell how common the words are, and of those that have them 500 are ranked.
+    // The newest 200 documents show how common the words are, and 500 of those with the words are ranked.
     Operation {
         more: 700,
         ..reads("search for a common word", 1_500, (4, 4), |world, _| organization(world, "/search?q=mend"))

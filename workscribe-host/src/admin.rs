@@ -1,4 +1,4 @@
-//! The operators' listener, when it is asked for: jobs and queues behind a token, and metrics.
+//! The operators' listener, if it is configured: jobs and queues behind a token, and metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use crate::{AnyError, Stop, serve};
 const BIND: &str = "WORKSCRIBE_ADMIN_BIND";
 const TOKEN: &str = "WORKSCRIBE_ADMIN_TOKEN";
 
-/// From a few milliseconds, which sending a mail takes at least, to the longest that a job may take unless it says so.
+/// From a few milliseconds, the minimum for sending a mail, to the default time limit of a job.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0];
-/// What histograms have taken in is put into their buckets this often, so that it does not pile up between scrapes.
+/// How often the values of histograms are moved to their buckets, so that they do not pile up between scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Where operators come, and what they bring.
+/// The operators' address, and the token that they send.
 pub(crate) struct AdminConfig {
     bind: SocketAddr,
     token: AdminToken,
 }
 
 impl AdminConfig {
-    /// Checks the settings; `None` when nothing is to be listened to.
+    /// Checks the settings; `None` when operators have no listener.
     pub(crate) fn read(bind: Option<String>, token: Option<String>) -> Result<Option<Self>, ConfigError> {
         let Some(bind) = bind.filter(|text| !text.is_empty()) else { return Ok(None) };
         let bind = bind.parse().map_err(|_| {
@@ -44,7 +44,7 @@ impl AdminConfig {
         let checked = AdminToken::new(&token).ok_or_else(|| {
             ConfigError::new(TOKEN, "needs 32 characters or more, of ASCII letters, digits and signs alone")
         })?;
-        // Whoever has it sees every payload, so a weak one is refused in development too.
+        // The token gives access to every payload, so a weak one is refused in development too.
         if is_weak(token.expose()) {
             let reason = "is too easy to guess; use random characters, such as `openssl rand -hex 32` prints";
             return Err(ConfigError::new(TOKEN, reason));
@@ -53,7 +53,7 @@ impl AdminConfig {
     }
 }
 
-/// A listener that is open, with what it serves.
+/// An open listener, with the API that it serves.
 pub(crate) struct Admin {
     listener: TcpListener,
     api: BoxEndpoint<'static, Response>,
@@ -61,7 +61,7 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Opens the listener and begins to record, if the settings ask for it.
+    /// Opens the listener and starts the recorder, if the settings ask for it.
     pub(crate) async fn open(
         config: Option<&AdminConfig>,
         app: &WorkScribe,
@@ -94,7 +94,7 @@ impl Admin {
     }
 }
 
-/// Makes what the worker measures be recorded, from now on.
+/// Installs the recorder of metrics.
 fn record() -> Result<PrometheusHandle, AnyError> {
     let seconds = Matcher::Suffix("_seconds".to_owned());
     let recorder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS)?.install_recorder()?;

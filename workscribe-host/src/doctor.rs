@@ -1,4 +1,4 @@
-//! `workscribe doctor`: says what is wrong, part by part, and what to do about it.
+//! `workscribe doctor`: reports what is wrong, part by part, and how to correct it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::config::{Config, Mail, TokenStoreKind};
 use crate::wiring;
 
-/// A part that says nothing for this long is wrong. Container health checks wait 10 s for the whole.
+/// A part that does not respond for this long is wrong. Container health checks wait 10 s in all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at every part and prints a line for each. Answers whether all is well. `deep` compares what is stored of other rows with them,
-/// for which it reads whole tables.
+/// Checks every part and prints a line for each. Returns whether all parts are right. `deep` also compares stored counts with the
+/// rows that they count, for which it reads whole tables.
 pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     let configuration = Ok(environment(config));
     let (database, jobs, redis, mail) = tokio::join!(
@@ -21,7 +21,7 @@ pub(crate) async fn examine(config: &Config, deep: bool) -> bool {
     );
     let mut parts =
         vec![("configuration", configuration), ("database", database), ("redis", redis), ("mail", mail)];
-    // What the database says of itself is enough where it cannot be asked for jobs.
+    // If the jobs cannot be read, the part of the database reports why.
     if let Ok(jobs) = jobs {
         parts.push(("jobs", Ok(jobs)));
     }
@@ -39,7 +39,7 @@ async fn patiently(looking: impl Future<Output = Result<String, String>>) -> Res
     tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| late())
 }
 
-/// Prints the line of a part.
+/// Prints the result of a part.
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 pub(crate) fn say(part: &str, found: &Result<String, String>) {
     match found {
@@ -66,7 +66,7 @@ async fn database(config: &Config) -> Result<String, String> {
     if let Some(file) = config.sqlite_file()
         && !file.exists()
     {
-        return Ok(format!("{} is not there yet; `workscribe serve` or `migrate` makes it", file.display()));
+        return Ok(format!("{} is missing; `workscribe serve` or `migrate` creates it", file.display()));
     }
     let connecting = workscribe_sql::connect(config.database_url.expose(), &config.database);
     let database = connecting.await.map_err(|error| format!("cannot be reached: {}", chain(&error)))?;
@@ -78,7 +78,7 @@ async fn database(config: &Config) -> Result<String, String> {
     Ok("reached, and its schema is up to date".into())
 }
 
-/// Who has many jobs waiting. That is no fault of the installation, so it is told and no more.
+/// The organizations with many waiting jobs. This is no fault of the installation, so it is only reported.
 async fn jobs(config: &Config) -> Result<String, String> {
     const MANY: i64 = 100;
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
@@ -101,7 +101,7 @@ async fn jobs(config: &Config) -> Result<String, String> {
     Ok(if told.is_empty() { format!("no organization has {MANY} waiting") } else { told.join("; ") })
 }
 
-/// It takes as long as the tables are large.
+/// The time depends on the size of the tables.
 async fn counts(config: &Config) -> Result<String, String> {
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
         return Ok("there are none yet".into());
@@ -110,9 +110,9 @@ async fn counts(config: &Config) -> Result<String, String> {
     let database = connecting.await.map_err(|error| format!("cannot be compared: {}", chain(&error)))?;
     let found = database.differences().await;
     match found.map_err(|error| format!("cannot be compared: {}", chain(&error)))?.as_slice() {
-        [] => Ok("all are what the rows say".into()),
+        [] => Ok("all match the rows".into()),
         found => Err(format!(
-            "{}: a fault of the program, which we would like to hear of; an export and an import put it right",
+            "{}: a fault of the program, please report it; an export and an import correct it",
             found.join(", ")
         )),
     }
@@ -125,7 +125,7 @@ async fn redis(config: &Config) -> Result<String, String> {
     redis.ping().await.map_err(|error| format!("does not answer: {}", chain(&error)))?;
     Ok(match config.token_store {
         TokenStoreKind::Database => "answers; it counts the limits and wakes the workers",
-        TokenStoreKind::Redis => "answers; it keeps the sessions and mailed tokens too",
+        TokenStoreKind::Redis => "answers; it also keeps the sessions and mailed tokens",
     }
     .into())
 }
@@ -152,12 +152,12 @@ async fn mail(config: &Config) -> Result<String, String> {
                 .send()
                 .await
                 .map_err(|error| format!("Resend cannot be reached: {}", error.without_url()))?;
-            Ok("Resend can be reached; whether it takes the key shows with the first mail".into())
+            Ok("Resend can be reached; the first mail shows whether it accepts the key".into())
         }
     }
 }
 
-/// Makes the folder and a file in it, which goes again.
+/// Creates the folder, and a file in it that is removed again.
 fn writable(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let file = folder.join(format!(".doctor-{}.tmp", std::process::id()));
@@ -165,7 +165,7 @@ fn writable(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_file(&file)
 }
 
-/// An error and its causes on one line.
+/// An error and its causes in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! `workscribe jobs`: an operator's view of the queue, and hand in it.
+//! `workscribe jobs`: an operator's view of the queue, and commands for it.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
@@ -13,44 +13,44 @@ use workscribe_http::admin::{self, Job, JobDetails, KindStats, Queue};
 
 use crate::AnyError;
 
-/// How much of an error a table shows, in characters.
+/// The maximum length of an error in a table, in characters.
 const ERROR_CHARS: usize = 60;
 
-/// What `workscribe jobs` does.
+/// The commands of `workscribe jobs`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
-    /// List jobs, the newest first.
+    /// List jobs, newest first.
     List(ListArgs),
-    /// Show all of a job as JSON, what its handler gets included. That may name people.
+    /// Show all of a job as JSON, including the input of its handler, which may name people.
     Show {
         /// The job's id.
         id: JobId,
     },
-    /// Run jobs again that have ended, or now that wait for later.
+    /// Run jobs again that have ended, or run jobs now that wait for a later time.
     Retry {
         /// The ids of the jobs.
         #[arg(required = true)]
         ids: Vec<JobId>,
     },
-    /// End jobs: those that wait at once, those that run within seconds.
+    /// Cancel jobs: waiting jobs at once, running jobs within seconds.
     Cancel {
         /// The ids of the jobs.
         #[arg(required = true)]
         ids: Vec<JobId>,
     },
-    /// Let no worker take anything from a queue, on any server; what runs goes on.
+    /// Let no worker on any server claim jobs of a queue; running jobs continue.
     Pause {
         /// The queue's name.
         #[arg(value_parser = name)]
         queue: String,
     },
-    /// End a queue's pause.
+    /// End the pause of a queue.
     Resume {
         /// The queue's name.
         #[arg(value_parser = name)]
         queue: String,
     },
-    /// Count the jobs by queue, kind and state, and say which queues are paused.
+    /// Count the jobs by queue, kind and state, and show which queues are paused.
     Stats {
         /// As JSON.
         #[arg(long)]
@@ -58,22 +58,22 @@ pub(crate) enum JobsCommand {
     },
 }
 
-/// Which jobs `workscribe jobs list` lists.
+/// The filter of `workscribe jobs list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only those in this state: available, running, completed, cancelled or buried.
+    /// Only jobs in this state: available, running, completed, cancelled or buried.
     #[arg(long, value_parser = state)]
     state: Option<JobState>,
-    /// Only those of this kind.
+    /// Only jobs of this kind.
     #[arg(long, value_parser = name)]
     kind: Option<String>,
-    /// Only those of this queue.
+    /// Only jobs of this queue.
     #[arg(long, value_parser = name)]
     queue: Option<String>,
-    /// How many at the most: 1–1000.
+    /// The maximum number of jobs: 1–1000.
     #[arg(long, default_value_t = 25, value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
     limit: u32,
-    /// Only those that were written before the job of this id.
+    /// Only jobs that were enqueued before the job with this id.
     #[arg(long, value_name = "ID")]
     before: Option<JobId>,
     /// As JSON.
@@ -91,7 +91,7 @@ fn name(text: &str) -> Result<String, &'static str> {
     is_name.then(|| text.to_owned()).ok_or("a name has 1 to 100 characters")
 }
 
-/// Does what is asked, and prints what came of it.
+/// Runs a command and prints its result.
 pub(crate) async fn run(app: &WorkScribe, command: JobsCommand) -> Result<(), AnyError> {
     let jobs = app.jobs();
     match command {
@@ -107,7 +107,7 @@ pub(crate) async fn run(app: &WorkScribe, command: JobsCommand) -> Result<(), An
         JobsCommand::Cancel { ids } => {
             each(&ids, async |id| {
                 let is_running = jobs.cancel(id).await?.state == JobState::Running;
-                Ok(if is_running { "is asked to end" } else { "is cancelled" })
+                Ok(if is_running { "stops within seconds" } else { "is cancelled" })
             })
             .await
         }
@@ -135,7 +135,7 @@ pub(crate) async fn run(app: &WorkScribe, command: JobsCommand) -> Result<(), An
 
 async fn list(app: &WorkScribe, args: ListArgs) -> Result<(), AnyError> {
     let filter = JobFilter { state: args.state, kind: args.kind, queue: args.queue };
-    // One more than is shown tells whether there are more.
+    // One more than is shown, to know whether there are more.
     let mut jobs = app.jobs().list(&filter, args.before, args.limit + 1).await?;
     let has_more = jobs.len() > args.limit as usize;
     jobs.truncate(args.limit as usize);
@@ -150,7 +150,7 @@ async fn list(app: &WorkScribe, args: ListArgs) -> Result<(), AnyError> {
     print(&text)
 }
 
-/// Does something with every job, those after a refusal too, and fails if any was refused.
+/// Runs an action for every job, also after an error, and fails if any action failed.
 async fn each(
     ids: &[JobId],
     act: impl AsyncFn(JobId) -> Result<&'static str, workscribe_core::Error>,
@@ -221,7 +221,7 @@ fn stats_table(kinds: &[KindCounts], queues: &[QueueState], now: Timestamp) -> S
     text
 }
 
-/// Columns as wide as they need to be; the last as it is.
+/// A table whose columns are as wide as their content; the last one is not padded.
 fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
     let widths: [usize; N] = std::array::from_fn(|column| {
@@ -231,7 +231,7 @@ fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     for row in &rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            // Writing into a text does not fail.
+            // Writing to a `String` does not fail.
             let _ = write!(line, "{cell:width$}  ");
         }
         text.push_str(line.trim_end());
@@ -240,7 +240,7 @@ fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     text
 }
 
-/// A text that cannot do anything to a terminal.
+/// A text without control characters, which could change the terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -263,7 +263,7 @@ fn pretty(value: &Value) -> Result<String, AnyError> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// Prints; whoever reads may stop before the end, as `head` does.
+/// Prints. The reader may close the pipe before the end, as `head` does.
 fn print(text: &str) -> Result<(), AnyError> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

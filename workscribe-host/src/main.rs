@@ -4,15 +4,15 @@
 //! |---|---|
 //! | `cli.rs` | commands, flags and variables, as text |
 //! | `config.rs` | the settings, checked |
-//! | `wiring.rs` | which adapter stands behind which port |
-//! | `serve.rs` | the HTTP server: connections, their time-outs, the shutdown |
+//! | `wiring.rs` | which adapter implements which port |
+//! | `serve.rs` | the HTTP server: connections, their timeouts, the shutdown |
 //! | `admin.rs` | the operators' listener, and the recorder of metrics |
 //! | `jobs.rs` | jobs and queues on the command line |
-//! | `transfer.rs` | organizations out and in, and the demo |
-//! | `doctor.rs` | what is wrong |
+//! | `transfer.rs` | export, import and the demo |
+//! | `doctor.rs` | the diagnosis of an installation |
 //! | `main.rs` | the commands |
 //!
-//! **How to add a setting**: a field in `cli.rs`, its check in `config.rs`, its use in `wiring.rs`, a row in the README.
+//! **How to add a setting**: add a field in `cli.rs`, its check in `config.rs`, its use in `wiring.rs`, and a row in the README.
 
 mod admin;
 mod cli;
@@ -41,13 +41,13 @@ use config::Config;
 use values::ConfigError;
 use wiring::System;
 
-/// A request allocates many small pieces of memory, which took a sixth of its time with the system's allocator.
+/// A request makes many small allocations. With the system's allocator they took a sixth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long running requests and jobs may take to end after a signal.
+/// How long running requests and jobs may take after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long the connections to the database may take to close after that.
+/// How long closing the connections to the database may take after that.
 const CLOSE: Duration = Duration::from_secs(2);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -105,7 +105,7 @@ async fn run(command: Command, settings: cli::Settings) -> Result<ExitCode, AnyE
     Ok(ExitCode::SUCCESS)
 }
 
-/// Organizations out and in, and a hand in the queue.
+/// Runs the commands that need the whole application: export, import, demo and jobs.
 async fn carry(system: &System, command: Command) -> Result<(), AnyError> {
     match command {
         Command::Export { slug, file } => transfer::export(&system.app, &slug, file.as_deref()).await,
@@ -116,7 +116,7 @@ async fn carry(system: &System, command: Command) -> Result<(), AnyError> {
     }
 }
 
-/// Structured logs on standard error: for people on a terminal, else JSON. RUST_LOG chooses what is shown.
+/// Structured logs on standard error: readable text on a terminal, otherwise JSON. RUST_LOG chooses what is shown.
 fn init_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -125,14 +125,14 @@ fn init_log() {
     } else {
         log.json().flatten_event(true).with_span_list(false).init();
     }
-    // A panic is a line like any other.
+    // A panic is logged as any other error.
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string);
         tracing::error!(at, "panicked: {}", panic.payload_as_str().unwrap_or("without a message"));
     }));
 }
 
-/// Brings the schema up to date, or refuses to go on when it is not and must not be touched.
+/// Applies missing migrations, or fails if there are any and the settings do not allow to apply them.
 async fn prepare(config: &Config, system: &System) -> Result<(), AnyError> {
     if config.migrate {
         return Ok(system.database.migrate().await?);
@@ -147,7 +147,7 @@ async fn prepare(config: &Config, system: &System) -> Result<(), AnyError> {
 }
 
 async fn serve(config: &Config, no_worker: bool) -> Result<(), AnyError> {
-    // Made before anything is connected: a mailer that cannot be made is a fault of the settings.
+    // Before any connection: a mailer that cannot be created is a fault of the settings.
     let registry = wiring::registry(config)?;
     let system = wiring::build(config).await?;
     prepare(config, &system).await?;
@@ -194,14 +194,14 @@ async fn work(config: &Config) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Serves the operators, if there is a listener for them.
+/// Serves the operators, if they have a listener.
 async fn administer(admin: Option<Admin>, stop: Stop) {
     if let Some(admin) = admin {
         admin.run(stop).await;
     }
 }
 
-/// Closes the database, so that SQLite's log is cleared away and Postgres is not left with broken connections.
+/// Closes the database, so that SQLite's log is removed and Postgres sees no broken connections.
 async fn end(system: &System) {
     if tokio::time::timeout(CLOSE, system.database.close()).await.is_err() {
         tracing::warn!("some connections to the database were still in use");
@@ -217,7 +217,7 @@ fn announce(at: &str, config: &Config) {
     }
 }
 
-/// SIGTERM or SIGINT, for everybody who waits for it.
+/// Signals SIGTERM or SIGINT to every task that waits for it.
 #[derive(Clone)]
 struct Stop(tokio::sync::watch::Receiver<bool>);
 
@@ -228,29 +228,29 @@ impl Stop {
         let (sender, receiver) = tokio::sync::watch::channel(false);
         tokio::spawn(async move {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-            tracing::info!("stopping: no new connections, and up to 10 s for what runs");
-            // With nobody left to hear it there is nothing to stop.
+            tracing::info!("stopping: no new connections, and up to 10 s for running requests and jobs");
+            // An error means that no task waits.
             let _ = sender.send(true);
-            // The sender stays, so that a late waiter still sees the signal.
+            // Keeps the sender alive, so that a task that waits later still sees the signal.
             std::future::pending::<()>().await;
         });
         Ok(Self(receiver))
     }
 
     async fn wait(mut self) {
-        // An error means that the sender is gone, which is the end too.
+        // An error means that the sender was dropped, which also means the end.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
 
-/// Prints the document.
+/// Prints the OpenAPI document.
 #[expect(clippy::print_stdout, reason = "the document is what the command is for")]
 fn openapi() -> Result<ExitCode, AnyError> {
     println!("{}", serde_json::to_string_pretty(&workscribe_http::openapi::whole())?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks a server for a sign of life.
+/// Checks that a server responds.
 async fn health(url: Option<&str>, listen: Option<&str>) -> Result<ExitCode, AnyError> {
     let base = match url {
         Some(url) => url.trim_end_matches('/').to_owned(),
@@ -259,7 +259,7 @@ async fn health(url: Option<&str>, listen: Option<&str>) -> Result<ExitCode, Any
             format!("http://{}", listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]"))
         }
     };
-    // Never through a proxy that the environment names for calls to the outside.
+    // Without a proxy that the environment names for outgoing calls.
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(3)).build()?;
     let answer = client.get(format!("{base}/livez")).send().await?.error_for_status()?;
     tracing::debug!(status = answer.status().as_u16(), "alive");

@@ -1,14 +1,14 @@
-//! How far a long command is: a bar on a terminal, a line in the log every ten seconds elsewhere.
+//! The progress of a long command: a bar on a terminal, otherwise a log line every ten seconds.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often the log hears of it.
+/// The time between two log lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Shows how many rows are done, how many a second, and when the rest will be.
+/// Shows how many rows are done, how many per second, and the remaining time.
 pub(crate) struct Shown {
     what: &'static str,
     bar: Option<ProgressBar>,
@@ -22,7 +22,7 @@ impl Shown {
         Self { what, bar, begun: Instant::now(), logged: Instant::now() }
     }
 
-    /// Shows that so many rows are done, of all there are if that is known.
+    /// Shows the number of rows that are done, and of all rows if it is known.
     pub(crate) fn at(&mut self, done: u64, all: Option<u64>) {
         if let Some(bar) = &self.bar {
             if let Some(all) = all.filter(|all| bar.length() != Some(*all)) {

@@ -1,7 +1,7 @@
-//! The HTTP server: poem's endpoint behind hyper, on plain HTTP/1.1, as a proxy in front speaks it.
+//! The HTTP server: poem's endpoint on hyper, with plain HTTP/1.1 for a proxy in front of it.
 //!
-//! In place of `poem::Server` for three things: a client that sends its header slowly or does not read its answer is cut
-//! off, a lack of file descriptors does not make it spin, and connections that outlive the shutdown's time are counted.
+//! It replaces `poem::Server` for three reasons: it disconnects a client that sends its header slowly or does not read its
+//! response, it does not spin when no file descriptors are free, and it counts the connections that outlive the shutdown's time.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -28,21 +28,21 @@ use workscribe_core::limits::Limit;
 
 use crate::{DRAIN, Stop};
 
-/// A request's header must have come whole within this time of its first byte, and the first byte of a connection within
-/// this time of its start. The body has its own limit in `workscribe_http`.
+/// The maximum time for a request's whole header from its first byte, and for the first byte of a connection from its start.
+/// The body has its own limit in `workscribe_http`.
 const HEADER: Duration = Duration::from_secs(10);
-/// A connection is closed this long after an answer, unless the next request has begun. Longer than the 60 s for which proxies usually
-/// keep a connection, so that the proxy is the one to close it.
+/// A connection is closed this long after a response, unless the next request has begun. It is longer than the 60 s for which
+/// proxies usually keep a connection, so that the proxy closes it.
 const IDLE: Duration = Duration::from_secs(75);
-/// A client that takes nothing of an answer for this long is cut off, since what it does not take is kept for it. One that takes some
-/// now and then may take as long as it likes.
+/// A client that reads nothing of a response for this long is disconnected, because the unread part stays in memory. A client that
+/// reads a part from time to time has no limit.
 const UNREAD: Duration = Duration::from_secs(Limit::UnreadSeconds.default_value() as u64);
-/// Handlers, and what makes a long answer, have limits of their own; this only has to be later than all of them.
+/// Handlers and streamed responses have their own limits; this must only be longer than all of them.
 const BUSY: Duration = Duration::from_secs(3_600);
 
 type Api = Arc<BoxEndpoint<'static, Response>>;
 
-/// Serves until `stop`, then takes no new connections and gives the requests that run up to [`DRAIN`].
+/// Serves until `stop`. Then it accepts no new connections and waits up to [`DRAIN`] for running requests.
 pub(crate) async fn serve(listener: TcpListener, api: BoxEndpoint<'static, Response>, stop: Stop) {
     let api: Api = Arc::new(api);
     let mut connections = JoinSet::new();
@@ -56,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, api: BoxEndpoint<'static, Respo
                 }
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be taken; trying again");
+                    tracing::error!(%error, "no connection can be accepted; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
             },
@@ -77,14 +77,14 @@ fn is_of_the_connection(error: &std::io::Error) -> bool {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, api: Api, stop: Stop) {
     let local = stream.local_addr().map(|address| LocalAddr(Addr::SocketAddr(address))).unwrap_or_default();
-    // Without it an answer in two parts may wait for the client's acknowledgement of the first.
+    // Without it a response in two parts may wait for the client's acknowledgement of the first part.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set");
     }
     converse(stream, local, peer, api, stop, Pace::new(UNREAD)).await;
 }
 
-/// Answers what comes on a connection until it ends.
+/// Answers the requests of a connection until it ends.
 async fn converse<S>(stream: S, local: LocalAddr, peer: SocketAddr, api: Api, stop: Stop, pace: Pace)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -110,7 +110,7 @@ where
     within(&pace, served).await;
 }
 
-/// Runs a connection until it ends or is too slow. All that moves its deadline happens while it is polled.
+/// Runs a connection until it ends or is too slow. The deadline changes only while the connection is polled.
 async fn within<E>(pace: &Pace, mut served: Pin<&mut impl Future<Output = Result<(), E>>>) {
     let mut deadline = pace.deadline();
     let mut late = pin!(sleep_until(deadline));
@@ -128,31 +128,31 @@ async fn within<E>(pace: &Pace, mut served: Pin<&mut impl Future<Output = Result
     .await;
 }
 
-/// What a connection does.
+/// The phase of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// It waits for a request.
     Idle,
     /// A header has begun.
     Header,
-    /// A request is worked on, or its answer is made.
+    /// A handler runs, or its response is sent.
     Busy,
 }
 
-/// What a connection does, and until when it may.
+/// The phase of a connection and its deadlines.
 #[derive(Clone)]
 struct Pace {
     now: Arc<Mutex<Moment>>,
-    /// How long a client may take nothing of what is there for it.
+    /// The maximum time in which a client reads nothing although a part of the response is ready.
     unread: Duration,
 }
 
 #[derive(Clone, Copy)]
 struct Moment {
     phase: Phase,
-    /// Until when the phase may last.
+    /// When the phase must end.
     limit: Instant,
-    /// Until when the client may take nothing, while there is more than the system keeps for it.
+    /// Until when the client may read nothing, while the system's send buffer is full.
     unread: Option<Instant>,
 }
 
@@ -172,21 +172,21 @@ impl Pace {
         now.limit = Instant::now() + phase.limit();
     }
 
-    /// Something has come.
+    /// The client has sent something.
     fn read(&self) {
         if self.now().phase == Phase::Idle {
             self.set(Phase::Header);
         }
     }
 
-    /// The client has taken something: the phase has its whole time from here.
+    /// The client has read something: the time of the phase starts again.
     fn taken(&self) {
         let mut now = self.now();
         now.limit = Instant::now() + now.phase.limit();
         now.unread = None;
     }
 
-    /// There is more than the system keeps for the client.
+    /// The system's send buffer is full.
     fn full(&self) {
         self.now().unread = Some(Instant::now() + self.unread);
     }
@@ -207,7 +207,7 @@ impl Phase {
     }
 }
 
-/// A connection that tells its pace what the client sends and takes.
+/// A connection that reports to its pace when the client sends and reads.
 struct Paced<S> {
     stream: S,
     pace: Pace,
@@ -277,7 +277,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-/// The body of an answer, which tells the connection's pace that nothing more comes.
+/// The body of a response. When it is dropped, the connection is idle.
 struct Answer<B> {
     body: B,
     pace: Pace,
@@ -322,7 +322,7 @@ mod tests {
 
     type Served = (DuplexStream, tokio::task::JoinHandle<()>);
 
-    /// A connection to a server whose answers have so many parts of 64 kB, and its end.
+    /// A connection to a server whose responses have this many parts of 64 kB, and the task that serves it.
     async fn asked(parts: usize) -> Served {
         let mut served = connected(move || {
             let part = || Ok::<_, io::Error>(Bytes::from(vec![b'x'; 64 << 10]));
@@ -333,7 +333,7 @@ mod tests {
         served
     }
 
-    /// A connection to a server that gives these answers.
+    /// A connection to a server that gives these responses, and the task that serves it.
     fn connected(answer: impl Fn() -> Response + Send + Sync + 'static) -> Served {
         let api = make_sync(move |_| answer());
         let (client, server) = duplex(1 << 10);
@@ -388,7 +388,7 @@ mod tests {
         let begun = Instant::now();
         let (mut taken, mut part) = (0, vec![0; 1 << 10]);
         while taken < 100 * (64 << 10) {
-            // Little for so long that one who took nothing would be cut off twice, and then the rest.
+            // Slowly, for so long that a client that read nothing would be disconnected twice; then the rest.
             if begun.elapsed() < 2 * PATIENCE {
                 sleep(Duration::from_millis(100)).await;
             }

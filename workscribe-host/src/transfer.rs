@@ -1,4 +1,4 @@
-//! Organizations out of the database and into it: `export`, `import` and `demo`.
+//! Exports and imports organizations: `export`, `import` and `demo`.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal as _, Read as _};
@@ -16,34 +16,34 @@ use workscribe_core::{Error, WorkScribe};
 use crate::AnyError;
 use crate::progress::Shown;
 
-/// What `workscribe import` takes.
+/// The arguments of `workscribe import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
     /// The file; - for standard input.
     file: PathBuf,
-    /// What the file is.
+    /// The kind of the file.
     #[arg(long, value_enum, default_value_t = Source::Workscribe)]
     from: Source,
-    /// Whether the ids of an export are kept, or everything gets new ones [default: keep].
+    /// Keep the ids of an export, or make new ones [default: keep].
     #[arg(long, value_enum)]
     ids: Option<IdsArg>,
-    /// The organization's slug; that of an export unless given.
+    /// The organization's slug [default: that of the export].
     #[arg(long, required_if_eq_any([("from", "jira"), ("from", "github")]))]
     slug: Option<String>,
-    /// The organization's name; that of an export, or the slug, unless given.
+    /// The organization's name [default: that of the export, or the slug].
     #[arg(long)]
     name: Option<String>,
     /// For Jira and GitHub: the e-mail address of the organization's owner.
     #[arg(long, value_name = "EMAIL", required_if_eq_any([("from", "jira"), ("from", "github")]))]
     owner: Option<String>,
-    /// For Jira and GitHub: the e-mail address of somebody whom the file calls NAME. May be given many times.
+    /// For Jira and GitHub: the e-mail address of the person whom the file calls NAME. May be given several times.
     #[arg(long = "person", value_name = "NAME=EMAIL")]
     people: Vec<String>,
     /// For GitHub: the key of the project [default: made from the repository's name].
     #[arg(long, value_name = "KEY")]
     project_key: Option<String>,
-    /// Let people of the file be accounts here whose addresses were never verified. Anybody can register with the address
-    /// of another, and would be let in.
+    /// Let people in the file use existing accounts whose addresses were never verified. Anybody can register with the address of
+    /// another person, and would get access.
     #[arg(long)]
     trust_unverified: bool,
 }
@@ -54,7 +54,7 @@ enum Source {
     Workscribe,
     /// Jira's CSV export with all fields.
     Jira,
-    /// GitHub's issues as its REST API gives them.
+    /// GitHub's issues as its REST API returns them.
     Github,
 }
 
@@ -64,7 +64,7 @@ enum IdsArg {
     Remap,
 }
 
-/// Brings an organization in.
+/// Imports an organization.
 pub(crate) async fn import(app: &WorkScribe, args: &ImportArgs) -> Result<(), AnyError> {
     let (bundle, ids, report) = match args.from {
         Source::Workscribe => {
@@ -98,7 +98,7 @@ fn foreign(app: &WorkScribe, args: &ImportArgs, source: Source) -> Result<Foreig
     let slug = args.slug.clone().unwrap_or_default();
     let mut people = BTreeMap::new();
     for person in &args.people {
-        let (name, email) = person.split_once('=').ok_or("--person is to be NAME=EMAIL")?;
+        let (name, email) = person.split_once('=').ok_or("--person must be NAME=EMAIL")?;
         people.insert(name.to_owned(), email.to_owned());
     }
     let settings = Settings {
@@ -127,7 +127,7 @@ fn open(file: &Path) -> Result<Box<dyn std::io::Read>, AnyError> {
     Ok(Box::new(opened))
 }
 
-/// Every fault of a file, a line each.
+/// Every fault of a file, one per line.
 fn explain(error: Error) -> AnyError {
     if error.fields().is_empty() {
         return error.into();
@@ -140,10 +140,10 @@ fn explain(error: Error) -> AnyError {
 fn tell(imported: &Imported, report: &Report) {
     let counts: Vec<String> = imported.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
     let organization = &imported.organization;
-    println!("“{}” ({}) is here: {}.", organization.name, organization.slug, counts.join(", "));
+    println!("“{}” ({}) is stored: {}.", organization.name, organization.slug, counts.join(", "));
     for (what, addresses) in [
-        ("Accounts made, without a password (their owners ask for a new one)", &imported.made),
-        ("Accounts that were here, and are members now", &imported.known),
+        ("New accounts without a password (their owners must request one)", &imported.made),
+        ("Existing accounts that are now members", &imported.known),
     ] {
         if !addresses.is_empty() {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -155,15 +155,15 @@ fn tell(imported: &Imported, report: &Report) {
     }
 }
 
-/// Takes an organization out, into a file or to standard output.
+/// Exports an organization to a file or to standard output.
 pub(crate) async fn export(app: &WorkScribe, slug: &str, file: Option<&Path>) -> Result<(), AnyError> {
     let export = app.transfer().export_as_operator(slug).await?;
     let Some(file) = file.filter(|file| *file != Path::new("-")) else {
-        // A bar among the lines would spoil both.
+        // A progress bar between the lines would make both unreadable.
         let shown = (!std::io::stdout().is_terminal()).then(|| Shown::new("Exporting"));
         return write(export, &mut std::io::stdout(), shown).await;
     };
-    // A file of this name is the whole export, and for nobody else to read.
+    // The file gets its name when the export is complete. Only its owner may read it.
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
     let mut options = std::fs::OpenOptions::new();
@@ -189,7 +189,7 @@ async fn write(
     Ok(out.flush()?)
 }
 
-/// Fills the database with an organization to look at.
+/// Creates the organization of the demo.
 #[expect(clippy::print_stdout, reason = "how to log in is what the command is for")]
 pub(crate) async fn demo(
     app: &WorkScribe,

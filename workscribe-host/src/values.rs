@@ -1,4 +1,4 @@
-//! How the texts of settings are read.
+//! Reads the texts of settings.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub(crate) struct ConfigError {
 }
 
 impl ConfigError {
-    /// A fault of a variable.
+    /// A fault in the value of a variable.
     pub(crate) fn new(variable: &'static str, reason: impl Into<String>) -> Self {
         Self { variable, reason: reason.into() }
     }
@@ -46,7 +46,7 @@ pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigErro
     if queues.is_empty() || names.len() < queues.len() {
         return Err(ConfigError::new("WORKSCRIBE_QUEUES", "name at least one queue, and each once"));
     }
-    // Mail and long work were of the default queue before they had their own: whoever works that off works these off.
+    // Mail and long jobs were in the default queue before they had their own queues. A worker for the default queue handles these too.
     if names.contains(&Cow::Borrowed("default")) {
         let missing = QueueOptions::defaults().into_iter().filter(|own| !names.contains(&own.name));
         let missing: Vec<_> =
@@ -56,7 +56,7 @@ pub(crate) fn queues(list: Option<&str>) -> Result<Vec<QueueOptions>, ConfigErro
     Ok(queues)
 }
 
-/// Reads limits, as name:number, separated by commas; some have a setting of their own.
+/// Reads limits, as name:number, separated by commas. `own` are the limits that also have their own variable.
 pub(crate) fn limits(
     list: Option<&str>,
     own: impl IntoIterator<Item = (&'static str, Limit, Option<String>)>,
@@ -69,7 +69,7 @@ pub(crate) fn limits(
             Limit::parse(name).filter(|limit| limit.changeable() != Changeable::No).ok_or_else(|| {
                 ConfigError::new(
                     VARIABLE,
-                    format!("{name:?} is no limit that can be changed; docs/LIMITS.md has their names"),
+                    format!("{name:?} is not a limit that can be changed; docs/LIMITS.md lists them"),
                 )
             })?;
         let value: NonZeroU32 = value.parse().map_err(|_| {
@@ -93,7 +93,7 @@ pub(crate) fn limits(
     Ok(limits)
 }
 
-/// Reads networks, separated by commas. An address is a network of one.
+/// Reads networks, separated by commas. A single address is a network of one address.
 pub(crate) fn networks(variable: &'static str, list: Option<&str>) -> Result<Vec<IpNet>, ConfigError> {
     let network = |text: &str| {
         let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
@@ -139,7 +139,7 @@ pub(crate) fn parse<T: FromStr>(
     }
 }
 
-/// A setting that may come from a file. An empty value is none.
+/// A setting that may come from a file. An empty value counts as not set.
 pub(crate) fn secret(
     variable: &'static str,
     file_variable: &'static str,
@@ -172,7 +172,7 @@ pub(crate) fn secret(
     }
 }
 
-/// Whether a secret looks made up rather than random: few different characters, or a word from examples.
+/// Whether a secret looks invented instead of random: few different characters, or a word from examples.
 pub(crate) fn is_weak(secret: &str) -> bool {
     let lower = secret.to_lowercase();
     let different = secret.chars().collect::<std::collections::HashSet<_>>().len();

@@ -1,4 +1,4 @@
-//! From settings to an application: which adapter stands behind which port.
+//! Builds the application from the settings: which adapter implements which port.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use workscribe_sql::Database;
 use crate::config::{Config, Mail, TokenStoreKind};
 use crate::values::ConfigError;
 
-/// Everything that runs.
+/// The application and its database.
 pub(crate) struct System {
     /// The database.
     pub(crate) database: Arc<dyn Database>,
@@ -25,7 +25,7 @@ pub(crate) struct System {
     pub(crate) app: WorkScribe,
 }
 
-/// Connects and puts the application together.
+/// Connects to the database and builds the application.
 pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error::Error + Send + Sync>> {
     let database = workscribe_sql::connect(config.database_url.expose(), &config.database).await?;
     let redis = redis(config)?;
@@ -60,7 +60,7 @@ pub(crate) async fn build(config: &Config) -> Result<System, Box<dyn std::error:
     Ok(System { database, app: builder.build() })
 }
 
-/// Redis, if it is configured. Nothing is connected yet.
+/// Redis, if it is configured. It connects at the first command.
 pub(crate) fn redis(config: &Config) -> Result<Option<Redis>, ConfigError> {
     let connect = |url: &workscribe_core::ports::Secret| {
         Redis::connect(url.expose(), workscribe_redis::Options::default())

@@ -1,4 +1,4 @@
-//! The connection to Redis: a pool with bounded waits, and how its errors read in WorkScribe.
+//! The connection to Redis: a pool with limited waits, and the conversion of its errors to WorkScribe's.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use workscribe_core::StoreError;
 /// How to use a Redis.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What every key and channel begins with, so that several installations can share a Redis: `ws:`.
+    /// The prefix of every key and channel, so that several installations can share a Redis: `ws:`.
     pub prefix: String,
-    /// How many connections there are at the most: 16. Subscribers of wake-ups have one more each.
+    /// The maximum number of connections: 16. Each subscriber of wake-ups has one more.
     pub max_connections: usize,
-    /// How long to wait for a connection, and then for an answer: 1 second, which is also the most.
+    /// The maximum wait for a connection, and then for a response: 1 second, which is also the largest allowed value.
     pub timeout: Duration,
 }
 
 impl Options {
-    /// The longest [`Options::timeout`]. A longer one is cut to this.
+    /// The largest [`Options::timeout`]. A larger value is reduced to this.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(1);
 }
 
@@ -35,19 +35,19 @@ impl Default for Options {
     }
 }
 
-/// Why there can be no connection with these settings. Its text has no part of the URL, which may hold a password.
+/// Why these settings allow no connection. The text contains no part of the URL, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The URL cannot be used. A `rediss://` one needs the feature `tls`.
+    /// The URL is invalid, or is a `rediss://` URL without the feature `tls`.
     #[error("the Redis URL cannot be used")]
     Url(#[source] RedisError),
-    /// The pool cannot be made.
+    /// The pool cannot be created.
     #[error("the pool of Redis connections cannot be made")]
     Pool(#[source] deadpool_redis::BuildError),
 }
 
-/// A Redis, and how to use it. Cloning it is cheap, and the clones share one pool.
+/// A Redis, and how to use it. Cloning is cheap; the clones share one pool.
 #[derive(Clone)]
 pub struct Redis {
     inner: Arc<Inner>,
@@ -55,7 +55,7 @@ pub struct Redis {
 
 struct Inner {
     pool: Pool,
-    /// For subscribers, which need a connection to themselves.
+    /// For subscribers, each of which needs its own connection.
     client: Client,
     prefix: String,
     timeout: Duration,
@@ -73,11 +73,11 @@ impl fmt::Debug for Redis {
 struct TimedOut(Duration);
 
 impl Redis {
-    /// Takes a URL such as `redis://:password@host:6379/0`. Nothing is connected until the first command, so a Redis that
-    /// is down does not keep the server from starting.
+    /// Takes a URL such as `redis://:password@host:6379/0`. It connects at the first command, so the server can start while
+    /// Redis is unavailable.
     ///
     /// # Errors
-    /// [`ConfigError`] when the URL is not one, or needs a feature that is not built in.
+    /// [`ConfigError`] when the URL is invalid or needs a feature that was not compiled in.
     pub fn connect(url: &str, options: Options) -> Result<Self, ConfigError> {
         let timeout = options.timeout.min(Options::MAX_TIMEOUT);
         let info = url
@@ -99,11 +99,11 @@ impl Redis {
         Ok(Self { inner: Arc::new(Inner { pool, client, prefix: options.prefix, timeout }) })
     }
 
-    /// Asks Redis for a sign of life.
+    /// Checks that Redis responds.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it does not answer in time; [`StoreError::Backend`] when it refuses, for
-    /// instance for a wrong password.
+    /// [`StoreError::Unavailable`] when it does not respond in time; [`StoreError::Backend`] when it refuses, for example
+    /// because of a wrong password.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.query::<String>(&cmd("PING")).await.map(drop)
     }
@@ -113,7 +113,7 @@ impl Redis {
         format!("{}{rest}", self.inner.prefix)
     }
 
-    /// The longest that one wait takes.
+    /// The maximum duration of one wait.
     pub(crate) fn timeout(&self) -> Duration {
         self.inner.timeout
     }
@@ -125,7 +125,7 @@ impl Redis {
         self.settle(connection, outcome)
     }
 
-    /// Runs one script by its digest, sending its text if Redis does not know it.
+    /// Runs one script by its SHA-1, and sends its text if Redis does not know it.
     pub(crate) async fn script<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -135,7 +135,7 @@ impl Redis {
         self.settle(connection, outcome)
     }
 
-    /// A connection of its own, for a subscriber.
+    /// A separate connection for a subscriber.
     pub(crate) async fn subscriber(&self) -> Result<PubSub, StoreError> {
         let connecting = self.inner.client.get_async_pubsub();
         match tokio::time::timeout(self.inner.timeout, connecting).await {
@@ -145,7 +145,7 @@ impl Redis {
     }
 
     async fn connection(&self) -> Result<Connection, StoreError> {
-        // The pool bounds each of its steps; a row of dead connections is several steps, so the whole is bounded too.
+        // The pool limits each of its steps. Several dead connections in a row take several steps, so the total is limited too.
         match tokio::time::timeout(self.inner.timeout, self.inner.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(PoolError::Backend(error))) => Err(store_error(error)),
@@ -154,7 +154,7 @@ impl Redis {
         }
     }
 
-    /// Maps an outcome, and keeps the connection from being used again when something is the matter with it.
+    /// Converts a result, and closes the connection if it may be broken.
     fn settle<T>(
         &self,
         connection: Connection,
@@ -181,7 +181,7 @@ impl Redis {
     }
 }
 
-/// [`StoreError::Unavailable`] for what may pass by itself, [`StoreError::Backend`] for the rest.
+/// [`StoreError::Unavailable`] for errors that may end by themselves, [`StoreError::Backend`] for the others.
 fn store_error(error: RedisError) -> StoreError {
     let passing = match error.kind() {
         ErrorKind::Io => true,
@@ -193,7 +193,7 @@ fn store_error(error: RedisError) -> StoreError {
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ReadOnly
         ),
-        // Not enough memory, a disk that fails, too few replicas, a script that runs too long, too many clients.
+        // Out of memory, a disk that fails, too few replicas, a script that runs too long, too many clients.
         _ => matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")) || error.is_timeout(),
     };
     if passing || error.is_unrecoverable_error() {

@@ -1,4 +1,4 @@
-//! One limit for all servers. While Redis is gone each server limits by itself: never less than that.
+//! One rate limit for all servers. While Redis is unavailable, each server applies the full limit by itself.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use crate::client::Redis;
 
 static GCRA: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/gcra.lua")));
 
-/// Counts uses in Redis, by the rule of [`gcra`] with the same whole microseconds, in one script for each use.
+/// Counts uses in Redis, by the rule of [`gcra`] with the same whole microseconds, in one script per use.
 ///
-/// When Redis does not answer, or refuses, the use is counted by the local limiter. For the second after that Redis is
-/// not asked, and then by one use alone, so that an outage costs one use a second its timeouts and not every one.
+/// When Redis does not respond or refuses, the local limiter counts the use. For the next second nothing is sent to Redis, and after
+/// that one use tries again, so that in an outage only one use per second waits for the timeouts.
 ///
-/// Windows are cut at 100 years: with that, sums stay exact in the numbers of Redis' scripts, which are doubles.
+/// Windows are limited to 100 years, so that sums stay exact in the numbers of Redis' scripts, which are doubles.
 #[derive(Debug)]
 pub struct RedisRateLimiter {
     redis: Redis,
@@ -30,7 +30,7 @@ pub struct RedisRateLimiter {
 impl RedisRateLimiter {
     const MAX_WINDOW: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-    /// A limiter in Redis with another for the time it is gone.
+    /// A limiter in Redis, with another one for outages.
     #[must_use]
     pub fn new(redis: Redis, fallback: LocalRateLimiter) -> Self {
         Self { redis, fallback, breaker: Breaker::default() }
@@ -75,15 +75,15 @@ impl RateLimiter for RedisRateLimiter {
     }
 }
 
-/// Whether Redis is worth asking.
+/// Whether to use Redis.
 #[derive(Debug, Default)]
 struct Breaker(Mutex<Option<Instant>>);
 
 impl Breaker {
-    /// How long Redis is left alone after a failure.
+    /// How long Redis is not used after a failure.
     const PAUSE: Duration = Duration::from_secs(1);
 
-    /// Whether to ask. During an outage it says yes to one caller for each pause.
+    /// Whether to use Redis. During an outage it returns `true` to one caller in each pause.
     fn lets_through(&self) -> bool {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *until {
@@ -96,13 +96,13 @@ impl Breaker {
         }
     }
 
-    /// Notes a failure; answers whether an outage begins with it.
+    /// Records a failure; returns whether an outage begins with it.
     fn open(&self) -> bool {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         until.replace(Instant::now() + Self::PAUSE).is_none()
     }
 
-    /// Notes a success; answers whether an outage ends with it.
+    /// Records a success; returns whether an outage ends with it.
     fn close(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }

@@ -1,22 +1,22 @@
-//! Sessions and single-use tokens in Redis, around a storage that keeps everything else.
+//! Sessions and single-use tokens in Redis, with another storage for everything else.
 //!
 //! Redis is not part of the database's transaction. So within a unit of work
 //!
-//! - look-ups, `rotate`, `take_one_time` and `delete_session` act **at once**, and stay done when the unit is dropped;
-//! - `insert_session`, `set_session_epoch`, `delete_sessions`, `put_one_time` and `delete_one_time` are kept in the unit and
-//!   done **after the commit**, in their order; a dropped unit does none of them. Until then the unit itself does not
-//!   see them either.
+//! - look-ups, `rotate`, `take_one_time` and `delete_session` take effect **at once**, also if the unit is dropped;
+//! - `insert_session`, `set_session_epoch`, `delete_sessions`, `put_one_time` and `delete_one_time` are buffered in the unit and
+//!   take effect **after the commit**, in their order. A dropped unit runs none of them. Until the commit the unit itself does
+//!   not see them.
 //!
-//! The unit inside opens its transaction at its first statement. A service that calls what acts at once before its
-//! first statement never waits for Redis with a transaction open.
+//! The inner unit opens its transaction at its first statement. A service that calls the immediate methods before its first
+//! statement never waits for Redis with an open transaction.
 //!
 //! # When Redis fails after the commit
 //!
-//! `commit` answers [`StoreError::Unavailable`], and **the database's part is committed**. No ended session is good for
-//! that: `User::session_epoch` is in the database, it has grown with the change of the password or the disabling of the
-//! account, and every session is compared with it. What can be missing is what was to be added (a new session: log
-//! in again; a mailed token: its job runs again) and the end of other sessions where no epoch grew (the caller asks
-//! again). What follows the commit runs to its end even if the caller goes away meanwhile.
+//! `commit` returns [`StoreError::Unavailable`], and **the database has committed**. No ended session becomes valid through this:
+//! `User::session_epoch` is in the database and has grown with the change of the password or the disabling of the account, and
+//! every session is compared with it. Only additions can be missing (a new session: log in again; a mailed token: its job runs
+//! again), and the end of other sessions where no epoch has grown (the caller tries again). The part after the commit runs to its
+//! end even if the caller's future is dropped.
 
 mod commands;
 
@@ -36,14 +36,14 @@ use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork, every_store};
 use crate::client::Redis;
 use commands::Write;
 
-/// A storage whose sessions and single-use tokens are in Redis, and everything else in another storage.
+/// A storage that keeps sessions and single-use tokens in Redis, and everything else in another storage.
 pub struct RedisTokens {
     inner: Arc<dyn Storage>,
     redis: Redis,
 }
 
 impl RedisTokens {
-    /// Puts the tokens of `inner` into Redis. Those that are in `inner` already are not moved: people log in again.
+    /// Keeps the tokens of `inner` in Redis. Existing tokens in `inner` are not moved, so users log in again.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, redis: Redis) -> Self {
         Self { inner, redis }
@@ -77,15 +77,15 @@ impl Storage for RedisTokens {
     }
 }
 
-/// Redis did not take what was to follow a commit.
+/// Redis did not accept the changes that follow a commit.
 #[derive(Debug, thiserror::Error)]
-#[error("the database has committed, but Redis did not take the changes of tokens that follow")]
+#[error("the database has committed, but Redis did not accept the changes of tokens that follow")]
 struct NotApplied(#[source] StoreError);
 
 enum Writes {
     /// In a transaction.
     AfterCommit(Vec<Write>),
-    /// In a unit for reading, which nobody commits.
+    /// In a unit that only reads and is never committed.
     AtOnce,
 }
 
@@ -107,7 +107,7 @@ impl Unit {
     }
 }
 
-/// Tokens are here, and every other store inside.
+/// This unit is the store of tokens; the inner unit is every other store.
 macro_rules! all_but_tokens {
     ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
         $(all_but_tokens!(@ $accessor, $store);)+
@@ -146,7 +146,7 @@ impl UnitOfWork for Unit {
             Writes::AfterCommit(writes) if !writes.is_empty() => writes,
             _ => return inner.commit().await,
         };
-        // In a task of its own, so that a caller who goes away between the two does not leave the second undone.
+        // In a separate task, so that both steps run even if the caller's future is dropped.
         let both = async move {
             inner.commit().await?;
             for write in &writes {
@@ -227,7 +227,7 @@ impl TokenStore for Unit {
         self.write(Write::DeleteOneTime(user, purpose)).await
     }
 
-    /// Keys end by themselves, so there is nothing to remove.
+    /// Removes nothing: the keys expire by themselves.
     async fn sweep(&mut self, _now: Timestamp, _limit: u32) -> Result<u64, StoreError> {
         Ok(0)
     }

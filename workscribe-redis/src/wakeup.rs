@@ -1,4 +1,4 @@
-//! A hint to the workers of every server. While Redis is gone each server wakes its own; the others poll.
+//! Wakes the workers of every server. While Redis is unavailable, each server wakes its own workers; the others poll.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use workscribe_core::ports::Wakeup;
 
 use crate::client::Redis;
 
-/// The longest that [`Wakeup::notify`] waits for Redis.
+/// The maximum time for which [`Wakeup::notify`] waits for Redis.
 const PUBLISH_WITHIN: Duration = Duration::from_millis(200);
-/// How often a quiet subscription is checked, since a connection can die unseen.
+/// How often an idle subscription is checked, because a connection can break without an error.
 const CHECK_EVERY: Duration = Duration::from_secs(15);
-/// The waits between tries to connect.
+/// The waits between attempts to connect.
 const BACKOFF: std::ops::Range<Duration> = Duration::from_millis(100)..Duration::from_secs(5);
 
-/// Publishes on the channel `{prefix}wake`, and listens there in a task of its own, which ends when this is dropped.
+/// Publishes on the channel `{prefix}wake`, and listens there in its own task, which ends when this is dropped.
 ///
-/// A message may be lost while a server reconnects. So each new subscription wakes that server's workers too, once.
+/// A message may be lost while a server reconnects. So each new subscription also wakes the server's workers, once.
 #[derive(Debug)]
 pub struct RedisWakeup {
     redis: Redis,
     local: Arc<LocalWakeup>,
-    /// Tells this one's own messages, which have woken its workers already.
+    /// Identifies its own messages, which have woken its workers already.
     sender: String,
     subscriber: AbortHandle,
 }
 
 impl RedisWakeup {
-    /// Begins to listen. Redis may be down: the task tries again until it is there.
+    /// Begins to listen. If Redis is unavailable, the task tries again until it can connect.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -63,8 +63,8 @@ impl Wakeup for RedisWakeup {
         publish.arg(channel(&self.redis)).arg(&self.sender);
         match tokio::time::timeout(PUBLISH_WITHIN, self.redis.query::<i64>(&publish)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "other servers were not told of new work"),
-            Err(_) => tracing::debug!("other servers were not told of new work in time"),
+            Ok(Err(error)) => tracing::debug!(%error, "other servers were not notified of new work"),
+            Err(_) => tracing::debug!("other servers were not notified of new work in time"),
         }
     }
 
@@ -93,7 +93,7 @@ async fn listen(redis: Redis, local: Arc<LocalWakeup>, sender: String) {
     }
 }
 
-/// Listens over one connection until it ends.
+/// Listens on one connection until it ends.
 async fn follow(
     redis: &Redis,
     local: &LocalWakeup,

@@ -1,4 +1,4 @@
-//! From what sqlx says to a [`StoreError`], without the values of rows: those may be secrets.
+//! Converts sqlx's errors to [`StoreError`], without the values of rows, which may be secrets.
 
 use std::error::Error as StdError;
 
@@ -6,16 +6,16 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use workscribe_core::{Constraint, StoreError};
 
-/// A unique rule that people can break, with what the databases call it.
+/// A unique rule that users can break, and how the databases name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UniqueRule {
-    /// What it is in the core.
+    /// Its name in the core.
     pub constraint: Constraint,
     /// The table.
     pub table: &'static str,
-    /// The rule's name, which Postgres tells.
+    /// The rule's name, which Postgres reports.
     pub name: &'static str,
-    /// Its columns, which SQLite tells.
+    /// Its columns, which SQLite reports.
     pub columns: &'static [&'static str],
 }
 
@@ -28,8 +28,8 @@ const fn rule(
     UniqueRule { constraint, table, name, columns }
 }
 
-/// The unique rules that people can break. Any other is broken by a fault of the program alone, which `tests/schema.rs` asks to be said of
-/// every rule of the schema that is not here.
+/// The unique rules that users can break. Only a fault of the program breaks another rule; `tests/schema.rs` lists each of those
+/// with the reason.
 pub const UNIQUE_RULES: [UniqueRule; 8] = [
     rule(Constraint::UserId, "ws_users", "ws_users_pkey", &["id"]),
     rule(Constraint::UserEmail, "ws_users", "ws_users_email_key", &["email"]),
@@ -46,23 +46,23 @@ pub const UNIQUE_RULES: [UniqueRule; 8] = [
     rule(Constraint::LabelName, "ws_labels", "ws_labels_name_key", &["org_id", "project_id", "name_key"]),
 ];
 
-/// What a database's own error means. Each dialect tells.
+/// The meaning of a database's own error, which each dialect determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// A rule that people can break.
+    /// A broken rule that users can break.
     Conflict(Constraint),
-    /// It is down, too busy, or gave up on the statement's time.
+    /// The database is unavailable or too busy, or it stopped the statement at its time limit.
     Unavailable,
     /// Anything else.
     Other,
 }
 
-/// How a dialect reads its database's errors.
+/// How a dialect classifies its database's errors.
 pub(crate) type Classify = fn(&dyn DatabaseError) -> Meaning;
 
 /// The source of a [`StoreError`]: which statement failed, and how.
 ///
-/// A database's error is kept as its message and code alone, because its details quote the row.
+/// Only the message and the code of a database's error are kept, because its details quote the row.
 #[derive(Debug, thiserror::Error)]
 #[error("{statement}: {problem}")]
 struct Failed {
@@ -82,7 +82,7 @@ impl Failed {
     }
 }
 
-/// What a database says, with the table and the rule. SQLite has them in its message alone: `UNIQUE constraint failed: ws_users.email`.
+/// A database's message, with the table and the rule. SQLite names them in the message: `UNIQUE constraint failed: ws_users.email`.
 fn problem_of(error: &dyn DatabaseError) -> String {
     let said = error.message().split_once(" constraint failed: ").map(|(_, rule)| rule);
     let constraint = error.constraint().or(said);
@@ -133,7 +133,7 @@ pub(crate) fn migrate_error(error: MigrateError, classify: Classify) -> StoreErr
     }
 }
 
-/// An error of the program that uses this crate, or of its settings.
+/// A fault in the program that uses this crate, or in its settings.
 pub(crate) fn misuse(statement: &'static str, problem: impl Into<String>) -> StoreError {
     StoreError::Backend(Box::new(Failed { statement, problem: problem.into(), source: None }))
 }

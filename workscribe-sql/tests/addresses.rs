@@ -13,7 +13,7 @@ use workscribe_sql::{PostgresStorage, SqliteStorage};
 use workscribe_testkit::databases::{TestDatabase, options};
 
 const PASSWORD: &str = "correct horse battery staple";
-/// As an earlier release wrote them. The last belongs to two people, in two forms.
+/// The addresses, and how an earlier release stored them. The last is the address of two accounts, in two forms of its domain.
 const AS_STORED: [(&str, &str); 3] = [
     ("one@xn--bcher-kva.example", "one@bücher.example"),
     ("two@example.com", "zoë@example.com"),
@@ -44,7 +44,7 @@ async fn accounts(app: &WorkScribe) {
     register(app, "four@xn--bcher-kva.example").await.unwrap();
 }
 
-/// A database as it was before the step, with addresses as they were stored then.
+/// Statements that restore the database as it was before the step, with the addresses in their earlier forms.
 fn of_before() -> Vec<String> {
     let mut statements: Vec<String> = AS_STORED
         .iter()
@@ -86,7 +86,7 @@ async fn a_domain_that_was_stored_in_unicode_is_brought_into_its_one_form(databa
     }
 }
 
-/// So accounts are not read at every start.
+/// The step must not read all accounts at every start.
 async fn stored_addresses_are_looked_through_once(database: TestDatabase) {
     let app = app(&database);
     accounts(&app).await;
@@ -95,7 +95,7 @@ async fn stored_addresses_are_looked_through_once(database: TestDatabase) {
     database.database.migrate().await.unwrap();
     assert_eq!(who_logs_in(&app, now).await, Err(Code::InvalidCredentials), "it was done before");
     run(&database, "DELETE FROM ws_steps".into()).await;
-    // Servers that start at once: one does it, and the others find it done.
+    // Servers that start at the same time: one runs the step, and the others find it done.
     let starting = (0..4).map(|_| {
         let url = database.url.clone();
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Migrations that move rows: from a schema of before, with rows in it, to the present one.
+//! Migrations that move rows: from an earlier schema with rows to the current one.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -12,14 +12,14 @@ use workscribe_migrations::{POSTGRES, SQLITE};
 use workscribe_sql::{Database, PostgresStorage, SqliteStorage};
 use workscribe_testkit::databases::{Schema, options};
 
-/// A database, and how values are written in its SQL.
+/// A database, with its own form of values in SQL.
 enum Raw {
     Postgres(PostgresStorage),
     Sqlite(SqliteStorage),
 }
 
 impl Raw {
-    /// Applies the migrations up to one.
+    /// Applies the migrations up to this number.
     async fn migrate_to(&self, number: i64) {
         match self {
             Self::Postgres(storage) => POSTGRES.run_to(number, storage.pool()).await.unwrap(),
@@ -66,7 +66,7 @@ impl Raw {
         }
     }
 
-    /// An organization of one user, with two webhooks: of number 7, those are 71 and 72.
+    /// An organization with one member and two webhooks; number 7 has the webhooks 71 and 72.
     async fn organization(&self, number: u128, user: u128) {
         let (org, user, at) = (self.id(number), self.id(user), self.time(0));
         self.run(format!(
@@ -89,14 +89,14 @@ impl Raw {
     }
 }
 
-/// Deliveries as they were up to migration 0011: organization, id, webhook, message, the text of the message, seconds.
+/// Deliveries as stored up to migration 0011: organization, id, webhook, message, the text of the message, seconds.
 const DELIVERIES: [(u128, u128, u128, u128, &str, i64); 6] = [
     (7, 101, 71, 201, r#"{"type": "task.created", "name": "Ada''s café"}"#, 10),
     (7, 102, 72, 201, r#"{"type": "task.created", "name": "Ada''s café"}"#, 11),
-    // Sent again, later than what came after it.
+    // Sent again, later than the next message.
     (7, 103, 71, 201, r#"{"type": "task.created", "name": "Ada''s café"}"#, 30),
     (7, 104, 71, 202, r#"{"type": "task.deleted"}"#, 20),
-    // Another organization's, under the same ids.
+    // Another organization's, with the same ids.
     (8, 101, 81, 201, r#"{"type": "of another"}"#, 5),
     (8, 105, 82, 203, "{}", 6),
 ];

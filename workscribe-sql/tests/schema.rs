@@ -1,4 +1,4 @@
-//! The schema: that it can be applied by many at once, holds tenants apart, and can be partitioned.
+//! The schema: many processes can apply it at once, it separates tenants, and it can be partitioned.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ async fn many_processes_may_migrate_sqlite_at_once() {
     let processes = (0..6).map(|_| {
         let url = url.clone();
         tokio::spawn(async move {
-            // Each makes the file, if it is the first, and switches it to WAL mode.
+            // The first one creates the file, and each switches it to WAL mode.
             let database = workscribe_sql::connect(&url, &Options::default()).await.unwrap();
             database.migrate().await.unwrap();
             assert_eq!(database.pending_migrations().await.unwrap(), Vec::<String>::new());
@@ -150,7 +150,7 @@ async fn every_unique_rule_of_a_tenants_table_begins_with_the_organization() {
     assert_eq!(unnamed, Vec::<String>::new());
 }
 
-/// The unique rules that only a fault of the program can break, by their tables and columns, and why. The others are `UNIQUE_RULES`.
+/// The unique rules that only a fault of the program can break, by table and columns, and why. The others are `UNIQUE_RULES`.
 const OF_THE_PROGRAM: [(&str, &[&str]); 6] = [
     (
         "the program makes the id, or the bundle was checked for a second one",
@@ -211,7 +211,7 @@ const OF_THE_PROGRAM: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The unique rules of a catalogue, each as `table (columns)` with its name.
+/// Selects the unique rules of the catalogue, each as `table (columns)` with its name.
 const RULES_OF_POSTGRES: &str = "SELECT CAST(t.relname AS text) || ' (' || string_agg(a.attname, ', ' ORDER BY k.n) || ')', CAST(c.relname AS text)
    FROM pg_index i
    JOIN pg_class t ON t.oid = i.indrelid
@@ -281,8 +281,8 @@ const FOREIGN_KEYS: &str = "SELECT DISTINCT CAST(CAST(f.confrelid AS regclass) A
   WHERE f.contype = 'f' AND f.connamespace = CAST(current_schema() AS regnamespace)
   GROUP BY f.oid, f.confrelid, i.relname";
 
-/// Postgres looks for the row that a foreign key names by a statement of its own, which it plans once in a session: perhaps on empty
-/// tables.
+/// Postgres looks up the row of a foreign key with its own statement, which it plans once per session, perhaps while the tables are
+/// empty.
 #[tokio::test]
 async fn what_a_foreign_key_names_is_found_by_its_key_though_the_table_was_empty_when_that_was_planned() {
     let schema = Schema::new().await;

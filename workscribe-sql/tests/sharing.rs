@@ -1,5 +1,5 @@
-//! Connections are shared: no party takes all of them, none is held by a statement that nobody waits for, and none is left unusable by
-//! a transaction that ended badly.
+//! Connections are shared: no party takes all of them, no abandoned statement keeps one, and no failed transaction leaves one
+//! unusable.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
@@ -57,7 +57,7 @@ async fn an_organization_that_keeps_all_connections_it_gets_leaves_others_some()
         let mut flood = Vec::new();
         for _ in 0..20 {
             let storage = Arc::clone(&storage);
-            // Each keeps its connection for as long as there are others to serve.
+            // Each keeps its connection while the others are served.
             flood.push(tokio::spawn(async move {
                 let held = read_for(&*storage, party(1)).await;
                 std::future::pending::<()>().await;
@@ -81,7 +81,7 @@ async fn a_line_that_is_too_long_is_refused_and_others_are_not() {
     let options = Options { max_connections: 4, ..databases::options() };
     for database in [databases::sqlite().await, databases::postgres().await] {
         let storage = workscribe_sql::connect(&database.url, &options).await.unwrap().storage();
-        // Whoever writes waits for the one that is not done, on SQLite for its connection and on Postgres for its row.
+        // Other writers wait for the open transaction: on SQLite for its connection, on Postgres for its row.
         let mut first = storage.begin().await.unwrap();
         first.on_behalf_of(party(1));
         first.users().insert(&user(1)).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_line_that_is_too_long_is_refused_and_others_are_not() {
     }
 }
 
-/// A table that takes for ever to read.
+/// A table that takes forever to read.
 const ENDLESS: [&str; 2] = [
     "DROP TABLE ws_email_bounces;
      CREATE VIEW ws_email_bounces AS
@@ -142,12 +142,12 @@ async fn a_statement_that_nobody_waits_for_is_broken_off() {
             });
             assert!(asked.await.is_err(), "it does not end by itself");
             drop(uow);
-            // The one connection that there is.
+            // The pool has only this connection.
             let mut uow = if transaction { storage.begin().await } else { storage.read().await }.unwrap();
             assert!(uow.users().find(user(1).id).await.unwrap().is_none());
         }
     }
-    // The server has heard of it too.
+    // The statement has ended on the server too.
     let running = "SELECT count(*) FROM pg_stat_activity
                     WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%FROM ws_email_bounces WHERE email%'";
     for tries_left in (0..600).rev() {
@@ -191,7 +191,7 @@ async fn a_full_disk_is_told_and_forgotten_when_there_is_space_again() {
         let storage =
             SqliteStorage::connect(url.unwrap_or(&database.url), &databases::options()).await.unwrap();
         storage.migrate().await.unwrap();
-        // As much as there is.
+        // No more pages than the file has.
         storage.writer().execute("PRAGMA max_page_count = 1").await.unwrap();
         let mut written = 0;
         let full = loop {
@@ -244,7 +244,7 @@ async fn a_server_that_hangs_is_noticed_and_served_by_again_when_it_goes_on() {
             })
         })
         .collect();
-    // Each hears of it, however long that takes here.
+    // Each call ends with an error, however long that takes here.
     for one in asked {
         let answer = tokio::time::timeout(Duration::from_secs(60), one).await.expect("nobody hangs").unwrap();
         assert!(

@@ -1,4 +1,4 @@
-//! Counts that are stored say what the rows say, and where they do not it is found.
+//! Stored counts match the rows, and a wrong count is found.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -25,7 +25,7 @@ async fn with_a_demo(database: &TestDatabase) {
         .unwrap();
 }
 
-/// Each breaks one count, and what is said of it then.
+/// Statements that each make one count wrong, and a word of the report about it.
 const BROKEN: [(&str, &str); 4] = [
     ("UPDATE ws_tasks SET subtask_count = subtask_count + 1 WHERE number = 1", "subtasks"),
     ("UPDATE ws_tasks SET comment_count = comment_count - 1 WHERE number = 2", "comments"),

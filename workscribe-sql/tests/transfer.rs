@@ -1,4 +1,4 @@
-//! Whole organizations from one database into another, row by row, and files that are refused.
+//! Whole organizations from one database to another, row by row, and files that are refused.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
@@ -61,12 +61,12 @@ fn other(slug: &str) -> ImportOptions {
     ImportOptions { ids: Ids::Remap, slug: Some(slug.into()), ..ImportOptions::default() }
 }
 
-/// The lines but for the header, which tells when it was made.
+/// The lines without the header, which contains the time of the export.
 fn rows(export: &str) -> Vec<&str> {
     export.lines().skip(1).collect()
 }
 
-/// The tables of a tenant, with their columns and types, as Postgres knows them.
+/// The tables of a tenant, with their columns and types, from the catalogue of Postgres.
 async fn tenant_tables(postgres: &PostgresStorage) -> BTreeMap<String, Vec<(String, String)>> {
     let columns = sqlx::query_as::<_, (String, String, String)>(
         "SELECT c.table_name::text, c.column_name::text, c.data_type::text FROM information_schema.columns c
@@ -83,7 +83,7 @@ async fn tenant_tables(postgres: &PostgresStorage) -> BTreeMap<String, Vec<(Stri
     tables
 }
 
-/// Every row of a table as one text, alike on both databases.
+/// Selects every row of a table as one text, in the same form on both databases.
 fn dump(table: &str, columns: &[(String, String)], on_postgres: bool) -> String {
     let values: Vec<String> = columns
         .iter()
@@ -100,7 +100,7 @@ fn dump(table: &str, columns: &[(String, String)], on_postgres: bool) -> String 
                 ("uuid", false) => format!("hex({column})"),
                 (_, false) => format!("CAST({column} AS TEXT)"),
             };
-            // An id that is not there is an empty text for `hex`.
+            // `hex` returns an empty text for a missing id.
             format!("CASE WHEN {column} IS NULL THEN '∅' ELSE {value} END")
         })
         .collect();
@@ -133,7 +133,7 @@ async fn an_organization_comes_from_sqlite_to_postgres_with_every_row() {
     let pg = PostgresStorage::connect(&to.url, &options()).await.unwrap();
     let tables = tenant_tables(&pg).await;
     let names: Vec<&str> = tables.keys().map(String::as_str).collect();
-    // A new table of a tenant belongs into the export, or its absence into docs/EXPORT.md.
+    // Add a new table of a tenant to the export, or its absence to docs/EXPORT.md.
     assert_eq!(
         names,
         [
@@ -168,7 +168,7 @@ async fn an_organization_comes_from_sqlite_to_postgres_with_every_row() {
     assert_eq!(on_sqlite(&lite, people.clone()).await, on_postgres(&pg, people).await);
 }
 
-/// The ordinary demo is written in few portions; this one in some twenty.
+/// The usual demo is written in a few portions, this one in about twenty.
 #[tokio::test]
 async fn a_larger_demo_tells_how_far_it_is_and_has_its_tasks_in_order() {
     let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
@@ -194,7 +194,7 @@ async fn a_larger_demo_tells_how_far_it_is_and_has_its_tasks_in_order() {
     }
 }
 
-/// Each database from its own export.
+/// Each database imports its own export.
 #[tokio::test]
 async fn the_same_file_comes_in_twice_with_new_ids() {
     let (sqlite, postgres) = (databases::sqlite().await, databases::postgres().await);
@@ -205,7 +205,7 @@ async fn the_same_file_comes_in_twice_with_new_ids() {
         let mut organizations = BTreeSet::new();
         for slug in ["first", "second"] {
             let imported = import(&app, &file, &other(slug)).await.unwrap();
-            // The people are those of the demo, and the owner keeps the password.
+            // The people of the demo already exist, and the owner keeps the password.
             assert_eq!((imported.made.len(), imported.known.len()), (0, 5));
             organizations.insert(imported.organization.id);
             let copy = exported(&app, slug).await;
@@ -234,7 +234,7 @@ fn mentions(export: &str) -> usize {
     count
 }
 
-/// What came in is found, and the next task goes on counting.
+/// The search finds the imported tasks, and the next task gets the next number.
 async fn found_and_numbered(app: &WorkScribe) {
     let mut uow = app.begin().await.unwrap();
     let owner = app.identity().find_by_email(&mut *uow, DEMO_OWNER).await.unwrap().unwrap();
@@ -354,7 +354,7 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
         (
             file.replace("\"name\":\"To Do\"", "\"name\":\"Cafe\u{301}\"")
                 .replace("\"name\":\"Done\"", "\"name\":\"CAF\u{c9}\""),
-            // Whichever of the two comes second.
+            // The name of the second one, in either order.
             "its project has a second status “".into(),
         ),
         (

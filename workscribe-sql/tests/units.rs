@@ -1,5 +1,5 @@
-//! Units of work beyond what the conformance suite asks: an embedder's own statements in them, and what becomes of them when the
-//! database goes away.
+//! Units of work beyond the conformance suite: an embedder's own statements in them, and what happens to them when the database
+//! becomes unavailable.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
@@ -27,7 +27,7 @@ fn new_user(n: u128) -> NewUser {
     }
 }
 
-/// What a hook of an embedder does: its own row in the transaction, on whichever database.
+/// Does the work of an embedder's hook: writes its own row in the transaction, on either database.
 async fn note(uow: &mut dyn UnitOfWork, text: &str) {
     let insert = "INSERT INTO embedder_notes (text) VALUES ($1)";
     if let Some(unit) = sqlite::Unit::of(uow) {
@@ -168,7 +168,7 @@ async fn a_reference_that_the_commit_finds_broken_is_told_as_one() {
             matches!(refused, StoreError::Conflict { constraint: Constraint::Reference, .. }),
             "{refused:?}"
         );
-        // The connection is not left in the transaction.
+        // The connection has no open transaction left.
         let mut uow = database.storage.begin().await.unwrap();
         assert!(uow.users().find(user.id).await.unwrap().is_none());
         uow.users().insert(&new_user(1)).await.unwrap();
@@ -221,7 +221,7 @@ async fn the_pool_recovers_when_its_connections_are_cut() {
     assert!(matches!(broken, StoreError::Unavailable(_)), "{broken:?}");
     drop(uow);
 
-    // A transaction finds the dead connection when it begins, however short it was idle.
+    // A transaction detects the dead connection when it begins, even after a short idle time.
     for _ in 0..2 {
         let mut uow = storage.begin().await.unwrap();
         assert!(uow.users().find(new_user(1).id).await.unwrap().is_none(), "what was not committed is gone");
@@ -230,7 +230,7 @@ async fn the_pool_recovers_when_its_connections_are_cut() {
         cut(&storage, &other).await;
     }
 
-    // A read finds it before its first statement, once it was idle for a while.
+    // A read detects it before its first statement, after a longer idle time.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let mut uow = storage.read().await.unwrap();
     assert!(uow.users().find(new_user(1).id).await.unwrap().is_none());
@@ -251,7 +251,7 @@ async fn reads_pass_a_connection_on_and_keep_none_from_those_who_wait_or_close()
     }
     assert_eq!(backends, [(1, 0); 3], "one connection, which the pool does not get back in between");
 
-    // Both connections for those who write, although one was kept.
+    // The writers get both connections, although the lane kept one.
     let (mut one, mut other) = (storage.begin().await.unwrap(), storage.begin().await.unwrap());
     one.users().insert(&new_user(1)).await.unwrap();
     other.users().insert(&new_user(2)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Long work goes in portions, covers every table, and one part's fault leaves the others.
+//! Long work runs in portions and covers every table, and a fault in one part does not affect the others.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
@@ -19,7 +19,7 @@ use workscribe_sql::{PostgresStorage, SqliteStorage};
 use workscribe_testkit::clock::FrozenClock;
 use workscribe_testkit::databases::{TestDatabase, options};
 
-/// A database without the stores before it, whichever it is.
+/// A database of either kind, for plain SQL.
 enum Raw {
     Postgres(PostgresStorage),
     Sqlite(SqliteStorage),
@@ -56,7 +56,7 @@ impl Raw {
         }
     }
 
-    /// The tables whose rows are each of an organization, as the catalogue has them.
+    /// The tables in which every row belongs to an organization, from the catalogue.
     async fn tenant_tables(&self) -> Vec<String> {
         match self {
             Self::Postgres(storage) => query_scalar(
@@ -177,7 +177,7 @@ async fn a_removal_of_large_texts_goes_in_portions_of_so_many_bytes(database: Te
     {
         raw.run(&format!("UPDATE {table} SET {column} = {text}")).await;
     }
-    // Three go after the two that are not enough.
+    // Two rows have less than this, so a portion ends after the third.
     let portion = Portion { rows: 1_000, bytes: 2_500 };
     for table in ["ws_webhook_messages", "ws_comments", "ws_tasks"] {
         let (before, mut portions) = (raw.count(table).await, 0);

@@ -1,4 +1,4 @@
-//! A whole application under test: API, worker and mail, on a storage of choice, called without a network.
+//! A whole application for tests: API, worker and mail, on any storage, called without a network.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without what it asked for")]
 
@@ -23,14 +23,14 @@ use crate::clock::FrozenClock;
 use crate::databases;
 use crate::mail::MailCapture;
 
-/// Where links in mails lead.
+/// The base URL of links in mails.
 pub const PUBLIC_URL: &str = "https://app.example.com";
 /// A password that every rule allows.
 pub const PASSWORD: &str = "correct horse battery staple";
-/// The key that applications under test sign with.
+/// The key with which applications under test sign.
 pub const TEST_KEY: &str = "a key for tests, which is of no use elsewhere";
 
-/// An application under test. Its clock stands still until it is moved, and nothing is limited unless asked for.
+/// An application under test. Its clock is frozen until the test moves it, and no limit applies unless the test enables it.
 pub struct TestApp {
     /// The application.
     pub app: WorkScribe,
@@ -43,32 +43,32 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// An application on an empty SQLite database, with the usual settings: all that most tests need.
+    /// An application on an empty SQLite database, with the usual settings: enough for most tests.
     pub async fn sqlite() -> Self {
         Self::new(databases::sqlite().await.storage)
     }
 
-    /// An application on a storage, with the usual settings.
+    /// An application on any storage, with the usual settings.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self::with_settings(storage, Settings::default())
     }
 
-    /// With other settings.
+    /// An application with other settings.
     pub fn with_settings(storage: Arc<dyn Storage>, settings: Settings) -> Self {
         Self::with(storage, |builder| builder.settings(settings))
     }
 
-    /// With whatever else the builder takes.
+    /// An application with changes to its builder.
     pub fn with(storage: Arc<dyn Storage>, change: impl FnOnce(Builder) -> Builder) -> Self {
         Self::at(FrozenClock::default(), storage, change)
     }
 
-    /// Another server beside this one: on the same storage, with the same keys and the same clock.
+    /// Another server on the same storage, with the same keys and the same clock.
     pub fn another_node(&self, change: impl FnOnce(Builder) -> Builder) -> Self {
         Self::at(self.clock.clone(), Arc::clone(self.app.storage()), change)
     }
 
-    /// Serves other APIs than WorkScribe's with the usual limits, or in another way.
+    /// Serves other APIs than WorkScribe's with the usual limits, or serves WorkScribe's in another way.
     #[must_use]
     pub fn serving<T: OpenApi + 'static>(mut self, apis: T, options: &HttpOptions) -> Self {
         self.api = workscribe_http::mount(&self.app, apis, options);
@@ -85,25 +85,25 @@ impl TestApp {
         let links = Links::new(PUBLIC_URL).expect("the public URL is one");
         let mut registry =
             workscribe_jobs(Arc::new(mail.clone()), Arc::new(DefaultTemplates::new("WorkScribe")), links);
-        // A test calls nothing on the internet: messages stay where they are, unless a network is named.
+        // A test sends nothing to the internet: messages are not sent unless a network is configured.
         let networks = &app.settings().webhook_networks;
         if !networks.is_public_alone() {
             let sender = WebhookSender::new(networks.clone()).expect("there is TLS");
             registry = registry.register::<DeliverWebhook>(sender);
         }
         let worker = Worker::new(app.clone(), registry, WorkerOptions::default());
-        // Without limits of requests: a test may make very many at one moment of its clock.
+        // Requests are not counted: a test may make very many at one moment of its clock.
         let options = HttpOptions { counts_requests: false, ..HttpOptions::default() };
         let api = workscribe_http::mount(&app, workscribe_http::all(&app), &options);
         Self { app, clock, mail, worker, api }
     }
 
-    /// Works off the jobs that are due, so that mails are sent.
+    /// Runs the jobs that are due, so that mails are sent.
     pub async fn drain(&self) {
         self.worker.drain().await.expect("the jobs can be claimed");
     }
 
-    /// Begins a request; the path is the whole one, from `/`.
+    /// Begins a request. The path is the full path, from `/`.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
         Call { app: self, method, path: path.to_owned(), headers: HeaderMap::new(), body: None }
     }
@@ -128,25 +128,25 @@ impl TestApp {
         self.request(Method::DELETE, &format!("/api/v1{path}"))
     }
 
-    /// Registers somebody with [`PASSWORD`].
+    /// Registers a user with [`PASSWORD`].
     pub async fn register(&self, email: &str) -> Login {
         let body = json!({"display_name": "Ada Lovelace", "email": email, "password": PASSWORD});
         Login::of(self.post("/auth/register").json(&body).send().await.expect(StatusCode::CREATED))
     }
 
-    /// Logs somebody in with [`PASSWORD`].
+    /// Logs a user in with [`PASSWORD`].
     pub async fn login(&self, email: &str) -> Login {
         let body = json!({"email": email, "password": PASSWORD});
         Login::of(self.post("/auth/login").json(&body).send().await.expect(StatusCode::OK))
     }
 
-    /// Makes an organization; its name is its slug.
+    /// Creates an organization whose name is its slug.
     pub async fn organization(&self, owner: &Login, slug: &str) -> Value {
         let body = json!({"name": slug, "slug": slug});
         self.post("/organizations").bearer(owner).json(&body).send().await.expect(StatusCode::CREATED).json
     }
 
-    /// Makes an organization's member with an account of their own, by an invitation that is accepted.
+    /// Adds a member with a new account to an organization, through an invitation that the member accepts.
     pub async fn member(&self, inviter: &Login, slug: &str, email: &str, role: &str) -> Login {
         let path = format!("/organizations/{slug}/invite");
         let body = json!({"email": email, "role": role});
@@ -157,7 +157,7 @@ impl TestApp {
         Login::of(self.post(&path).json(&body).send().await.expect(StatusCode::OK))
     }
 
-    /// The token in the link of the last mail to an address. Works off the jobs first.
+    /// The token in the link of the last mail to an address. It runs the due jobs first.
     pub async fn mailed_token(&self, email: &str) -> String {
         self.drain().await;
         let mail = self.mail.last_to(email).unwrap_or_else(|| panic!("no mail to {email}"));
@@ -165,7 +165,7 @@ impl TestApp {
     }
 }
 
-/// The keys that applications under test sign with.
+/// The keys with which applications under test sign.
 #[must_use]
 pub fn test_secrets() -> SecretRing {
     let key = SecretKey::new(&Secret::new(TEST_KEY));
@@ -181,7 +181,7 @@ pub fn token_of(link: &str) -> String {
     }
 }
 
-/// What a login gave.
+/// The result of a login.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// The access token.
@@ -195,7 +195,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Reads the answer of a login.
+    /// Reads the response to a login.
     #[must_use]
     pub fn of(answer: Answer) -> Self {
         let text = |pointer: &str| {
@@ -215,7 +215,7 @@ impl Login {
     }
 }
 
-/// A request that is being made.
+/// A request before it is sent.
 #[must_use]
 pub struct Call<'a> {
     app: &'a TestApp,
@@ -244,13 +244,13 @@ impl Call<'_> {
         self.header("content-type", "application/json").raw(body.to_string())
     }
 
-    /// Sets the body as it is.
+    /// Sets the body without a change.
     pub fn raw(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Sends it, and leaves the body of the answer to be taken.
+    /// Sends the request, and leaves the body of the response unread.
     pub async fn open(self) -> Response {
         let mut request = Request::builder().method(self.method).uri(self.path.parse().expect("a URI"));
         for (name, value) in &self.headers {
@@ -263,7 +263,7 @@ impl Call<'_> {
         self.app.api.get_response(request).await
     }
 
-    /// Sends it.
+    /// Sends the request and reads the response.
     pub async fn send(self) -> Answer {
         let (method, path) = (self.method.clone(), self.path.clone());
         let (parts, body) = self.open().await.into_parts();
@@ -274,7 +274,7 @@ impl Call<'_> {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     what: String,
@@ -282,21 +282,21 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, when it is JSON; else null.
+    /// The body, if it is JSON; otherwise null.
     pub json: Value,
     /// The body as text.
     pub text: String,
 }
 
 impl Answer {
-    /// Insists on a status.
+    /// Asserts the status.
     #[track_caller]
     pub fn expect(self, status: StatusCode) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.what, self.text);
         self
     }
 
-    /// Insists on a refusal: its status, its code, and the form of a problem document.
+    /// Asserts an error: its status, its code, and the form of a problem document.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         assert_eq!(
@@ -312,7 +312,7 @@ impl Answer {
         self
     }
 
-    /// The faults of a 422, as `pointer code`.
+    /// The faults of a 422 response, as `pointer code`.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let errors = self.json["errors"].as_array().cloned().unwrap_or_default();

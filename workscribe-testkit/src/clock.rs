@@ -1,4 +1,4 @@
-//! Time and randomness that a test decides.
+//! Time and randomness under the control of a test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,25 +6,25 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use chrono::TimeDelta;
 use workscribe_core::clock::{Clock, Entropy, Timestamp};
 
-/// A clock that stands still until it is told to go on. Clones are one clock.
+/// A clock that is frozen until a test moves it. Clones share one time.
 #[derive(Debug, Clone)]
 pub struct FrozenClock {
     micros: Arc<AtomicI64>,
 }
 
 impl FrozenClock {
-    /// A clock that shows a time, cut to whole microseconds.
+    /// A clock that shows a time, truncated to whole microseconds.
     #[must_use]
     pub fn at(time: Timestamp) -> Self {
         Self { micros: Arc::new(AtomicI64::new(time.timestamp_micros())) }
     }
 
-    /// Shows another time from now on.
+    /// Sets the time.
     pub fn set(&self, time: Timestamp) {
         self.micros.store(time.timestamp_micros(), Ordering::SeqCst);
     }
 
-    /// Goes on by a time span and answers what the clock shows then.
+    /// Moves the clock by a time span and returns the new time.
     ///
     /// # Panics
     /// For a span of more than 292,000 years.
@@ -37,8 +37,8 @@ impl FrozenClock {
 }
 
 impl Default for FrozenClock {
-    /// A clock that shows 2033-05-18 03:33:20.123456 UTC: in the future, so that a store which drops what has expired
-    /// by a clock of its own keeps what a test has put there.
+    /// A clock that shows 2033-05-18 03:33:20.123456 UTC: in the future, so that a store which removes expired rows by its own
+    /// clock keeps the rows of a test.
     fn default() -> Self {
         Self { micros: Arc::new(AtomicI64::new(2_000_000_000_123_456)) }
     }
@@ -50,8 +50,8 @@ impl Clock for FrozenClock {
     }
 }
 
-/// Bytes that follow from a seed, the same in every run: **for tests alone**, since whoever knows the seed knows
-/// every token. Clones go on with one sequence.
+/// Bytes that depend on a seed, the same in every run: **only for tests**, because anyone with the seed knows every token. Clones
+/// share one sequence.
 #[derive(Debug, Clone)]
 pub struct SeededEntropy {
     state: Arc<AtomicU64>,
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(first, bytes(&same));
         assert_ne!(first, bytes(&one));
         assert_ne!(first, bytes(&other));
-        // The reference's first number for the seed 0.
+        // The first number of the reference implementation for the seed 0.
         let mut zero = [0; 8];
         SeededEntropy::new(0).fill(&mut zero);
         assert_eq!(u64::from_le_bytes(zero), 0xe220_a839_7b1d_cdaf);

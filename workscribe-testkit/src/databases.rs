@@ -1,5 +1,5 @@
-//! Empty, migrated databases for tests: a SQLite file in a temporary directory, and a schema of its own on a Postgres server.
-//! Each goes when nobody has its [`TestDatabase`] or its storage any more.
+//! Empty, migrated databases for tests: a SQLite file in a temporary directory, or a separate schema on a Postgres server. Each is
+//! removed when its [`TestDatabase`] and its storage are dropped.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its database")]
 
@@ -19,16 +19,16 @@ use crate::servers::PgBouncer;
 
 /// A database that belongs to one test.
 pub struct TestDatabase {
-    /// The storage on it. The data stay while it is used, whatever becomes of the rest.
+    /// The storage on it. The data exist until it is dropped, even if the rest is dropped earlier.
     pub storage: Arc<dyn Storage>,
-    /// The same, with what a host does to it.
+    /// The database, with the operations of a host.
     pub database: Arc<dyn Database>,
-    /// What another storage, or another process, opens the same data with.
+    /// The URL with which another storage or another process opens the same data.
     pub url: String,
     _keep: Arc<Keep>,
 }
 
-/// What removes the data when it is dropped.
+/// Removes the data when it is dropped.
 enum Keep {
     Directory {
         _directory: TempDir,
@@ -57,7 +57,7 @@ impl TestDatabase {
     }
 }
 
-/// A storage that holds on to its data.
+/// A storage that keeps its data alive.
 struct Kept {
     storage: Arc<dyn Storage>,
     _keep: Arc<Keep>,
@@ -82,22 +82,22 @@ impl Storage for Kept {
     }
 }
 
-/// Few connections, so that many tests can run at once, and patience on a busy machine.
+/// Few connections, so that many tests can run at once, and a long wait for a busy machine.
 #[must_use]
 pub fn options() -> Options {
     Options { max_connections: 6, acquire_timeout: Duration::from_secs(20), ..Options::default() }
 }
 
-/// The same for a storage that goes through PgBouncer: more connections than that has sessions for.
+/// As [`options`], for a storage behind PgBouncer: with more connections than PgBouncer has sessions.
 #[must_use]
 pub fn pooled_options() -> Options {
     Options { max_connections: 20, pooler: Pooler::Transaction, ..options() }
 }
 
-/// An empty SQLite database. The migrations run once in a process; each database begins as a copy of that file.
+/// An empty SQLite database. The migrations run once per process; each database begins as a copy of the migrated file.
 ///
 /// # Panics
-/// When no temporary directory can be made.
+/// When no temporary directory can be created.
 pub async fn sqlite() -> TestDatabase {
     static MIGRATED: OnceCell<Vec<u8>> = OnceCell::const_new();
     let migrated = MIGRATED.get_or_init(migrated_file).await;
@@ -110,7 +110,7 @@ pub async fn sqlite() -> TestDatabase {
 /// The name of a SQLite file.
 const FILE: &str = "workscribe.db";
 
-/// A SQLite file with every table and no row.
+/// A SQLite file with every table and without rows.
 async fn migrated_file() -> Vec<u8> {
     let directory = tempfile::tempdir().expect("a temporary directory is made");
     let file = directory.path().join(FILE);
@@ -124,10 +124,10 @@ fn url_of(file: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// An empty schema on the server that `WORKSCRIBE_TEST_POSTGRES_URL` names.
+/// An empty schema on the server of `WORKSCRIBE_TEST_POSTGRES_URL`.
 ///
 /// # Panics
-/// When the variable is not set, or the server does not answer.
+/// When the variable is not set, or when the server does not answer.
 pub async fn postgres() -> TestDatabase {
     let schema = Schema::new().await;
     TestDatabase::open(schema.url.clone(), &options(), Keep::Schema { _schema: schema })
@@ -136,10 +136,10 @@ pub async fn postgres() -> TestDatabase {
         .await
 }
 
-/// The same behind a PgBouncer of its own in transaction mode, with five sessions.
+/// As [`postgres`], behind a separate PgBouncer in transaction mode with five sessions.
 ///
 /// # Panics
-/// As the above, and when `WORKSCRIBE_TEST_PGBOUNCER_BIN` does not name PgBouncer.
+/// As [`postgres`], and when `WORKSCRIBE_TEST_PGBOUNCER_BIN` does not name PgBouncer.
 #[cfg(unix)]
 pub async fn pooled_postgres() -> TestDatabase {
     let schema = Schema::new().await;

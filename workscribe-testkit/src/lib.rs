@@ -1,20 +1,20 @@
-//! What tests of WorkScribe need, and of those who embed it or bring an adapter of their own.
+//! Helpers for the tests of WorkScribe, and for those of embedders and of other adapters.
 //!
 //! | module | what |
 //! |---|---|
 //! | [`app`] | a whole application under test: API, worker and mail |
-//! | [`mod@conformance`] | the cases that every storage, token store and limiter has to pass, and how to add one |
+//! | [`mod@conformance`] | the cases for every storage, token store and limiter, and how to add one |
 //! | [`databases`] | empty, migrated SQLite and Postgres databases |
-//! | [`servers`] | a Postgres and a PgBouncer of one's own |
-//! | [`clock`] | a clock that stands still, and randomness that follows from a seed |
-//! | [`mail`] | a mailer that keeps what it is given |
-//! | [`resend`] | a server that answers as Resend does, on a bad day |
-//! | [`wire`] | a proxy before Postgres that counts round trips, and cuts connections |
+//! | [`servers`] | a separate Postgres and a separate PgBouncer |
+//! | [`clock`] | a frozen clock, and randomness from a seed |
+//! | [`mail`] | a mailer that keeps its mails |
+//! | [`resend`] | a server that responds as Resend does, with faults |
+//! | [`wire`] | a proxy for Postgres that counts round trips, and cuts connections |
 //!
 //! # An application for a test
 //!
-//! [`TestApp::sqlite`](app::TestApp::sqlite) is WorkScribe on an empty SQLite file, which goes with it. Its clock stands still until it is
-//! moved, and it keeps the mails that it sends.
+//! [`TestApp::sqlite`](app::TestApp::sqlite) is WorkScribe on an empty SQLite file, which is removed with it. Its clock is frozen
+//! until the test moves it, and it keeps the mails that it sends.
 //!
 //! ```
 //! use chrono::TimeDelta;
@@ -35,18 +35,18 @@
 //! # }
 //! ```
 //!
-//! With settings or parts of your own: [`TestApp::with`](app::TestApp::with) on [`databases::sqlite`]`().await.storage`.
+//! For your own settings or parts, use [`TestApp::with`](app::TestApp::with) on [`databases::sqlite`]`().await.storage`.
 //!
 //! # The suite on your own storage
 //!
-//! In a file under `tests/`, with `tokio` among the development dependencies. Every case becomes a test.
+//! In a file under `tests/`, with `tokio` in the development dependencies. Every case becomes a test.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use workscribe_core::Storage;
 //! use workscribe_testkit::databases;
 //!
-//! /// An empty storage for each case, and what is to be dropped when the case has ended.
+//! /// An empty storage for each case, and a value that is dropped after the case.
 //! async fn my_storage() -> (Arc<dyn Storage>, impl Sized) {
 //!     (databases::sqlite().await.storage, ())
 //! }

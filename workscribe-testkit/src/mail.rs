@@ -1,4 +1,4 @@
-//! A mailer that keeps what it is given.
+//! A mailer that keeps its mails.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use workscribe_core::ports::{Mail, MailError, Mailer};
 
-/// Keeps mails instead of sending them, and fails when told to. Clones are one mailer.
+/// Keeps mails instead of sending them, and fails on request. Clones share their mails.
 #[derive(Debug, Clone, Default)]
 pub struct MailCapture {
     state: Arc<Mutex<State>>,
@@ -19,19 +19,19 @@ struct State {
 }
 
 impl MailCapture {
-    /// A mailer that has been given nothing.
+    /// A mailer without mails.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every mail, the oldest first. A mail that was sent twice is here twice.
+    /// Every mail, oldest first. A mail that was sent twice appears twice.
     #[must_use]
     pub fn all(&self) -> Vec<Mail> {
         self.state().mails.clone()
     }
 
-    /// Every mail, which are then forgotten.
+    /// Returns and removes every mail.
     #[must_use]
     pub fn take(&self) -> Vec<Mail> {
         std::mem::take(&mut self.state().mails)
@@ -43,19 +43,19 @@ impl MailCapture {
         self.state().mails.iter().rfind(|mail| mail.to == email).cloned()
     }
 
-    /// The last mail to an address whose subject has this text in it.
+    /// The last mail to an address whose subject contains a text.
     #[must_use]
     pub fn find(&self, email: &str, subject_contains: &str) -> Option<Mail> {
         let is_it = |mail: &&Mail| mail.to == email && mail.subject.contains(subject_contains);
         self.state().mails.iter().rfind(is_it).cloned()
     }
 
-    /// Fails the next sends in a way that may pass. The wish of a pause is none.
+    /// Fails the next sends with a temporary error, without a `retry_after`.
     pub fn fail_temporarily(&self, sends: usize, reason: &str) {
         self.fail(sends, || MailError::Temporary { reason: reason.to_owned(), retry_after: None });
     }
 
-    /// Fails the next sends for good.
+    /// Fails the next sends with a permanent error.
     pub fn fail_permanently(&self, sends: usize, reason: &str) {
         self.fail(sends, || MailError::Permanent { reason: reason.to_owned() });
     }
@@ -65,7 +65,7 @@ impl MailCapture {
         self.fail(sends, || MailError::Address { reason: reason.to_owned() });
     }
 
-    /// Fails the next sends, each with the next of these errors.
+    /// Fails the next sends, each with the next result of `error`.
     pub fn fail(&self, sends: usize, error: impl FnMut() -> MailError) {
         self.state().failures.extend(std::iter::repeat_with(error).take(sends));
     }

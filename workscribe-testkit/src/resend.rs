@@ -1,8 +1,8 @@
-//! Resend on a bad day: a server on this machine that keeps the promises about idempotency keys, and no other.
+//! Resend with faults: a local server that keeps only the promises about idempotency keys.
 //!
-//! What it keeps (<https://resend.com/docs/dashboard/emails/idempotency-keys>): for 24 hours by the clock it is given, the same
-//! mail under the same key is accepted once and answered alike each time; another mail under that key is refused, and so is a
-//! call while the one before it is still running.
+//! The promises (<https://resend.com/docs/dashboard/emails/idempotency-keys>), for 24 hours of the given clock: the same mail under
+//! the same key is accepted once and gets the same response each time; another mail under that key is refused, and so is a call
+//! while the previous one of the key still runs.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its server")]
 
@@ -19,27 +19,27 @@ use workscribe_core::clock::{Clock, Entropy, Timestamp};
 
 use crate::clock::SeededEntropy;
 
-/// How bad the day is. What becomes of a call follows from the seed, its key, and how many calls of that key came before; so it does
-/// not hang on the order in which calls of different keys come.
+/// How often calls fail. The fault of a call depends on the seed, its key, and the number of earlier calls of that key. It does not
+/// depend on the order of calls with different keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Faults {
-    /// Where the bad luck comes from.
+    /// The seed of the randomness.
     pub seed: u64,
-    /// How many of a hundred calls have it.
+    /// How many calls of a hundred have a fault.
     pub percent: u64,
-    /// How many calls of one key may have it; those that follow have not, so that every mail goes in the end.
+    /// The maximum number of calls of one key that may have a fault. Later calls have none, so every mail is sent in the end.
     pub most: usize,
-    /// How long a slow call takes: choose it longer than the client waits.
+    /// How long a slow call takes. Choose it longer than the client's timeout.
     pub slow: Duration,
-    /// What a busy answer asks for, in seconds.
+    /// The `Retry-After` of a busy response, in seconds.
     pub retry_after: u32,
 }
 
 impl Faults {
-    /// A good day.
+    /// No faults.
     pub const NONE: Self = Self { seed: 0, percent: 0, most: 0, slow: Duration::ZERO, retry_after: 0 };
 
-    /// What goes wrong with a call of a key, of which so many came before.
+    /// The fault of a call of a key after `before` earlier calls.
     #[must_use]
     pub fn of(&self, key: &str, before: usize) -> Option<Fault> {
         const KINDS: [Fault; 4] = [Fault::Lost, Fault::Slow, Fault::Busy, Fault::Broken];
@@ -57,48 +57,48 @@ impl Faults {
     }
 }
 
-/// What can go wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It is done, and the connection breaks before the answer.
+    /// The call runs, and the connection breaks before the response.
     Lost,
-    /// It is done later than the client waits for.
+    /// The call takes longer than the client waits.
     Slow,
-    /// It is refused with 429 and `Retry-After`.
+    /// The call is refused with 429 and `Retry-After`.
     Busy,
-    /// It is refused with 500.
+    /// The call is refused with 500.
     Broken,
 }
 
-/// What the server made of a call.
+/// The result of a call on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// The mail was accepted.
     Accepted,
-    /// The mail had been accepted before: the answer is the same, and no mail goes.
+    /// The mail was accepted by an earlier call: the response is the same, and no mail is sent.
     Repeated,
-    /// Refused, since a call of this key was running.
+    /// Refused, because another call of this key was running.
     StillRunning,
-    /// Refused, since the key was used for another mail.
+    /// Refused, because the key was used for another mail.
     AnotherMail,
-    /// Refused before anything was done: [`Fault::Busy`] or [`Fault::Broken`].
+    /// Refused before any work: [`Fault::Busy`] or [`Fault::Broken`].
     Refused,
 }
 
-/// A call, as the server saw it.
+/// A call that the server received.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// Its idempotency key.
     pub key: String,
     /// The mail, as JSON.
     pub body: String,
-    /// What went wrong with it.
+    /// Its fault.
     pub fault: Option<Fault>,
-    /// What became of it.
+    /// Its result.
     pub outcome: Outcome,
 }
 
-/// A server at a port of its own, until it is dropped.
+/// A server on its own port, until it is dropped.
 pub struct FakeResend {
     url: String,
     shared: Arc<Shared>,
@@ -114,13 +114,13 @@ struct Shared {
 #[derive(Default)]
 struct State {
     keys: BTreeMap<String, Entry>,
-    /// How many calls of each key came.
+    /// The number of calls of each key.
     calls: BTreeMap<String, usize>,
     received: Vec<Received>,
     running: usize,
 }
 
-/// What is known of a key.
+/// The accepted call of a key.
 struct Entry {
     since: Timestamp,
     body: String,
@@ -131,7 +131,7 @@ impl FakeResend {
     /// Starts a server.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// When no port is free.
     pub async fn start(clock: Arc<dyn Clock>, faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("the listener has an address"));
@@ -140,7 +140,7 @@ impl FakeResend {
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&serving);
-                // Not ended with the connection: a client that gives up ends no call.
+                // Not ended with the connection: a call continues after its client has given up.
                 tokio::spawn(async move { shared.serve(stream).await });
             }
         });
@@ -183,12 +183,12 @@ impl Shared {
         let answer = self.answer(key, body).await;
         self.state().running -= 1;
         if let Some(answer) = answer {
-            // Whoever gave up waiting does not read it.
+            // A client that has given up does not read it.
             drop(stream.write_all(answer.as_bytes()).await);
         }
     }
 
-    /// Does a call; `None` when its answer is lost.
+    /// Runs a call; `None` when the response is lost.
     async fn answer(&self, key: String, body: String) -> Option<String> {
         let fault = self.luck(&key);
         let end = |outcome| {
@@ -247,7 +247,7 @@ impl Shared {
     }
 }
 
-/// The idempotency key and the body of a request; `None` when the client goes before its end.
+/// The idempotency key and the body of a request; `None` when the client disconnects before the end.
 async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut reader = BufReader::new(stream);
     let (mut line, mut key, mut length) = (String::new(), String::new(), 0);
@@ -279,7 +279,7 @@ fn refusal(status: u16, name: &str, retry_after: u32) -> String {
     response(status, &wish, &body)
 }
 
-/// A connection serves one call, so that one which breaks takes no other with it.
+/// A connection serves one call, so that a broken one affects no other call.
 fn response(status: u16, headers: &str, body: &Value) -> String {
     let body = body.to_string();
     format!(

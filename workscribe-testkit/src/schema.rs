@@ -1,4 +1,4 @@
-//! A Postgres schema of a test's own, on the server that the tests are given.
+//! A Postgres schema for one test, on the server for tests.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its database")]
 
@@ -6,23 +6,23 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use workscribe_core::clock::{Entropy as _, SystemEntropy};
 
-/// Names the Postgres server for tests, with a database on it in which schemas may be made.
+/// Names the Postgres server for tests, and a database on it in which schemas may be created.
 pub const POSTGRES_URL: &str = "WORKSCRIBE_TEST_POSTGRES_URL";
 
-/// A Postgres schema with a name that no other test has, dropped with this value.
+/// A Postgres schema with a unique name. Dropping the value drops the schema.
 pub struct Schema {
     /// The schema's name.
     pub name: String,
-    /// The server's URL, with this schema as the place where tables are made and looked for.
+    /// The server's URL, with this schema as the search path.
     pub url: String,
     server: String,
 }
 
 impl Schema {
-    /// Makes an empty schema, without tables.
+    /// Creates an empty schema, without tables.
     ///
     /// # Panics
-    /// When `WORKSCRIBE_TEST_POSTGRES_URL` is not set, or the server does not answer.
+    /// When `WORKSCRIBE_TEST_POSTGRES_URL` is not set, or when the server does not answer.
     pub async fn new() -> Self {
         let server = std::env::var(POSTGRES_URL)
             .expect("WORKSCRIBE_TEST_POSTGRES_URL names a Postgres database for tests, such as postgres://postgres@127.0.0.1/test");
@@ -44,20 +44,20 @@ async fn run(server: &str, statements: String) -> Result<(), sqlx::Error> {
 }
 
 impl Drop for Schema {
-    /// Waits for the schema to go, on a thread with a runtime of its own, since `drop` is not asynchronous.
+    /// Waits until the schema is dropped, on a thread with its own runtime, because `drop` is not asynchronous.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            // The test's own runtime may stand still while this is waited for, and with it the end of a transaction that
-            // the test left open: so its connections are ended from here.
+            // While this waits, the test's own runtime may be blocked and unable to end a transaction that the test left open. So
+            // its connections are terminated from here.
             let statements = format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}';
                  DROP SCHEMA {name} CASCADE"
             );
             runtime.block_on(run(&server, statements)).ok()
         });
-        // What cannot be removed now stays behind in the database for tests; no test fails for it.
+        // A schema that cannot be dropped now stays in the database for tests; no test fails because of it.
         let _ = removal.join();
     }
 }

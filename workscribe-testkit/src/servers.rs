@@ -1,5 +1,5 @@
-//! Servers of a test's own, to be shared badly, restarted and killed. Their programs are those that `./test` has found. Each
-//! listens on a loopback port, and ends when its value is dropped.
+//! Separate servers for one test, which it may freeze, restart and kill. `./test` finds their programs. Each server listens on a
+//! loopback port, and ends when its value is dropped.
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its server")]
 
@@ -18,15 +18,15 @@ use workscribe_core::clock::{Entropy as _, SystemEntropy};
 
 use crate::schema::Schema;
 
-/// Names the directory of Postgres' programs.
+/// Names the directory with the programs of Postgres.
 pub const POSTGRES_BIN: &str = "WORKSCRIBE_TEST_POSTGRES_BIN";
 /// Names the program of PgBouncer.
 pub const PGBOUNCER_BIN: &str = "WORKSCRIBE_TEST_PGBOUNCER_BIN";
 
-/// Nothing here takes this long unless it hangs.
+/// The maximum wait. Nothing here takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Postgres that keeps what was committed when it is killed, as it would in earnest: its processes die, not the machine.
+/// A Postgres that keeps committed data when it is killed, as in production: its processes end, not the machine.
 pub struct PostgresServer {
     port: u16,
     directory: TempDir,
@@ -34,7 +34,7 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Makes an empty one, and starts it.
+    /// Creates an empty server, and starts it.
     ///
     /// # Panics
     /// When it does not start, or `WORKSCRIBE_TEST_POSTGRES_BIN` is not set.
@@ -42,10 +42,10 @@ impl PostgresServer {
         Self::start_with(&[]).await
     }
 
-    /// The same with settings, such as `autovacuum=off`.
+    /// As [`PostgresServer::start`], with settings such as `autovacuum=off`.
     ///
     /// # Panics
-    /// As above, and for a setting that there is not.
+    /// As [`PostgresServer::start`], and for an unknown setting.
     pub async fn start_with(settings: &[&str]) -> Self {
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let server = Self { port: free_port().await, directory: directory(), settings };
@@ -56,7 +56,7 @@ impl PostgresServer {
         server
     }
 
-    /// Its URL, the same after a restart.
+    /// Its URL, which stays the same after a restart.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of("postgres")
@@ -68,25 +68,25 @@ impl PostgresServer {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Starts it after its end, and waits until it answers.
+    /// Starts the ended server again, and waits until it answers.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start_again(&self) {
-        // A child of this process, not a daemon by pg_ctl: what ends the tests ends it too.
+        // A child of this process instead of a daemon by pg_ctl, so that it ends when the tests are ended.
         let mut postgres = self.program("postgres");
         postgres.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
         postgres.args(["-c", "unix_socket_directories=", "-c", "max_connections=80"]);
-        // Of no matter as long as the machine itself stays up.
+        // It makes no difference while the machine itself runs.
         postgres.args(["-c", "fsync=off"]);
         postgres.args(self.settings.iter().flat_map(|setting| ["-c", setting]));
-        // Of Tokio's, which waits for its end in the background.
+        // Tokio's `Command`, which waits for the end of the process in the background.
         tokio::process::Command::from(postgres).spawn().expect("Postgres' program is run");
         let url = self.url();
         until("Postgres answers", async || PgConnection::connect(&url).await.is_ok()).await;
     }
 
-    /// Kills it, in the midst of whatever it does.
+    /// Kills the server, at any point of its work.
     ///
     /// # Panics
     /// When it is not running.
@@ -94,7 +94,7 @@ impl PostgresServer {
         insist(self.stopped("immediate")).await;
     }
 
-    /// Stops it in order, which breaks off what its clients do.
+    /// Stops the server in order, which interrupts its clients' statements.
     ///
     /// # Panics
     /// When it is not running.
@@ -102,7 +102,7 @@ impl PostgresServer {
         insist(self.stopped("fast")).await;
     }
 
-    /// Has all of its processes stand still, as on a machine that hangs: connections stay open, and nothing answers.
+    /// Stops all its processes, as on a machine that hangs: connections stay open, and nothing answers.
     ///
     /// # Panics
     /// When it is not running.
@@ -110,7 +110,7 @@ impl PostgresServer {
         assert!(self.signal("STOP"), "Postgres is not running");
     }
 
-    /// Has them go on.
+    /// Lets its processes continue.
     ///
     /// # Panics
     /// When it is not running.
@@ -118,7 +118,7 @@ impl PostgresServer {
         assert!(self.signal("CONT"), "Postgres is not running");
     }
 
-    /// Whether a signal was sent to all of its processes: the first one, and its children.
+    /// Sends a signal to the first process and its children; returns whether the first one got it.
     fn signal(&self, name: &str) -> bool {
         let noted = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid"));
         let Some(first) = noted.ok().and_then(|text| text.lines().next().map(str::to_owned)) else {
@@ -128,7 +128,7 @@ impl PostgresServer {
             let sent = Command::new("kill").args([&format!("-{name}"), to]).status();
             sent.is_ok_and(|status| status.success())
         };
-        // The first one first: once it stands still there are no new children. One of those may end meanwhile.
+        // The first process first: once it is stopped it starts no more children. A child may end at the same time.
         let is_sent = send(&first);
         let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
         for child in children.unwrap_or_default().split_whitespace() {
@@ -152,22 +152,22 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // It may be down already, or frozen.
+        // The server may have ended already, or may be frozen.
         self.signal("CONT");
         let _ = self.stopped("immediate").status();
     }
 }
 
-/// A PgBouncer in transaction mode before a schema, with few sessions for many clients.
+/// A PgBouncer in transaction mode in front of a schema, with few sessions for many clients.
 pub struct PgBouncer {
-    /// The schema's URL with the pooler's address in it.
+    /// The schema's URL with the pooler's address.
     pub url: String,
     process: Child,
     _directory: TempDir,
 }
 
 impl PgBouncer {
-    /// Starts one with this many sessions on the server.
+    /// Starts a PgBouncer with this many sessions on the server.
     ///
     /// # Panics
     /// When it does not start, or `WORKSCRIBE_TEST_PGBOUNCER_BIN` is not set.
@@ -198,7 +198,7 @@ impl PgBouncer {
     }
 }
 
-/// Nothing but its mode and where it is: what it would have to be told for WorkScribe's sake is not here.
+/// Only its mode and addresses: WorkScribe needs no other setting.
 fn text_of_settings(schema: &Schema, sessions: u32, port: u16) -> String {
     let server = PgConnectOptions::from_str(&schema.url).expect("the URL is one of Postgres");
     let password = server.to_url_lossy().password().unwrap_or_default().replace('+', "%2B");
@@ -226,10 +226,10 @@ impl Drop for PgBouncer {
     }
 }
 
-/// A port that is free now, below the range from which the system takes ports for outgoing connections.
+/// A free port, below the range from which the system takes ports for outgoing connections.
 ///
 /// # Panics
-/// Never, unless there is no port.
+/// Never. While no port is free, it keeps trying.
 pub async fn free_port() -> u16 {
     loop {
         let mut random = [0; 2];
@@ -241,29 +241,29 @@ pub async fn free_port() -> u16 {
     }
 }
 
-/// The program that a variable names.
+/// The program whose path a variable contains.
 ///
 /// # Panics
-/// When it is not set.
+/// When the variable is not set.
 #[must_use]
 pub fn named(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
     PathBuf::from(path.unwrap_or_else(|| panic!("{variable} is not set; ./test sets it")))
 }
 
-/// A directory that the servers' user may use.
+/// A directory that the servers' user can use.
 fn directory() -> TempDir {
-    // That user must be able to pass through it, hence /tmp for root.
+    // That user must be able to reach it, so root uses /tmp.
     let made = if number("-u", None) == 0 { tempfile::tempdir_in("/tmp") } else { tempfile::tempdir() };
     let directory = made.expect("a temporary directory is made");
     give(directory.path());
     directory
 }
 
-/// Gives a file to the servers' user alone.
+/// Makes the servers' user the owner of a file, and the only user with access to it.
 ///
 /// # Panics
-/// When the file is not the caller's.
+/// When the file does not belong to the caller.
 pub fn give(path: &Path) {
     if let Some((user, group)) = other_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root may give files away");
@@ -272,7 +272,7 @@ pub fn give(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
 }
 
-/// A server's program, run as a user that it accepts: neither Postgres nor PgBouncer runs as root.
+/// A command for a server's program, run as a user that it accepts: neither Postgres nor PgBouncer runs as root.
 fn as_server(program: &Path) -> Command {
     let mut command = Command::new(program);
     if let Some((user, group)) = other_user() {
@@ -283,7 +283,7 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
-/// Who runs the servers when this runs as root: user and group.
+/// The user and the group that run the servers when the tests run as root.
 fn other_user() -> Option<(u32, u32)> {
     if number("-u", None) != 0 {
         return None;

@@ -1,30 +1,30 @@
-//! Data in different shapes, written straight into Postgres: what one cannot wait for through the API. Each row is as the services
-//! would have written it, with what is stored of it elsewhere (counts, labels, words).
+//! Large sets of data, written directly into Postgres, because the API would take too long. Each row is as the services would have
+//! written it, with the values that other rows store of it (counts, labels, words).
 
 #![expect(clippy::expect_used, reason = "a test cannot go on without its data")]
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-/// How much there is of everything in an organization.
+/// The amount of data in an organization.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Projects, with the keys `P1`, `P2`, …
     pub projects: u32,
-    /// Tasks in each of them.
+    /// Tasks in each project.
     pub tasks: u32,
 }
 
-/// People who are members of every organization that is filled, as assignees and reporters.
+/// The number of users who are members of every filled organization, as assignees and reporters.
 pub const PEOPLE: u32 = 20;
 
-/// Fills organizations of these slugs, which are there and have an owner. A task in twenty is the owner's (in the first five of many
-/// projects, one in five: nobody works in a thousand), half have one to three labels,
-/// a third a comment, a tenth are a part of another one. A hash of the number draws each of these by itself, so that one does not tell the
-/// other. Every second word is common, every task has a word of its own.
+/// Fills the organizations whose slugs match the `LIKE` pattern; they must exist and have an owner. One task in twenty is assigned
+/// to the owner (with many projects one in five of the first five projects, because nobody works in a thousand). Half of the tasks
+/// have one to three labels, a third have a comment, a tenth are subtasks. A hash of the number decides each of these
+/// independently. Every second word is common, and every task has a word that no other task has.
 ///
 /// # Panics
-/// When the database does not take it.
+/// When the database does not answer or refuses the rows.
 pub async fn fill(url: &str, slugs: &str, shape: Shape) {
     let mut connection = PgConnection::connect(url).await.expect("the database answers");
     let Shape { projects, tasks } = shape;
@@ -43,10 +43,10 @@ pub async fn fill(url: &str, slugs: &str, shape: Shape) {
     connection.close().await.expect("the connection closes");
 }
 
-/// Adds organizations with an owner each, for [`fill`]: their slugs are the prefix and a number from 1.
+/// Adds organizations with one owner each, for [`fill`]. Their slugs are the prefix and a number from 1.
 ///
 /// # Panics
-/// When the database does not take it.
+/// When the database does not answer or refuses the rows.
 pub async fn add_organizations(url: &str, prefix: &str, number: u32) {
     let mut connection = PgConnection::connect(url).await.expect("the database answers");
     let script = format!(

@@ -1,5 +1,4 @@
-//! A proxy before Postgres. It counts what goes over the wire (round trips, statements and transactions), and cuts it when it is
-//! told to.
+//! A proxy for Postgres. It counts the traffic (round trips, statements and transactions), and cuts connections on request.
 
 use std::collections::HashMap;
 use std::str::FromStr as _;
@@ -13,30 +12,30 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Stands on a loopback port between a client and Postgres until it is dropped.
+/// Listens on a loopback port, and relays between a client and Postgres until it is dropped.
 pub struct Proxy {
-    /// The server's URL with the proxy's address in it.
+    /// The server's URL with the proxy's address.
     pub url: String,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
 }
 
-/// When a connection is cut. What the server did not hear does not happen; what it answered has happened, though nobody is
-/// told.
+/// When a connection is cut. A statement that did not reach the server does not run; one that the server has answered did run,
+/// though the client gets no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// The statement does not reach the server.
     BeforeStatement,
-    /// The server's answer to the statement does not come back.
+    /// The server's response to the statement does not reach the client.
     AfterStatement,
     /// The `COMMIT` of the statement's transaction does not reach the server.
     BeforeCommit,
-    /// The server's answer to that `COMMIT` does not come back.
+    /// The server's response to that `COMMIT` does not reach the client.
     AfterCommit,
 }
 
 impl Moment {
-    /// All of them.
+    /// All moments.
     pub const ALL: [Self; 4] =
         [Self::BeforeStatement, Self::AfterStatement, Self::BeforeCommit, Self::AfterCommit];
 }
@@ -44,9 +43,9 @@ impl Moment {
 #[derive(Default)]
 struct Shared {
     counters: Counters,
-    /// Where the next cuts are to be: at the statement that holds a text.
+    /// The cuts to make: at the next statement that contains the text.
     traps: Mutex<Vec<(&'static str, Moment)>>,
-    /// Grows when all connections are to be cut.
+    /// Increased when all connections must be cut.
     cut: watch::Sender<u64>,
 }
 
@@ -55,7 +54,7 @@ impl Shared {
         self.traps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first of two moments for which a trap is set at one of the statements. The trap is gone then.
+    /// Removes and returns the first cut for one of these statements and moments.
     fn spring(&self, statements: &[Arc<str>], moments: [Moment; 2]) -> Option<Moment> {
         let mut traps = self.traps();
         let sprung = traps.iter().position(|(text, moment)| {
@@ -65,16 +64,16 @@ impl Shared {
     }
 }
 
-/// How much has gone over the wire.
+/// The traffic through a proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Answers of the server after which it waits: each ends one round trip.
+    /// Server messages after which the server waits: each ends one round trip.
     pub round_trips: u64,
-    /// Statements that the server has completed, `BEGIN` and `COMMIT` among them.
+    /// Statements that the server has completed, including `BEGIN` and `COMMIT`.
     pub statements: u64,
-    /// Those of them that began a transaction.
+    /// Statements that began a transaction.
     pub transactions: u64,
-    /// Round trips in which no statement was completed: one was prepared, or a pool tested a connection that was given back.
+    /// Round trips without a completed statement: the client prepared one, or a pool tested a returned connection.
     pub pings: u64,
 }
 
@@ -87,11 +86,11 @@ struct Counters {
 }
 
 impl Proxy {
-    /// Starts one before the server of a URL such as [`super::databases::Schema::url`], without TLS, so that every answer
-    /// can be told from the next.
+    /// Starts a proxy for the server of a URL such as [`super::databases::Schema::url`]. It uses no TLS, so that it can read the
+    /// messages.
     ///
     /// # Errors
-    /// When the URL is none of Postgres with a user and a query, or no port can be had.
+    /// When the URL is not one of Postgres with a user and a query, or when no port is free.
     pub async fn before(url: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let options = PgConnectOptions::from_str(url)?;
         let upstream = (options.get_host().to_owned(), options.get_port());
@@ -104,7 +103,7 @@ impl Proxy {
                 let (upstream, shared) = (upstream.clone(), Arc::clone(&of_all));
                 tokio::spawn(async move {
                     let mut cut = shared.cut.subscribe();
-                    // Ends with either of its two connections, and both with it.
+                    // When one of the two connections ends, both are closed.
                     tokio::select! {
                         _ = relay(client, upstream, &shared) => {}
                         _ = cut.changed() => {}
@@ -120,7 +119,7 @@ impl Proxy {
         Ok(Self { url, shared, accepting })
     }
 
-    /// What has gone over the wire so far.
+    /// The traffic so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         let Counters { round_trips, statements, transactions, pings } = &self.shared.counters;
@@ -129,17 +128,17 @@ impl Proxy {
         Traffic { round_trips, statements, transactions, pings }
     }
 
-    /// Cuts every connection that there is now.
+    /// Cuts all current connections.
     pub fn cut(&self) {
         self.shared.cut.send_modify(|times| *times += 1);
     }
 
-    /// Cuts the connection of the next statement with this text, or of the next transaction with it, at this moment.
+    /// Cuts the connection at this moment of the next statement that contains this text, or of its transaction.
     pub fn cut_at(&self, text: &'static str, moment: Moment) {
         self.shared.traps().push((text, moment));
     }
 
-    /// The cuts that are still to come.
+    /// The cuts that were not made yet.
     #[must_use]
     pub fn cuts_to_come(&self) -> Vec<(&'static str, Moment)> {
         self.shared.traps().clone()
@@ -149,7 +148,7 @@ impl Proxy {
 impl std::ops::Sub for Traffic {
     type Output = Self;
 
-    /// What has gone over the wire since.
+    /// The traffic since `before`.
     fn sub(self, before: Self) -> Self {
         Self {
             round_trips: self.round_trips - before.round_trips,
@@ -172,7 +171,7 @@ async fn relay(client: TcpStream, upstream: (String, u16), shared: &Shared) -> s
     client.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // Whether the next answer of the server is to be the last, and not to come back.
+    // Whether the server's next response is the last one, and must not reach the client.
     let (last, is_last) = watch::channel(false);
     tokio::select! {
         ended = requests(BufReader::new(from_client), to_server, shared, &last) => ended,
@@ -180,7 +179,7 @@ async fn relay(client: TcpStream, upstream: (String, u16), shared: &Shared) -> s
     }
 }
 
-/// What the client asks, until one of the traps springs.
+/// Relays the client's messages until a cut.
 async fn requests(
     mut from: BufReader<OwnedReadHalf>,
     mut to: OwnedWriteHalf,
@@ -202,13 +201,13 @@ async fn requests(
         }
         let kind = read_message(&mut from, &mut message).await?;
         let sprung = match kind {
-            // A text to be prepared under a name.
+            // Prepares a text under a name.
             b'P' => {
                 let (name, rest) = text(&message);
                 prepared.insert(name.to_vec(), String::from_utf8_lossy(text(rest).0).into());
                 None
             }
-            // Values for the statement of a name, after the name of a portal.
+            // Binds values to a named statement; the name of a portal comes first.
             b'B' => {
                 let statement = prepared.get(text(text(&message).1).0).cloned();
                 transaction.extend(statement.clone());
@@ -232,7 +231,7 @@ async fn requests(
     }
 }
 
-/// What the server answers, until the answer that is to be the last.
+/// Relays the server's messages, until the response that must not reach the client.
 async fn answers(
     mut from: BufReader<OwnedReadHalf>,
     mut to: OwnedWriteHalf,
@@ -271,7 +270,7 @@ async fn answers(
     }
 }
 
-/// Reads a type, and a message whose length counts itself (PostgreSQL 15 documentation, §55.7).
+/// Reads a type and a message whose length includes itself (PostgreSQL 15 documentation, §55.7).
 async fn read_message(from: &mut BufReader<OwnedReadHalf>, message: &mut Vec<u8>) -> std::io::Result<u8> {
     let kind = from.read_u8().await?;
     let length = from.read_u32().await?;
@@ -294,7 +293,7 @@ fn put(kind: u8, message: &[u8], out: &mut Vec<u8>) {
     out.extend(message);
 }
 
-/// A text up to its end, and what comes after it.
+/// A text up to its terminating zero, and the rest.
 fn text(message: &[u8]) -> (&[u8], &[u8]) {
     let end = message.iter().position(|byte| *byte == 0).unwrap_or(message.len());
     (&message[..end], message.get(end + 1..).unwrap_or_default())

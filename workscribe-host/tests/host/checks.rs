@@ -5,7 +5,7 @@ use workscribe_testkit::databases::Schema;
 
 use crate::program::{Ended, Setup};
 
-/// What the doctor says about each part: `ok` or `WRONG`, and why.
+/// The doctor's result for each part: `ok` or `WRONG`, the part, and the text.
 fn findings(ended: &Ended) -> Vec<(String, String, String)> {
     let line = |line: &str| {
         let (state, rest) = line.split_once(' ').unwrap();
@@ -72,7 +72,7 @@ async fn health_asks_the_server_of_the_settings_or_another() {
     let setup = Setup::new();
     let server = setup.serve().await;
     let address = server.client.address().to_owned();
-    // A proxy for calls to the outside does not stand between.
+    // A proxy for outgoing calls must not be used.
     let here = setup.clone().env("WORKSCRIBE_LISTEN", &address).env("http_proxy", "http://127.0.0.1:1");
     assert_eq!(here.run(&["health"]).await.code, Some(0));
     let port = address.rsplit(':').next().unwrap();

@@ -7,7 +7,7 @@ use crate::program::PATIENCE;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Calls one server.
+/// A client for one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     /// The server's address, such as `http://127.0.0.1:8001`.
@@ -30,7 +30,7 @@ impl Client {
         Call(self.http.request(method, format!("{}{path}", self.at)))
     }
 
-    /// A GET of a whole path.
+    /// A GET of a full path.
     pub(crate) fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
@@ -64,7 +64,7 @@ impl Client {
     }
 }
 
-/// What a login gave.
+/// The result of a login.
 #[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) access: String,
@@ -78,7 +78,7 @@ impl Login {
     }
 }
 
-/// A request that is being made.
+/// A request before it is sent.
 #[must_use]
 pub(crate) struct Call(RequestBuilder);
 
@@ -95,7 +95,7 @@ impl Call {
         self.try_send().await.expect("the server answers")
     }
 
-    /// `None` when there was no answer.
+    /// Sends the request; `None` when no response came.
     pub(crate) async fn try_send(self) -> Option<Answer> {
         let response = self.0.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -105,7 +105,7 @@ impl Call {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -121,7 +121,7 @@ impl Answer {
         self
     }
 
-    /// Insists on the answer to a part that is gone: one that says when to come again, and nothing internal.
+    /// Asserts the response of a server with an unavailable part: it says when to try again, and contains nothing internal.
     #[track_caller]
     pub(crate) fn expect_unavailable(self) -> Self {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `kill -9` in the midst of writes: what was acknowledged is there, and nothing is there by half (guarantee 26).
+//! `kill -9` during writes: acknowledged writes are stored, and no write is stored in part (guarantee 26).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,20 +13,20 @@ use crate::client::{Client, Login, PASSWORD};
 use crate::program::{Setup, until};
 use crate::services::PostgresServer;
 
-/// What one client was told is done: its account, and its organizations.
+/// What the server acknowledged to one client: its account and its organizations.
 #[derive(Default)]
 struct Acknowledged {
     email: Option<String>,
     slugs: Vec<String>,
 }
 
-/// Eight clients that register and make organizations until they get no more answer, or are told to end.
+/// Eight clients that register and create organizations until they get no response or are stopped.
 struct Load {
     clients: JoinSet<Acknowledged>,
     answers: Arc<AtomicUsize>,
 }
 
-/// Added to the count of answers, it tells the clients to end: a database may be back before any of them missed it.
+/// Added to the count of answers, it stops the clients: a database may be back before any of them fails.
 const ENOUGH: usize = usize::MAX / 2;
 
 impl Load {
@@ -43,7 +43,7 @@ impl Load {
         until("there are many writes", async || self.answers.load(Ordering::Relaxed) >= 60).await;
     }
 
-    /// Looks for everything that was acknowledged, by the server's own answers.
+    /// Asks the server for everything that was acknowledged.
     async fn find_all(self, client: &Client) {
         self.answers.fetch_add(ENOUGH, Ordering::Relaxed);
         for Acknowledged { email, slugs } in self.clients.join_all().await {

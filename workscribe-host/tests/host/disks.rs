@@ -1,9 +1,9 @@
-//! Disks that are full: the server says so, reads go on, and writes do too once there is space again, without
-//! a restart (guarantees 26 and 30).
+//! Full disks: the server reports it, reads continue, and writes continue once there is space again, without a
+//! restart (guarantees 26 and 30).
 //!
-//! Where this runs as root and may mount, the disks are real ones, small file systems in memory. Elsewhere
-//! nothing is mounted, and the same is shown by a limit on the size of files, and on Postgres by a trigger
-//! that reports what Postgres does on a full disk; those two run everywhere.
+//! As root with the right to mount, the disks are real ones: small file systems in memory. Elsewhere nothing is mounted.
+//! Two more tests run everywhere: one limits the size of files, and one uses a trigger on Postgres that fails as Postgres
+//! does on a full disk.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -19,13 +19,13 @@ use crate::load::{Desk, Writers, nothing_is_by_half};
 use crate::program::{Server, Setup, until};
 use crate::services::PostgresServer;
 
-/// A file system of its own, which can be filled by a file that is nobody's concern, and freed.
+/// A small file system, which a file of ballast can fill and free.
 struct Disk(TempDir);
 
 impl Disk {
-    /// Of so many MiB, or nothing where none may be mounted.
+    /// A disk of this many MiB, or `None` where mounting is not allowed.
     fn of(mebibytes: u32) -> Option<Self> {
-        // Postgres' own user must be able to pass through it.
+        // Postgres' own user must be able to reach it.
         let directory = tempfile::tempdir_in("/tmp").unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "workscribe-test"]);
@@ -41,16 +41,16 @@ impl Disk {
         self.0.path()
     }
 
-    /// Takes all of its space.
+    /// Fills the disk.
     fn fill(&self) {
         let mut file =
             OpenOptions::new().append(true).create(true).open(self.path().join("ballast")).unwrap();
         let bytes = vec![1; 1 << 20];
-        // What there is is taken in part.
+        // The last write takes only a part of the bytes.
         while file.write(&bytes).is_ok_and(|written| written > 0) {}
     }
 
-    /// Gives it back.
+    /// Frees the disk.
     fn free(&self) {
         std::fs::remove_file(self.path().join("ballast")).unwrap();
     }
@@ -58,12 +58,12 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Those who use it may be about to end.
+        // Processes that use it may be about to end.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
 
-/// What is to be seen of a server that cannot write for a while, and of its clients, who go on.
+/// Checks a server that cannot write for a while, and its clients, which continue.
 async fn is_told_and_forgotten(
     setup: &Setup,
     server: Server,
@@ -80,7 +80,7 @@ async fn is_told_and_forgotten(
     writers.are_refused().await;
     until("it says that it cannot write", async || ready().await.status == 503).await;
     for _ in 0..5 {
-        // As long as nothing changes, what it says is what it does.
+        // While nothing changes, the server's report matches its behaviour.
         let said = ready().await.expect(503);
         assert_eq!(said.json["not_ready"][0]["part"], "database", "{}", said.text);
         ada.make_task(client, "Too much", 100_000).send().await.expect_unavailable();
@@ -90,7 +90,7 @@ async fn is_told_and_forgotten(
     }
     end(&server).await;
 
-    // What is promised is to be within five seconds.
+    // The guarantee is five seconds.
     until("it is ready", async || ready().await.status == 200).await;
     ada.make_task(client, "Not too much", 100_000).send().await.expect(201);
     client.log_in(&ada.email).await.expect(200);
@@ -110,7 +110,7 @@ async fn a_full_disk_under_sqlite_is_told_and_forgotten_when_there_is_space_agai
     is_sound(&file).await;
 }
 
-/// Sets how far the files of a process may be written, as `ulimit -f` does.
+/// Limits the size of the files that a process writes, as `ulimit -f` does.
 async fn limit_files(server: &Server, to: &str) {
     let (limit, process) = (format!("--fsize={to}:"), format!("--pid={}", server.process.pid()));
     let status = tokio::process::Command::new("prlimit").args([limit, process]).status().await;
@@ -143,7 +143,7 @@ async fn run(url: &str, statements: impl IntoIterator<Item = String>) {
     connection.close().await.unwrap();
 }
 
-/// Tables have a disk of their own here, so that Postgres has no space for them and goes on.
+/// Only the tables are on the small disk, so Postgres has no space for them and continues to run.
 #[tokio::test]
 async fn a_full_disk_under_postgres_is_told_and_forgotten_when_there_is_space_again() {
     let Some(disk) = Disk::of(64) else { return };
@@ -180,8 +180,8 @@ async fn what_postgres_says_of_a_full_disk_is_told_and_forgotten() {
     is_told_and_forgotten(&setup, server, begin, end).await;
 }
 
-/// Without space for its log Postgres ends at once, comes back by itself if there is enough for that, and
-/// else is started by somebody.
+/// Without space for its log Postgres ends at once. It restarts by itself if there is enough space for that; otherwise an operator
+/// must start it.
 #[tokio::test]
 async fn a_full_disk_under_the_log_of_postgres_is_told_and_forgotten() {
     let Some(disk) = Disk::of(40) else { return };
@@ -202,7 +202,7 @@ async fn a_full_disk_under_the_log_of_postgres_is_told_and_forgotten() {
     let writers = Writers::start(client, "writer").await;
     writers.write_more().await;
     disk.fill();
-    // Goes through what there is of the log, until there is no more.
+    // Uses up the segments of the log.
     until("Postgres has ended", async || {
         let Ok(mut connection) = PgConnection::connect(&postgres.url()).await else { return true };
         connection.execute("SELECT pg_switch_wal()").await.is_err()
@@ -213,7 +213,7 @@ async fn a_full_disk_under_the_log_of_postgres_is_told_and_forgotten() {
     client.get("/livez").send().await.expect(200);
 
     disk.free();
-    // One that is about to end keeps another from starting.
+    // A server that is about to end prevents another one from starting.
     until("Postgres is there", async || {
         tokio::time::timeout(std::time::Duration::from_secs(5), postgres.start_again()).await.is_ok()
     })

@@ -1,6 +1,5 @@
-//! Faults under load: a database that hangs, connections that are cut, and a server that dies beside another.
-//! Nobody is told that the server is to blame, what was acknowledged is there, and all goes on without a
-//! restart (guarantees 19, 26 and 30).
+//! Faults under load: a database that hangs, connections that are cut, and a server that ends beside another. No response is an
+//! internal error, acknowledged writes are stored, and everything continues without a restart (guarantees 19, 26 and 30).
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
@@ -26,7 +25,7 @@ async fn with_a_postgres_that_hangs_everybody_is_answered_and_served_again_when_
     writers.write_more().await;
 
     postgres.freeze();
-    // Each of these is answered before its client would leave.
+    // Each of these gets a response before its client would give up.
     let (said, me, login, task, again) = tokio::join!(
         client.get("/readyz").send(),
         client.me(&ada.login),
@@ -43,7 +42,7 @@ async fn with_a_postgres_that_hangs_everybody_is_answered_and_served_again_when_
     client.get("/livez").send().await.expect(200);
     postgres.thaw();
 
-    // What is promised is to be within five seconds.
+    // The guarantee is five seconds.
     until("it is ready", async || client.get("/readyz").send().await.status == 200).await;
     client.me(&ada.login).await.expect(200);
     client.log_in(&ada.email).await.expect(200);
@@ -69,7 +68,7 @@ async fn connections_to_postgres_that_are_cut_again_and_again_cost_nobody_what_w
         writers.write_more().await;
         let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
         cut += query_scalar::<_, i64>(all).bind(&schema.name).fetch_one(&mut operator).await.unwrap();
-        // Those who read meet it too.
+        // Reads are affected too.
         let me = client.me(&ada.login).await;
         if me.status != 200 {
             me.expect_unavailable();
@@ -77,7 +76,7 @@ async fn connections_to_postgres_that_are_cut_again_and_again_cost_nobody_what_w
     }
     assert!(cut >= 6, "there was something to cut: {cut}");
 
-    // What is promised is to be within five seconds.
+    // The guarantee is five seconds.
     until("it is ready", async || client.get("/readyz").send().await.status == 200).await;
     writers.write_more().await;
     assert_eq!(writers.find_all(client).await, 0, "nobody was left without an answer");
@@ -86,7 +85,7 @@ async fn connections_to_postgres_that_are_cut_again_and_again_cost_nobody_what_w
     assert!(!log.contains("\"INTERNAL_ERROR\""), "nobody was told that the server is to blame: {log}");
 }
 
-/// Takes connections and never says a word: a mail that is sent there is under way for ever.
+/// Accepts connections and never responds, so a mail to it is sent forever.
 async fn mute() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
@@ -122,7 +121,7 @@ async fn of_two_servers_on_one_file_the_other_goes_on_when_one_is_killed() {
     writers.write_more().await;
     client.get("/readyz").send().await.expect(200);
 
-    // A minute later, as far as the leases of those jobs are concerned.
+    // The leases of those jobs expire now, instead of in a minute.
     for id in &left {
         let end =
             query("UPDATE ws_jobs SET lease_until = 1 WHERE hex(id) = $1 AND state = 'running'").bind(id);

@@ -11,7 +11,7 @@ async fn jobs(setup: &Setup, arguments: &[&str]) -> Ended {
     setup.run(&[&["jobs"], arguments].concat()).await
 }
 
-/// What `jobs` prints when all is well.
+/// The output of a `jobs` command that succeeds.
 async fn done(setup: &Setup, arguments: &[&str]) -> String {
     let ended = jobs(setup, arguments).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -28,7 +28,7 @@ async fn newest(setup: &Setup) -> String {
     listed[0]["id"].as_str().unwrap().to_owned()
 }
 
-/// Leaves the jobs of two registrations, and nobody who does them.
+/// Leaves the jobs of two registrations, without a worker.
 async fn with_jobs() -> Setup {
     let setup = Setup::new().mails_to_folder();
     let server = setup.serve_with(&["serve", "--no-worker"]).await;
@@ -114,7 +114,7 @@ async fn a_paused_queue_stands_still_until_it_is_resumed() {
     assert!(done(&setup, &["stats"]).await.contains("“mail” is paused since "));
     let mut worker = setup.start(&["worker"]);
     worker.line("working").await;
-    // It looks every second, and beyond a pause only after it has ended.
+    // A worker looks every second, and finds jobs of a paused queue only after the pause.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     assert_eq!(as_json(&setup, &["stats", "--json"]).await["kinds"][0]["available"], 2);
     done(&setup, &["resume", "mail"]).await;

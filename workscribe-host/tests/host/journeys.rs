@@ -1,4 +1,4 @@
-//! What people do first, on each database, and the mails that it takes.
+//! The first steps of users on each database, and their mails.
 
 use serde_json::json;
 use workscribe_testkit::app::token_of;
@@ -8,7 +8,7 @@ use crate::client::{Login, PASSWORD};
 use crate::program::{Server, Setup};
 use crate::services::RedisServer;
 
-/// Register, log in, make an organization, as the README shows.
+/// Registers, logs in and creates an organization, as the README shows.
 async fn first_steps(server: Server) {
     let client = &server.client;
     client.register("ada@example.com").await;
@@ -72,7 +72,7 @@ async fn links_in_mails_hold_the_public_url_whatever_the_host_header_says() {
     server.process.stop().await;
 }
 
-/// A server without a worker, and a worker beside it.
+/// A server without a worker, and a separate worker.
 async fn separate_worker(setup: Setup) {
     let setup = setup.mails_to_folder();
     let server = setup.serve_with(&["serve", "--no-worker"]).await;
@@ -82,7 +82,7 @@ async fn separate_worker(setup: Setup) {
     let mut worker = setup.start(&["worker"]);
     worker.line("working").await;
     setup.mailed_link("ada@example.com", "verify-email").await;
-    // And one that is enqueued while the worker waits.
+    // And a job that is enqueued while the worker waits.
     client.register("grace@example.com").await;
     setup.mailed_link("grace@example.com", "verify-email").await;
     worker.stop().await;

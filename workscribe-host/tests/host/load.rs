@@ -1,4 +1,4 @@
-//! Clients that go on writing through every fault, and remember what they were told is done.
+//! Clients that continue to write during every fault, and record what the server acknowledged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use workscribe_core::clock::{Entropy as _, SystemEntropy};
 use crate::client::{Call, Client, Login};
 use crate::program::{Setup, until};
 
-/// So many write at once.
+/// The number of clients that write at the same time.
 pub(crate) const WRITERS: usize = 8;
 
-/// What one who writes has: an organization, and a project in it.
+/// What each of these clients writes to: an organization with a project.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) email: String,
@@ -39,13 +39,13 @@ impl Desk {
         format!("/organizations/{}/projects/WEB/tasks", self.slug)
     }
 
-    /// Makes a task whose description has so many bytes, which no database makes smaller.
+    /// Creates a task with a description of this many bytes, which no database can compress.
     pub(crate) fn make_task(&self, client: &Client, title: &str, bytes: usize) -> Call {
         let body = json!({"title": title, "description_json": document(bytes)});
         client.post(&self.tasks(), &body).bearer(&self.login)
     }
 
-    /// How often there is a task of each title.
+    /// The number of tasks of each title.
     async fn titles(&self, client: &Client) -> BTreeMap<String, usize> {
         let (mut titles, mut cursor) = (BTreeMap::new(), String::new());
         loop {
@@ -62,7 +62,7 @@ impl Desk {
     }
 }
 
-/// A document of so many random characters, none of them in a text that would be searched for.
+/// A document of this many random characters, none of them in a text that the search contains.
 pub(crate) fn document(bytes: usize) -> Value {
     let mut random = vec![0; bytes / 2];
     SystemEntropy.fill(&mut random);
@@ -77,22 +77,22 @@ struct Counts {
     is_enough: AtomicBool,
 }
 
-/// What one of them was told is done, and whether it was left without an answer.
+/// What the server acknowledged to one client, and whether the client was left without a response.
 struct Told {
     desk: Desk,
     titles: Vec<String>,
     is_cut_off: bool,
 }
 
-/// Some clients that make one task after another. A refusal must be one that says to come again, and then
-/// they go on with the next task; without an answer they end.
+/// Clients that create one task after another. An error must ask the client to try again later; then the client continues with the
+/// next task. Without a response the client stops.
 pub(crate) struct Writers {
     clients: JoinSet<Told>,
     counts: Arc<Counts>,
 }
 
 impl Writers {
-    /// Starts them, when they have a place to write to. `name` is part of their names.
+    /// Starts the clients once each has its project. `name` is part of their names.
     pub(crate) async fn start(client: &Client, name: &str) -> Self {
         let counts = Arc::<Counts>::default();
         let mut clients = JoinSet::new();
@@ -109,13 +109,13 @@ impl Writers {
         until("there are many writes", async || self.counts.done.load(Ordering::Relaxed) >= enough).await;
     }
 
-    /// Waits until so many were refused something as there are.
+    /// Waits for at least as many refused writes as there are clients.
     pub(crate) async fn are_refused(&self) {
         until("writes are refused", async || self.counts.refused.load(Ordering::Relaxed) >= WRITERS).await;
     }
 
-    /// Ends them, and looks for everything that was acknowledged, by the server's own answers: it is there,
-    /// and once. Answers how many of them were left without an answer.
+    /// Stops the clients, and asks the server for everything that was acknowledged: each task must exist once. Returns how many
+    /// clients were left without a response.
     pub(crate) async fn find_all(self, client: &Client) -> usize {
         self.counts.is_enough.store(true, Ordering::Relaxed);
         let mut cut_off = 0;
@@ -125,7 +125,7 @@ impl Writers {
             for title in &told.titles {
                 assert!(there.contains_key(title), "{title} was acknowledged and is lost");
             }
-            // Of one that was not acknowledged it is not known, but it is not there twice either.
+            // A task that was not acknowledged may exist, but not twice.
             assert!(there.values().all(|&times| times == 1), "{there:?}");
         }
         cut_off
@@ -159,7 +159,7 @@ async fn write(client: Client, desk: Desk, counts: Arc<Counts>) -> Told {
     told
 }
 
-/// Insists that nothing is there by half: what is stored of other rows is what those say.
+/// Asserts that no write is stored in part: stored counts match the rows.
 pub(crate) async fn nothing_is_by_half(setup: &Setup) {
     let doctor = setup.run(&["doctor", "--deep"]).await;
     assert_eq!(doctor.code, Some(0), "{doctor:?}");

@@ -1,4 +1,4 @@
-//! What is in the log, and what is not (guarantee 31).
+//! The content of the log, and what must not be in it (guarantee 31).
 
 use serde_json::{Value, json};
 use workscribe_testkit::app::token_of;
@@ -7,7 +7,7 @@ use workscribe_testkit::databases::Schema;
 use crate::client::{Login, PASSWORD};
 use crate::program::Setup;
 
-/// A session with successes and failures of every kind; answers the log and the secrets that may not be in it.
+/// A session with successes and failures of every kind; returns the log, and the secrets that must not be in it.
 async fn eventful_session(setup: Setup) -> (String, Vec<String>) {
     let setup = setup.mails_to_folder().env("WORKSCRIBE_JWT_SECRET", "a-key-that-nobody-may-see-in-a-log");
     let server = setup.serve().await;
@@ -30,7 +30,7 @@ async fn eventful_session(setup: Setup) -> (String, Vec<String>) {
     client.post("/organizations/engines/invite", &body).bearer(&ada).send().await.expect(201);
     let invitation = token_of(&setup.mailed_link("grace@example.com", "invitations").await);
     client.get(&format!("/api/v1/auth/invitations/{invitation}")).send().await.expect(200);
-    // No such route, but with a token in it.
+    // There is no such route, but the URL contains a token.
     client.get(&format!("/invitations/{invitation}/accept")).send().await.expect(404);
     client.get(&format!("/verify-email?token={verify}")).send().await.expect(404);
     client.get(&format!("/api/v1/auth/me?access_token={}", ada.access)).send().await.expect(401);
@@ -83,7 +83,7 @@ async fn the_log_is_json_with_request_ids_and_without_secrets() {
     log_is_clean(Setup::new().env("WORKSCRIBE_DATABASE_URL", &schema.url)).await;
 }
 
-/// For somebody who looks for a fault.
+/// This is the level for the search for a fault.
 #[tokio::test]
 async fn nor_are_there_secrets_at_a_talkative_level() {
     let setup = Setup::new().env("RUST_LOG", "debug");

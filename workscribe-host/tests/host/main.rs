@@ -1,25 +1,25 @@
-//! The real program, as its users run it: real processes, databases and networks, and what becomes of them in bad luck.
+//! The real program, as its users run it: real processes, databases and networks, and their behaviour under faults.
 //!
 //! | file | what |
 //! |---|---|
 //! | `program.rs` | starts, watches and stops the program |
 //! | `client.rs` | calls it over HTTP |
-//! | `services.rs` | a Postgres and a Redis of one's own, to be killed |
-//! | `journeys.rs` | what people do first, mail included |
-//! | `start.rs`, `stop.rs` | settings, migrations, two at once; signals |
-//! | `rotation.rs` | keys that take turns |
+//! | `services.rs` | a separate Postgres and a separate Redis, which a test may kill |
+//! | `journeys.rs` | the first steps of users, with mails |
+//! | `start.rs`, `stop.rs` | settings, migrations, two servers at once; signals |
+//! | `rotation.rs` | the replacement of keys |
 //! | `jobs.rs` | jobs and queues, and the operators' listener |
 //! | `transfer.rs` | the demo, exports and imports |
 //! | `checks.rs` | `doctor`, `health`, `openapi` |
-//! | `outages.rs`, `crashes.rs` | databases that go and come back; `kill -9` |
+//! | `outages.rs`, `crashes.rs` | databases that become unavailable and return; `kill -9` |
 //! | `disks.rs`, `faults.rs` | full disks; databases that hang, cut connections, two servers; under load |
 //! | `load.rs` | the clients that make that load |
 //! | `pooler.rs` | Postgres behind PgBouncer |
-//! | `neighbours.rs` | two tenants, of which one attacks (`tenants.rs` of the benchmark) |
-//! | `slow.rs`, `logs.rs` | slow clients; what is in the log, and what is not |
+//! | `neighbours.rs` | two tenants, one of which attacks (`tenants.rs` of the benchmark) |
+//! | `slow.rs`, `logs.rs` | slow clients; the content of the log |
 //!
-//! **How to add a case**: `Setup::new().serve().await` gives a server on an SQLite file of its own; `.env(…)` sets what it
-//! should have beside that. Waits are bounded only so that nothing hangs: no case is about how long something takes.
+//! **How to add a case**: `Setup::new().serve().await` starts a server on its own SQLite file; `.env(…)` adds a setting. Waits have
+//! a limit only so that no test hangs: no case measures time.
 
 #![expect(
     clippy::unwrap_used,

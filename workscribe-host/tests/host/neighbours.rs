@@ -1,6 +1,6 @@
-//! Two tenants of one server, of which one attacks in every way at once: nothing of what the other asks for fails.
+//! Two tenants of one server, one of which attacks in every way at once: no request of the other fails.
 //!
-//! How long the other waits is printed by `cargo bench -p workscribe-host --bench neighbours`.
+//! `cargo bench -p workscribe-host --bench neighbours` prints how long the other waits.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::tenants::{Hostile, Tenant, watch};
 
 const TIME: Duration = Duration::from_secs(20);
 
-/// As it is started by its users, but for what the benchmark sets too.
+/// The settings of a usual server, with those that the benchmark also sets.
 fn setup() -> Setup {
     Setup::new()
         .without("WORKSCRIBE_RATE_LIMITS")

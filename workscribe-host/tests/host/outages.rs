@@ -1,4 +1,4 @@
-//! Databases that go and come back: the server stays, says so, and recovers without a restart (guarantees 19 and 30).
+//! Databases that become unavailable and return: the server runs on, reports it, and recovers without a restart (guarantees 19 and 30).
 
 use serde_json::json;
 use workscribe_testkit::app::token_of;
@@ -8,7 +8,7 @@ use crate::client::{Client, Login, PASSWORD};
 use crate::program::{Setup, until};
 use crate::services::{PostgresServer, RedisServer};
 
-/// Logs in until it is refused; answers how often it was let through.
+/// Logs in until the limit refuses it; returns the number of successful logins.
 async fn logins_until_limited(client: &Client) -> u32 {
     for times in 0..=30 {
         match client.log_in("ada@example.com").await {
@@ -50,7 +50,7 @@ async fn with_redis_gone_all_goes_on_and_limits_still_hold() {
         server.process.log().contains("rate limits are counted in Redis again")
     })
     .await;
-    // A count that Redis keeps is one that a second server knows of.
+    // A second server knows the counts in Redis.
     logins_until_limited(&client).await;
     let second = setup.serve().await;
     assert_eq!(second.client.log_in("ada@example.com").await.status, 429);

@@ -12,7 +12,7 @@ use crate::program::Setup;
 const SESSIONS: u32 = 5;
 const CLIENTS: usize = 12;
 
-/// What somebody does first: an account, an organization, a project, tasks, and a look at them.
+/// The first steps of a user: an account, an organization, a project and tasks, and a list of the tasks.
 async fn journey(client: Client, number: usize) {
     let email = format!("client-{number}@example.com");
     client.register(&email).await;
@@ -42,7 +42,7 @@ async fn two_servers_share_the_sessions_of_a_pooler_and_everything_works() {
         .mails_to_folder()
         .env("WORKSCRIBE_DATABASE_URL", &pooler.url)
         .env("WORKSCRIBE_POSTGRES_POOLER", "transaction");
-    // Both migrate.
+    // Both servers migrate.
     let (one, other) = tokio::join!(setup.serve(), setup.serve());
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 
-/// Nothing takes this long unless it hangs.
+/// The maximum wait. Nothing takes this long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Settings, and the directory in which the program runs. Clones share the directory.
@@ -25,7 +25,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The defaults, but for a free port, a cheap hash, and no limits on requests.
+    /// The defaults, except for a free port, a cheap hash, and no limits on requests.
     pub(crate) fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         Self { directory, variables: BTreeMap::new(), ignored: None }
@@ -44,7 +44,7 @@ impl Setup {
         self
     }
 
-    /// Has the program ignore a signal, such as `XFSZ`.
+    /// Makes the program ignore a signal, such as `XFSZ`.
     pub(crate) fn ignoring(self, signal: &'static str) -> Self {
         Self { ignored: Some(signal), ..self }
     }
@@ -58,13 +58,13 @@ impl Setup {
         format!("sqlite://{}", self.path().join("workscribe.db").display())
     }
 
-    /// Has mails written into a folder.
+    /// Sends mails to a folder.
     pub(crate) fn mails_to_folder(self) -> Self {
         let folder = format!("file:{}", self.path().join("mails").display());
         self.env("WORKSCRIBE_MAIL", folder)
     }
 
-    /// Waits for a mail to an address with a link that holds this text; answers the link.
+    /// Waits for a mail to an address with a link that contains this text; returns the link.
     pub(crate) async fn mailed_link(&self, to: &str, text: &str) -> String {
         let mut link = None;
         until("a mail has come", async || {
@@ -72,7 +72,7 @@ impl Setup {
             let mails = files
                 .map(|file| file.unwrap().path())
                 .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
-                // Quoted-printable, as far as links have need of it.
+                // Decodes quoted-printable as far as links need it.
                 .map(|path| std::fs::read_to_string(path).unwrap().replace("=\r\n", "").replace("=3D", "="))
                 .filter(|mail| mail.contains(&format!("To: {to}\r\n")));
             link = mails
@@ -89,19 +89,19 @@ impl Setup {
         let mut command = match self.ignored {
             None => Command::new(program),
             Some(signal) => {
-                // What is ignored stays so in the program that takes the shell's place.
+                // The program that replaces the shell also ignores the signal.
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", &format!("trap '' {signal}; exec \"$0\" \"$@\""), program]);
                 shell
             }
         };
-        // Nothing of the caller's surroundings has a say, proxies for HTTP included.
+        // Nothing of the caller's environment has an effect, such as proxies for HTTP.
         command.env_clear().envs(&self.variables).args(arguments).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command until it ends.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         let running = self.command(arguments).output();
         let output = tokio::time::timeout(PATIENCE, running).await.expect("it ends").unwrap();
@@ -112,11 +112,11 @@ impl Setup {
         }
     }
 
-    /// Starts a command that goes on.
+    /// Starts a command and returns while it runs.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         let mut child = self.command(arguments).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        // Both streams: what must not be logged must not be printed either.
+        // Both streams: secrets must not be printed either.
         let (err, out) = (child.stderr.take().unwrap(), child.stdout.take().unwrap());
         let mut lines = BufReader::new(err).lines();
         let into = Arc::clone(&log);
@@ -161,7 +161,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A command that runs. It is killed when this is dropped.
+/// A running command. Dropping this kills it.
 pub(crate) struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
@@ -169,12 +169,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// All that it has written until now.
+    /// Everything that it has written so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits for a line with this message.
+    /// Waits for a log entry with this message.
     pub(crate) async fn line(&mut self, message: &str) -> Value {
         let found = |log: String| {
             log.lines()
@@ -193,7 +193,7 @@ impl Process {
         }
     }
 
-    /// Its number.
+    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("it runs")
     }
@@ -205,23 +205,23 @@ impl Process {
         assert!(sent.success());
     }
 
-    /// Waits for its end; answers the code.
+    /// Waits for its end; returns the exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let waiting = self.child.wait();
         let status = tokio::time::timeout(PATIENCE, waiting).await;
         status.unwrap_or_else(|_| panic!("it does not end: {}", self.log())).unwrap().code()
     }
 
-    /// Stops it in order and insists on success.
+    /// Stops it in order and asserts success.
     pub(crate) async fn stop(mut self) -> String {
         self.signal("TERM").await;
         assert_eq!(self.ended().await, Some(0), "{}", self.log());
-        // Its last words are on their way through the pipe.
+        // Its last output may still be in the pipe.
         until("it says that it stopped", async || self.log().contains("\"stopped\"")).await;
         self.log()
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, which has the effect of a power failure.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -233,12 +233,12 @@ pub(crate) struct Server {
     pub(crate) process: Process,
 }
 
-/// Waits until something holds.
+/// Waits until a condition is true.
 pub(crate) async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
     until_within(PATIENCE, what, holds).await;
 }
 
-/// The same for what may take longer than other things.
+/// As [`until`], with another maximum wait.
 pub(crate) async fn until_within(patience: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + patience;
     while !holds().await {

@@ -1,4 +1,4 @@
-//! Keys of access tokens that take turns while servers run (guarantee 9).
+//! The replacement of the keys of access tokens while servers run (guarantee 9).
 
 use crate::client::Login;
 use crate::program::Setup;
@@ -16,7 +16,7 @@ const NEW_PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
     MCowBQYDK2VwAyEA7eJgAyspoor1hM3NjGZbNI+m9ntKcd6cAwv0mhtjNPw=\n\
     -----END PUBLIC KEY-----\n";
 
-/// A server that signs with a pair and accepts what others sign.
+/// A server that signs with a key pair and also accepts other public keys.
 fn signing(setup: &Setup, private: &str, public: &str, accepted: &str) -> Setup {
     setup
         .clone()
@@ -29,7 +29,7 @@ fn signing(setup: &Setup, private: &str, public: &str, accepted: &str) -> Setup 
 async fn an_eddsa_key_takes_the_place_of_another_on_one_server_after_the_other() {
     let setup = Setup::new();
     let both = format!("{NEW_PUBLIC_KEY}{OLD_PUBLIC_KEY}");
-    // Every server accepts the new key before one signs with it. A key may be among the accepted and sign as well.
+    // Every server accepts the new key before one signs with it. The signing key may also be in the list of accepted keys.
     let old = signing(&setup, OLD_PRIVATE_KEY, OLD_PUBLIC_KEY, NEW_PUBLIC_KEY).serve().await;
     let ada = old.client.register("ada@example.com").await;
     let new = signing(&setup, NEW_PRIVATE_KEY, NEW_PUBLIC_KEY, &both).serve().await;
@@ -45,7 +45,7 @@ async fn an_eddsa_key_takes_the_place_of_another_on_one_server_after_the_other()
     old.process.stop().await;
     new.client.me(&ada).await.expect(200);
     new.process.stop().await;
-    // Once every token of the old key has ended, it is accepted no more.
+    // Once every token of the old key has expired, the key is no longer accepted.
     let setup = signing(&setup, NEW_PRIVATE_KEY, NEW_PUBLIC_KEY, "");
     let last = setup.serve().await;
     last.client.me(&ada).await.expect(401);

@@ -1,4 +1,4 @@
-//! A Postgres and a Redis of one's own, to be killed. Their programs are those that `./test` has found.
+//! A separate Postgres and a separate Redis, which a test may kill. `./test` finds their programs.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use workscribe_testkit::servers::{free_port, named};
 
 use crate::program::until;
 
-/// A Redis that keeps nothing when it is killed.
+/// A Redis that loses all data when it is killed.
 pub(crate) struct RedisServer {
     port: u16,
     directory: TempDir,

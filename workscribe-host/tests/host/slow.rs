@@ -1,4 +1,4 @@
-//! Clients that are slow, with a purpose or without, do not keep their connections (guarantee 17).
+//! Clients that are slow, on purpose or not, do not keep their connections (guarantee 17).
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::load::{Desk, document};
 use crate::program::{PATIENCE, Server, Setup, until, until_within};
 
-/// Sends a beginning, then one byte now and then, or nothing at all; answers what came back until the server closed.
+/// Sends a beginning, and then one byte from time to time or nothing; returns what the server sent until it closed the connection.
 async fn drip(address: &str, beginning: &str) -> String {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut read, mut write) = stream.into_split();
@@ -22,7 +22,7 @@ async fn drip(address: &str, beginning: &str) -> String {
     let mut answer = Vec::new();
     let reading = async {
         let mut buffer = [0; 1_024];
-        // An error is an end too: what the server had not read by then resets the connection.
+        // An error is also an end: bytes that the server had not read reset the connection.
         while let Ok(count) = read.read(&mut buffer).await
             && count > 0
         {
@@ -65,7 +65,7 @@ async fn slow_clients_are_cut_off_and_others_are_served() {
     server.process.stop().await;
 }
 
-/// A client that sends requests and takes next to nothing of their answers.
+/// A client that sends requests and reads almost nothing of the responses.
 async fn ask(server: &Server, requests: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
@@ -74,27 +74,27 @@ async fn ask(server: &Server, requests: &str) -> TcpStream {
     stream
 }
 
-/// How many connections the server has open, its own included.
+/// The number of open connections of the server, including its own.
 fn connections(server: &Server) -> usize {
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.process.pid())).unwrap();
     let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
-/// How much memory the server has (`VmRSS`), or has had at the most (`VmHWM`), in MiB.
+/// The server's memory in MiB: the current size (`VmRSS`) or the maximum so far (`VmHWM`).
 fn memory(server: &Server, which: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(which)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
 }
 
-/// Each of so many people has several clients that ask and take nothing.
+/// The number of users, each of whom has several clients that send requests and read nothing.
 const PEOPLE: usize = 10;
 const CLIENTS: usize = 3;
-/// How many pages of a MiB each of those clients asks for.
+/// The number of pages of 1 MiB that each client requests.
 const PAGES: usize = 40;
 
-/// A task of somebody's with so many comments of a quarter of a MiB; answers the path of those.
+/// Creates a task with this many comments of a quarter of a MiB; returns the path of the comments.
 async fn comments(client: &Client, desk: &Desk, count: usize) -> String {
     let task = desk.make_task(client, "Read me", 100).send().await.expect(201);
     let comments = format!("/tasks/{}/comments", task.json["id"].as_str().unwrap());
@@ -122,7 +122,7 @@ async fn clients_that_read_nothing_of_large_answers_cost_little_and_are_cut_off(
         requests.push(get(&page, &desk).repeat(PAGES));
     }
     let (ada, grace) = (Desk::new(client, "ada").await, Desk::new(client, "grace").await);
-    // More than the system keeps for a client.
+    // More than the system buffers for a client.
     comments(client, &ada, 32).await;
     let export = "/api/v1/organizations/ada/export";
     let before = memory(&server, "VmRSS");

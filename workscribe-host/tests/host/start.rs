@@ -1,4 +1,4 @@
-//! Settings, migrations, the made-up secret, and two servers at once.
+//! Settings, migrations, the generated secret, and two servers at once.
 
 use workscribe_testkit::app::token_of;
 use workscribe_testkit::databases::Schema;
@@ -156,7 +156,7 @@ async fn secrets_come_from_files() {
     server.process.stop().await;
     assert!(setup.path().join("elsewhere.db").exists());
 
-    // The same secret, now from the variable: the token is still good.
+    // The same secret, now in the variable: the token is still valid.
     let setup = setup.without("WORKSCRIBE_JWT_SECRET_FILE").env("WORKSCRIBE_JWT_SECRET", STRONG);
     let server = setup.serve().await;
     server.client.me(&ada).await.expect(200);

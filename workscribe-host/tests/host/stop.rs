@@ -1,4 +1,4 @@
-//! What signals do.
+//! The effect of signals.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

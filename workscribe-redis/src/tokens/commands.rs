@@ -1,14 +1,14 @@
-//! What is sent to Redis for tokens, and how it is kept there. All keys begin with the prefix.
+//! The commands for tokens in Redis, and how tokens are stored there. All keys begin with the prefix.
 //!
 //! | key | what |
 //! |---|---|
-//! | `session:<id>` | hash: the fields of a session, `previous` (the token before the live one) and `rotated_at` |
-//! | `user:<id>:sessions` | sorted set: ids of a user's sessions by `created_at`; may name ended ones |
+//! | `session:<id>` | hash: the fields of a session, `previous` (the token before the current one) and `rotated_at` |
+//! | `user:<id>:sessions` | sorted set: the ids of a user's sessions by `created_at`; it may contain ended ones |
 //! | `once:<purpose>:<hash>` | JSON: a single-use token |
-//! | `user:<id>:once:<purpose>` | hash: ids of a user's tokens to their hashes, taken ones too, so that none comes back |
+//! | `user:<id>:once:<purpose>` | hash: from the ids of a user's tokens to their hashes, also of used tokens, so that none can be inserted again |
 //!
-//! Times are whole microseconds since 1970. Whether something has expired is decided by the `now` of the caller; the
-//! time-outs of the keys are longer and only clean up, so that clocks that differ change nothing.
+//! Times are whole microseconds since 1970. The caller's `now` decides whether something has expired. The keys themselves expire
+//! later and only for clean-up, so differences between clocks have no effect.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -43,7 +43,7 @@ scripts! {
     DELETE_ONE_TIME = "delete_one_time.lua";
 }
 
-/// What a unit of work does after its commit.
+/// A change that a unit of work makes after its commit.
 pub(super) enum Write {
     InsertSession(Box<Session>),
     SetSessionEpoch(SessionId, i64),
@@ -52,7 +52,7 @@ pub(super) enum Write {
     DeleteOneTime(UserId, Purpose),
 }
 
-/// The value of a single-use token; hash and purpose are in its key.
+/// The value of a single-use token. The hash and the purpose are in its key.
 #[derive(Serialize, Deserialize)]
 struct StoredOneTime {
     id: OneTimeTokenId,
@@ -126,7 +126,7 @@ impl Redis {
         };
         let value = serde_json::to_string(&value).map_err(|error| StoreError::Backend(Box::new(error)))?;
         let hash = token.hash.to_hex();
-        // No caller's time is at hand. The margin of a day keeps the token long enough when the callers' clock is behind.
+        // The caller passes no time here. The margin of a day keeps the token long enough if the callers' clock is slow.
         let left = token.expires_at - SystemClock.now();
         let left = left.max(TimeDelta::zero()) + TimeDelta::days(1);
         let mut script = PUT_ONE_TIME.key(self.one_time_key(token.purpose, &hash));
@@ -207,7 +207,7 @@ fn one_time(
     value: Option<String>,
 ) -> Result<Option<OneTimeToken>, StoreError> {
     let Some(value) = value else { return Ok(None) };
-    // What is wrong is not repeated: it could show an address.
+    // The error does not quote the value, which could contain an address.
     let stored: StoredOneTime = serde_json::from_str(&value).map_err(|_| corrupt("once", "its JSON"))?;
     Ok(Some(OneTimeToken {
         id: stored.id,
@@ -220,7 +220,7 @@ fn one_time(
     }))
 }
 
-/// How long a key is kept, in milliseconds: a minute longer than what it holds is good, at the most ten years.
+/// How long a key is kept, in milliseconds: a minute longer than its content is valid, at most ten years.
 fn keep_for(left: TimeDelta) -> i64 {
     (left.clamp(TimeDelta::zero(), TimeDelta::days(3_650)) + TimeDelta::minutes(1)).num_milliseconds()
 }

@@ -1,7 +1,7 @@
 //! WorkScribe on Postgres, 15 or newer.
 //!
-//! [`PostgresStorage`] is the storage; [`Unit`] is one transaction, and what an embedder's hook asks for (`Unit::of`) to
-//! write its own rows in it.
+//! [`PostgresStorage`] is the storage. [`Unit`] is one transaction; an embedder's hook gets it with `Unit::of`, to write its own
+//! rows in it.
 
 #[macro_use]
 mod dialect;
@@ -32,8 +32,8 @@ use stores::unit::gate::Gates;
 use stores::unit::reads::Reads;
 pub use wakeup::PostgresWakeup;
 
-/// A connection that was idle for longer than this is tried before it is used: one in use all the time is not worth a
-/// round trip, and after the server's restart the dead ones are found here.
+/// A connection that was idle for longer than this is tested before it is used. A connection in constant use is not worth a round
+/// trip, and after a restart of the server the test finds the dead ones.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// A pool of connections to Postgres. Cheap to clone.
@@ -47,7 +47,7 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Connects, and opens one connection at once so that a wrong address is known now.
+    /// Connects, and opens one connection at once, so that a wrong address fails here.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server does not answer; [`StoreError::Backend`] for a URL it cannot use.
@@ -75,7 +75,7 @@ impl PostgresStorage {
             Ok(pool) => {
                 Ok(Self::on(Source::new(pool, options.max_connections / 2, limit), Opening::direct()))
             }
-            // The pool tries again until its time is over and keeps the reason to itself; one more try tells it.
+            // The pool retries until its timeout and does not report the reason. One more attempt shows it.
             Err(sqlx::Error::PoolTimedOut) => {
                 let trying = PgConnection::connect_with(&connect);
                 let tried = tokio::time::timeout(options.acquire_timeout, trying).await;
@@ -85,9 +85,9 @@ impl PostgresStorage {
         }
     }
 
-    /// Shares an embedder's pool, as it is set up: with its size, its timeouts and its `search_path`. Our own connections plan for
-    /// tables that grow: `enable_seqscan`, `enable_hashjoin`, `enable_mergejoin` and `jit` are off, and `random_page_cost` is 1. Say
-    /// the same for a pool whose database begins empty.
+    /// Uses an embedder's pool as it is configured: with its size, its timeouts and its `search_path`. WorkScribe's own connections
+    /// plan for tables that grow: `enable_seqscan`, `enable_hashjoin`, `enable_mergejoin` and `jit` are off, and `random_page_cost`
+    /// is 1. Configure a pool in the same way if its database is empty at first.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         Self::on(Source::new(pool, 0, None), Opening::direct())
@@ -104,8 +104,8 @@ impl PostgresStorage {
         Self { source, gates: Arc::default(), reads, opening, readiness }
     }
 
-    /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. Limits of time are those of
-    /// the role then, and the pool needs `extra_float_digits(None)`, which PgBouncer does not take.
+    /// For an embedder's pool whose connections lead to a pooler: see [`Pooler::Transaction`]. The time limits are then those of
+    /// the role, and the pool needs `extra_float_digits(None)`, which PgBouncer does not accept.
     #[must_use]
     pub fn behind_pooler(self) -> Self {
         Self { gates: self.gates, ..Self::on(self.source, Opening::pooled(None)) }
@@ -117,12 +117,12 @@ impl PostgresStorage {
         &self.source.pool
     }
 
-    /// Applies the migrations that are missing. Many nodes may call it at once: one works, the others wait.
+    /// Applies the missing migrations. Many nodes may call it at once: one migrates, the others wait.
     ///
     /// # Errors
-    /// When the database refuses, or an applied migration was edited since.
+    /// When the database refuses, or when an applied migration was edited later.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        // Taken out of the pool and closed at the end, because its settings and locks are the session's.
+        // Detached from the pool and closed at the end, because its settings and locks belong to the session.
         let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         let outcome = match self.opening.prepares {
             true => migrate(&mut conn).await,
@@ -134,7 +134,7 @@ impl PostgresStorage {
         outcome
     }
 
-    /// The migrations that are missing, as `0001 foundation`.
+    /// The missing migrations, as `0001 foundation`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server does not answer.
@@ -156,10 +156,10 @@ fn unit(source: &Source, opening: &Opening, gates: Option<&Arc<Gates>>, begin: O
     if opening.prepares { unit } else { unit.unprepared() }
 }
 
-/// Sets what every connection of our own pool has, unless the URL says otherwise.
+/// Sets what every connection of our own pool needs, unless the URL sets it differently.
 fn with_limits(connect: PgConnectOptions, options: &Options) -> PgConnectOptions {
     let connect = match options.pooler {
-        // PgBouncer refuses a client that asks for what it does not know.
+        // PgBouncer refuses a client that sends a parameter which it does not know.
         Pooler::Transaction => connect.extra_float_digits(None),
         Pooler::None => {
             let given = connect.get_options().unwrap_or_default().to_owned();
@@ -173,19 +173,19 @@ fn with_limits(connect: PgConnectOptions, options: &Options) -> PgConnectOptions
     if connect.get_application_name().is_some() { connect } else { connect.application_name("workscribe") }
 }
 
-/// Names the lock that the one who migrates holds.
+/// The key of the lock for migrations.
 macro_rules! lock_of_migrations {
     () => {
         "(hashtextextended('workscribe migrations in ' || current_schema(), 0))"
     };
 }
 
-/// How long to wait for somebody else who migrates. The lock is tried again and again instead of waited for: a waiting
-/// statement would hold a snapshot, for which an index that the other builds concurrently waits in turn.
+/// The wait between two attempts to take the lock for migrations. A statement that waits for the lock would hold a snapshot, and
+/// the other process, if it builds an index concurrently, would wait for that snapshot.
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
-    // A change of the schema may take longer than a request's statement.
+    // A change of the schema may take longer than a statement of a request.
     for limit in ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"] {
         query(limit).execute(&mut *conn).await.map_err(refused)?;
     }
@@ -201,7 +201,7 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
     stores::identity::addresses::bring_into_one_form(conn).await
 }
 
-/// The same through a pooler, where a lock and a setting last as long as a transaction: so all is in one.
+/// Migrates through a pooler, where a lock and a setting last for one transaction, so everything runs in one.
 async fn migrate_in_one(conn: &mut PgConnection) -> Result<(), StoreError> {
     let begin = concat!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; ",
@@ -213,7 +213,7 @@ async fn migrate_in_one(conn: &mut PgConnection) -> Result<(), StoreError> {
         let locked = query_as::<_, (bool,)>(lock).persistent(false).fetch_one(&mut *transaction);
         if locked.await.map_err(refused)?.0 {
             let outcome = migrate_under_lock(&mut transaction).await;
-            // sqlx names the statements of migrations. Their names are closed before the session is another's.
+            // sqlx prepares the statements of migrations under names. They must be closed before another client gets the session.
             transaction.clear_cached_statements().await.map_err(refused)?;
             outcome?;
             return transaction.commit().await.map_err(refused);
@@ -270,7 +270,7 @@ impl Database for PostgresStorage {
     }
 
     fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
-        // A pooler keeps no session in which news could arrive.
+        // A pooler keeps no session that could receive notifications.
         self.opening.prepares.then(|| Arc::new(PostgresWakeup::new(&self.source.pool)) as Arc<dyn Wakeup>)
     }
 
@@ -283,7 +283,7 @@ impl Database for PostgresStorage {
     }
 
     async fn differences(&self) -> Result<Vec<String>, StoreError> {
-        // Closed at the end, because its settings are the session's. These statements join whole tables.
+        // Closed at the end, because its settings belong to the session. These statements join whole tables.
         let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         query("SET statement_timeout = 0").execute(&mut conn).await.map_err(refused)?;
         query("SET enable_hashjoin = on").execute(&mut conn).await.map_err(refused)?;

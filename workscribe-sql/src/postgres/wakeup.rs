@@ -1,5 +1,5 @@
-//! A hint to the workers of every server, by `LISTEN` and `NOTIFY`. Behind a pooler that keeps no session (PgBouncer in
-//! transaction mode) none arrives, and workers poll.
+//! Wakes the workers of every server with `LISTEN` and `NOTIFY`. Behind a pooler that keeps no session (PgBouncer in transaction
+//! mode) no notification arrives, and workers poll.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::local::LocalWakeup;
 use workscribe_core::ports::Wakeup;
 
-/// After a `NOTIFY` the next comes no sooner, since each commit of one takes a lock of the whole database.
+/// The minimum time between two `NOTIFY`, because each commit of one takes a lock on the whole database.
 const AT_MOST_EVERY: Duration = Duration::from_millis(20);
-/// The waits between tries to listen.
+/// The waits between attempts to listen.
 const BACKOFF: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_secs(10);
 
-/// Notifies on a channel named for the schema, and listens there over a connection of its own, in tasks that end when this is
-/// dropped. Enqueueing does not wait for it: workers of this process are woken at once, the others a round trip later.
+/// Notifies on a channel named after the schema, and listens there on its own connection, in tasks that end when this is dropped.
+/// Enqueueing does not wait for it: workers of this process wake at once, the others one round trip later.
 ///
-/// A message may be lost while a connection breaks. So each new one wakes this server's workers, once.
+/// A notification may be lost while a connection breaks. So each new connection wakes this server's workers once.
 #[derive(Debug)]
 pub struct PostgresWakeup {
     local: Arc<LocalWakeup>,
@@ -61,7 +61,7 @@ impl Wakeup for PostgresWakeup {
     }
 }
 
-/// Sends what there is to say, many calls as one.
+/// Sends notifications; several calls become one.
 async fn tell(pool: PgPool, outgoing: Arc<Notify>, sender: String) {
     loop {
         outgoing.notified().await;
@@ -69,7 +69,7 @@ async fn tell(pool: PgPool, outgoing: Arc<Notify>, sender: String) {
             .bind(&sender)
             .execute(&pool);
         if let Err(error) = told.await {
-            tracing::debug!(%error, "other servers were not told of new work");
+            tracing::debug!(%error, "other servers were not notified of new work");
         }
         tokio::time::sleep(AT_MOST_EVERY).await;
     }
@@ -79,8 +79,8 @@ async fn listen(pool: PgPool, local: Arc<LocalWakeup>, sender: String) {
     let mut wait = BACKOFF.start;
     loop {
         match listen_once(&pool, &local, &sender, &mut wait).await {
-            Ok(()) => tracing::debug!("the connection for news of new work was lost"),
-            Err(error) => tracing::debug!(%error, "nothing is heard of new work; workers poll"),
+            Ok(()) => tracing::debug!("the connection for notifications of new work was lost"),
+            Err(error) => tracing::debug!(%error, "no notifications of new work arrive; workers poll"),
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(BACKOFF.end);
@@ -94,7 +94,7 @@ async fn listen_once(
     sender: &str,
     wait: &mut Duration,
 ) -> Result<(), sqlx::Error> {
-    // Of its own, so that it takes no connection from the pool for ever.
+    // Its own pool, so that it does not keep a connection of the storage's pool.
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with((*pool.connect_options()).clone());
     let channel = "SELECT left('workscribe_' || current_schema(), 63)";
     let (channel,): (String,) = query_as(channel).fetch_one(&own).await?;
@@ -103,7 +103,7 @@ async fn listen_once(
     *wait = BACKOFF.start;
     local.notify().await;
     while let Some(message) = listener.try_recv().await? {
-        // Its own messages have woken its workers already.
+        // Its own notifications have woken its workers already.
         if message.payload() != sender {
             local.notify().await;
         }

@@ -1,7 +1,7 @@
 //! WorkScribe on SQLite, for one machine.
 //!
 //! [`SqliteStorage`] has one connection that writes and a few that read (WAL mode: readers and the writer do not wait for
-//! each other). [`Unit`] is one transaction, and what an embedder's hook asks for (`Unit::of`) to write its own rows in it.
+//! each other). [`Unit`] is one transaction; an embedder's hook gets it with `Unit::of`, to write its own rows in it.
 
 #[macro_use]
 mod dialect;
@@ -39,8 +39,8 @@ pub struct SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens the file of a URL such as `sqlite://workscribe.db`, and makes it when it is missing. `sqlite::memory:` gives a
-    /// database that ends with the storage, with one connection for everything.
+    /// Opens the file of a URL such as `sqlite://workscribe.db`, and creates it if it is missing. `sqlite::memory:` is a database
+    /// that exists as long as the storage, with one connection for everything.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be opened or another process keeps it locked.
@@ -52,18 +52,18 @@ impl SqliteStorage {
             .busy_timeout(options.statement_timeout)
             // Above the number of statements in `stores/`, so that none is prepared twice on a connection.
             .statement_cache_capacity(256)
-            // 2 MB a connection; the system's cache does the rest.
+            // 2 MB per connection; the cache of the operating system does the rest.
             .pragma("cache_size", "-2000");
         let write = connect
             .clone()
-            // Up to 32 MB for the one that writes. What a transaction changes and this does not hold goes to the log before the
-            // commit and is read back from it, and each such read costs more the longer the log is.
+            // Up to 32 MB for the writer. Changes of a transaction that exceed it go to the log before the commit and are read back
+            // from it, and each such read costs more the longer the log is.
             .pragma("cache_size", "-32000")
             .journal_mode(SqliteJournalMode::Wal)
-            // With NORMAL, a power cut can lose commits that were acknowledged before it: in WAL mode only FULL syncs the
-            // log at every commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+            // With NORMAL, a power failure can lose acknowledged commits: in WAL mode only FULL syncs the log at every commit
+            // (https://www.sqlite.org/pragma.html#pragma_synchronous).
             .synchronous(SqliteSynchronous::Full)
-            // After a burst of writes the log shrinks to this.
+            // After many writes the log shrinks to this size.
             .pragma("journal_size_limit", "16777216");
         let pool = || {
             SqlitePoolOptions::new()
@@ -71,8 +71,8 @@ impl SqliteStorage {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        // One writer: statements that wait for it queue in the pool, in order, instead of polling the file's lock. Kept
-        // open, because a database in memory ends with its last connection.
+        // One writer: statements that wait for it queue in the pool, in order, instead of polling the file's lock. It stays open,
+        // because a database in memory ends with its last connection.
         let one = pool().max_connections(1).min_connections(1).idle_timeout(None);
         let limit = Some(options.statement_timeout);
         let mut patience = Patience::new();
@@ -86,9 +86,9 @@ impl SqliteStorage {
             let writer = Source::new(writer, 0, limit);
             return Ok(Self::on(writer.clone(), writer));
         }
-        // After the writer, which has made the file.
+        // After the writer, which has created the file.
         let readers = pool().max_connections(options.readers.max(1)).connect_lazy_with(
-            // A write that goes the wrong way is refused.
+            // SQLite refuses a write that reaches a reader by mistake.
             connect.pragma("query_only", "ON"),
         );
         let (writer, readers) =
@@ -96,7 +96,7 @@ impl SqliteStorage {
         Ok(Self::on(writer, readers))
     }
 
-    /// Shares an embedder's pool for writes and reads, as it is set up. It should have foreign keys and a busy timeout on,
+    /// Uses an embedder's pool for writes and reads, as it is configured. It should have foreign keys and a busy timeout enabled,
     /// which are sqlx's defaults, and be in WAL mode unless it has only one connection.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
@@ -126,11 +126,11 @@ impl SqliteStorage {
         &self.writer.pool
     }
 
-    /// Applies the migrations that are missing, all in one transaction that holds the write lock. Many processes may call it
-    /// at once: one works, the others wait.
+    /// Applies the missing migrations, all in one transaction that holds the write lock. Many processes may call it at once: one
+    /// migrates, the others wait.
     ///
     /// # Errors
-    /// When the database refuses, or an applied migration was edited since.
+    /// When the database refuses, or when an applied migration was edited later.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut patience = Patience::new();
         let mut transaction = loop {
@@ -145,8 +145,8 @@ impl SqliteStorage {
             .map_err(|error| migrate_error(error, dialect::classify))?;
         stores::identity::addresses::bring_into_one_form(&mut transaction).await?;
         transaction.commit().await.map_err(refused)?;
-        // No statistics: with those of small tables SQLite reads a whole table instead of looking rows up, and goes on to when it
-        // has grown. An earlier version made some; they only make it slower, so that a lock elsewhere is no matter.
+        // No statistics: with those of small tables SQLite plans to read a whole table instead of looking rows up, also after the table
+        // has grown. An earlier version stored some. They only slow SQLite down, so it is no problem if a lock prevents the removal.
         for table in ["sqlite_stat1", "sqlite_stat4"] {
             let drop = AssertSqlSafe(format!("DROP TABLE IF EXISTS {table}"));
             if let Err(error) = query(drop).execute(&self.writer.pool).await {
@@ -156,7 +156,7 @@ impl SqliteStorage {
         Ok(())
     }
 
-    /// The migrations that are missing, as `0001 foundation`.
+    /// The missing migrations, as `0001 foundation`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file is locked.
@@ -173,8 +173,7 @@ fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
 }
 
-/// How long to wait for a lock that another process holds: SQLite's own timeout covers neither the change to WAL mode nor a
-/// migration that takes long.
+/// The wait for a lock of another process. SQLite's own timeout covers neither the change to WAL mode nor a long migration.
 struct Patience {
     tries: u32,
 }
@@ -184,7 +183,7 @@ impl Patience {
         Self { tries: 100 }
     }
 
-    /// Takes the outcome of a try: `None` after a pause, when it is worth another.
+    /// Checks the outcome of an attempt: `None`, after a pause, when the caller should try again.
     async fn judge<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Option<Result<T, StoreError>> {
         self.tries -= 1;
         match outcome {
@@ -197,7 +196,7 @@ impl Patience {
     }
 }
 
-/// `SQLITE_BUSY` or `SQLITE_LOCKED`, in any of their extended forms.
+/// Whether the error is `SQLITE_BUSY` or `SQLITE_LOCKED`, in any of their extended forms.
 fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
@@ -234,7 +233,7 @@ impl Database for SqliteStorage {
         Arc::new(self.clone())
     }
 
-    /// None: SQLite tells other processes nothing, so their workers poll.
+    /// `None`: SQLite sends no notifications to other processes, so their workers poll.
     fn wakeup(&self) -> Option<Arc<dyn Wakeup>> {
         None
     }
@@ -252,7 +251,7 @@ impl Database for SqliteStorage {
     }
 
     async fn close(&self) {
-        // Readers first: the last connection to close, the writer's, clears the log away.
+        // Readers first: the last connection that closes, the writer's, removes the log.
         self.readers.lane.close();
         self.readers.pool.close().await;
         self.writer.pool.close().await;

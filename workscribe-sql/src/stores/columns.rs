@@ -1,5 +1,5 @@
-//! The columns of each table that is read in more than one place, in a list for `SELECT` and `RETURNING`. The argument goes
-//! before every name: `"u."`, or `""`.
+//! The columns of each table that is read in more than one place, as a list for `SELECT` and `RETURNING`. The argument is the
+//! prefix of every name: `"u."`, or `""`.
 
 macro_rules! user_columns {
     ($t:literal) => {
@@ -35,7 +35,7 @@ macro_rules! is_bouncing {
     };
 }
 
-/// Under names of their own, because a session is read together with its user.
+/// The columns have unique names, because a session is read together with its user.
 macro_rules! session_columns {
     ($t:literal) => {
         concat!(
@@ -73,7 +73,7 @@ macro_rules! organization_columns {
     };
 }
 
-/// A member is read with their user.
+/// Selects members with their users.
 macro_rules! member_select {
     () => {
         concat!(
@@ -111,8 +111,8 @@ macro_rules! invitation_columns {
     };
 }
 
-/// Who came through a door, in what role, and into which organization. Under names of their own, because what they asked for
-/// is read with it.
+/// The actor, their role, and the organization of a door. The columns have unique names, because the requested row is read with
+/// them.
 macro_rules! entered_columns {
     () => {
         "m.org_id AS entered_org_id, m.role AS entered_role, u.id AS actor_id, u.display_name AS actor_name,
@@ -120,7 +120,7 @@ macro_rules! entered_columns {
     };
 }
 
-/// The columns of a task `i` of which a list is chosen and shown: all but its description.
+/// The columns of a task `i` by which a list is chosen and shown: all except its description.
 macro_rules! listed_columns {
     () => {
         "i.org_id, i.id, i.project_id, i.number, i.title, i.status_id, i.position, i.assignee_id, i.reporter_id, i.priority,
@@ -128,15 +128,15 @@ macro_rules! listed_columns {
     };
 }
 
-/// A task `t` with all that is shown of it; the argument is its description, or `"NULL"`. The dialect's `shown_with!` brings the
-/// rest, and its `task_joins!` puts it together.
+/// A task `t` with everything that is shown of it; the argument is its description, or `"NULL"`. The dialect's `shown_with!` reads
+/// the other tables, and its `task_joins!` joins them.
 macro_rules! task_columns {
     ($description:literal) => {
         task_columns_with!($description, labels_of_task!())
     };
 }
 
-/// The same with another way to its labels.
+/// As `task_columns!`, with another expression for the labels.
 macro_rules! task_columns_with {
     ($description:literal, $labels:expr) => {
         concat!(
@@ -154,7 +154,7 @@ macro_rules! task_columns_with {
     };
 }
 
-/// A comment is read with its author.
+/// Selects comments with their authors.
 macro_rules! comment_select {
     () => {
         concat!(
@@ -165,7 +165,7 @@ macro_rules! comment_select {
     };
 }
 
-/// A line of the history is read with who did it.
+/// Selects entries of the history with their actors.
 macro_rules! activity_select {
     () => {
         concat!(
@@ -197,7 +197,7 @@ macro_rules! notification_select {
     };
 }
 
-/// An endpoint `w`, under names of its own, because a delivery is read together with it.
+/// An endpoint `w`. The columns have unique names, because a delivery is read together with it.
 macro_rules! webhook_columns {
     () => {
         "w.id AS webhook_id, w.url, w.description, w.events, w.disabled_reason, w.disabled_at, w.secrets, w.secrets_key,

@@ -1,15 +1,16 @@
-//! Idempotency keys, and the answers that are kept for them.
+//! Idempotency keys, and the responses that are stored for them.
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Json;
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
 use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
-use super::{Ts, Unit, corrupt, digest};
+use super::bind::BindAll as _;
+use super::{Unit, corrupt, digest};
 
 const TABLE: &str = "ws_idempotency_keys";
 
@@ -36,7 +37,7 @@ impl TryFrom<TakenRow> for Claim {
     }
 }
 
-/// An answer is stored as JSON within a string, since `jsonb` refuses the U+0000 that a document in it may have.
+/// A response is stored as JSON in a string, because `jsonb` refuses the U+0000 that a document in it may contain.
 fn written(body: &Value) -> Json<String> {
     Json(body.to_string())
 }
@@ -44,7 +45,7 @@ fn written(body: &Value) -> Json<String> {
 fn read(stored: Value) -> Result<Value, StoreError> {
     match stored {
         Value::String(body) => serde_json::from_str(&body).map_err(|error| corrupt(TABLE, error.to_string())),
-        // Of before, when it was stored as it is.
+        // An earlier version stored the body as JSON itself.
         body => Ok(body),
     }
 }
@@ -58,7 +59,7 @@ impl IdempotencyStore for Unit {
         stale_before: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Claim, StoreError> {
-        // The row may go between the two statements, when its claim is given back or it is swept: then it is free.
+        // The row may be removed between the two statements, when its claim is released or swept; then the key is free.
         for _ in 0..3 {
             let claim = query_as::<_, (i64,)>(
                 "INSERT INTO ws_idempotency_keys (scope, key, fingerprint, claimed_at, expires_at, org_id)
@@ -69,40 +70,37 @@ impl IdempotencyStore for Unit {
                      OR (ws_idempotency_keys.status IS NULL AND ws_idempotency_keys.claimed_at < $5)
                  RETURNING CAST(1 AS bigint)",
             )
-            .bind(&key.scope)
-            .bind(&key.key)
-            .bind(&key.fingerprint[..])
-            .bind(Ts(now))
-            .bind(Ts(stale_before))
-            .bind(Ts(expires_at))
-            .bind(key.org.map(Uuid::from));
+            .bind_all((
+                &key.scope,
+                &key.key,
+                &key.fingerprint[..],
+                now,
+                stale_before,
+                expires_at,
+                key.org,
+            ));
             if self.optional("ws_idempotency_keys: claim", claim).await?.is_some() {
                 return Ok(Claim::Fresh);
             }
             let find = query_as::<_, TakenRow>(
                 "SELECT fingerprint, status, body FROM ws_idempotency_keys WHERE scope = $1 AND key = $2",
             )
-            .bind(&key.scope)
-            .bind(&key.key);
+            .bind_all((&key.scope, &key.key));
             if let Some(taken) = self.optional("ws_idempotency_keys: find", find).await? {
                 return taken.try_into();
             }
         }
-        Err(StoreError::Unavailable("the key is claimed and given back all the time".into()))
+        Err(StoreError::Unavailable("the key is claimed and released again and again".into()))
     }
 
     async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {
-        // A claim that was taken over for being stale may have been answered by the other request. Refusing here rolls
-        // this one's work back, so that only one of the two is done.
+        // Another request may have taken over a stale claim and stored its response. This error rolls this request's work back, so
+        // that only one of the two is done.
         let update = query(
             "UPDATE ws_idempotency_keys SET status = $4, body = $5
               WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
         )
-        .bind(&key.scope)
-        .bind(&key.key)
-        .bind(&key.fingerprint[..])
-        .bind(i64::from(answer.status))
-        .bind(written(&answer.body));
+        .bind_all((&key.scope, &key.key, &key.fingerprint[..], answer.status, written(&answer.body)));
         match self.execute("ws_idempotency_keys: finish", update).await? {
             0 => Err(StoreError::conflict(Constraint::IdempotencyClaim, "ws_idempotency_keys: finish")),
             _ => Ok(()),
@@ -114,9 +112,7 @@ impl IdempotencyStore for Unit {
             "DELETE FROM ws_idempotency_keys
               WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
         )
-        .bind(&key.scope)
-        .bind(&key.key)
-        .bind(&key.fingerprint[..]);
+        .bind_all((&key.scope, &key.key, &key.fingerprint[..]));
         self.execute("ws_idempotency_keys: release", delete).await?;
         Ok(())
     }
@@ -136,9 +132,7 @@ impl IdempotencyStore for Unit {
             ),
             ") AND expires_at <= $1"
         ))
-        .bind(Ts(now))
-        .bind(i64::from(portion.rows))
-        .bind(i64::from(portion.bytes));
+        .bind_all((now, portion.rows, portion.bytes));
         self.execute("ws_idempotency_keys: sweep", delete).await
     }
 }

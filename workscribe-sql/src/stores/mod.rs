@@ -1,5 +1,5 @@
-//! The statements, written once. `postgres/mod.rs` and `sqlite/mod.rs` each include this module, so `super` is one database
-//! or the other: it gives `Db`, `Conn`, [`Ts`] and the macros of its `dialect`.
+//! The statements, written once. `postgres/mod.rs` and `sqlite/mod.rs` each include this module, so `super` is the module of one
+//! database, with its `Db`, `Conn`, [`Ts`] and the macros of its `dialect`.
 
 #[macro_use]
 mod columns;
@@ -10,6 +10,7 @@ mod table;
 #[macro_use]
 mod tables;
 
+mod bind;
 mod idempotency;
 pub(super) mod identity;
 mod notifications;
@@ -39,7 +40,7 @@ use unit::{batch, pending};
 pub(super) use unit::Source;
 pub use unit::Unit;
 
-/// Reads a 32-byte digest back.
+/// Reads a stored 32-byte hash.
 fn digest(table: &'static str, column: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|bytes: Vec<u8>| corrupt(table, format!("{column} has {} bytes", bytes.len())))
 }
@@ -48,14 +49,14 @@ fn token_hash(table: &'static str, bytes: Vec<u8>) -> Result<TokenHash, StoreErr
     digest(table, "a hash", bytes).map(TokenHash)
 }
 
-/// Where a page begins in a rising list. The first page begins before everything, so that one statement serves all pages
-/// and always has a range of the index to walk.
+/// Where a page of an ascending list begins. The first page begins before every row, so one statement serves all pages and always
+/// walks a range of the index.
 fn after(page: &PageRequest) -> (Ts, Uuid) {
     let cursor = page.after().unwrap_or(Cursor { at: Timestamp::UNIX_EPOCH, id: Uuid::nil() });
     (Ts(cursor.at), cursor.id)
 }
 
-/// Where a page begins in a falling list: the first after everything, at the end of the year 9999.
+/// Where a page of a descending list begins. The first page begins after every row, at the end of the year 9999.
 fn before(page: &PageRequest) -> (Ts, Uuid) {
     let end = Timestamp::from_timestamp_micros(253_402_300_799_999_999);
     let first = Cursor { at: end.unwrap_or(Timestamp::MAX_UTC), id: Uuid::max() };
@@ -67,7 +68,7 @@ fn person(id: Uuid, display_name: String, avatar_url: Option<String>) -> Person 
     Person { id: id.into(), display_name, avatar_url }
 }
 
-/// Reads a value of a fixed set of names back.
+/// Reads a stored name of a fixed set.
 fn named<T>(
     table: &'static str,
     column: &str,
@@ -77,12 +78,12 @@ fn named<T>(
     parse(name).ok_or_else(|| corrupt(table, format!("{column} is {name:?}")))
 }
 
-/// Reads a rich text back.
+/// Reads a stored rich text.
 fn document(table: &'static str, column: &str, text: &str) -> Result<Document, StoreError> {
-    Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is no JSON")))
+    Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is not JSON")))
 }
 
-/// A text that may come from anywhere; Postgres stores no NUL.
+/// Replaces U+0000, which Postgres does not store, with U+FFFD.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

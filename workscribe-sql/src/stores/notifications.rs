@@ -1,4 +1,4 @@
-//! Notifications, what is unread of them, preferences and digests.
+//! Notifications, the counts of unread ones, preferences, and digests.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,12 @@ use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::NotificationRow;
 use workscribe_core::work::Person;
 
+use super::bind::BindAll as _;
 use super::pending::{self, Statement, Write, push_rows};
 use super::table::{Stored, insertion};
-use super::{Ts, Unit, before, dialect, named, storable};
+use super::{Unit, before, dialect, named, storable};
 
-/// A notification with its organization and who caused it; see `notification_select!`.
+/// A notification with its organization and its actor; see `notification_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     org_id: Uuid,
@@ -55,8 +56,8 @@ impl From<ShownRow> for Notification {
     }
 }
 
-/// Those before a place, of one organization or of all, the newest first. The person's are walked in order, whatever their number,
-/// and those of organizations that they left are passed over; `IS TRUE` keeps that from becoming another way to begin.
+/// The notifications before a cursor, of one organization or of all, newest first. The statement walks those of the person in order, so
+/// its cost does not depend on their number, and skips organizations that the person left; `IS TRUE` prevents a plan that begins there.
 macro_rules! page_of_notifications {
     ($condition:expr) => {
         concat!(
@@ -87,7 +88,7 @@ macro_rules! page_of_notifications {
     };
 }
 
-/// The oldest notifications of before a time, up to a number of them.
+/// The oldest notifications from before a time, up to a number of them.
 macro_rules! old {
     () => {
         "(SELECT org_id, id FROM ws_notifications WHERE created_at < $1 ORDER BY created_at, org_id, id LIMIT $2)"
@@ -126,17 +127,13 @@ impl NotificationStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Notification>, StoreError> {
         let (at, id) = before(page);
-        // Two statements, because the unread have an index of their own.
+        // Two statements, because unread notifications have their own index.
         let list = if filter.unread {
             query_as::<_, ShownRow>(page_of_notifications!(unread!()))
         } else {
             query_as::<_, ShownRow>(page_of_notifications!("TRUE"))
         }
-        .bind(user.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(filter.organization.as_ref().map(Slug::as_str))
-        .bind(page.fetch());
+        .bind_all((user, at, id, filter.organization.as_ref().map(Slug::as_str), page.fetch()));
         Ok(self.all("ws_notifications: list", list).await?.into_iter().map(Notification::from).collect())
     }
 
@@ -155,8 +152,7 @@ impl NotificationStore for Unit {
                   WHERE n.user_id = $1 AND ($2 IS NULL OR o.slug = $2)",
             )
         }
-        .bind(user.as_uuid())
-        .bind(filter.organization.as_ref().map(Slug::as_str));
+        .bind_all((user, filter.organization.as_ref().map(Slug::as_str)));
         Ok(self.one("ws_notifications: count", count).await?.0)
     }
 
@@ -166,15 +162,13 @@ impl NotificationStore for Unit {
         id: NotificationId,
         is_read: bool,
     ) -> Result<Option<Notification>, StoreError> {
-        // By the key, which begins with the organization.
+        // By the primary key, which begins with the organization.
         let update = query_as::<_, (Uuid,)>(
             "UPDATE ws_notifications SET is_read = $3
               WHERE org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1) AND id = $2 AND user_id = $1 AND is_read <> $3
              RETURNING org_id",
         )
-        .bind(user.as_uuid())
-        .bind(id.as_uuid())
-        .bind(is_read);
+        .bind_all((user, id, is_read));
         if let Some((org,)) = self.optional("ws_notifications: set read", update).await? {
             let by = if is_read { -1 } else { 1 };
             self.count_unread(org, BTreeMap::from([(user.as_uuid(), by)])).await?;
@@ -183,8 +177,7 @@ impl NotificationStore for Unit {
             notification_select!(),
             "WHERE m.user_id = $1 AND n.user_id = $1 AND n.id = $2"
         ))
-        .bind(user.as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((user, id));
         Ok(self.optional("ws_notifications: find", find).await?.map(Notification::from))
     }
 
@@ -209,10 +202,10 @@ impl NotificationStore for Unit {
         );
         let slug = filter.organization.as_ref().map(Slug::as_str);
         let first = if dialect::WRITES_TOGETHER { both } else { count };
-        let counts = query_as::<_, (Uuid, i64)>(first).bind(user.as_uuid()).bind(slug);
+        let counts = query_as::<_, (Uuid, i64)>(first).bind_all((user, slug));
         let counts = self.all("ws_notifications: read all", counts).await?;
         if !dialect::WRITES_TOGETHER {
-            let update = query(update).bind(user.as_uuid()).bind(slug);
+            let update = query(update).bind_all((user, slug));
             self.execute("ws_notifications: read all", update).await?;
         }
         let mut read = 0;
@@ -255,42 +248,37 @@ impl NotificationStore for Unit {
             "INSERT INTO ws_notification_preferences (user_id, type, email) VALUES ($1, $2, $3)
              ON CONFLICT (user_id, type) DO UPDATE SET email = excluded.email",
         )
-        .bind(user.as_uuid())
-        .bind(kind.as_str())
-        .bind(mails);
+        .bind_all((user, kind.as_str(), mails));
         self.execute("ws_notification_preferences: set", upsert).await?;
         Ok(())
     }
 
     async fn open_digest(&mut self, digest: &Digest) -> Result<bool, StoreError> {
-        // An open one is written too, as it is, for its lock: until the commit nobody closes it without what this
-        // transaction adds to it.
+        // An open digest is also written, without a change, for its lock: until the commit no other transaction closes it without
+        // the notifications that this transaction adds.
         let open = query_as::<_, (Uuid,)>(
             "INSERT INTO ws_digests (user_id, job_id) VALUES ($1, $2)
              ON CONFLICT (user_id) DO UPDATE SET job_id = ws_digests.job_id
              RETURNING job_id",
         )
-        .bind(digest.user.as_uuid())
-        .bind(digest.job.as_uuid());
+        .bind_all((digest.user, digest.job));
         Ok(self.one("ws_digests: open", open).await?.0 == digest.job.as_uuid())
     }
 
     async fn close_digest(&mut self, digest: &Digest) -> Result<(), StoreError> {
         let close = query("DELETE FROM ws_digests WHERE user_id = $1 AND job_id = $2")
-            .bind(digest.user.as_uuid())
-            .bind(digest.job.as_uuid());
+            .bind_all((digest.user, digest.job));
         if self.execute("ws_digests: close", close).await? == 0 {
             return Ok(());
         }
-        // Here and below the condition of `ws_notifications_mail_idx` stands beside what is asked: SQLite does not see that
-        // the one follows from the other.
+        // Here and below, the condition of `ws_notifications_mail_idx` is repeated beside the stricter one: SQLite does not see
+        // that one implies the other.
         let take = query(
             "UPDATE ws_notifications SET mail = 'taken', digest_id = $2
               WHERE user_id = $1 AND mail = 'waiting' AND mail IN ('waiting', 'taken') AND is_read = FALSE
                 AND org_id IN (SELECT org_id FROM ws_members WHERE user_id = $1)",
         )
-        .bind(digest.user.as_uuid())
-        .bind(digest.job.as_uuid());
+        .bind_all((digest.user, digest.job));
         self.execute("ws_notifications: take for digest", take).await?;
         let drop = query(
             "UPDATE ws_notifications SET mail = 'none'
@@ -307,9 +295,7 @@ impl NotificationStore for Unit {
             "WHERE n.user_id = $1 AND n.digest_id = $2 AND n.mail IN ('taken', 'sent')
              ORDER BY n.created_at, n.id LIMIT $3"
         ))
-        .bind(digest.user.as_uuid())
-        .bind(digest.job.as_uuid())
-        .bind(i64::from(limit));
+        .bind_all((digest.user, digest.job, limit));
         Ok(self.all("ws_notifications: digest", list).await?.into_iter().map(Notification::from).collect())
     }
 
@@ -318,8 +304,7 @@ impl NotificationStore for Unit {
             "UPDATE ws_notifications SET mail = 'sent'
               WHERE user_id = $1 AND digest_id = $2 AND mail = 'taken' AND mail IN ('waiting', 'taken')",
         )
-        .bind(digest.user.as_uuid())
-        .bind(digest.job.as_uuid());
+        .bind_all((digest.user, digest.job));
         self.execute("ws_notifications: digest sent", update).await?;
         Ok(())
     }
@@ -341,11 +326,11 @@ impl NotificationStore for Unit {
                 " GROUP BY org_id, user_id"
             )
         };
-        let counts = query_as::<_, (Uuid, Uuid, i64, i64)>(counts).bind(Ts(before)).bind(i64::from(limit));
+        let counts = query_as::<_, (Uuid, Uuid, i64, i64)>(counts).bind_all((before, limit));
         let counts = self.all("ws_notifications: sweep", counts).await?;
         if !dialect::WRITES_TOGETHER {
             let delete = query(concat!("DELETE FROM ws_notifications WHERE (org_id, id) IN ", old!()));
-            let delete = delete.bind(Ts(before)).bind(i64::from(limit));
+            let delete = delete.bind_all((before, limit));
             self.execute("ws_notifications: sweep", delete).await?;
         }
         let mut removed = 0;
@@ -360,7 +345,7 @@ impl NotificationStore for Unit {
 }
 
 impl Unit {
-    /// Adds to how many of an organization's notifications people have not read. By id, as the digests that may follow.
+    /// Adds to the counts of an organization's unread notifications, in the order of user ids, as the digests that may follow.
     pub(super) async fn count_unread(
         &mut self,
         org: Uuid,

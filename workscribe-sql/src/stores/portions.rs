@@ -1,7 +1,7 @@
-//! The parts of statements that remove rows in portions: so many of them, and of so many bytes.
+//! The parts of statements that remove rows in portions, limited by the number of rows and of bytes.
 
-/// Of rows that a query gives with their `bytes`: the first ones in an order, up to the one with which they have as many as are bound. So
-/// there is one at least.
+/// The first of the rows of a query, in an order, until their `bytes` reach the bound number: the row that reaches it is included,
+/// so there is at least one row.
 macro_rules! first_bytes {
     ($keys:literal, $order:literal, $bytes:literal, $rows:expr) => {
         concat!(
@@ -19,14 +19,14 @@ macro_rules! first_bytes {
     };
 }
 
-/// Does something to up to `$2` of an organization's rows.
+/// Changes or removes up to `$2` of an organization's rows.
 macro_rules! portion_of {
     ($what:literal, $rows:literal) => {
         concat!($what, " WHERE org_id = $1 AND id IN (SELECT id FROM ", $rows, " LIMIT $2)")
     };
 }
 
-/// The same where rows may be large: to no more after those that have `$3` bytes.
+/// As `portion_of!`, for rows that may be large: it stops after the row that reaches `$3` bytes.
 macro_rules! large_portion_of {
     ($what:literal, $rows:literal, $bytes:expr) => {
         concat!(
@@ -46,7 +46,7 @@ macro_rules! large_portion_of {
     };
 }
 
-/// Removes up to `$2` rows, or a few more: all that have what the first ones name.
+/// Removes up to `$2` rows, or a few more: all rows that have the same value in the column as these.
 macro_rules! portion_by {
     ($table:literal, $column:literal) => {
         concat!(

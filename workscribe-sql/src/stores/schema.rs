@@ -1,4 +1,4 @@
-//! Which migrations are missing, and whether the database can serve.
+//! Missing migrations, and whether the database can serve requests.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use workscribe_migrations::TABLE;
 use super::batch::{Batch, Found, LookUp};
 use super::{Conn, Db, Unit, dialect, store_error};
 
-/// A database that takes longer for a small write is not ready.
+/// A database that takes longer than this for a small write is not ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The migrations that were not applied yet, as `0001 foundation`.
+/// The missing migrations, as `0001 foundation`.
 pub(crate) async fn pending(conn: &mut Conn, known: &Migrator) -> Result<Vec<String>, StoreError> {
     let name = |migration: &Migration| format!("{:04} {}", migration.version, migration.description);
     Ok(pending_of(conn, known).await?.into_iter().map(name).collect())
 }
 
-/// The migrations that were not applied yet.
+/// The missing migrations.
 pub(crate) async fn pending_of<'m>(
     conn: &mut Conn,
     known: &'m Migrator,
@@ -40,14 +40,14 @@ async fn applied(conn: &mut Conn) -> Result<HashSet<i64>, sqlx::Error> {
     Ok(applied.persistent(false).fetch_all(conn).await?.into_iter().map(|(version,)| version).collect())
 }
 
-/// Finds out what is not ready. Those who ask while somebody else is told go together with the next try, so that however many ask, one
-/// or a few tries are under way.
+/// Checks what is not ready. Callers that arrive during a check share the next one, so that one or a few checks run at a time,
+/// however many callers there are.
 pub(crate) struct Readiness {
     tries: Arc<Batch<Try>>,
 }
 
 impl Readiness {
-    /// By units that read and units that write.
+    /// `unit` makes the units for reads and writes.
     pub(crate) fn new(
         known: &'static Migrator,
         unit: impl Fn(Kind) -> Unit + Send + Sync + 'static,
@@ -64,7 +64,7 @@ impl Readiness {
     }
 }
 
-/// Which unit.
+/// The kind of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Reads,
@@ -74,7 +74,7 @@ pub(crate) enum Kind {
 struct Try {
     known: &'static Migrator,
     unit: Box<dyn Fn(Kind) -> Unit + Send + Sync>,
-    /// That nothing was missing, since migrations are never taken back.
+    /// Set once no migration was missing, since migrations are never undone.
     migrated: AtomicBool,
 }
 
@@ -108,7 +108,7 @@ impl Try {
                 return Ok(missing);
             }
         }
-        // Many faults let a database be read still: a full disk, or a server that has become a replica.
+        // Many faults still allow reads: a full disk, or a server that has become a replica.
         let mut unit = (self.unit)(Kind::Writes);
         unit.execute("ws_readiness: try", query("UPDATE ws_readiness SET tries = tries + 1 WHERE id = 1"))
             .await?;
@@ -126,5 +126,5 @@ fn not_ready(part: &'static str, reason: String) -> Vec<NotReady> {
 
 fn not_answering(error: &StoreError) -> Vec<NotReady> {
     tracing::warn!(error = error as &dyn std::error::Error, "the database is not ready");
-    not_ready("database", "the database takes no writes, or does not answer".into())
+    not_ready("database", "the database accepts no writes, or does not answer".into())
 }

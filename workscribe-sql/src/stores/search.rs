@@ -1,4 +1,4 @@
-//! What can be found in an organization.
+//! The search in an organization.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -9,6 +9,7 @@ use workscribe_core::search::{SearchDocument, SearchHit, SearchKind, SearchQuery
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::ProjectKey;
 
+use super::bind::BindAll as _;
 use super::pending::{Statement, Write, push_rows};
 use super::{Ts, Unit, dialect, named, storable};
 
@@ -43,7 +44,7 @@ impl TryFrom<HitRow> for SearchHit {
     }
 }
 
-/// Shows the best of some matches. The texts are read of what is shown alone.
+/// Selects the best matches. It reads the texts only of the matches that it returns.
 macro_rules! search_statement {
     ($matches:expr) => {
         concat!(
@@ -63,20 +64,17 @@ macro_rules! search_statement {
 const FIND: &str = search_statement!(matches_of_search!());
 const FIND_COMMON: &str = search_statement!(matches_of_common_search!());
 
-/// So many documents are put by one statement.
+/// The maximum number of documents in one statement.
 const DOCUMENTS_AT_ONCE: usize = 100;
-/// Of the newest documents, this many with the words make the words common.
+/// When this many of the newest documents have the words, the words are common.
 const COMMON: i64 = 20;
 
 impl Unit {
-    /// Whether so many of the newest documents have the words that one in ten may.
+    /// Whether the sample of the newest documents suggests that one in ten documents has the words.
     pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
         let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
-        let sample = query_as::<_, (i64,)>(sample).bind(scope.org().as_uuid()).bind(dialect::search_query(
-            scope.org(),
-            words,
-            true,
-        ));
+        let sample =
+            query_as::<_, (i64,)>(sample).bind_all((scope, dialect::search_query(scope.org(), words, true)));
         Ok(self.one("ws_search: sample", sample).await?.0 >= COMMON)
     }
 }
@@ -122,8 +120,7 @@ impl SearchStore for Unit {
     }
 
     async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {
-        let delete =
-            query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind(scope.org().as_uuid()).bind(id);
+        let delete = query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         self.execute("ws_search: remove", delete).await?;
         Ok(())
     }
@@ -140,12 +137,13 @@ impl SearchStore for Unit {
             if found.len() >= search.limit as usize || query == asked {
                 break;
             }
-            let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND })
-                .bind(org.as_uuid())
-                .bind(query.clone())
-                .bind(dialect::title_query(org, words, *open))
-                .bind(search.kind.map(SearchKind::as_str))
-                .bind(i64::from(search.limit));
+            let find = query_as::<_, HitRow>(if is_common { FIND_COMMON } else { FIND }).bind_all((
+                org,
+                query.clone(),
+                dialect::title_query(org, words, *open),
+                search.kind.map(SearchKind::as_str),
+                search.limit,
+            ));
             found = self.all("ws_search: find", find).await?;
             asked = query;
         }

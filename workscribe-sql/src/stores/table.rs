@@ -24,15 +24,13 @@ use sqlx::types::Uuid;
 use sqlx::{Decode, Encode, FromRow, Row as _, Type, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::events::EventKind;
-use workscribe_core::id::{
-    ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId,
-};
 use workscribe_core::notifications::{EntityType, NotificationType};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Role};
 use workscribe_core::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType};
-use workscribe_core::{StoreError, TargetIn};
+use workscribe_core::{StoreError, TargetIn, every_id, id};
 
+use super::bind::BindAll as _;
 use super::pending::{Statement, Write, push_rows};
 use super::unit::{Arguments, Row};
 use super::{Db, Ts, Unit, after};
@@ -76,8 +74,10 @@ macro_rules! stored_by_name {
 stored_as!(Self, |value| value.clone(), |value| Ok(value); String);
 stored_as!(Self, |value| *value, |value| Ok(value); Uuid, bool, i64, NaiveDate);
 stored_as!(Ts, |time| Ts(*time), |time| Ok(time.0); Timestamp);
-stored_as!(Uuid, |id| id.as_uuid(), |id| Ok(id.into());
-    ActivityId, CommentId, LabelId, NotificationId, ProjectId, StatusId, TaskId, UserId);
+macro_rules! stored_ids {
+    ($($(#[$doc:meta])* $id:ident),+ $(,)?) => { stored_as!(Uuid, |id| id.as_uuid(), |id| Ok(id.into()); $(id::$id),+); };
+}
+every_id!(stored_ids);
 stored_as!(String, |text| text.as_str().to_owned(), |text| Ok(Self::from_stored(text)); Color, ProjectKey);
 stored_by_name!(EventKind, EntityType, NotificationType, ProjectType, Role, StatusCategory, TaskType);
 stored_as!(i64, |priority| priority.rank(), |rank| {
@@ -270,7 +270,7 @@ impl At {
         update: QueryAs<'_, Db, Stored<T>, Arguments>,
         now: Timestamp,
     ) -> QueryAs<'_, Db, Stored<T>, Arguments> {
-        update.bind(self.org).bind(self.parent).bind(self.id).bind(self.expected).bind(Ts(now))
+        update.bind_all((self.org, self.parent, self.id, self.expected, now))
     }
 }
 
@@ -339,7 +339,7 @@ impl Unit {
         scope: &OrgScope,
         parent: Uuid,
     ) -> Result<i64, StoreError> {
-        let count = query_as::<_, (i64,)>(T::COUNT).bind(scope.org().as_uuid()).bind(parent);
+        let count = query_as::<_, (i64,)>(T::COUNT).bind_all((scope, parent));
         Ok(self.one(name, count).await?.0)
     }
 
@@ -352,8 +352,8 @@ impl Unit {
         page: &PageRequest,
     ) -> Result<Vec<T>, StoreError> {
         let (at, id) = after(page);
-        let list = query_as::<_, Stored<T>>(T::LIST).bind(scope.org().as_uuid()).bind(parent);
-        let rows = self.all(name, list.bind(at).bind(id).bind(page.fetch())).await?;
+        let list = query_as::<_, Stored<T>>(T::LIST).bind_all((scope, parent));
+        let rows = self.all(name, list.bind_all((at, id, page.fetch()))).await?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
@@ -363,7 +363,7 @@ impl Unit {
         name: &'static str,
         at: At,
     ) -> Result<Option<T>, StoreError> {
-        let find = query_as::<_, Stored<T>>(T::FIND).bind(at.org).bind(at.parent).bind(at.id);
+        let find = query_as::<_, Stored<T>>(T::FIND).bind_all((at.org, at.parent, at.id));
         Ok(self.optional(name, find).await?.map(|row| row.0))
     }
 
@@ -387,7 +387,7 @@ impl Unit {
         name: &'static str,
         at: At,
     ) -> Result<bool, StoreError> {
-        let delete = query(T::DELETE).bind(at.org).bind(at.parent).bind(at.id).bind(at.expected);
+        let delete = query(T::DELETE).bind_all((at.org, at.parent, at.id, at.expected));
         let is_deleted = self.execute(name, delete).await? > 0;
         if !is_deleted {
             self.refuse_stale_in::<T>(at).await?;
@@ -397,7 +397,7 @@ impl Unit {
 
     /// After a write that found no row: returns an error if the row exists with another version than the expected one.
     pub(super) async fn refuse_stale_in<T: Child>(&mut self, at: At) -> Result<(), StoreError> {
-        let current = query_as(T::VERSION).bind(at.org).bind(at.parent).bind(at.id);
+        let current = query_as(T::VERSION).bind_all((at.org, at.parent, at.id));
         self.refuse_stale(T::NAME_OF_VERSION, at.expected, current).await
     }
 }

@@ -1,4 +1,4 @@
-//! The tables whose rows are read and written with all their fields, each with its list of columns.
+//! The tables whose rows are read and written whole, each with its columns.
 
 use sqlx::query_builder::Separated;
 use sqlx::types::{Json, Uuid};
@@ -35,7 +35,7 @@ table! {
     written { name_key: |label| name_key(&label.name) }
 }
 
-// The labels of a task come from their own table, and its counts are not exported.
+// The labels of a task are read from the table that assigns them. The counts of a task are not exported.
 table! {
     TaskRow = "ws_tasks" {
         id, project_id, number, title, description, status_id, position, assignee_id, reporter_id, priority, kind "type",
@@ -61,7 +61,7 @@ table! {
     }
 }
 
-// The state of a notification's mail is not exported: the server of the export sends that mail.
+// The state of a notification's mail is not exported: the server that made the notification sends the mail.
 table! {
     NotificationRow = "ws_notifications", columns notification_columns "n." {
         id, user_id, kind "type", title, body, entity_type, entity_id, actor_id, is_read, created_at

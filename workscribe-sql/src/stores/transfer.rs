@@ -1,4 +1,4 @@
-//! Whole organizations, row by row.
+//! The export and import of whole organizations, row by row.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,11 @@ use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::{Kind, Record, TaskRow, TransferStore, UserRow};
 
 use super::Unit;
+use super::bind::BindAll as _;
 use super::pending::{Statement, push_rows};
 use super::table::{PORTION, Stored, Table};
 
-/// Rows of one kind, in the order in which they came.
+/// The rows of one kind, in their original order.
 macro_rules! of_kind {
     ($rows:expr, $kind:ident) => {
         $rows
@@ -25,7 +26,7 @@ macro_rules! of_kind {
     };
 }
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Clone, Copy)]
 struct Place {
     org: Uuid,
@@ -35,7 +36,7 @@ struct Place {
 
 impl Unit {
     async fn page_rows<T: Table>(&mut self, name: &'static str, place: Place) -> Result<Vec<T>, StoreError> {
-        let page = query_as::<_, Stored<T>>(T::PAGE).bind(place.org).bind(place.after).bind(place.limit);
+        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((place.org, place.after, place.limit));
         Ok(self.all(name, page).await?.into_iter().map(|row| row.0).collect())
     }
 
@@ -56,8 +57,7 @@ impl Unit {
             ids_of!("$2"),
             " ORDER BY task_id, label_id"
         ))
-        .bind(place.org)
-        .bind(Json(ids));
+        .bind_all((place.org, Json(ids)));
         // Both are in the order of the tasks' ids.
         let mut labels = self.all("ws_task_labels: page to export", labels).await?.into_iter().peekable();
         for task in &mut tasks {
@@ -73,7 +73,7 @@ impl Unit {
         let parents: Vec<_> = rows.iter().filter_map(|row| Some((row.id, row.parent_id?))).collect();
         let labels: Vec<(TaskId, LabelId)> =
             rows.iter().flat_map(|row| row.label_ids.iter().map(|label| (row.id, *label))).collect();
-        // Each below none at first, since its parent may follow.
+        // The tasks have no parent at first, because a parent may come later.
         let rows: Vec<_> = rows.into_iter().map(|row| TaskRow { parent_id: None, ..row }).collect();
         self.insert_many("ws_tasks: restore", org, &rows, "").await?;
         for labels in labels.chunks(PORTION) {
@@ -173,7 +173,7 @@ impl TransferStore for Unit {
             return Ok(());
         }
         let ids: Vec<TaskId> = parents.iter().map(|(task, _)| *task).collect();
-        // The ids alone too, which say by which index the tasks are found.
+        // The ids are also bound as a list, so that the tasks are found by their index.
         let update = query(concat!(
             "UPDATE ws_tasks AS t SET parent_id = ",
             uuid_of!("given.value ->> 1"),
@@ -184,9 +184,7 @@ impl TransferStore for Unit {
             " AND t.id ",
             in_ids!("$3")
         ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(parents.to_vec()))
-        .bind(Json(ids));
+        .bind_all((scope, Json(parents.to_vec()), Json(ids)));
         self.execute("ws_tasks: adopt", update).await.map(drop)
     }
 }

@@ -1,12 +1,12 @@
-//! Whether what is stored of other rows is still what those rows say: counts at tasks, their labels, and what is unread. It reads whole
-//! tables, so it is for an operator who asks (`workscribe doctor --deep`) and for tests.
+//! Checks whether stored values that are derived from other rows are right: the counts of tasks, their labels, and the counts of
+//! unread notifications. It reads whole tables, so it is for an operator (`workscribe doctor --deep`) and for tests.
 
 use sqlx::query_as;
 use workscribe_core::StoreError;
 
 use super::{Conn, Db, dialect, store_error};
 
-/// What is compared, and how many rows differ.
+/// What is compared, and a statement that counts the rows that differ.
 const COMPARED: [(&str, &str); 5] = [
     (
         "tasks that count their subtasks wrongly",
@@ -22,7 +22,7 @@ const COMPARED: [(&str, &str); 5] = [
                   ON c.org_id = t.org_id AND c.task_id = t.id
           WHERE t.comment_count <> COALESCE(c.number, 0)",
     ),
-    ("tasks that note other labels than they have", dialect::WRONG_LABELS),
+    ("tasks with a wrong list of labels", dialect::WRONG_LABELS),
     (
         "deliveries of webhooks without their message",
         "SELECT count(*) FROM ws_webhook_deliveries d
@@ -44,7 +44,7 @@ const COMPARED: [(&str, &str); 5] = [
     ),
 ];
 
-/// What differs, in words; nothing when all is as it should be.
+/// The differences, in words; empty when there are none.
 pub(crate) async fn differences(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for (what, compare) in COMPARED {

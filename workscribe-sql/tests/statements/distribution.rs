@@ -1,8 +1,8 @@
-//! Whether an engine that distributes tables by organization can run every statement: each tenant table is partitioned by a hash of
-//! `org_id`, and a statement for one organization touches one part.
+//! Checks that an engine which distributes tables by organization can run every statement: each tenant table is partitioned by a
+//! hash of `org_id`, and a statement for one organization touches one partition.
 //!
-//! The tables come from the database's catalogue: those that have an `org_id` which is not null. Jobs and kept answers have one that may
-//! be null; they are the server's own.
+//! The tables come from the database's catalogue: all that have an `org_id` which is not null. Jobs and idempotency keys have a
+//! nullable one, because these tables belong to the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use workscribe_testkit::databases::{self, Schema};
 
 use super::{come_together, exercise, prepared, task_lists};
 
-/// How many parts a table has.
+/// The number of partitions of a table.
 const PARTS: usize = 8;
 /// The organization for which statements are explained.
 const ORG: &str = "018f0000-0000-7000-8000-00000000000a";
 
-/// Statements that are for more than one organization, by a part of their text, and why.
+/// Statements for more than one organization, by a part of their text, and the reason.
 const MANY: [(&str, &str); 18] = [
-    // The door by a task's id alone: the organization is what it looks for. Knowing it first would cost a round trip.
+    // The door by a task's id: it finds the organization. To know that earlier would cost a round trip.
     (
         "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id",
         "the door by a task's id",
     ),
     ("AS given (user_id, task_id, number_of_key)", "the door by a task's id, for many"),
-    // A person's own organizations, and what is theirs in all of them.
+    // A person's organizations, and a person's rows in all of them.
     ("FROM ws_members m JOIN ws_organizations o ON o.id = m.org_id", "a person's organizations"),
     ("SELECT count(*) FROM ws_members WHERE user_id = $1", "a person's organizations"),
     ("WITH mine AS MATERIALIZED (", "a person's notifications"),
@@ -47,11 +47,11 @@ const MANY: [(&str, &str); 18] = [
     ("DELETE FROM ws_webhook_messages WHERE (org_id, id) IN", "sweeping"),
     ("FROM ws_webhooks WHERE secrets_key <>", "sealing anew"),
     ("SELECT m.user_id FROM ws_organizations o", "an operator's export"),
-    // The words of a search bear their organization's mark, by which the index keeps tenants apart; see `dialect.rs`.
+    // The words of a search contain a mark of their organization, by which the index separates tenants; see `dialect.rs`.
     ("words @@ CAST(", "a search for rare words"),
 ];
 
-/// Makes every tenant table anew, partitioned, with all of its rules and indexes.
+/// Replaces every tenant table by a partitioned one, with all its rules and indexes.
 const PARTITION: &str = r"
 DO $$
 DECLARE
@@ -92,7 +92,7 @@ async fn partitioned() -> (Schema, PostgresStorage) {
     let schema = Schema::new().await;
     let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
     storage.migrate().await.unwrap();
-    // A partition of an index on words has no such setting of its own.
+    // An index on a partitioned table cannot have this setting.
     query("ALTER INDEX ws_search_words_idx RESET (gin_pending_list_limit)")
         .execute(storage.pool())
         .await
@@ -130,7 +130,7 @@ async fn a_statement_for_one_organization_touches_one_part_of_every_table() {
     );
 }
 
-/// The tables that have an organization in every row, as a database has them that nobody has changed.
+/// The tables with an organization in every row, from a database with the original schema.
 async fn tables_of_tenants() -> Vec<String> {
     let database = databases::postgres().await;
     let storage = PostgresStorage::connect(&database.url, &databases::options()).await.unwrap();
@@ -144,8 +144,8 @@ async fn tables_of_tenants() -> Vec<String> {
     .unwrap()
 }
 
-/// The same of the statements that read for many requests, each for an organization of its own: run for one key, they touch one part.
-/// They are prepared on the connections of a pool, which has one here.
+/// Checks the statements that read for many requests, each for its own organization: run for one key, they touch one partition.
+/// They are prepared on the connections of a pool, which has one connection here.
 async fn read_together(schema: &Schema, used: &mut BTreeSet<&'static str>) -> BTreeSet<String> {
     let options = Options { max_connections: 1, ..databases::options() };
     let storage: Arc<dyn Storage> = Arc::new(PostgresStorage::connect(&schema.url, &options).await.unwrap());
@@ -209,7 +209,7 @@ fn one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a statement may be for more than one organization, and by what it is known.
+/// Whether a statement may concern more than one organization. `used` collects the parts of texts that say so.
 fn is_excepted(statement: &str, used: &mut BTreeSet<&'static str>) -> bool {
     let many: Vec<_> = MANY.iter().map(|(part, _)| *part).filter(|part| statement.contains(part)).collect();
     let is_excepted = !many.is_empty();
@@ -217,12 +217,12 @@ fn is_excepted(statement: &str, used: &mut BTreeSet<&'static str>) -> bool {
     is_excepted
 }
 
-/// How many parts of tables a plan names.
+/// The number of partitions that a plan names.
 fn parts_of(plan: &str) -> usize {
     (0..PARTS).filter(|part| plan.contains(&format!("_part{part}"))).count()
 }
 
-/// The prepared statements that would touch more than one part.
+/// The prepared statements that would touch more than one partition.
 async fn explained(uow: &mut dyn UnitOfWork, used: &mut BTreeSet<&'static str>) -> BTreeSet<String> {
     let unit = postgres::Unit::of(uow).unwrap();
     let conn = unit.connection().await.unwrap();
@@ -234,7 +234,7 @@ async fn explained(uow: &mut dyn UnitOfWork, used: &mut BTreeSet<&'static str>) 
         let statement = one_line(&statement);
         let inserts = statement.match_indices("INSERT INTO ws_").any(|(at, _)| {
             let rest = &statement[at..];
-            // The server's own tables.
+            // Tables of the server.
             if ["INSERT INTO ws_jobs", "INSERT INTO ws_users"].iter().any(|own| rest.starts_with(own)) {
                 return false;
             }
@@ -262,7 +262,7 @@ async fn explained(uow: &mut dyn UnitOfWork, used: &mut BTreeSet<&'static str>) 
     faults
 }
 
-/// A value for a parameter: the organization where the statement says that it is one.
+/// A value for a parameter: the organization if the statement compares `org_id` with it.
 fn argument(statement: &str, number: usize, kind: &str) -> String {
     let is_org = |pattern: &str| {
         statement

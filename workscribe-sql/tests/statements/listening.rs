@@ -1,4 +1,4 @@
-//! Which statements run: their names, which units trace, and their texts, which sqlx logs.
+//! Records the statements that run: their names, which units trace, and their texts, which sqlx logs.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -12,33 +12,33 @@ use workscribe_testkit::databases;
 
 use super::{exercise, task_lists};
 
-/// Statements, each with its name and its text.
+/// Statements, each with its name and text.
 pub(super) type Named = BTreeSet<(String, String)>;
 
 /// The names of all statements that units ran.
 pub(super) static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-/// What ran on SQLite, in order: each of its connections has a thread of its own.
+/// The statements that ran on SQLite, in order. Each connection of SQLite has its own thread.
 static ON_SQLITE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// What ran last on Postgres. The unit that ran it names it before anything else runs in this thread.
+    /// The statement that ran last on Postgres. Its unit traces its name before anything else runs in this thread.
     static LAST: Cell<Option<String>> = const { Cell::new(None) };
     /// The statements that units of this thread ran, in order: the name, and the text if it ran on Postgres.
     static HERE: RefCell<Vec<(String, Option<String>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Hears of statements, once for all tests.
+/// Starts to record statements, once for all tests.
 pub(super) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
 }
 
-/// The statements that this thread has run on Postgres since it was asked last.
+/// The statements that this thread has run on Postgres since the last call.
 pub(super) fn run_on_postgres() -> Named {
     HERE.take().into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
-/// Every statement as it runs on SQLite, which has no view of what it has prepared.
+/// Every statement as it runs on SQLite, which cannot list its prepared statements.
 pub(super) async fn run_on_sqlite() -> &'static Named {
     static ALL: OnceCell<Named> = OnceCell::const_new();
     ALL.get_or_init(|| async {
@@ -49,7 +49,7 @@ pub(super) async fn run_on_sqlite() -> &'static Named {
         HERE.take();
         exercise(&mut *uow).await;
         task_lists(&mut *uow).await;
-        // A statement is logged when it ends, which it has when another one has.
+        // sqlx logs a statement when it ends, and it ends when the next one runs.
         let unit = sqlite::Unit::of(&mut *uow).unwrap();
         query("SELECT 1").execute(unit.connection().await.unwrap()).await.unwrap();
         let (names, texts) = (HERE.take(), take(&mut *ON_SQLITE.lock().unwrap()));

@@ -1,4 +1,4 @@
-//! Every list of tasks: each sort and each condition alone, and conditions that pick many tasks.
+//! Every list of tasks: each sort, each single condition, and conditions that match many tasks.
 
 use workscribe_core::id::TaskId;
 use workscribe_core::search::Words;
@@ -14,7 +14,7 @@ use super::{new_id, new_task, new_user, now, organization_with_a_task};
 /// Sets one condition of a filter.
 type Condition = fn(&mut TaskFilter, &Task);
 
-/// Every sort with a first and a further page, and every condition in each of the kinds of list.
+/// Lists with every sort, with a first and a later page, and with every condition, of a project and of a person.
 pub(super) async fn task_lists(uow: &mut dyn UnitOfWork) {
     let user = uow.users().insert(&new_user("grace@example.com")).await.unwrap();
     let (scope, project, task) = &organization_with_a_task(uow, user.id).await;
@@ -62,8 +62,8 @@ pub(super) async fn task_lists(uow: &mut dyn UnitOfWork) {
     lists_of_many(uow, scope, project, task).await;
 }
 
-/// Lists by a label and by a person that more tasks have than are gathered at once: they are found on a walk, if no other condition
-/// has few.
+/// Lists by a label and by a person that more tasks have than are collected at once. They are found on a walk, unless another
+/// condition matches few tasks.
 async fn lists_of_many(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, task: &Task) {
     let mut labels = Vec::new();
     for name in ["Common", "Rare"] {
@@ -104,7 +104,7 @@ async fn lists_of_many(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Pro
             assert_eq!(every_page(uow, scope, &filter, name).await, [all[71]], "{name}");
         }
     }
-    // Whose tasks are nearly all elsewhere.
+    // Of a person whose tasks are nearly all in another project.
     let other = Project {
         id: new_id(),
         name: "Another".into(),
@@ -119,7 +119,7 @@ async fn lists_of_many(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Pro
     for name in ["position", "-due_date"] {
         assert_eq!(every_page(uow, scope, &filter, name).await, [one.id], "{name}");
     }
-    // Notes of a label that is gone may stay.
+    // The id of a removed label may stay in the `label_ids` of tasks.
     assert!(uow.labels().delete(scope, Target::new(common, Some(1)).within(project.id)).await.unwrap());
     let filter = TaskFilter { label: Some(common), ..of_project };
     assert_eq!(every_page(uow, scope, &filter, "position").await, []);

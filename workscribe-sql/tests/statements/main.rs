@@ -1,7 +1,7 @@
-//! Every statement, prepared and run on each database, and the plan that it gets.
+//! Runs every statement on each database, and checks its plan.
 //!
-//! [`exercise`] calls every method of every store. A statement that it misses fails the count below. Lists of tasks are made of
-//! the conditions that are set: `lists.rs` asks for each sort and each condition.
+//! [`exercise`] calls every method of every store. A statement that it does not run fails the count below. Lists of tasks are
+//! built from the conditions that are set: `lists.rs` runs each sort and each condition.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something else happens than it says")]
 
@@ -56,8 +56,8 @@ use workscribe_testkit::databases;
 use listening::{RUN, listen, run_on_sqlite};
 use lists::task_lists;
 
-/// Statements that read a whole table, since they ask about all of it; and one that would, did it follow rows that refer to a user
-/// before there is one, which no foreign key lets be.
+/// Statements that read a whole table because they concern all of it; and one that would if rows referred to a user before the user
+/// exists, which the foreign keys exclude.
 const WHOLE_TABLE: [&str; 5] = [
     "INSERT INTO ws_users ",
     "FROM ws_webhooks WHERE secrets_key <>",
@@ -66,7 +66,7 @@ const WHOLE_TABLE: [&str; 5] = [
     "FROM ws_jobs WHERE state = 'available' AND org_id IS NOT NULL GROUP BY queue, org_id",
 ];
 
-/// Whether a statement is one of `task_list.rs`, which makes them of parts.
+/// Whether a statement is one of `task_list.rs`, which builds them from parts.
 fn is_made_of_parts(statement: &str) -> bool {
     statement.contains(" AS sort_key") || statement.contains("FROM ws_tasks i WHERE")
 }
@@ -75,7 +75,7 @@ fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// Ids rise, also within a millisecond.
+/// Ids ascend, even within a millisecond.
 fn new_id<I: Id>() -> I {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut counted = [0; 10];
@@ -669,7 +669,7 @@ async fn search(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, t
     assert_eq!(uow.tasks().list(scope, &query).await.unwrap().len(), 1);
     uow.search().remove(scope, comment.into()).await.unwrap();
 
-    // A word that many have is found by another statement.
+    // Another statement searches for a word that many documents have.
     let many: Vec<CommentId> = (0..30).map(|_| new_id()).collect();
     for id in &many {
         let comment = document((*id).into(), SearchKind::Comment, "", "the login again");
@@ -688,7 +688,7 @@ async fn search(uow: &mut dyn UnitOfWork, scope: &OrgScope, project: &Project, t
     }
 }
 
-/// A whole organization, small as it is, once more in another.
+/// Exports a small organization and imports its rows into another.
 async fn transfer(uow: &mut dyn UnitOfWork, user: UserId) {
     let (from, ..) = organization_with_a_task(uow, user).await;
     let (id, at) = (new_id::<OrgId>(), "2026-01-01T00:00:00Z");
@@ -875,7 +875,7 @@ async fn answers(uow: &mut dyn UnitOfWork) {
     uow.idempotency().sweep(long_ago(), Portion::of(100)).await.unwrap();
 }
 
-/// Statements as Postgres has prepared them: the name, the text, and the types of what is bound.
+/// The statements that Postgres has prepared: name, text, and types of the parameters.
 async fn prepared(conn: &mut PgConnection) -> Vec<(String, String, Vec<String>)> {
     let rows = query(
         "SELECT name, statement, parameter_types::text[] AS types FROM pg_prepared_statements
@@ -885,7 +885,7 @@ async fn prepared(conn: &mut PgConnection) -> Vec<(String, String, Vec<String>)>
     rows.into_iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
-/// Rows enough that the planner has a reason to use an index.
+/// Enough rows that the planner has a reason to use an index.
 const ROWS: &str = "
     INSERT INTO ws_users (id, email, display_name, email_verified, session_epoch, version, created_at, updated_at)
          SELECT gen_random_uuid(), 'user' || n || '@example.com', 'A user', true, 0, 1, now(), now()
@@ -971,7 +971,7 @@ async fn every_statement_runs_and_finds_an_index_on_postgres() {
     let mut uow = database.storage.begin().await.unwrap();
     exercise(&mut *uow).await;
     let unit = postgres::Unit::of(&mut *uow).unwrap();
-    // The rows may take as long as a slow disk wants; the statements under test only explain themselves after them.
+    // Writing the rows may take as long as a slow disk needs; after that, the statements under test are only explained.
     query("SET LOCAL statement_timeout = 0").execute(unit.connection().await.unwrap()).await.unwrap();
     sqlx::raw_sql(ROWS).execute(unit.connection().await.unwrap()).await.unwrap();
     let statements = prepared(unit.connection().await.unwrap()).await;
@@ -986,7 +986,7 @@ async fn every_statement_runs_and_finds_an_index_on_postgres() {
         .unwrap();
     check_plans(unit, &statements).await;
 
-    // After those, because together they are more than a connection keeps.
+    // Afterwards, because all statements together are more than a connection keeps.
     task_lists(&mut *uow).await;
     let unit = postgres::Unit::of(&mut *uow).unwrap();
     let mut statements = prepared(unit.connection().await.unwrap()).await;
@@ -1001,13 +1001,13 @@ async fn check_plans(unit: &mut postgres::Unit, statements: &[(String, String, V
         let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
         let explain = format!("EXPLAIN (COSTS OFF) EXECUTE {name}{arguments}");
         let conn = unit.connection().await.unwrap();
-        // Not kept, or it would drive the statements themselves out of the cache.
+        // Not kept prepared, or it would displace the statements themselves.
         let explain = query_scalar(AssertSqlSafe(explain)).persistent(false);
         let plan: Vec<String> = explain.fetch_all(conn).await.unwrap();
         let plan = plan.join("\n");
         if statement.contains("taken AS MATERIALIZED") && statement.contains("ws_jobs") {
-            // In each of the four priorities: the first of a round above and below, and the jobs of each turn. How the next of a
-            // round are found Postgres plans with the first step, and shows nowhere.
+            // In each of the four priorities: the first turn of a round above and below, and the jobs of each turn. Postgres plans
+            // the next turns of a round with the first step, and does not show them.
             assert_eq!(plan.matches("ws_jobs_turn_idx").count(), 12, "{plan}");
             for index in ["ws_jobs_running_idx", "ws_jobs_pkey"] {
                 assert!(plan.contains(index), "{index}: {plan}");
@@ -1017,7 +1017,7 @@ async fn check_plans(unit: &mut postgres::Unit, statements: &[(String, String, V
     }
 }
 
-/// The names of statements in the sources of the stores: `"ws_tasks: find"`.
+/// The names of statements in the sources of the stores, such as `"ws_tasks: find"`.
 fn names_in_sources() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/stores"))];
@@ -1032,16 +1032,16 @@ fn names_in_sources() -> BTreeSet<String> {
         let source = std::fs::read_to_string(file).unwrap();
         let quoted = source.match_indices("\"ws_").filter_map(|(at, _)| source[at + 1..].split('"').next());
         names.extend(quoted.filter(|name| name.contains(": ") && !name.contains('\n')).map(str::to_owned));
-        // What `table!` makes for a table whose rows are in another one's.
+        // The statements that `table!` makes for a table whose rows belong to rows of another table.
         let tables = source.match_indices("\", in ").filter_map(|(at, _)| source[..at].rsplit('"').next());
         names.extend(tables.map(|table| format!("{table}: version")));
     }
-    // What is read again after a lock that was waited for, when a status is new since then.
+    // The second read after a wait for a lock, if a status was created during the wait.
     names.remove("ws_tasks: read locked");
     names
 }
 
-/// Reads of many at once, so that some go together: of a member, and of strangers, who find nothing.
+/// Runs many reads at once, so that some are batched: those of a member, and those of strangers, who find nothing.
 async fn come_together(storage: &Arc<dyn Storage>) {
     assert_eq!(storage.readiness().await, []);
     let mut uow = storage.begin().await.unwrap();
@@ -1110,7 +1110,7 @@ async fn every_statement_runs_and_finds_an_index_on_sqlite() {
         let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
         let is_wanted = WHOLE_TABLE.iter().any(|part| words.contains(part));
         assert!(!scans || is_wanted, "{statement}\n\n{plan:#?}");
-        // A page of a project is chosen by walking an index in order, unless a condition has a better one.
+        // A page of a project is found by walking an index in order, unless a condition has a better index.
         let page = plan.iter().take_while(|step| *step != "SCAN t");
         let sorts = page.filter(|step| step.contains("TEMP B-TREE")).count();
         let conditions =

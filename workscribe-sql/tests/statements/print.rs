@@ -1,6 +1,6 @@
-//! Every statement whole, to be read and to be pasted: `./test --test statements -- --nocapture print_statements`.
+//! Prints every whole statement, to read or to run: `./test --test statements -- --nocapture print_statements`.
 //!
-//! On Postgres each is a `PREPARE`, which `psql` takes as it is, and after it `EXPLAIN EXECUTE`. On SQLite what is not bound is null.
+//! On Postgres each is a `PREPARE` for `psql`; `EXPLAIN EXECUTE` then shows its plan. On SQLite unbound parameters are null.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ async fn print_statements() {
     assert!(names.is_empty(), "not printed: {names:#?}");
 }
 
-/// Those that units keep prepared, by their names, each as it is prepared by hand, which it is here.
+/// The statements that units keep prepared, by name, each as a `PREPARE`. They are prepared in that way here.
 async fn on_postgres() -> Named {
     listen();
     let database = databases::postgres().await;
@@ -32,7 +32,7 @@ async fn on_postgres() -> Named {
     run_on_postgres();
     exercise(&mut *uow).await;
     let mut types = BTreeMap::new();
-    // Twice, because together they are more than a connection keeps.
+    // In two steps, because all statements together are more than a connection keeps.
     for lists in [false, true] {
         if lists {
             task_lists(&mut *uow).await;
@@ -54,7 +54,7 @@ async fn on_postgres() -> Named {
     all
 }
 
-/// Each is compiled by SQLite here.
+/// The statements on SQLite. Each is compiled here.
 async fn on_sqlite() -> Named {
     let database = databases::sqlite().await;
     let storage = SqliteStorage::connect(&database.url, &databases::options()).await.unwrap();

@@ -1,9 +1,9 @@
-//! What the work of an organization is after a sequence of operations, worked out without a database: the independent word on what the
-//! databases say.
+//! The expected state of an organization's work after a sequence of operations, calculated without a database. It is an independent
+//! check on the databases.
 //!
-//! It has the rules of the domain in their plainest form, on sets and lists, and shares nothing with the services and the stores but the
-//! names of things. Tasks, labels, statuses, comments and people are named by when they were made, from 0, as operations name them; a
-//! moment is the number of the operation, from 1.
+//! It implements the rules of the domain in their simplest form, on sets and lists. It shares only names with the services and the
+//! stores. As in operations, tasks, labels, statuses, comments and people have numbers in the order of their creation, from 0. A
+//! time is the number of the operation, from 1.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +12,19 @@ use workscribe_core::work::{Priority, StatusCategory, TaskSort, TaskType};
 
 use crate::operations::{Change, Filter, Operation, Place, TITLES};
 
-/// What there is, as lists show it.
+/// The current rows, as lists show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) is_archived: bool,
     pub(crate) members: BTreeSet<usize>,
-    /// In their order on the board.
+    /// In board order.
     pub(crate) columns: Vec<Column>,
-    /// Their names.
+    /// The names of the labels.
     pub(crate) labels: BTreeMap<usize, String>,
     pub(crate) tasks: BTreeMap<usize, Card>,
 }
 
-/// A status, with its tasks in their order.
+/// A status, with its tasks in board order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) status: usize,
@@ -52,14 +52,14 @@ pub(crate) struct Card {
     pub(crate) changed: i64,
 }
 
-/// A comment that was made, and whether it is there still.
+/// A comment, and whether it still exists.
 struct Remark {
     task: usize,
     author: usize,
     is_there: bool,
 }
 
-/// Values for the fields of a task; `None` leaves a field as it is.
+/// Values for the fields of a task; `None` leaves a field unchanged.
 #[derive(Default)]
 struct Given {
     title: Option<&'static str>,
@@ -72,12 +72,12 @@ struct Given {
     labels: Option<BTreeSet<usize>>,
 }
 
-/// The owner, whom nobody can remove. The others are members.
+/// The owner, whom nobody can remove. The other people are members.
 const OWNER: usize = 0;
 
-/// What there is, and what has been.
+/// The state, and the numbers of everything that was ever created.
 pub(crate) struct Model {
-    /// Without counts of parts and comments.
+    /// The counts of subtasks and comments in it are not maintained.
     state: State,
     remarks: Vec<Remark>,
     tasks_made: usize,
@@ -88,7 +88,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// An organization in which nothing was done yet.
+    /// An organization before the first operation.
     pub(crate) fn new(state: State) -> Self {
         assert!(state.tasks.is_empty() && state.labels.is_empty(), "{state:?}");
         let statuses_made = state.columns.len();
@@ -96,7 +96,7 @@ impl Model {
         Self { state, remarks, tasks_made, labels_made, statuses_made, last_number, now }
     }
 
-    /// What lists have to show.
+    /// The state that lists must show.
     pub(crate) fn state(&self) -> State {
         let mut state = self.state.clone();
         for (task, card) in &mut state.tasks {
@@ -107,7 +107,7 @@ impl Model {
         state
     }
 
-    /// Does it, or tells why it is refused. Of what lists tasks it answers which, in their order.
+    /// Applies an operation, or returns the code of its error. If it lists tasks, it returns them in order.
     pub(crate) fn apply(&mut self, operation: &Operation) -> Result<Option<Vec<usize>>, Code> {
         self.now += 1;
         match operation {
@@ -149,7 +149,7 @@ impl Model {
                 if let Some(label) = label.checked_rem(self.labels_made) {
                     self.writable()?;
                     self.state.labels.remove(&label).ok_or(Code::LabelNotFound)?;
-                    // It is not a change of the tasks.
+                    // This does not count as a change of the tasks.
                     for card in self.state.tasks.values_mut() {
                         card.labels.remove(&label);
                     }
@@ -268,7 +268,7 @@ impl Model {
         for ((task, status), (_, index)) in tasks.into_iter().zip(columns).zip(list) {
             placements.push((status, usize::try_from(*index).unwrap(), task));
         }
-        // Of those with one index the first that was given comes first, and the others follow it.
+        // Of placements with the same index the first one given comes first, and the others follow it.
         placements.sort_by_key(|(status, index, _)| (*status, *index));
         let mut last: Option<(usize, usize)> = None;
         for (status, index, task) in placements {
@@ -283,7 +283,7 @@ impl Model {
 
     fn update_many(&mut self, who: usize, list: &[usize], change: &Change) -> Result<(), Code> {
         let Some(_) = self.enter(who, list[0])? else { return Ok(()) };
-        // Many are given neither titles nor parents nor types, and their labels stay on them.
+        // A bulk change has no titles, parents or types, and the tasks keep their labels.
         let given = self.given(&Change { title: None, parent: None, ..change.clone() })?;
         let mut given = Given { kind: None, ..given };
         let added = given.labels.take().unwrap_or_default();
@@ -395,7 +395,7 @@ impl Model {
         found.into_iter().map(|(task, _)| task).collect()
     }
 
-    /// Which task somebody means, if there was any yet, and whether they find it.
+    /// The task of an operation, if any was created yet, or the error if the person cannot find it.
     fn enter(&self, who: usize, task: usize) -> Result<Option<usize>, Code> {
         let Some(task) = task.checked_rem(self.tasks_made) else { return Ok(None) };
         let is_found = self.state.members.contains(&who) && self.state.tasks.contains_key(&task);
@@ -410,7 +410,7 @@ impl Model {
         if remark.is_there { Ok(Some(remark)) } else { Err(Code::CommentNotFound) }
     }
 
-    /// The tasks of a list in which none is twice and all are there.
+    /// The tasks of a list, which must all exist and be different.
     fn all_of(&self, list: impl Iterator<Item = usize>) -> Result<Vec<usize>, Code> {
         let tasks: Vec<usize> = list.map(|task| task % self.tasks_made).collect();
         let is_there = tasks.iter().all(|task| self.state.tasks.contains_key(task));
@@ -418,7 +418,7 @@ impl Model {
         if is_there && is_once { Ok(tasks) } else { Err(Code::ValidationFailed) }
     }
 
-    /// What a change names, if all of it is there.
+    /// The values of a change, if all rows that it names exist.
     fn given(&self, change: &Change) -> Result<Given, Code> {
         let label = |label: &usize| label.checked_rem(self.labels_made);
         let given = Given {
@@ -438,7 +438,7 @@ impl Model {
         if is_there { Ok(given) } else { Err(Code::ValidationFailed) }
     }
 
-    /// Gives a task these values. A new status puts it at the end of that column.
+    /// Sets these values of a task. A new status moves it to the end of that column.
     fn put(&mut self, task: usize, given: &Given) {
         let to = given.status.filter(|to| *to != self.status_of(task));
         if let Some(to) = to {
@@ -456,7 +456,7 @@ impl Model {
         });
     }
 
-    /// Changes a card, which has a new version if it differs then, or was moved to another column.
+    /// Changes a card. It gets a new version if it is different afterwards, or if it was moved to another column.
     fn amend(&mut self, task: usize, is_moved: bool, change: impl FnOnce(&mut Card)) {
         let card = self.state.tasks.get_mut(&task).unwrap();
         let before = card.clone();
@@ -467,7 +467,7 @@ impl Model {
         }
     }
 
-    /// Takes a task from its column.
+    /// Removes a task from its column.
     fn lift(&mut self, task: usize) {
         self.state.columns.iter_mut().for_each(|column| column.tasks.retain(|other| *other != task));
     }

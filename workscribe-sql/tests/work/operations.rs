@@ -1,12 +1,12 @@
-//! Random operations on the work of an organization: what the property test plays on two databases and on a model.
+//! Random operations on the work of an organization, which the property test runs on two databases and on a model.
 
 use proptest::prelude::*;
 
-/// Titles of tasks and their descriptions, names of labels and statuses, and what is looked for.
+/// Texts for titles and descriptions of tasks, names of labels and statuses, and searches.
 pub(crate) const TITLES: [&str; 5] =
     ["Fix the login page", "100% done_now", "Café menu", "Übersicht 42", "fix 'quotes\""];
 
-/// One operation. Numbers name things by when they were made, counted round.
+/// One operation. Numbers mean rows in the order of their creation; a number beyond the last row starts again at the first.
 #[derive(Debug, Clone)]
 pub(crate) enum Operation {
     CreateTask(usize, Change),

@@ -1,4 +1,4 @@
-//! Many at once, with real parallelism, on each database.
+//! Many operations at the same time, in parallel, on each database.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ async fn team(database: &TestDatabase) -> Arc<Team> {
     Arc::new(Team::new(Arc::clone(&database.storage), SystemClock, SystemEntropy).await)
 }
 
-/// Runs `count` of them at once and gives what each answered.
+/// Runs `count` jobs at the same time and returns their results.
 async fn at_once<T: Send + 'static, F>(count: usize, job: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
@@ -66,7 +66,7 @@ impl Team {
         Ok(task)
     }
 
-    /// The whole board, page by page, in its order.
+    /// The whole board in order, read page by page.
     async fn board(&self) -> Vec<Task> {
         let (mut all, mut cursor) = (Vec::new(), None::<String>);
         loop {
@@ -115,7 +115,7 @@ async fn sixteen_movers_lose_no_task_and_show_none_twice(database: TestDatabase,
         async move {
             for n in 0..moves {
                 let task = tasks[random(tasks.len())];
-                // Mostly to the same place, which is where there is no room.
+                // Mostly to the same place, so that the room between positions runs out.
                 let to = match random(4) {
                     0 => Destination::End,
                     1 => Destination::Index(i64::try_from(random(30)).unwrap()),

@@ -1,6 +1,6 @@
-//! SQLite and Postgres, given the same random sequence of operations, answer alike, and as [`Model`] says.
+//! SQLite and Postgres give the same answers to the same random sequence of operations, and these match [`Model`].
 //!
-//! Both have the same clock and the same randomness, so that even the ids are the same.
+//! Both have the same clock and the same randomness, so even the ids are the same.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::model::{Card, Column, Model, State};
 use crate::operations::{Change, Filter, Operation, Place, TITLES, operation};
 use crate::support::Team;
 
-/// An application with an organization of four people and one project, and what was made in it.
+/// An application with an organization of four people and one project, and the rows created in it.
 struct World {
     app: WorkScribe,
     people: Vec<UserId>,
@@ -43,7 +43,7 @@ struct World {
     began: Timestamp,
 }
 
-/// What was answered, as a text, and which tasks it found; or why it was refused.
+/// The result of an operation, as a text, and the tasks that it found; or its error.
 #[derive(Debug, PartialEq)]
 struct Answer {
     outcome: Result<String, (Code, Vec<String>)>,
@@ -67,7 +67,7 @@ impl World {
         Self { app, people, project, tasks, labels, statuses, comments, found: None, began }
     }
 
-    /// Does it, commits unless it is refused, and tells what was answered.
+    /// Runs an operation and commits it unless it fails; returns its result.
     async fn run(&mut self, operation: &Operation) -> Answer {
         self.found = None;
         let mut uow = self.app.begin().await.unwrap();
@@ -79,7 +79,7 @@ impl World {
         Answer { outcome: outcome.map_err(|error| told(&error)), found }
     }
 
-    /// All that is there, as lists show it.
+    /// The current rows, as lists show them.
     async fn state(&self) -> State {
         let mut uow = self.app.read().await.unwrap();
         let uow = &mut *uow;
@@ -135,7 +135,7 @@ impl World {
         Ok(*In::organization(uow, "engines", who).await?.scope())
     }
 
-    /// The project, for its first member.
+    /// The project, as its first member sees it.
     async fn project(&self, uow: &mut dyn UnitOfWork) -> Result<In<Project>, Error> {
         In::project(uow, "engines", "web", self.people[0]).await
     }
@@ -324,7 +324,7 @@ impl World {
                     .search()
                     .find(uow, &scope, SearchRequest { text: TITLES[*words], kind: None, limit: 100 })
                     .await?;
-                // How good a match is, each storage weighs in its own way.
+                // Each storage ranks matches in its own way.
                 found.sort_by_key(|result| result.id);
                 self.found = Some(found.iter().filter_map(|result| Some(result.task.as_ref()?.0)).collect());
                 show(&found)
@@ -402,11 +402,11 @@ fn skipped() -> Result<String, Error> {
     Ok("there is nothing yet".into())
 }
 
-/// Plays sequences. Databases are costly to make, so that each sequence has an organization of its own in a new one.
+/// Runs sequences. Databases are expensive to create, and each sequence needs a new organization in a new pair of them.
 #[test]
 fn sqlite_postgres_and_a_model_answer_alike_whatever_is_done() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // Of a fixed seed, so that a failure is one for everybody.
+    // With a fixed seed, so that everybody can repeat a failure.
     let config = ProptestConfig {
         cases: 24,
         max_shrink_iters: 200,

@@ -14,7 +14,7 @@ use workscribe_core::tenancy::{
 use workscribe_core::work::{NewProject, ProjectType};
 use workscribe_core::{Storage, UnitOfWork, WorkScribe};
 
-/// The organization `engines` and its project `WEB`. The first of the people is the owner.
+/// The organization `engines` and its project `WEB`. The first person is the owner.
 pub(crate) struct Team {
     pub(crate) app: WorkScribe,
     pub(crate) people: Vec<UserId>,
@@ -61,7 +61,7 @@ impl Team {
     }
 }
 
-/// Invites somebody with a token that is known, and lets them accept.
+/// Invites a user with a known token, and accepts the invitation.
 pub(crate) async fn join(app: &WorkScribe, uow: &mut dyn UnitOfWork, scope: &OrgScope, user: UserId) {
     let email = uow.users().find(user).await.unwrap().unwrap().email;
     let token = invitation_token(scope.org(), email.as_str());

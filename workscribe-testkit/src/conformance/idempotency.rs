@@ -1,4 +1,4 @@
-//! Answers kept for repeated requests.
+//! Responses that are stored for repeated requests.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -9,7 +9,7 @@ fn new_key(scope: &str, key: &str) -> IdempotencyKey {
     IdempotencyKey { org: None, scope: scope.into(), key: key.into(), fingerprint: [7; 32] }
 }
 
-/// Claims at a time: claims without an answer are stale after 60 seconds, answers are kept for 1,000.
+/// Claims at a time: claims without a response are stale after 60 seconds, responses are kept for 1,000 seconds.
 async fn claim(storage: &Arc<dyn Storage>, key: &IdempotencyKey, seconds: i64) -> Claim {
     commit!(
         storage,
@@ -66,7 +66,7 @@ pub async fn a_key_is_told_apart_by_its_scope(storage: Arc<dyn Storage>) {
     assert_eq!(claim(&storage, &other, 1).await, taken(None));
     commit!(storage, uow => uow.idempotency().release(&other));
     assert!(matches!(claim(&storage, &one, 1).await, Claim::Taken { .. }));
-    // The place where scope ends and key begins matters.
+    // The boundary between scope and key matters.
     assert_eq!(claim(&storage, &new_key("user 1k", "ey"), 0).await, Claim::Fresh);
 }
 

@@ -1,6 +1,6 @@
-//! A scope of one organization neither sees nor changes another's rows, in any method that takes a scope.
+//! A scope of one organization neither reads nor changes another's rows, in any method that takes a scope.
 //!
-//! To add a scoped method: a line in `attack`, `spy` or `meddle`, with the id of the other organization's row.
+//! To add a scoped method, write a line in `attack`, `spy` or `meddle` with the id of the other organization's row.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -15,7 +15,7 @@ use workscribe_core::work::{
     TaskFilter, TaskQuery, TaskSort, TaskWrite,
 };
 
-/// Everything that can be seen of an organization from within.
+/// Everything that members can see of an organization.
 #[derive(Debug, PartialEq)]
 struct View {
     organization: Option<(Organization, Role)>,
@@ -23,7 +23,7 @@ struct View {
     invitations: Vec<ListedInvitation>,
 }
 
-/// Everything that can be seen of an organization's one project, and of what comes with it.
+/// Everything that members can see of an organization's only project and its rows.
 #[derive(Debug, PartialEq)]
 struct WorkView {
     projects: Vec<Project>,
@@ -63,7 +63,7 @@ fn engines() -> SearchQuery {
     SearchQuery { words: Words::of("engine"), kind: None, limit: 100 }
 }
 
-/// A project with one of everything.
+/// A project with one row of each kind.
 struct Work {
     board: Board,
     label: Label,
@@ -93,7 +93,7 @@ async fn add_work(storage: &Arc<dyn Storage>, scope: &OrgScope) -> Work {
     Work { board, label, task, part, comment }
 }
 
-/// Aims every scoped call that reads at another organization's work; answers which saw something of it.
+/// Calls every scoped method that reads with ids of another organization; returns the methods that found its rows.
 async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<&'static str> {
     let (project, todo, label) = (theirs.board.project.id, theirs.board.todo.id, theirs.label.id);
     let (task, part, comment) = (theirs.task.id, theirs.part.id, theirs.comment.id);
@@ -164,7 +164,7 @@ async fn spy(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<
     seen
 }
 
-/// Aims every scoped call that writes at another organization's work; answers which say that they did something. A rule may
+/// Calls every scoped method that writes with ids of another organization; returns the methods that reported a change. A rule may
 /// stop one.
 async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> Vec<&'static str> {
     let (project, todo, done) = (theirs.board.project.id, theirs.board.todo.id, theirs.board.done.id);
@@ -201,7 +201,7 @@ async fn meddle(storage: &Arc<dyn Storage>, mine: &OrgScope, theirs: &Work) -> V
             comments.delete(mine, Target::new(comment, expected).within(task)) => |is_done: bool| !is_done;
         }
     }
-    // Of some it is not said that they fail: what counts is that nothing has changed for the other organization.
+    // Some methods do not report a failure. The caller checks that the other organization's rows did not change.
     let whatever = |()| true;
     nothing! {
         projects.advance_position(mine, project, 7) => |found: Option<_>| found.is_none();
@@ -230,7 +230,7 @@ async fn view(storage: &Arc<dyn Storage>, slug: &str, owner: UserId) -> View {
     }
 }
 
-/// Aims every scoped call at rows of another organization; answers what it could see of them.
+/// Calls every scoped method with ids of another organization; returns the methods that reached its rows.
 async fn attack(
     storage: &Arc<dyn Storage>,
     mine: &OrgScope,
@@ -289,7 +289,7 @@ pub async fn a_scope_neither_sees_nor_changes_another_organizations_rows(storage
     let seen = attack(&storage, &mine, &grace, &invitation).await;
     assert!(seen.is_empty(), "{seen:?} reached another organization's rows");
     assert_eq!(view(&storage, "compilers", theirs.actor()).await, before);
-    // The calls do reach something: aimed at one's own rows, they do.
+    // With the scope of these rows the same calls do reach them.
     let seen = attack(&storage, &theirs, &grace, &invitation).await;
     assert!(seen.contains(&"members.set_role") && seen.contains(&"invitations.revoke"), "{seen:?}");
 }
@@ -301,7 +301,7 @@ pub async fn an_invitation_that_names_another_organization_does_not_reach_it(sto
     let before = view(&storage, "compilers", theirs.actor()).await;
     let (new, token) = new_invitation(&mine, "grace");
     let forged = Invitation { org_id: theirs.org(), ..new };
-    // Refused, or stored in the scope's own organization.
+    // The method fails, or stores the row in the scope's own organization.
     let result = attempt!(storage, uow => uow.invitations().put_pending(&mine, &forged));
     assert_eq!(view(&storage, "compilers", theirs.actor()).await, before);
     if result.is_ok() {
@@ -351,7 +351,7 @@ pub async fn a_scope_neither_sees_nor_changes_another_organizations_work(storage
     assert_eq!(view_work(&storage, &theirs, &work).await, before);
     let number = add_task(&storage, &theirs, &work.board, "Next").await.number;
     assert_eq!(number, 3, "nobody else took a number");
-    // The calls do reach something: aimed at one's own rows, all do.
+    // With the scope of these rows all calls do reach them.
     assert!(spy(&storage, &theirs, &work).await.len() > 35);
     assert!(meddle(&storage, &theirs, &work).await.len() > 15);
 }

@@ -1,11 +1,11 @@
-//! Limiters of rates. The time is the caller's, and each case has keys of its own, so one limiter serves all.
+//! Rate limiters. The caller gives the time, and each case has its own keys, so all cases can share one limiter.
 
 use super::fixtures::*;
 use super::prelude::*;
 
 use workscribe_core::ports::{RateDecision, RateLimiter, RateRule};
 
-/// Ten at once, and one more each second.
+/// Ten uses at once, and one more each second.
 const RULE: RateRule = RateRule { name: "conformance", limit: 10, window: Duration::from_secs(10) };
 
 async fn hit(limiter: &Arc<dyn RateLimiter>, key: &str, micros: i64) -> RateDecision {

@@ -1,21 +1,21 @@
-//! What every adapter has to keep: one case a sentence, run on each of them.
+//! The rules for every adapter: each case is one rule, and runs on each adapter.
 //!
 //! | macro | for |
 //! |---|---|
 //! | [`conformance!`](crate::conformance!) | a [`Storage`](workscribe_core::Storage): every case but those of limiters |
-//! | [`token_store_conformance!`](crate::token_store_conformance!) | a storage whose `tokens()` is of another kind than the rest |
+//! | [`token_store_conformance!`](crate::token_store_conformance!) | a storage whose `tokens()` is of another kind than its other stores |
 //! | [`rate_limiter_conformance!`](crate::rate_limiter_conformance!) | a [`RateLimiter`](workscribe_core::ports::RateLimiter) |
 //!
-//! Each case gets what the factory makes, which must be empty, and panics where the adapter does otherwise.
+//! Each case gets what the factory makes, which must be empty, and panics where the adapter breaks the rule.
 //!
 //! # How to add a case
 //!
-//! A `pub async fn` in the file of its area. Its name is a sentence that says what holds, so it has no comment. The macros find it:
-//! `build.rs` reads the files.
+//! Write a `pub async fn` in the file of its area. Its name is a sentence that states the rule, so it has no comment. The macros
+//! find it: `build.rs` reads the files.
 //!
-//! Times come from `at(seconds)`; what a case needs comes from `fixtures.rs`; `commit!`, `attempt!` and `read!` run one
-//! statement in a unit of its own. After an error drop the unit: on some databases it takes no more statements.
-//! Between writing and reading tokens commit: a token store may write at the commit alone.
+//! Times come from `at(seconds)`, and helpers from `fixtures.rs`. `commit!`, `attempt!` and `read!` run one call in its own unit.
+//! After an error drop the unit: on some databases it accepts no more statements. Commit between writing and reading tokens: a
+//! token store may write only at the commit.
 #![expect(missing_docs, reason = "the name of a case is the sentence that says what it checks")]
 #![expect(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ pub mod units;
 pub mod webhooks;
 pub mod work;
 
-/// What nearly every file of cases names.
+/// The names that nearly every file of cases uses.
 mod prelude {
     pub(in crate::conformance) use std::collections::BTreeSet;
     pub(in crate::conformance) use std::sync::Arc;
@@ -69,9 +69,9 @@ mod prelude {
 
 /// Runs every case of storages, one test each, in a module of this name.
 ///
-/// The factory is an async function, or a closure that gives a future, without arguments. It answers an empty
+/// The factory is an async function or a closure without arguments that returns a future. The future yields an empty
 /// `Arc<dyn Storage>` and a value that is kept until the case has ended, such as a guard that drops the database.
-/// The crate that uses it needs `tokio` with `macros` and `rt-multi-thread`.
+/// The calling crate needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! conformance {
     ($module:ident, $factory:expr) => {
@@ -82,7 +82,7 @@ macro_rules! conformance {
     };
 }
 
-/// Runs the cases that concern the token store alone, on a storage whose `tokens()` is of another kind than the rest.
+/// Runs only the cases of the token store, on a storage whose `tokens()` is of another kind than its other stores.
 /// The factory is as for [`conformance!`](crate::conformance!).
 #[macro_export]
 macro_rules! token_store_conformance {
@@ -93,8 +93,8 @@ macro_rules! token_store_conformance {
     };
 }
 
-/// Runs every case of limiters. The factory answers an `Arc<dyn RateLimiter>` and a value that is kept until the case
-/// has ended.
+/// Runs every case of limiters. The factory yields an `Arc<dyn RateLimiter>` and a value that is kept until the case has
+/// ended.
 #[macro_export]
 macro_rules! rate_limiter_conformance {
     ($module:ident, $factory:expr) => {
@@ -104,7 +104,7 @@ macro_rules! rate_limiter_conformance {
     };
 }
 
-/// Makes a module for a file of cases, and in it a test for each. The factory is named from two modules further out.
+/// Makes a module for a file of cases, with a test for each. The factory's name is resolved two modules further out.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cases {

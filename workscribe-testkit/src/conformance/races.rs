@@ -1,4 +1,4 @@
-//! Many at once. Every task opens one unit, works, and commits, so that few connections serve many tasks.
+//! Many tasks at the same time. Each opens one unit, works, and commits, so a few connections serve many tasks.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -136,7 +136,7 @@ pub async fn thirty_invitations_of_one_address_at_once_leave_one_pending(storage
     assert!(put.contains(&pending.invitation), "it is one of those that were put, unmixed");
 }
 
-/// What the two owners of an organization do to themselves or to each other.
+/// What the owners of an organization do to themselves or to each other.
 #[derive(Clone, Copy)]
 enum Deed {
     StepDown,
@@ -180,7 +180,7 @@ pub async fn the_last_owner_stays_whatever_two_owners_do_at_once(storage: Arc<dy
         add_member(&storage, &scope, &grace, Role::Owner, at(1)).await;
         let results = all_at_once(2, |index| {
             let (actor, other) = if index == 0 { (ada.id, grace.id) } else { (grace.id, ada.id) };
-            // Over sixteen rounds each deed of the one meets each of the other.
+            // Over sixteen rounds each action of one owner meets each action of the other.
             let deed = deeds[if index == 0 { round % 4 } else { round / 4 % 4 }];
             carry_out(app.clone(), slug.clone(), actor, other, deed)
         })

@@ -1,4 +1,4 @@
-//! What can be found in an organization.
+//! The search in an organization.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -11,7 +11,7 @@ async fn find(storage: &Arc<dyn Storage>, scope: &OrgScope, text: &str) -> Vec<S
     read!(storage, uow => uow.search().find(scope, &query))
 }
 
-/// The titles of what is found, in order.
+/// The titles of the results, in order.
 async fn titles(storage: &Arc<dyn Storage>, scope: &OrgScope, text: &str) -> Vec<String> {
     find(storage, scope, text).await.into_iter().map(|hit| hit.title).collect()
 }
@@ -145,7 +145,7 @@ pub async fn nothing_in_a_query_is_a_sign_of_a_query_language(storage: Arc<dyn S
         "OR",
         "AND",
     ] {
-        // A storage finds what has the words, whatever is between them.
+        // A storage finds documents with the words, whatever separates the words.
         let words = Words::of(text);
         let in_it = |word: &String, on: bool| {
             let all = Words::of(&format!("signs {body}"));
@@ -297,7 +297,7 @@ pub async fn an_organization_finds_its_own_alone(storage: Arc<dyn Storage>) {
         assert_eq!(found.iter().map(|hit| &*hit.body).collect::<Vec<_>>(), [body]);
         assert_eq!(find(&storage, scope, body).await, found);
     }
-    // Not even by the organization's id, whatever a storage marks its own with.
+    // Not even by the organization's id, whatever a storage uses to mark its documents.
     let org = theirs.org().to_string();
     for text in [org.clone(), format!("o:{org}"), format!("\"{org}\" engine"), org.replace('-', "")] {
         assert_eq!(find(&storage, &mine, &text).await, [], "{text}");

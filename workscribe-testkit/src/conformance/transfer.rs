@@ -1,4 +1,4 @@
-//! Whole organizations, row by row.
+//! The export and import of whole organizations, row by row.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -12,7 +12,7 @@ use workscribe_core::transfer::{
 use workscribe_core::work::{Color, Document, Priority, ProjectType, StatusCategory, TaskType};
 use workscribe_core::{Constraint, StoreError};
 
-/// Rows of every kind but members, which fit together: the second task is below the first, and comes before it.
+/// Consistent rows of every kind except members: the second task is a subtask of the first, and comes before it.
 fn rows_of(user: UserId) -> Vec<Record> {
     let (project_id, status_id, label_id): (ProjectId, StatusId, LabelId) = (id(), id(), id());
     let (mut first, mut second): (TaskId, TaskId) = (id(), id());
@@ -118,7 +118,7 @@ fn rows_of(user: UserId) -> Vec<Record> {
     ]
 }
 
-/// Everything of an organization but its members, read in pages of one row.
+/// Every row of an organization except its members, read in pages of one row.
 async fn stored(storage: &Arc<dyn Storage>, scope: &OrgScope) -> Vec<Record> {
     let mut rows = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Member) {
@@ -151,7 +151,7 @@ pub async fn a_page_has_the_rows_of_one_organization_alone(storage: Arc<dyn Stor
     commit!(storage, uow => uow.transfer().restore(&other, &rows));
     assert!(stored(&storage, &scope).await.is_empty());
     assert_eq!(members(&storage, &scope).await.len(), 1);
-    // The same ids in two organizations are two rows each.
+    // The same ids in two organizations are two separate rows.
     commit!(storage, uow => uow.transfer().restore(&scope, &rows));
     assert_eq!(stored(&storage, &scope).await, rows);
     assert_eq!(stored(&storage, &other).await, rows);
@@ -171,7 +171,7 @@ pub async fn a_restored_row_has_an_id_of_its_own_and_what_it_refers_to(storage: 
     commit!(storage, uow => uow.transfer().restore(&scope, &rows));
     for row in &rows {
         let again = attempt!(storage, uow => uow.transfer().restore(&scope, std::slice::from_ref(row)));
-        // Of a row whose name is taken too, each database tells first what it likes.
+        // If the id and the name of a row are taken, each database reports the conflict that it finds first.
         let is_taken = match again.expect_err("it is there") {
             StoreError::Backend(_) => true,
             StoreError::Conflict { constraint, .. } => constraint != Constraint::Reference,

@@ -1,4 +1,4 @@
-//! Units of work: what is committed is there, all of it, and what is not leaves nothing.
+//! Units of work: a committed unit is stored as a whole, and another unit leaves no change.
 
 use super::fixtures::*;
 use super::prelude::*;

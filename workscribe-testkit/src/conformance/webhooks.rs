@@ -1,4 +1,4 @@
-//! Endpoints that are told of what happens, and what is sent to them.
+//! Endpoints of webhooks, and the deliveries to them.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -104,7 +104,7 @@ pub async fn a_webhook_is_found_as_it_was_stored_and_by_its_organization_alone(s
     assert_eq!(find(&storage, &theirs, webhook.id).await, None);
     assert_eq!(commit!(storage, uow => uow.webhooks().lock(&theirs, webhook.id)), None);
     assert_eq!(read!(storage, uow => uow.webhooks().count(&theirs)), 0);
-    // Another organization's call changes and removes nothing.
+    // A call of another organization changes and removes nothing.
     let changed = Webhook { url: "https://evil.example.com/".into(), ..webhook.clone() };
     commit!(storage, uow => uow.webhooks().update(&theirs, &changed));
     commit!(storage, uow => uow.webhooks().delete(&theirs, webhook.id));
@@ -246,7 +246,7 @@ pub async fn attempts_are_noted_in_order_and_once(storage: Arc<dyn Storage>) {
     let failed = attempt_number(1, 2);
     let note = async |pass: &DeliveryPass, attempt: &DeliveryAttempt, status, next, now| commit!(storage, uow => uow.webhooks().note_attempt(pass, Some(attempt), DeliveryState { status, next_attempt_at: next }, now));
     assert!(note(&first, &failed, DeliveryStatus::Pending, Some(at(60)), at(3)).await);
-    // The word of a worker that was away meanwhile comes too late.
+    // The report of a worker whose lease has expired comes too late.
     assert!(!note(&first, &attempt_number(1, 4), DeliveryStatus::Delivered, None, at(4)).await);
     let expected = WebhookDelivery { attempts: 1, next_attempt_at: Some(at(60)), ..delivery.clone() };
     let found =
@@ -313,7 +313,7 @@ pub async fn a_removed_webhook_takes_its_deliveries_with_it(storage: Arc<dyn Sto
     assert_eq!(read!(storage, uow => uow.webhooks().delivery(&scope, webhook.id, gone.id)), None);
     assert_eq!(read!(storage, uow => uow.webhooks().attempts(&scope, gone.id)), []);
     assert_eq!(read!(storage, uow => uow.webhooks().delivery(&scope, other.id, kept.id)), Some(kept));
-    // What was on its way when it went finds nothing to note it on.
+    // A delivery that is in flight during the removal finds no row to write to.
     assert!(
         !commit!(storage, uow => uow.webhooks().note_attempt(&pass, None, DeliveryStatus::Failed.into(), at(2)))
     );
@@ -381,7 +381,7 @@ pub async fn messages_go_after_their_deliveries_in_portions_of_so_many_bytes(sto
     let mut log: Vec<_> = (0..6)
         .map(|seconds| WebhookDelivery { payload: payload.clone(), ..new_delivery(webhook.id, seconds) })
         .collect();
-    // The first message was sent again since.
+    // The first message was sent again later.
     let again = new_delivery(webhook.id, 50);
     log.push(WebhookDelivery { message_id: log[0].message_id, payload: payload.clone(), ..again });
     commit!(storage, uow => uow.webhooks().add_deliveries(&scope, &log));

@@ -1,27 +1,28 @@
-//! Addresses that were stored before their domains had one form.
+//! Converts addresses that were stored before domains had one form.
 
 use sqlx::types::Uuid;
 use sqlx::{query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::identity::Email;
 
+use super::bind::BindAll as _;
 use super::{Conn, Db, dialect, store_error};
 
-/// So many accounts are read at once.
+/// The number of accounts that are read in one statement.
 const PORTION: i64 = 1_000;
 
-/// Under which name the step is noted.
+/// The name under which the step is recorded.
 const STEP: &str = "forms of addresses";
 
 fn refused(error: sqlx::Error) -> StoreError {
     store_error("migrate: forms of addresses", error, dialect::classify)
 }
 
-/// Brings the addresses of accounts into the form that [`Email`] gives them, which no database can do by itself, unless that is noted as
-/// done. Run after the migrations, under their lock. What is broken off is not noted, and done again it changes what is left. The account
-/// of an address that another one has in its new form keeps the old one, by which it is found no more; the log names both.
+/// Brings the addresses of accounts into the form that [`Email`] gives them, which no database can do by itself. It runs after the
+/// migrations, under their lock, and is recorded as done; after an interruption the next run converts the rest. If another account
+/// has the new form already, an account keeps the old form, which no login finds; the log names both accounts.
 ///
-/// Invitations and mailed tokens need no step: what is read of them has its form, and they end within days.
+/// Invitations and mailed tokens need no step: every read gives their addresses this form, and they end within days.
 pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreError> {
     let done = query_as::<Db, (String,)>("SELECT name FROM ws_steps WHERE name = $1")
         .bind(STEP)
@@ -48,8 +49,7 @@ async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
         let others = query_as::<Db, (Uuid, String)>(
             "SELECT id, email FROM ws_users WHERE id > $1 AND length(email) <> octet_length(email) ORDER BY id LIMIT $2",
         )
-        .bind(after)
-        .bind(PORTION)
+        .bind_all((after, PORTION))
         .persistent(false)
         .fetch_all(&mut *conn)
         .await
@@ -65,8 +65,7 @@ async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
                 "UPDATE ws_users SET email = $2, version = version + 1
                   WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM ws_users o WHERE o.email = $2)",
             )
-            .bind(id)
-            .bind(email.as_str())
+            .bind_all((id, email.as_str()))
             .persistent(false)
             .execute(&mut *conn)
             .await

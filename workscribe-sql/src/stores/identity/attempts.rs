@@ -1,4 +1,4 @@
-//! Failed logins, and the networks that logins came from.
+//! Failed logins, and the networks of successful logins.
 
 use async_trait::async_trait;
 use sqlx::{query, query_as};
@@ -6,6 +6,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{AttemptStore, LoginPlace, TokenHash};
 
+use super::bind::BindAll as _;
 use super::{Ts, Unit};
 
 #[async_trait]
@@ -23,10 +24,7 @@ impl AttemptStore for Unit {
                                                   WHERE place = $1 AND logged_in_at >= $4))
               ORDER BY blocked_until DESC LIMIT 1",
         )
-        .bind(&place.network.0[..])
-        .bind(&place.account.0[..])
-        .bind(Ts(now))
-        .bind(Ts(known_since));
+        .bind_all((&place.network.0[..], &place.account.0[..], now, known_since));
         Ok(self.optional("ws_login_attempts: blocked until", find).await?.map(|(until,)| until.0))
     }
 
@@ -44,23 +42,20 @@ impl AttemptStore for Unit {
                     last_failed_at = $2
              RETURNING failures",
         )
-        .bind(&account.0[..])
-        .bind(Ts(now))
-        .bind(Ts(forget_before));
+        .bind_all((&account.0[..], now, forget_before));
         let (failures,) = self.one("ws_login_attempts: record failure", upsert).await?;
         Ok(u32::try_from(failures).unwrap_or(u32::MAX))
     }
 
     async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError> {
-        // Failures counted at once may block in another order than they were counted in: the longest block stays.
+        // Failures at the same time may block in another order than they were counted in: the longest block stays.
         let upsert = query(
             "INSERT INTO ws_login_attempts (account, failures, last_failed_at, blocked_until) VALUES ($1, 0, $2, $2)
              ON CONFLICT (account) DO UPDATE
                 SET blocked_until = $2
               WHERE ws_login_attempts.blocked_until IS NULL OR ws_login_attempts.blocked_until < $2",
         )
-        .bind(&account.0[..])
-        .bind(Ts(until));
+        .bind_all((&account.0[..], until));
         self.execute("ws_login_attempts: block", upsert).await?;
         Ok(())
     }
@@ -72,8 +67,7 @@ impl AttemptStore for Unit {
             "INSERT INTO ws_login_networks (place, logged_in_at) VALUES ($1, $2)
              ON CONFLICT (place) DO UPDATE SET logged_in_at = $2",
         )
-        .bind(&place.network.0[..])
-        .bind(Ts(now));
+        .bind_all((&place.network.0[..], now));
         self.execute("ws_login_networks: note", upsert).await?;
         Ok(())
     }
@@ -81,8 +75,7 @@ impl AttemptStore for Unit {
     async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError> {
         let (first, last) = place.all_of_account();
         let delete = query("DELETE FROM ws_login_attempts WHERE account >= $1 AND account <= $2")
-            .bind(first.0.to_vec())
-            .bind(last.0.to_vec());
+            .bind_all((first.0.to_vec(), last.0.to_vec()));
         self.execute("ws_login_attempts: clear account", delete).await?;
         Ok(())
     }
@@ -94,8 +87,7 @@ impl AttemptStore for Unit {
                                ORDER BY logged_in_at LIMIT $2)
                 AND logged_in_at < $1",
         )
-        .bind(Ts(before))
-        .bind(i64::from(limit));
+        .bind_all((before, limit));
         self.execute("ws_login_networks: sweep", delete).await
     }
 
@@ -108,8 +100,7 @@ impl AttemptStore for Unit {
                    ORDER BY last_failed_at LIMIT $2)"
             )
         ))
-        .bind(Ts(forget_before))
-        .bind(i64::from(limit));
+        .bind_all((forget_before, limit));
         self.execute("ws_login_attempts: sweep", delete).await
     }
 }

@@ -1,4 +1,4 @@
-//! Addresses that refuse mail.
+//! Addresses that refused a mail.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -7,6 +7,7 @@ use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{Bounce, BounceStore, Email};
 
+use super::bind::BindAll as _;
 use super::{Ts, Unit, storable};
 
 #[derive(FromRow)]
@@ -36,10 +37,12 @@ impl BounceStore for Unit {
              ON CONFLICT (email) DO UPDATE
                 SET reason = excluded.reason, job_id = excluded.job_id, bounced_at = excluded.bounced_at",
         )
-        .bind(bounce.email.as_str())
-        .bind(storable(&bounce.reason))
-        .bind(bounce.job.map(|job| job.as_uuid()))
-        .bind(Ts(bounce.bounced_at));
+        .bind_all((
+            bounce.email.as_str(),
+            storable(&bounce.reason),
+            bounce.job.map(|job| job.as_uuid()),
+            bounce.bounced_at,
+        ));
         self.execute("ws_email_bounces: note", upsert).await?;
         Ok(())
     }
@@ -64,8 +67,7 @@ impl BounceStore for Unit {
                 "(SELECT email FROM ws_email_bounces WHERE bounced_at < $1 ORDER BY bounced_at LIMIT $2)"
             )
         ))
-        .bind(Ts(before))
-        .bind(i64::from(limit));
+        .bind_all((before, limit));
         self.execute("ws_email_bounces: sweep", delete).await
     }
 }

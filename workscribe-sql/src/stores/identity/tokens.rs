@@ -12,6 +12,7 @@ use workscribe_core::identity::{
     Client, Email, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User,
 };
 
+use super::bind::BindAll as _;
 use super::users::UserRow;
 use super::{Ts, Unit, corrupt, token_hash};
 
@@ -109,15 +110,7 @@ impl TokenStore for Unit {
                                       ip, user_agent)
              VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8, $9)",
         )
-        .bind(session.id.as_uuid())
-        .bind(session.user_id.as_uuid())
-        .bind(session.epoch)
-        .bind(&session.refresh_hash.0[..])
-        .bind(Ts(session.created_at))
-        .bind(Ts(session.last_used_at))
-        .bind(Ts(session.expires_at))
-        .bind(session.client.ip.map(|ip| ip.to_string()))
-        .bind(&session.client.user_agent);
+        .bind_all((session.id, session.user_id, session.epoch, &session.refresh_hash.0[..], session.created_at, session.last_used_at, session.expires_at, session.client.ip.map(|ip| ip.to_string()), &session.client.user_agent));
         self.execute("ws_sessions: insert", insert).await?;
         Ok(())
     }
@@ -140,8 +133,7 @@ impl TokenStore for Unit {
             session_columns!(""),
             " FROM ws_sessions WHERE id = $1 AND expires_at > $2"
         ))
-        .bind(id.as_uuid())
-        .bind(Ts(now));
+        .bind_all((id, now));
         self.optional("ws_sessions: find", find).await?.map(Session::try_from).transpose()
     }
 
@@ -151,14 +143,13 @@ impl TokenStore for Unit {
             session_columns!(""),
             " FROM ws_sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 100"
         ))
-        .bind(user.as_uuid())
-        .bind(Ts(now));
+        .bind_all((user, now));
         self.all("ws_sessions: of user", list).await?.into_iter().map(Session::try_from).collect()
     }
 
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
-        // One statement, so that of many at once one swaps and the others see what it wrote. Each SET reads the row as it
-        // was, and on both branches the live token afterwards is the successor.
+        // One statement: of many at the same time, one rotates the token and the others see its result. Each SET reads the row as
+        // it was, and in both branches the current token afterwards is the successor.
         let update = query_as::<_, RotatedRow>(concat!(
             "UPDATE ws_sessions
                 SET previous_hash = $2,
@@ -171,12 +162,14 @@ impl TokenStore for Unit {
             session_columns!(""),
             ", repeats"
         ))
-        .bind(rotation.session.as_uuid())
-        .bind(&rotation.presented.0[..])
-        .bind(&rotation.successor.0[..])
-        .bind(Ts(rotation.now))
-        .bind(Ts(rotation.grace_since))
-        .bind(Ts(rotation.expires_at));
+        .bind_all((
+            rotation.session,
+            &rotation.presented.0[..],
+            &rotation.successor.0[..],
+            rotation.now,
+            rotation.grace_since,
+            rotation.expires_at,
+        ));
         let rotated = self.optional("ws_sessions: rotate", update).await?;
         rotated
             .map(|row| Ok(Rotated { session: row.session.try_into()?, repeated: row.repeats > 0 }))
@@ -184,22 +177,19 @@ impl TokenStore for Unit {
     }
 
     async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError> {
-        let update = query("UPDATE ws_sessions SET epoch = $2 WHERE id = $1").bind(id.as_uuid()).bind(epoch);
+        let update = query("UPDATE ws_sessions SET epoch = $2 WHERE id = $1").bind_all((id, epoch));
         self.execute("ws_sessions: set epoch", update).await?;
         Ok(())
     }
 
     async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-        let delete = query("DELETE FROM ws_sessions WHERE id = $1 AND user_id = $2")
-            .bind(id.as_uuid())
-            .bind(user.as_uuid());
+        let delete = query("DELETE FROM ws_sessions WHERE id = $1 AND user_id = $2").bind_all((id, user));
         Ok(self.execute("ws_sessions: delete", delete).await? > 0)
     }
 
     async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError> {
         let delete = query("DELETE FROM ws_sessions WHERE user_id = $1 AND ($2 IS NULL OR id <> $2)")
-            .bind(user.as_uuid())
-            .bind(except.map(|id| id.as_uuid()));
+            .bind_all((user, except.map(|id| id.as_uuid())));
         self.execute("ws_sessions: delete of user", delete).await?;
         Ok(())
     }
@@ -210,12 +200,14 @@ impl TokenStore for Unit {
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (id) DO NOTHING",
         )
-        .bind(token.id.as_uuid())
-        .bind(&token.hash.0[..])
-        .bind(token.purpose.as_str())
-        .bind(token.user_id.as_uuid())
-        .bind(token.email.as_str())
-        .bind(Ts(token.expires_at));
+        .bind_all((
+            token.id,
+            &token.hash.0[..],
+            token.purpose.as_str(),
+            token.user_id,
+            token.email.as_str(),
+            token.expires_at,
+        ));
         self.execute("ws_one_time_tokens: put", insert).await?;
         Ok(())
     }
@@ -231,9 +223,7 @@ impl TokenStore for Unit {
             one_time_columns!(),
             " FROM ws_one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND NOT spent"
         ))
-        .bind(&hash.0[..])
-        .bind(purpose.as_str())
-        .bind(Ts(now));
+        .bind_all((&hash.0[..], purpose.as_str(), now));
         self.optional("ws_one_time_tokens: find", find).await?.map(OneTimeToken::try_from).transpose()
     }
 
@@ -249,16 +239,13 @@ impl TokenStore for Unit {
              RETURNING ",
             one_time_columns!()
         ))
-        .bind(&hash.0[..])
-        .bind(purpose.as_str())
-        .bind(Ts(now));
+        .bind_all((&hash.0[..], purpose.as_str(), now));
         self.optional("ws_one_time_tokens: take", take).await?.map(OneTimeToken::try_from).transpose()
     }
 
     async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
         let spend = query("UPDATE ws_one_time_tokens SET spent = TRUE WHERE user_id = $1 AND purpose = $2")
-            .bind(user.as_uuid())
-            .bind(purpose.as_str());
+            .bind_all((user, purpose.as_str()));
         self.execute("ws_one_time_tokens: spend those of user", spend).await?;
         Ok(())
     }
@@ -268,23 +255,21 @@ impl TokenStore for Unit {
             "DELETE FROM ws_sessions WHERE expires_at <= $1 AND id ",
             any_of!("(SELECT id FROM ws_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)")
         ))
-        .bind(Ts(now))
-        .bind(i64::from(limit));
+        .bind_all((now, limit));
         let tokens = query(concat!(
             "DELETE FROM ws_one_time_tokens WHERE id ",
             any_of!(
                 "(SELECT id FROM ws_one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
             )
         ))
-        .bind(Ts(now))
-        .bind(i64::from(limit));
+        .bind_all((now, limit));
         let swept = self.execute("ws_sessions: sweep", sessions).await?;
         Ok(swept + self.execute("ws_one_time_tokens: sweep", tokens).await?)
     }
 }
 
 impl Unit {
-    /// A session, also one that has expired.
+    /// A session, even if it has expired.
     pub(crate) async fn session_and_user(
         &mut self,
         id: SessionId,

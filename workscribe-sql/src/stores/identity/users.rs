@@ -8,6 +8,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Account, Credentials, Email, NewUser, ProfileChange, User, UserStore};
 
+use super::bind::BindAll as _;
 use super::{Ts, Unit};
 
 #[derive(FromRow)]
@@ -77,12 +78,7 @@ impl UserStore for Unit {
              RETURNING ",
             user_columns!("")
         ))
-        .bind(user.id.as_uuid())
-        .bind(user.email.as_str())
-        .bind(&user.display_name)
-        .bind(&user.password_hash)
-        .bind(user.email_verified)
-        .bind(Ts(user.created_at));
+        .bind_all((user.id, user.email.as_str(), &user.display_name, &user.password_hash, user.email_verified, user.created_at));
         Ok(self.one("ws_users: insert", insert).await?.into())
     }
 
@@ -101,7 +97,7 @@ impl UserStore for Unit {
     }
 
     async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        // Logins pass on what was typed, and Postgres refuses a text with a NUL instead of not finding it.
+        // A login passes on what the user typed, and Postgres answers a text with U+0000 with an error instead of no row.
         if email.as_str().contains('\0') {
             return Ok(None);
         }
@@ -140,12 +136,14 @@ impl UserStore for Unit {
              RETURNING ",
             user_columns!("")
         ))
-        .bind(id.as_uuid())
-        .bind(&change.display_name)
-        .bind(change.avatar_url.is_some())
-        .bind(change.avatar_url.clone().flatten())
-        .bind(Ts(now))
-        .bind(expected);
+        .bind_all((
+            id,
+            &change.display_name,
+            change.avatar_url.is_some(),
+            change.avatar_url.clone().flatten(),
+            now,
+            expected,
+        ));
         let updated = self.optional("ws_users: update profile", update).await?;
         if updated.is_none() {
             let current = query_as("SELECT version FROM ws_users WHERE id = $1").bind(id.as_uuid());
@@ -167,17 +165,13 @@ impl UserStore for Unit {
              RETURNING ",
             user_columns!("")
         ))
-        .bind(id.as_uuid())
-        .bind(hash)
-        .bind(Ts(now));
+        .bind_all((id, hash, now));
         Ok(self.optional("ws_users: set password", update).await?.map(User::from))
     }
 
     async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
         let update = query("UPDATE ws_users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
-            .bind(id.as_uuid())
-            .bind(old)
-            .bind(new);
+            .bind_all((id, old, new));
         Ok(self.execute("ws_users: rehash", update).await? > 0)
     }
 
@@ -189,9 +183,7 @@ impl UserStore for Unit {
                     email_verified = TRUE
               WHERE id = $1 AND email = $2",
         )
-        .bind(id.as_uuid())
-        .bind(email.as_str())
-        .bind(Ts(now));
+        .bind_all((id, email.as_str(), now));
         Ok(self.execute("ws_users: set verified", update).await? > 0)
     }
 
@@ -210,15 +202,13 @@ impl UserStore for Unit {
              RETURNING ",
             user_columns!("")
         ))
-        .bind(id.as_uuid())
-        .bind(disabled)
-        .bind(Ts(now));
+        .bind_all((id, disabled, now));
         Ok(self.optional("ws_users: set disabled", update).await?.map(User::from))
     }
 }
 
 impl Unit {
-    /// By this unit's own connection. It stands apart, so that whoever reads together with others does not carry its state about.
+    /// Reads on this unit's own connection. A separate function, so that a future that waits for a batch does not hold its state.
     pub(crate) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",

@@ -11,6 +11,7 @@ use workscribe_core::outbox::{
     Backlog, JobCounts, JobFilter, JobPriority, JobRecord, JobState, KindCounts, QueueState,
 };
 
+use super::bind::BindAll as _;
 use super::{Ts, Unit, corrupt, named};
 
 macro_rules! job_columns {
@@ -108,11 +109,13 @@ impl Unit {
                  AND ($4 IS NULL OR queue = $4)
                ORDER BY id DESC LIMIT $5"
         ))
-        .bind(before.map_or(Uuid::max(), Uuid::from))
-        .bind(filter.state.map(JobState::as_str))
-        .bind(filter.kind.as_deref())
-        .bind(filter.queue.as_deref())
-        .bind(i64::from(limit));
+        .bind_all((
+            before.map_or(Uuid::max(), Uuid::from),
+            filter.state.map(JobState::as_str),
+            filter.kind.as_deref(),
+            filter.queue.as_deref(),
+            limit,
+        ));
         self.all("ws_jobs: list", list).await?.into_iter().map(JobRecord::try_from).collect()
     }
 
@@ -132,8 +135,7 @@ impl Unit {
              RETURNING ",
             job_columns!()
         ))
-        .bind(id.as_uuid())
-        .bind(Ts(now));
+        .bind_all((id, now));
         self.optional("ws_jobs: cancel", update).await?.map(JobRecord::try_from).transpose()
     }
 
@@ -151,8 +153,7 @@ impl Unit {
              RETURNING ",
             job_columns!()
         ))
-        .bind(id.as_uuid())
-        .bind(Ts(now));
+        .bind_all((id, now));
         match self.optional("ws_jobs: run now", update).await? {
             Some(row) => {
                 self.enqueued = true;

@@ -13,6 +13,7 @@ use workscribe_core::outbox::{
 };
 use workscribe_core::sweep::Portion;
 
+use super::bind::BindAll as _;
 use super::job_records::{attempts, duration};
 use super::{Ts, Unit, dialect, storable};
 
@@ -118,9 +119,7 @@ impl Unit {
                 ")"
             ))
         ))
-        .bind(claim.queue)
-        .bind(Ts(claim.now))
-        .bind(AT_ONCE);
+        .bind_all((claim.queue, claim.now, AT_ONCE));
         self.execute("ws_jobs: mark due", mark).await?;
         Ok(())
     }
@@ -320,16 +319,7 @@ impl JobStore for Unit {
             any_of!("(SELECT id FROM taken)"),
             " RETURNING id, org_id, kind, payload, priority, attempt, put_off, max_attempts, timeout_ms, run_at, created_at"
         ))
-        .bind(claim.queue)
-        .bind(Json(claim.kinds))
-        .bind(i64::from(claim.limit))
-        .bind(Ts(claim.now))
-        .bind(Ts(claim.lease_until))
-        .bind(claim.worker)
-        .bind(claim.turn.after.map_or(Uuid::nil(), Uuid::from))
-        .bind(i64::from(claim.limit) + i64::try_from(claim.turn.skipped.len()).unwrap_or_default())
-        .bind(Json(claim.turn.skipped))
-        .bind(i64::from(claim.turn.max_each.unwrap_or(claim.limit)));
+        .bind_all((claim.queue, Json(claim.kinds), claim.limit, claim.now, claim.lease_until, claim.worker, claim.turn.after.map_or(Uuid::nil(), Uuid::from), i64::from(claim.limit) + i64::try_from(claim.turn.skipped.len()).unwrap_or_default(), Json(claim.turn.skipped), claim.turn.max_each.unwrap_or(claim.limit)));
         let mut claimed = self.all("ws_jobs: claim", update).await?;
         claimed.sort_by_key(|row| (row.priority, row.run_at.0, row.id));
         claimed.into_iter().map(ClaimedJob::try_from).collect()
@@ -349,8 +339,7 @@ impl JobStore for Unit {
             "   AND j.attempt = CAST(given.value ->> 1 AS bigint) AND j.state = 'running'
              RETURNING id, cancel_requested"
         ))
-        .bind(Json(rows))
-        .bind(Ts(lease_until));
+        .bind_all((Json(rows), lease_until));
         let mut leases: Vec<ExtendedLease> = self
             .all("ws_jobs: extend", update)
             .await?
@@ -440,8 +429,7 @@ impl JobStore for Unit {
             ") AS any_of_them WHERE ",
             is_open!()
         ))
-        .bind(queue)
-        .bind(Json(kinds));
+        .bind_all((queue, Json(kinds)));
         Ok(self.one("ws_jobs: next due", next).await?.0.map(|at| at.0))
     }
 
@@ -482,8 +470,7 @@ impl JobStore for Unit {
         let insert = query(
             "INSERT INTO ws_job_queues (name, paused_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
-        .bind(queue)
-        .bind(Ts(now));
+        .bind_all((queue, now));
         self.execute("ws_job_queues: pause", insert).await?;
         Ok(())
     }
@@ -534,10 +521,7 @@ impl JobStore for Unit {
             ") DELETE FROM ws_jobs WHERE id ",
             any_of!("(SELECT id FROM old)")
         ))
-        .bind(Ts(completed_before))
-        .bind(Ts(buried_before))
-        .bind(i64::from(portion.rows))
-        .bind(i64::from(portion.bytes));
+        .bind_all((completed_before, buried_before, portion.rows, portion.bytes));
         self.execute("ws_jobs: sweep", delete).await
     }
 
@@ -545,8 +529,7 @@ impl JobStore for Unit {
         let insert = query(
             "INSERT INTO ws_job_schedules (name, last_slot) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
-        .bind(name)
-        .bind(Ts(begin));
+        .bind_all((name, begin));
         self.execute("ws_job_schedules: begin", insert).await?;
         let find = query_as::<_, (Ts,)>("SELECT last_slot FROM ws_job_schedules WHERE name = $1").bind(name);
         Ok(self.one("ws_job_schedules: last slot", find).await?.0.0)
@@ -554,8 +537,7 @@ impl JobStore for Unit {
 
     async fn take_slot(&mut self, name: &str, slot: Timestamp) -> Result<bool, StoreError> {
         let update = query("UPDATE ws_job_schedules SET last_slot = $2 WHERE name = $1 AND last_slot < $2")
-            .bind(name)
-            .bind(Ts(slot));
+            .bind_all((name, slot));
         Ok(self.execute("ws_job_schedules: take slot", update).await? > 0)
     }
 }

@@ -13,6 +13,7 @@ use workscribe_core::tenancy::{
     OrgScope, Role, Slug,
 };
 
+use super::bind::BindAll as _;
 use super::members::parse_role;
 use super::{Ts, Unit, before, corrupt, token_hash};
 
@@ -89,15 +90,7 @@ impl InvitationStore for Unit {
                     invited_by = excluded.invited_by, expires_at = excluded.expires_at,
                     version = excluded.version, created_at = excluded.created_at",
         )
-        .bind(scope.org().as_uuid())
-        .bind(invitation.id.as_uuid())
-        .bind(invitation.email.as_str())
-        .bind(invitation.role.as_str())
-        .bind(&invitation.token_hash.0[..])
-        .bind(invitation.invited_by.as_uuid())
-        .bind(Ts(invitation.expires_at))
-        .bind(invitation.version)
-        .bind(Ts(invitation.created_at));
+        .bind_all((scope, invitation.id, invitation.email.as_str(), invitation.role.as_str(), &invitation.token_hash.0[..], invitation.invited_by, invitation.expires_at, invitation.version, invitation.created_at));
         self.execute("ws_invitations: put pending", upsert).await?;
         Ok(())
     }
@@ -116,10 +109,7 @@ impl InvitationStore for Unit {
             " AS email_bouncing FROM ws_invitations i WHERE i.org_id = $1 AND (i.created_at, i.id) < ($2, $3)
               ORDER BY i.created_at DESC, i.id DESC LIMIT $4"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch());
+        .bind_all((scope, at, id, page.fetch()));
         self.all("ws_invitations: list", list).await?.into_iter().map(ListedInvitation::try_from).collect()
     }
 
@@ -127,8 +117,7 @@ impl InvitationStore for Unit {
         let count = query_as::<_, (i64,)>(
             "SELECT count(*) FROM ws_invitations WHERE org_id = $1 AND status = 'pending' AND email <> $2",
         )
-        .bind(scope.org().as_uuid())
-        .bind(besides.as_str());
+        .bind_all((scope, besides.as_str()));
         Ok(self.one("ws_invitations: count pending", count).await?.0)
     }
 
@@ -144,8 +133,7 @@ impl InvitationStore for Unit {
             invitation_columns!(""),
             " FROM ws_invitations WHERE org_id = $1 AND id = $2"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         self.optional("ws_invitations: find", find).await?.map(Invitation::try_from).transpose()
     }
 
@@ -162,10 +150,7 @@ impl InvitationStore for Unit {
              RETURNING ",
             invitation_columns!("")
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(&token_hash.0[..])
-        .bind(Ts(expires_at));
+        .bind_all((scope, id, &token_hash.0[..], expires_at));
         self.optional("ws_invitations: renew", update).await?.map(Invitation::try_from).transpose()
     }
 
@@ -179,16 +164,13 @@ impl InvitationStore for Unit {
             "UPDATE ws_invitations SET status = 'revoked', version = version + 1
               WHERE org_id = $1 AND id = $2 AND status = 'pending' AND ($3 IS NULL OR version = $3)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(expected);
+        .bind_all((scope, id, expected));
         let revoked = self.execute("ws_invitations: revoke", update).await? > 0;
         if !revoked {
             let current = query_as(
                 "SELECT version FROM ws_invitations WHERE org_id = $1 AND id = $2 AND status = 'pending'",
             )
-            .bind(scope.org().as_uuid())
-            .bind(id.as_uuid());
+            .bind_all((scope, id));
             self.refuse_stale("ws_invitations: version", expected, current).await?;
         }
         Ok(revoked)
@@ -199,8 +181,7 @@ impl InvitationStore for Unit {
             "UPDATE ws_invitations SET status = 'revoked', version = version + 1
               WHERE org_id = $1 AND invited_by = $2 AND status = 'pending'",
         )
-        .bind(scope.org().as_uuid())
-        .bind(inviter.as_uuid());
+        .bind_all((scope, inviter));
         self.execute("ws_invitations: revoke of", update).await
     }
 
@@ -219,8 +200,7 @@ impl InvitationStore for Unit {
                LEFT JOIN ws_members m ON m.org_id = $1 AND m.user_id = i.invited_by AND u.disabled_at IS NULL
               WHERE i.org_id = $1 AND i.token_hash = $2"
         ))
-        .bind(org.as_uuid())
-        .bind(&token_hash.0[..]);
+        .bind_all((org, &token_hash.0[..]));
         let found = self.optional("ws_invitations: find by token", find).await?;
         found
             .map(|row| {
@@ -237,21 +217,20 @@ impl InvitationStore for Unit {
 
     async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
         let invitation = pass.invitation();
-        // The organization first, as whoever removes it does; else each could wait for the other's lock. Who counts its members next
-        // counts all who joined before.
+        // The organization first, as the removal of the organization does; otherwise each could wait for the other's lock. The next
+        // transaction that counts the members counts every member that joined before.
         let lock =
             query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))
                 .bind(invitation.org_id.as_uuid());
         if self.optional("ws_organizations: lock for a member", lock).await?.is_none() {
             return Ok(false);
         }
-        // Then the maker's membership, so that who ends their right to invite comes before this or after it.
+        // Then the inviter's membership, so that a transaction that ends their right to invite runs before this one or after it.
         let hold = query_as::<_, (String,)>(concat!(
             "SELECT role FROM ws_members WHERE org_id = $1 AND user_id = $2",
             for_update!()
         ))
-        .bind(invitation.org_id.as_uuid())
-        .bind(invitation.invited_by.as_uuid());
+        .bind_all((invitation.org_id, invitation.invited_by));
         let held = self.optional("ws_members: hold the inviter", hold).await?;
         if held.map(|(role,)| role).as_deref() != pass.inviter_role().map(Role::as_str) {
             return Ok(false);
@@ -260,10 +239,7 @@ impl InvitationStore for Unit {
             "UPDATE ws_invitations SET status = 'accepted', version = version + 1
               WHERE org_id = $1 AND id = $2 AND token_hash = $3 AND status = 'pending' AND expires_at > $4",
         )
-        .bind(invitation.org_id.as_uuid())
-        .bind(invitation.id.as_uuid())
-        .bind(&invitation.token_hash.0[..])
-        .bind(Ts(now));
+        .bind_all((invitation.org_id, invitation.id, &invitation.token_hash.0[..], now));
         Ok(self.execute("ws_invitations: accept", update).await? > 0)
     }
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
@@ -273,8 +249,7 @@ impl InvitationStore for Unit {
                                       WHERE status <> 'accepted' AND expires_at < $1 ORDER BY expires_at LIMIT $2)
                 AND status <> 'accepted'",
         )
-        .bind(Ts(before))
-        .bind(i64::from(limit));
+        .bind_all((before, limit));
         self.execute("ws_invitations: sweep", sweep).await
     }
 }

@@ -11,10 +11,11 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{InvitationPass, Member, MemberStore, OrgScope, Role};
 use workscribe_core::transfer::MemberRow;
 
+use super::bind::BindAll as _;
 use super::table::Stored;
 use super::{Unit, after, corrupt};
 
-/// A member with what their account shows; see `member_select!`.
+/// A member with the public data of their account; see `member_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     #[sqlx(flatten)]
@@ -44,10 +45,7 @@ impl MemberStore for Unit {
             member_select!(),
             "WHERE m.org_id = $1 AND (m.joined_at, m.user_id) > ($2, $3) ORDER BY m.joined_at, m.user_id LIMIT $4"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch());
+        .bind_all((scope, at, id, page.fetch()));
         Ok(self.all("ws_members: list", list).await?.into_iter().map(Member::from).collect())
     }
 
@@ -60,8 +58,7 @@ impl MemberStore for Unit {
     async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
         let find =
             query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND m.user_id = $2"))
-                .bind(scope.org().as_uuid())
-                .bind(user.as_uuid());
+                .bind_all((scope, user));
         Ok(self.optional("ws_members: find", find).await?.map(Member::from))
     }
 
@@ -71,8 +68,7 @@ impl MemberStore for Unit {
             "WHERE m.org_id = $1 AND m.user_id = $2",
             for_key_share!()
         ))
-        .bind(scope.org().as_uuid())
-        .bind(user.as_uuid());
+        .bind_all((scope, user));
         Ok(self.optional("ws_members: hold", find).await?.map(Member::from))
     }
 
@@ -85,16 +81,14 @@ impl MemberStore for Unit {
             in_ids!("$2"),
             " ORDER BY user_id"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(Json(users));
+        .bind_all((scope, Json(users)));
         let found = self.all("ws_members: among", list).await?;
         Ok(found.into_iter().map(|(user,)| user.into()).collect())
     }
 
     async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
         let find = query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))
-            .bind(scope.org().as_uuid())
-            .bind(email.as_str());
+            .bind_all((scope, email.as_str()));
         Ok(self.optional("ws_members: find by email", find).await?.map(Member::from))
     }
 
@@ -116,10 +110,7 @@ impl MemberStore for Unit {
             "UPDATE ws_members SET role = $3, version = version + 1
               WHERE org_id = $1 AND user_id = $2 AND ($4 IS NULL OR version = $4)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(user.as_uuid())
-        .bind(role.as_str())
-        .bind(expected);
+        .bind_all((scope, user, role.as_str(), expected));
         if self.execute("ws_members: set role", update).await? == 0 {
             self.refuse_stale_member(scope, user, expected).await?;
             return Ok(None);
@@ -136,9 +127,7 @@ impl MemberStore for Unit {
         let delete = query(
             "DELETE FROM ws_members WHERE org_id = $1 AND user_id = $2 AND ($3 IS NULL OR version = $3)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(user.as_uuid())
-        .bind(expected);
+        .bind_all((scope, user, expected));
         let removed = self.execute("ws_members: remove", delete).await? > 0;
         if !removed {
             self.refuse_stale_member(scope, user, expected).await?;
@@ -161,8 +150,7 @@ impl Unit {
         expected: Option<i64>,
     ) -> Result<(), StoreError> {
         let current = query_as("SELECT version FROM ws_members WHERE org_id = $1 AND user_id = $2")
-            .bind(scope.org().as_uuid())
-            .bind(user.as_uuid());
+            .bind_all((scope, user));
         self.refuse_stale("ws_members: version", expected, current).await
     }
 }

@@ -1,4 +1,4 @@
-//! Organizations, the door into them, and their end.
+//! Organizations, the door to them, and their removal.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -13,6 +13,7 @@ use workscribe_core::tenancy::{
 };
 use workscribe_core::transfer::MemberRow;
 
+use super::bind::BindAll as _;
 use super::members::parse_role;
 use super::{Ts, Unit, after};
 
@@ -61,12 +62,14 @@ impl OrganizationStore for Unit {
             "INSERT INTO ws_organizations (id, name, slug, version, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
-        .bind(organization.id.as_uuid())
-        .bind(&organization.name)
-        .bind(organization.slug.as_str())
-        .bind(organization.version)
-        .bind(Ts(organization.created_at))
-        .bind(Ts(organization.updated_at));
+        .bind_all((
+            organization.id,
+            &organization.name,
+            organization.slug.as_str(),
+            organization.version,
+            organization.created_at,
+            organization.updated_at,
+        ));
         self.execute("ws_organizations: insert", insert).await?;
         let joined_at = organization.created_at;
         let owner = MemberRow { user_id: owner, role: Role::Owner, version: 1, joined_at };
@@ -100,10 +103,7 @@ impl OrganizationStore for Unit {
               WHERE m.user_id = $1 AND (o.created_at, o.id) > ($2, $3)
               ORDER BY o.created_at, o.id LIMIT $4"
         ))
-        .bind(user.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch());
+        .bind_all((user, at, id, page.fetch()));
         self.all("ws_organizations: list of user", list).await?.into_iter().map(TryFrom::try_from).collect()
     }
 
@@ -145,11 +145,7 @@ impl OrganizationStore for Unit {
              RETURNING ",
             organization_columns!("")
         ))
-        .bind(scope.org().as_uuid())
-        .bind(&change.name)
-        .bind(change.slug.as_ref().map(Slug::as_str))
-        .bind(Ts(now))
-        .bind(expected);
+        .bind_all((scope, &change.name, change.slug.as_ref().map(Slug::as_str), now, expected));
         let updated = self.optional("ws_organizations: update", update).await?;
         if updated.is_none() {
             self.refuse_stale_organization(scope, expected).await?;
@@ -159,8 +155,7 @@ impl OrganizationStore for Unit {
 
     async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError> {
         let delete = query("DELETE FROM ws_organizations WHERE id = $1 AND ($2 IS NULL OR version = $2)")
-            .bind(scope.org().as_uuid())
-            .bind(expected);
+            .bind_all((scope, expected));
         let deleted = self.execute("ws_organizations: delete", delete).await? > 0;
         if !deleted {
             self.refuse_stale_organization(scope, expected).await?;
@@ -198,8 +193,7 @@ impl OrganizationStore for Unit {
             some_of!(bytes_of!("payload"), "ws_webhook_messages"),
             ") AS weighed"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(i64::from(portion.rows) + 1);
+        .bind_all((scope, i64::from(portion.rows) + 1));
         let (rows, bytes) = self.one("ws_organizations: size", weigh).await?;
         Ok(rows > i64::from(portion.rows) || bytes > i64::from(portion.bytes))
     }
@@ -216,14 +210,12 @@ impl OrganizationStore for Unit {
             "UPDATE ws_organizations SET slug = $2, version = version + 1
               WHERE id = $1 AND slug <> $2 AND ($3 IS NULL OR version = $3)",
         )
-        .bind(org)
-        .bind(slug.as_str())
-        .bind(expected);
+        .bind_all((org, slug.as_str(), expected));
         if self.execute("ws_organizations: vacate", rename).await? == 0 {
             self.refuse_stale_organization(scope, expected).await?;
             return Ok(false);
         }
-        // In this transaction, since its end is what shuts the doors; the statements have an end each.
+        // In this transaction, because its commit closes the doors. Each statement removes a limited number of rows.
         let ways_in = [
             ("ws_members: vacate", portion_by!("ws_members", "user_id")),
             (
@@ -236,24 +228,21 @@ impl OrganizationStore for Unit {
             ("ws_webhooks: vacate", portion_of!("DELETE FROM ws_webhooks", "ws_webhooks WHERE org_id = $1")),
         ];
         for (name, statement) in ways_in {
-            while self.execute(name, query(statement).bind(org).bind(i64::from(rows))).await? > 0 {}
+            while self.execute(name, query(statement).bind_all((org, rows))).await? > 0 {}
         }
         Ok(true)
     }
 
     async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError> {
         let find = query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE id = $1 AND slug = $2")
-            .bind(org.as_uuid())
-            .bind(slug.as_str());
+            .bind_all((org, slug.as_str()));
         Ok(self.optional("ws_organizations: is vacated", find).await?.is_some())
     }
 
     async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> Result<u64, StoreError> {
-        let of = |statement: &'static str| {
-            query(statement).bind(vacated.org().as_uuid()).bind(i64::from(portion.rows))
-        };
+        let of = |statement: &'static str| query(statement).bind_all((vacated.org(), portion.rows));
         let large = |statement: &'static str| of(statement).bind(i64::from(portion.bytes));
-        // What refers to a row goes before it; tasks stand below none by then. A test holds this to every table of the catalogue.
+        // A row is removed after the rows that refer to it; by then no task has a parent. A test checks every table of the catalogue.
         let portions = [
             of(portion_of!("DELETE FROM ws_activity", "ws_activity WHERE org_id = $1")),
             of(portion_of!("DELETE FROM ws_notifications", "ws_notifications WHERE org_id = $1")),
@@ -334,9 +323,7 @@ impl Unit {
             ", m.role FROM ws_organizations o CROSS JOIN ws_members m
               WHERE o.id = $1 AND o.slug = $2 AND m.org_id = $1 AND m.user_id = $3"
         ))
-        .bind(org)
-        .bind(slug.as_str())
-        .bind(user.as_uuid());
+        .bind_all((org, slug.as_str(), user));
         self.optional("ws_organizations: membership", find).await?.map(TryFrom::try_from).transpose()
     }
 

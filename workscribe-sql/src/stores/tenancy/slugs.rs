@@ -1,7 +1,7 @@
-//! Which organization a slug names.
+//! Finding the organization of a slug.
 //!
-//! A tenant's tables are read by `org_id`, so the slug's organization comes first. What was found is kept as a hint, and every
-//! statement that uses it checks it: it may be out of date, and is never believed. So a door stays one statement.
+//! A tenant's tables are read by `org_id`, so a door needs the organization of the slug first. The result is kept as a hint that
+//! may be out of date, so every statement that uses it checks it. In this way a door stays one statement.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -13,10 +13,10 @@ use workscribe_core::tenancy::Slug;
 
 use super::Unit;
 
-/// Past this many all are forgotten, which costs each that is in use a look-up.
+/// When there are more hints than this, all are removed. Each organization in use then costs one look-up.
 const CAPACITY: usize = 10_000;
 
-/// Organizations by slug, as they were when last seen.
+/// The hints: organizations by slug, as they were when last read.
 #[derive(Default)]
 pub(crate) struct Slugs(RwLock<HashMap<Slug, Uuid>>);
 
@@ -34,11 +34,11 @@ impl Slugs {
     }
 }
 
-/// What is known of a slug's organization.
+/// The organization of a slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) org: Uuid,
-    /// Whether the database said so now; a hint else.
+    /// Whether it was read from the database just now; otherwise it is a hint.
     pub(crate) is_fresh: bool,
 }
 
@@ -51,7 +51,7 @@ impl Unit {
         }
     }
 
-    /// The organization that has a slug now. For who found nothing by a hint.
+    /// The organization of a slug, read from the database. For callers whose hint led to nothing.
     pub(crate) async fn named_now(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
         let find =
             query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE slug = $1").bind(slug.as_str());

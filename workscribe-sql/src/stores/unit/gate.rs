@@ -1,4 +1,4 @@
-//! Queues within the process before rows that many transactions lock.
+//! Queues in the process for rows that many transactions lock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,25 +7,25 @@ use std::time::Duration;
 use sqlx::types::Uuid;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// After this the row's own lock is waited for. It bounds what is lost should two transactions wait for each other here,
-/// where the database does not see it.
+/// After this wait a unit waits for the row's own lock. It limits the delay when two transactions wait for each other here, where
+/// the database cannot see the deadlock.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Queues before rows that many write at once.
+/// Queues for rows that many units write.
 ///
 /// Thirty transactions that wait for one row's lock in Postgres wake each other up at every commit, which costs more than
-/// their work. Here they wait in the process, in the order in which they came, and one at a time goes to the row. This is
-/// for speed alone: what keeps writers apart is the row's lock, for which those of other processes wait too.
+/// their work. Here they wait in the process in the order of arrival, and one at a time asks for the lock. This only saves
+/// time: the row's lock excludes other writers, also those of other processes.
 #[derive(Default)]
 pub(crate) struct Gates {
     turns: Mutex<HashMap<Uuid, Weak<Turn<()>>>>,
 }
 
-/// A turn at a gate, until it is dropped.
+/// A unit's turn at a gate, until it is dropped.
 pub(crate) type Pass = OwnedMutexGuard<()>;
 
 impl Gates {
-    /// Waits for the turn at the row with this id; `None` when that takes too long.
+    /// Waits for the turn at the row with this id; `None` when the wait takes too long.
     pub(crate) async fn pass(&self, id: Uuid) -> Option<Pass> {
         tokio::time::timeout(PATIENCE, self.turn(id).lock_owned()).await.ok()
     }
@@ -35,7 +35,7 @@ impl Gates {
         if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
             return turn;
         }
-        // Those at which nobody is go when the map would grow.
+        // Gates that no unit uses are removed before the map grows.
         if turns.len() == turns.capacity() {
             turns.retain(|_, turn| turn.strong_count() > 0);
         }

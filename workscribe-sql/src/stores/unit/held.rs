@@ -1,4 +1,4 @@
-//! A connection of a pool while a unit has it: what is done when a statement is broken off, and when a transaction ends badly.
+//! A pool's connection while a unit uses it: how a running statement is interrupted, and how a failed transaction ends.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::error::Meaning;
 
 type Manager = <Db as Database>::TransactionManager;
 
-/// A connection, and what breaks its statement off.
+/// A connection, and the means to interrupt its statement.
 pub(crate) struct Held {
     connection: PoolConnection<Db>,
     interrupt: dialect::Interrupt,
-    /// Whether a statement has begun of whose end nothing was heard.
+    /// Whether a statement has begun and its end is not known.
     runs: bool,
 }
 
@@ -27,14 +27,14 @@ impl Held {
         Ok(Self { connection, interrupt, runs: false })
     }
 
-    /// The connection, for a statement that may take so long, and whose end is told by [`Held::ended`].
+    /// The connection, for a statement with this time limit. The caller reports its end with [`Held::ended`].
     pub(crate) fn begins(&mut self, limit: Option<Duration>) -> &mut Conn {
         self.runs = true;
         self.interrupt.begins(limit);
         &mut self.connection
     }
 
-    /// The statement has ended, well or not.
+    /// Reports that the statement has ended, with or without success.
     pub(crate) fn ended(&mut self) {
         self.runs = false;
         self.interrupt.ended();
@@ -44,12 +44,12 @@ impl Held {
         self.runs
     }
 
-    /// The connection, for statements of which nothing will be heard.
+    /// The connection, for statements whose ends are not reported.
     pub(crate) fn lend(&mut self) -> &mut Conn {
         &mut self.connection
     }
 
-    /// Breaks the statement off that runs; `None` when the connection is thrown away with it.
+    /// Interrupts the running statement; `None` when the connection is closed with it.
     pub(crate) fn break_off(self) -> Option<Self> {
         if self.interrupt.break_off() {
             return Some(self);
@@ -58,20 +58,20 @@ impl Held {
         None
     }
 
-    /// Closes the connection, past the pool.
+    /// Closes the connection instead of returning it to the pool.
     pub(crate) fn close(self) {
         drop(self.connection.detach());
     }
 }
 
-/// A connection with a transaction of ours open on it. Dropped, it is rolled back.
+/// A connection with a transaction of ours open on it. Dropping it rolls the transaction back.
 pub(crate) struct Own {
     held: Option<Held>,
     failed: bool,
 }
 
 impl Own {
-    /// Opens a transaction. A connection that broke while it was idle shows itself here, where nothing is lost by taking another.
+    /// Opens a transaction. A connection that broke while it was idle fails here, where another one can replace it without loss.
     pub(crate) async fn begin(
         pool: &Pool<Db>,
         begin: &SqlStr,
@@ -92,7 +92,7 @@ impl Own {
         limit: Option<Duration>,
     ) -> Result<Self, sqlx::Error> {
         let held = Held::acquire(pool).await?;
-        // Should it be broken off, this rolls back what may have begun.
+        // If this future is dropped, this rolls back a transaction that may have begun.
         let mut own = Self { held: Some(held), failed: false };
         if let Some(held) = &mut own.held {
             within(limit, Manager::begin(held.begins(limit), Some(begin.clone()))).await?;
@@ -105,12 +105,12 @@ impl Own {
         self.held.as_mut()
     }
 
-    /// A statement has failed: the database may have ended the transaction by itself.
+    /// Notes that a statement failed: the database may have ended the transaction.
     pub(crate) const fn failed(&mut self) {
         self.failed = true;
     }
 
-    /// Makes everything durable.
+    /// Commits the transaction.
     pub(crate) async fn commit(mut self, limit: Option<Duration>) -> Result<(), sqlx::Error> {
         let Some(held) = &mut self.held else { return Err(sqlx::Error::PoolClosed) };
         let committed = within(limit, Manager::commit(held.begins(limit))).await;
@@ -123,7 +123,7 @@ impl Own {
                 held.ended();
                 self.failed = true;
             }
-            // What has become of it is not known, and the connection is of no more use.
+            // The result is not known, and the connection cannot be used again.
             Err(_) => {}
         }
         committed
@@ -139,24 +139,24 @@ impl Drop for Own {
             self.failed = true;
         }
         if self.failed {
-            // Without a runtime the connection is closed with all others.
+            // Without a runtime there is no task for the rollback, so the connection is closed.
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn(roll_back(held))),
                 Err(_) => held.close(),
             }
         } else {
-            // It goes ahead of the next statement.
+            // sqlx sends it before the next statement.
             Manager::start_rollback(held.lend());
         }
     }
 }
 
-/// Rolls a transaction back in which something failed, and closes a connection on which that fails too: a transaction that one side
-/// takes for open and the other for ended would be every later one's fault.
+/// Rolls back a transaction in which a statement failed. When the rollback fails too, it closes the connection: if one side took
+/// the transaction for open and the other for ended, every later transaction would fail.
 async fn roll_back(mut held: Held) {
     let is_over = Manager::rollback(held.lend()).await.is_ok()
         || dialect::begin_anew(held.lend()).await.is_ok() && Manager::rollback(held.lend()).await.is_ok();
-    // What breaks a statement off is not to break off the next one's.
+    // The interrupt must not stop the next statement.
     held.ended();
     if !is_over {
         tracing::warn!("a connection was closed, because its transaction could not be rolled back");
@@ -164,7 +164,7 @@ async fn roll_back(mut held: Held) {
     }
 }
 
-/// Ends with an error what takes longer than the database would let it: the database itself may hang.
+/// Fails with an error after the time limit of the database, because the database itself may hang.
 pub(crate) async fn within<T>(
     limit: Option<Duration>,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
@@ -178,5 +178,5 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// The database ends a statement first, if it can, and says so.
+/// The database stops a statement first, if it can, and reports it.
 const GRACE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Connections that reads pass on to the reads that follow.
+//! Connections that one read hands to the next.
 
 use std::mem::take;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,15 +10,15 @@ use sqlx::Pool;
 use super::held::Held;
 use super::{Conn, Db};
 
-/// A connection is trusted for this long after its last use, as in the pool.
+/// A connection counts as good for this long after its last use, as in the pool.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Connections that reads have just used, for the reads that follow.
 ///
-/// sqlx tests every connection that is given back to its pool, a round trip that costs as much as the read itself. It is
-/// owed to statements that were broken off; one that ended well needs none. So a read's connection goes on to the next
-/// read here, past the pool, unless somebody waits at the pool. Only half of a pool can be kept here, so that nobody else who
-/// uses it goes short, and none of an embedder's own pool.
+/// sqlx tests every connection that returns to its pool, in a round trip that costs as much as the read itself. Only a connection
+/// whose statement was interrupted needs the test. So a read's connection goes here to the next read, without the pool, unless
+/// somebody waits at the pool. At most half of a pool is kept here, so that its other users have enough, and nothing of an
+/// embedder's own pool.
 pub(crate) struct Lane {
     kept: Mutex<Vec<(Held, Instant)>>,
     capacity: usize,
@@ -26,19 +26,19 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Keeps up to `capacity` connections; none for 0.
+    /// Keeps up to `capacity` connections; none if it is 0.
     pub(crate) fn new(capacity: u32) -> Arc<Self> {
         let capacity = usize::try_from(capacity).unwrap_or(0);
         Arc::new(Self { kept: Mutex::default(), capacity, waiting: AtomicUsize::new(0) })
     }
 
-    /// Gives everything back to the pool, and keeps nothing from then on.
+    /// Returns all connections to the pool, and keeps none from then on.
     pub(crate) fn close(&self) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         drop(take(&mut *self.lock()));
     }
 
-    /// A connection for reading.
+    /// A connection for a read.
     pub(crate) async fn reader(self: &Arc<Self>, pool: &Pool<Db>) -> Result<Reader, sqlx::Error> {
         let connection = match self.next() {
             Some(connection) => connection,
@@ -47,15 +47,15 @@ impl Lane {
         Ok(Reader { held: Some(connection), lane: Arc::clone(self), ended_well: true })
     }
 
-    /// Waits for the pool, and lets it have what is given back meanwhile.
+    /// Waits for the pool. Meanwhile connections that are returned go to the pool.
     pub(crate) async fn wait<T>(&self, at_pool: impl Future<Output = T>) -> T {
         let _waiting = Waiting::begin(&self.waiting);
-        // One may be all that the pool lacks.
+        // The pool may need just one more connection.
         drop(self.next());
         at_pool.await
     }
 
-    /// The connection used last, if it is fresh; those that are not go back to the pool, which tests them.
+    /// The connection that was used last, if it is fresh. The others go back to the pool, which tests them.
     fn next(&self) -> Option<Held> {
         if self.capacity == 0 {
             return None;
@@ -64,7 +64,7 @@ impl Lane {
         match kept.pop() {
             Some((connection, since)) if since.elapsed() < FRESH => Some(connection),
             Some(stale) => {
-                // The others were used before it.
+                // The others were used earlier.
                 let others = take(&mut *kept);
                 drop(kept);
                 drop((stale, others));
@@ -90,7 +90,7 @@ impl Lane {
     }
 }
 
-/// Closes what is kept, past the pool: giving it back takes a runtime, which may have ended before.
+/// Closes the kept connections. Returning them to the pool needs a runtime, which may have ended already.
 impl Drop for Lane {
     fn drop(&mut self) {
         for (connection, _) in take(&mut *self.lock()) {
@@ -99,7 +99,7 @@ impl Drop for Lane {
     }
 }
 
-/// Counts somebody who waits at the pool, also when they give up.
+/// Counts a waiter at the pool, until it has a connection or gives up.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -115,7 +115,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A connection that reads. It goes to the next reader if its last statement ended well or none was made, else to the pool.
+/// A connection that reads. It goes to the next reader if its last statement succeeded or none was run; otherwise to the pool.
 pub(crate) struct Reader {
     held: Option<Held>,
     lane: Arc<Lane>,
@@ -123,18 +123,18 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The connection, for a statement whose end is told by [`Reader::ended`].
+    /// The connection, for a statement whose end is reported to [`Reader::ended`].
     pub(crate) const fn held(&mut self) -> Option<&mut Held> {
         self.ended_well = false;
         self.held.as_mut()
     }
 
-    /// The connection, for statements of which nothing will be heard.
+    /// The connection, for statements whose ends are not reported.
     pub(crate) fn lend(&mut self) -> Option<&mut Conn> {
         self.held().map(Held::lend)
     }
 
-    /// The statement has ended.
+    /// Reports that the statement has ended.
     pub(crate) fn ended(&mut self, well: bool) {
         self.ended_well = well;
         if let Some(held) = &mut self.held {
@@ -148,7 +148,7 @@ impl Drop for Reader {
         match self.held.take() {
             Some(held) if held.runs() => drop(held.break_off()),
             Some(held) if self.ended_well => self.lane.keep(held),
-            // To the pool.
+            // Dropped, it returns to the pool.
             _ => {}
         }
     }

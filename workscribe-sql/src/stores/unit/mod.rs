@@ -1,4 +1,4 @@
-//! One piece of work on a database: its connection, its transaction, and how statements run on it.
+//! The unit of work: its connection, its transaction, and how statements run on it.
 
 pub(crate) mod batch;
 pub(crate) mod gate;
@@ -33,30 +33,30 @@ use super::{Conn, Db, dialect, misuse, store_error};
 pub(crate) type Row = <Db as Database>::Row;
 pub(crate) type Arguments = <Db as Database>::Arguments;
 
-/// One piece of work on the database, and every store in one value.
+/// One unit of work on the database, with every store in one value.
 ///
-/// It takes a connection at its first statement, so that what comes before (a look-up in Redis, say) holds none. After a
-/// failed statement it refuses to commit: Postgres would answer `COMMIT` with a silent rollback then.
+/// It takes a connection at its first statement, so earlier work (such as a look-up in Redis) holds none. After a failed
+/// statement it refuses to commit, because Postgres would answer `COMMIT` with a silent rollback.
 pub struct Unit {
     state: State,
     failed: bool,
-    /// Whether the connection was lent to statements of which this unit hears nothing.
+    /// Whether the connection was lent for statements whose ends are not reported to this unit.
     lent: bool,
-    /// Whether statements are kept prepared on the connection, under names.
+    /// Whether statements stay prepared on the connection, under names.
     prepares: bool,
     pub(crate) enqueued: bool,
     pub(crate) pending: Pending,
-    /// The parents of the tasks that this unit has locked, as they are under the lock.
+    /// The parents of the tasks that this unit has locked, as read under the lock.
     pub(crate) parents: HashMap<Uuid, Option<Uuid>>,
     pub(crate) slugs: Arc<Slugs>,
     reads: Option<Arc<Reads>>,
     gates: Option<Arc<Gates>>,
-    /// The turns at them that this unit has until its end.
+    /// The turns at gates that this unit holds until its end.
     passed: Vec<(Uuid, Pass)>,
-    /// For whom it works, and the place among the connections that it has for them. Given back after the connection.
+    /// The party for whom it works, and its place among the connections. The place is returned after the connection.
     party: Option<Party>,
     place: Option<Place>,
-    /// How long a statement may take.
+    /// The maximum time of a statement.
     limit: Option<Duration>,
 }
 
@@ -65,14 +65,14 @@ pub struct Unit {
 pub(crate) struct Source {
     pub(crate) pool: Pool<Db>,
     pub(crate) lane: Arc<Lane>,
-    /// The queue before the pool.
+    /// The fair queue before the pool.
     pub(crate) shares: Arc<Shares>,
-    /// How long a statement may take; nothing for an embedder's own pool, which has its own limits.
+    /// The maximum time of a statement; `None` for an embedder's own pool, which has its own limits.
     pub(crate) limit: Option<Duration>,
 }
 
 impl Source {
-    /// A pool of so many connections, of which the lane may keep some.
+    /// A source on this pool. The lane may keep up to `kept` of its connections.
     pub(crate) fn new(pool: Pool<Db>, kept: u32, limit: Option<Duration>) -> Self {
         let options = pool.options();
         let shares = Shares::new(options.get_max_connections(), options.get_acquire_timeout());
@@ -81,18 +81,18 @@ impl Source {
 }
 
 enum State {
-    /// No statement was made yet. A transaction is opened by the statement that is given, if one is.
+    /// No statement has run yet. `begin` opens a transaction at the first one; without it there is no transaction.
     Waiting { source: Source, begin: Option<SqlStr> },
-    /// Statements that each stand alone.
+    /// Statements without a transaction.
     Plain(Reader),
     /// A transaction.
     Own(Own),
-    /// A transaction that somebody else has begun.
+    /// A transaction that the caller has begun.
     Joined(Transaction<'static, Db>),
 }
 
 impl Unit {
-    /// `gates` is where to queue before rows that many write.
+    /// A unit without a connection yet. `gates` holds the queues for rows that many units write.
     pub(crate) fn waiting(source: &Source, gates: Option<&Arc<Gates>>, begin: Option<SqlStr>) -> Self {
         let limit = source.limit;
         let unit = Self::new(State::Waiting { source: source.clone(), begin }, gates.cloned());
@@ -118,7 +118,7 @@ impl Unit {
         }
     }
 
-    /// Waits for this unit's turn to lock a row that many write, if it has none yet. The turn ends with the unit.
+    /// Waits for this unit's turn to lock a row that many units write, if it has no turn yet. The turn ends with the unit.
     pub(crate) async fn pass(&mut self, id: Uuid) {
         if let Some(gates) = &self.gates
             && self.passed.iter().all(|(passed, _)| *passed != id)
@@ -128,7 +128,7 @@ impl Unit {
         }
     }
 
-    /// Has the transaction begin with a statement, in the same round trip; `false` when it has begun, or when there is none.
+    /// Adds a statement to the round trip that begins the transaction; `false` when it has begun, or when there is no statement.
     pub(crate) fn begins_with(&mut self, statement: Option<String>) -> bool {
         match (&mut self.state, statement) {
             (State::Waiting { begin: Some(begin), .. }, Some(statement)) => {
@@ -139,23 +139,23 @@ impl Unit {
         }
     }
 
-    /// Begins, if it has not yet.
+    /// Begins, if the unit has not begun yet.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.open().await
     }
 
-    /// Makes a unit of a transaction that was begun elsewhere, so that WorkScribe's writes join it.
+    /// Makes a unit from a transaction that the caller has begun, so that WorkScribe's writes join it.
     #[must_use]
     pub fn from_transaction(transaction: Transaction<'static, Db>) -> Self {
         Self::new(State::Joined(transaction), None)
     }
 
-    /// Has its first reads made together with those of others, and shares what is known of slugs.
+    /// Lets its first reads run together with those of other units, and shares the hints about slugs.
     pub(crate) fn reading_by(self, reads: &Arc<Reads>) -> Self {
         Self { slugs: Arc::clone(reads.slugs()), reads: Some(Arc::clone(reads)), ..self }
     }
 
-    /// How a read is made together with those of others; `None` when this unit has begun, and reads on its own connection.
+    /// The batches for reads together with other units; `None` when this unit has begun, and must read on its own connection.
     pub(crate) fn together(&self) -> Option<Arc<Reads>> {
         match self.state {
             State::Waiting { .. } if self.pending.is_empty() => self.reads.clone(),
@@ -163,39 +163,39 @@ impl Unit {
         }
     }
 
-    /// Keeps no statement prepared, as is needed for a transaction that goes through a pooler without sessions.
+    /// Keeps no statement prepared. A transaction through a pooler without sessions needs this.
     #[must_use]
     pub const fn unprepared(mut self) -> Self {
         self.prepares = false;
         self
     }
 
-    /// Gives a transaction that [`Unit::from_transaction`] was given back, for the caller to go on with and to commit.
+    /// Returns the transaction that was given to [`Unit::from_transaction`], for the caller to use and to commit.
     ///
     /// # Errors
-    /// When a statement failed before, or when the unit was made otherwise.
+    /// When an earlier statement failed, or when the unit was made in another way.
     pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
         self.flush().await?;
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
             State::Joined(transaction) => Ok(transaction),
-            _ => Err(misuse("unit", "this unit was made from no transaction")),
+            _ => Err(misuse("unit", "this unit was not made from a transaction")),
         }
     }
 
-    /// The connection, with the transaction open: for an embedder's own statements beside WorkScribe's.
+    /// The connection, with the transaction open, for an embedder's own statements.
     ///
-    /// Whoever lets one of those statements fail must not commit the unit.
+    /// If one of those statements fails, the caller must not commit the unit.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection is to be had.
+    /// [`StoreError::Unavailable`] when no connection is available.
     pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
         self.flush().await?;
         self.open().await?;
         self.lent = true;
         match &mut self.state {
             State::Plain(reader) => reader.lend(),
-            // A statement of which nothing is heard may have ended the transaction.
+            // A statement whose end is not reported may have ended the transaction.
             State::Own(own) => {
                 own.failed();
                 own.held().map(Held::lend)
@@ -206,7 +206,7 @@ impl Unit {
         .ok_or_else(unopened)
     }
 
-    /// Takes a connection, if there is none yet.
+    /// Takes a connection, if the unit has none yet.
     async fn open(&mut self) -> Result<(), StoreError> {
         let State::Waiting { source, begin } = &self.state else { return Ok(()) };
         if let Some(party) = self.party {
@@ -215,7 +215,7 @@ impl Unit {
         let Source { pool, lane, limit, .. } = source;
         let opened = match begin {
             Some(begin) if self.prepares => lane.wait(Own::begin(pool, begin, *limit)).await.map(State::Own),
-            // The pooler has the connections for which there may be a wait.
+            // Only the pooler knows whether a connection is free, so the wait is limited here.
             Some(begin) => {
                 tokio::time::timeout(pool.options().get_acquire_timeout(), Own::begin(pool, begin, *limit))
                     .await
@@ -228,7 +228,7 @@ impl Unit {
         Ok(())
     }
 
-    /// The connection, for a statement whose end is told by [`Unit::note`].
+    /// The connection, for a statement whose end is reported to [`Unit::note`].
     async fn begins(&mut self) -> Result<&mut Conn, StoreError> {
         self.open().await?;
         let limit = self.limit;
@@ -241,13 +241,13 @@ impl Unit {
         .ok_or_else(unopened)
     }
 
-    /// The unit of this database behind a `dyn UnitOfWork`, if it is one: what a hook asks for to write its own rows in the
-    /// same transaction.
+    /// The unit of this database behind a `dyn UnitOfWork`, if it is one. A hook calls it to write its own rows in the same
+    /// transaction.
     pub fn of(uow: &mut dyn UnitOfWork) -> Option<&mut Self> {
         uow.as_any_mut().downcast_mut()
     }
 
-    /// Runs a statement and answers how many rows it touched. `name` stands in the log when it fails.
+    /// Runs a statement and returns how many rows it changed. The log shows `name` when it fails.
     pub(crate) async fn execute(
         &mut self,
         name: &'static str,
@@ -257,7 +257,7 @@ impl Unit {
         self.execute_now(name, query, true).await
     }
 
-    /// The same, without writing first what is pending.
+    /// As [`Unit::execute`], without first running the pending writes.
     pub(crate) async fn execute_now(
         &mut self,
         name: &'static str,
@@ -295,7 +295,7 @@ impl Unit {
         self.optional_now(name, query, true).await
     }
 
-    /// The same, without writing first what is pending.
+    /// As [`Unit::optional`], without first running the pending writes.
     pub(crate) async fn optional_now<T>(
         &mut self,
         name: &'static str,
@@ -325,7 +325,7 @@ impl Unit {
         self.note(name, rows)
     }
 
-    /// The same, for rows that are read one by one.
+    /// As [`Unit::all`], for rows that are read one by one.
     pub(crate) async fn rows(
         &mut self,
         name: &'static str,
@@ -337,7 +337,7 @@ impl Unit {
         self.note(name, rows)
     }
 
-    /// For a write that found no row: an error if one was expected in a version, and the row is there in another.
+    /// After a write that found no row: fails if the caller expected a version and the row exists in another version.
     pub(crate) async fn refuse_stale(
         &mut self,
         name: &'static str,
@@ -350,10 +350,10 @@ impl Unit {
         }
     }
 
-    /// Notes how a statement has ended.
+    /// Records how a statement ended.
     fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
         tracing::trace!(target: "workscribe_sql::statements", statement = name);
-        // Of one that took too long nothing was heard: it is broken off with its connection.
+        // A statement that took too long has not ended: it is interrupted when the connection is dropped.
         let is_over = !matches!(result, Err(sqlx::Error::Io(_)));
         match &mut self.state {
             State::Plain(reader) if is_over => reader.ended(result.is_ok() && !self.failed && !self.lent),
@@ -380,7 +380,7 @@ fn unopened() -> StoreError {
     misuse("unit", "the unit was not opened")
 }
 
-/// The unit is every store.
+/// Implements every accessor: the unit itself is every store.
 macro_rules! this_unit {
     ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
         $(fn $accessor(&mut self) -> &mut dyn $store {

@@ -1,9 +1,9 @@
-//! Writes that nobody reads before the commit. A unit gathers them and writes them together: on Postgres in one statement with the
-//! next write, so that a change and all that it leaves behind costs one round trip; on SQLite, where a round trip costs nothing, one
-//! after another.
+//! Writes that nobody reads before the commit. A unit collects them and writes them together: on Postgres in one statement with the
+//! next write, so a change and all that follows from it cost one round trip; on SQLite, where a round trip costs nothing, one after
+//! another.
 //!
-//! They are written at the latest before the unit's next statement of any kind, so nothing reads around them. A rule that one of
-//! them breaks shows itself then, or at the commit.
+//! They are written before the unit's next statement of any kind, so no statement misses them. When one breaks a rule, the error
+//! appears then, or at the commit.
 
 use std::mem::take;
 
@@ -19,32 +19,32 @@ use super::{Db, Unit, dialect};
 
 pub(crate) type Statement = QueryBuilder<Db>;
 
-/// A statement with more rows than this is not kept prepared: its text depends on their number.
+/// A statement with more rows than this does not stay prepared, because its text depends on their number.
 const KEPT_ROWS: usize = 16;
-/// More rows than this are written by several statements.
+/// More rows than this are written in several statements.
 pub(crate) const ROWS_AT_ONCE: usize = 500;
 
-/// The table of tasks, as a part of a row's name.
+/// The table of tasks, for [`Write::updates`].
 pub(crate) const TASKS: &str = "ws_tasks";
 
-/// One statement that is still to be made.
+/// A statement that was not run yet.
 pub(crate) struct Write {
-    /// Stands in the log when it fails.
+    /// The log shows it when the statement fails.
     pub(crate) name: &'static str,
     pub(crate) rows: usize,
-    /// The rows that it may update, by table and id. One statement of Postgres writes a row once.
+    /// The rows that it may update, by table and id. One statement of Postgres can write a row only once.
     pub(crate) updates: Vec<(&'static str, Uuid)>,
     pub(crate) push: Box<dyn FnOnce(&mut Statement) + Send>,
 }
 
-/// What is to be written.
+/// The pending writes.
 #[derive(Default)]
 pub(crate) struct Pending {
     writes: Vec<Write>,
     labels: Vec<Relabelling>,
 }
 
-/// Labels that a task gets and loses.
+/// Labels that are added to and removed from a task.
 pub(crate) struct Relabelling {
     pub(crate) org: Uuid,
     pub(crate) task: Uuid,
@@ -53,7 +53,7 @@ pub(crate) struct Relabelling {
 }
 
 impl Relabelling {
-    /// The rows of `ws_task_labels` that come and go.
+    /// The statements that add and remove rows of `ws_task_labels`.
     fn rows(&self) -> Vec<Write> {
         let (org, task) = (self.org, self.task);
         let mut writes = Vec::new();
@@ -90,7 +90,7 @@ impl Relabelling {
         writes
     }
 
-    /// The task's own note of its labels.
+    /// The update of the labels on the task's row.
     fn note(self) -> Write {
         let Self { org, task, added, removed } = self;
         let push = move |update: &mut Statement| {
@@ -102,14 +102,14 @@ impl Relabelling {
     }
 }
 
-/// What `label_ids` is after labels came and went.
+/// The new value of `label_ids` after labels are added and removed.
 pub(crate) fn push_label_ids(update: &mut Statement, added: &[LabelId], removed: &[LabelId]) {
     let [begin, then, end] = dialect::LABEL_IDS_AFTER;
     update.push(begin).push_bind(Json(added.to_vec()));
     update.push(then).push_bind(Json(removed.to_vec())).push(end);
 }
 
-/// `VALUES` with a row for each.
+/// `VALUES` with one row for each item.
 pub(crate) fn push_rows<T>(
     insert: &mut Statement,
     rows: impl IntoIterator<Item = T>,
@@ -134,7 +134,7 @@ impl Pending {
             || self.labels.iter().any(|labels| (TASKS, labels.task) == row)
     }
 
-    /// All of it, as statements.
+    /// All pending writes, as statements.
     fn into_writes(self) -> Vec<Write> {
         let mut writes = self.writes;
         for labels in self.labels {
@@ -146,7 +146,7 @@ impl Pending {
 }
 
 impl Unit {
-    /// Writes this with the next write.
+    /// Adds a statement to the pending writes.
     pub(crate) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
         if write.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
@@ -155,7 +155,7 @@ impl Unit {
         Ok(())
     }
 
-    /// The same for labels of a task.
+    /// Adds a change of a task's labels to the pending writes.
     pub(crate) async fn relabel_later(
         &mut self,
         scope: &OrgScope,
@@ -172,8 +172,8 @@ impl Unit {
         Ok(())
     }
 
-    /// Takes what is to be written together with a statement that writes the row of a task: its labels apart, as that statement
-    /// notes them itself. What updates the same row otherwise is written before.
+    /// Takes the pending writes, to run them together with a statement that writes a task's row. The task's labels are apart,
+    /// because that statement writes them to the row itself. Other pending updates of the row are written first.
     pub(crate) async fn take_pending(
         &mut self,
         task: Uuid,
@@ -191,7 +191,7 @@ impl Unit {
         Ok((writes, own))
     }
 
-    /// Writes what is pending.
+    /// Runs the pending writes.
     pub(crate) async fn flush(&mut self) -> Result<(), StoreError> {
         if self.pending.is_empty() {
             return Ok(());
@@ -200,7 +200,7 @@ impl Unit {
         self.write_all(writes).await.map(drop)
     }
 
-    /// Writes what is pending, then this, and answers how many rows this one wrote.
+    /// Runs the pending writes and then this one, and returns how many rows this one wrote.
     pub(crate) async fn flush_with(&mut self, last: Write) -> Result<u64, StoreError> {
         if last.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
@@ -210,7 +210,7 @@ impl Unit {
         self.write_all(writes).await
     }
 
-    /// Answers how many rows the last of them wrote.
+    /// Runs writes, and returns how many rows the last one wrote.
     pub(crate) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<u64, StoreError> {
         if dialect::WRITES_TOGETHER && writes.len() > 1 {
             let last = writes.pop();
@@ -231,8 +231,8 @@ impl Unit {
         Ok(written)
     }
 
-    /// Runs a write that answers a row, with others as further parts of it. `main` is all of the statement before its last
-    /// part, `end` the last one.
+    /// Runs a write that returns a row, with other writes as further parts of the same statement. `main` is the statement
+    /// without its last part, `end` is that part.
     pub(crate) async fn write_with<T>(
         &mut self,
         name: &'static str,
@@ -261,7 +261,7 @@ impl Unit {
         mut statement: Statement,
         rows: usize,
     ) -> Result<u64, StoreError> {
-        // Many rows come by the hundred, so that their statement is kept as well.
+        // Many rows are written in hundreds, so that their statement stays prepared too.
         self.execute_now(name, statement.build(), rows <= KEPT_ROWS || rows == 100).await
     }
 }

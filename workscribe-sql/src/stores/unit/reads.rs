@@ -1,9 +1,9 @@
-//! The reads that nearly every request begins with: session, account, and the doors. They are made together for many requests; see
+//! The reads at the start of nearly every request: session, account, and the doors. They run together for many requests; see
 //! [`super::batch`].
 //!
-//! Only a unit that has made no statement yet reads so: under READ COMMITTED each statement sees what is committed when it runs, before
-//! `BEGIN` as after it, and the transaction begins a round trip later. A unit that has begun reads on its own connection, where it
-//! sees its own writes.
+//! Only a unit that has run no statement yet reads this way: under READ COMMITTED each statement sees what is committed when it
+//! runs, before `BEGIN` as well as after it, and the transaction begins a round trip later. A unit that has begun reads on its
+//! own connection, where it sees its own writes.
 
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -17,6 +17,7 @@ use workscribe_core::identity::{Account, Session, User};
 use workscribe_core::tenancy::{Organization, Role, Slug};
 use workscribe_core::work::{Entered, Project, ProjectRef, Task};
 
+use super::super::bind::BindAll as _;
 use super::super::identity::tokens::SessionWithUserRow;
 use super::super::identity::users::AccountRow;
 use super::super::tenancy::organizations::MembershipRow;
@@ -27,26 +28,26 @@ use super::batch::{Batch, Found, LookUp};
 use super::{Row, Source};
 use super::{Unit, dialect, store_error};
 
-/// What is asked for by keys of a kind, and how.
+/// A kind of key, and how to look up rows by it.
 pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
-    /// What is found.
+    /// The result for one key.
     type Row: Clone + Send + 'static;
 
-    /// Looks different keys up.
+    /// Looks up different keys.
     fn find(
         unit: &mut Unit,
         keys: &[Self],
     ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
 }
 
-/// A membership: of which organization, under which slug, and whose.
+/// The key of a membership: organization, slug, user.
 type Membership = (Uuid, Slug, UserId);
-/// The same with a project.
+/// The key of a project: that of a membership, and the project.
 type ProjectDoor = (Uuid, Slug, UserId, ProjectRef);
 
 type Together<K> = Arc<Batch<Reading<K>>>;
 
-/// How to read, and who waits for what.
+/// The batches of look-ups, one for each kind of key.
 pub(crate) struct Reads {
     slugs: Arc<Slugs>,
     pub(crate) sessions: Together<SessionId>,
@@ -57,7 +58,7 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Reads by the connections of a source, each statement alone or in what `begin` opens.
+    /// Reads on connections of `source`, each statement in a transaction that `begin` opens, or in none.
     pub(crate) fn new(source: &Source, begin: Option<SqlStr>, prepares: bool) -> Arc<Self> {
         let readers = Arc::new(Readers { source: source.clone(), begin, prepares });
         Arc::new(Self {
@@ -75,14 +76,14 @@ impl Reads {
     }
 }
 
-/// What makes the units that read.
+/// Makes the units that read.
 struct Readers {
     source: Source,
     begin: Option<SqlStr>,
     prepares: bool,
 }
 
-/// Look-ups of a kind, each by a unit of its own.
+/// Look-ups by one kind of key, each on its own unit.
 pub(crate) struct Reading<K> {
     readers: Arc<Readers>,
     kind: PhantomData<fn() -> K>,
@@ -107,13 +108,13 @@ impl<K: Key> LookUp for Reading<K> {
         Ok(unit)
     }
 
-    /// The connection goes to the next before the callers go on.
+    /// The next look-up gets the connection before the callers continue.
     async fn look_up(&self, mut unit: Unit, keys: &[K]) -> Result<Found<K::Row>, StoreError> {
         K::find(&mut unit, keys).await
     }
 }
 
-/// What was found, each row with the number of its key. A row that cannot be read is an error of its own.
+/// The rows found, each with the number of its key. A row that cannot be read is an error for its key only.
 fn found<T, R>(name: &'static str, rows: Vec<Row>, read: impl Fn(T) -> Result<R, StoreError>) -> Found<R>
 where
     T: for<'r> FromRow<'r, Row>,
@@ -127,7 +128,7 @@ where
     rows.iter().filter_map(row).collect()
 }
 
-/// What one unit finds for one key.
+/// The result of a look-up of one key.
 fn alone<R>(found: Option<R>) -> Found<R> {
     found.map(|row| (0, Ok(row))).into_iter().collect()
 }
@@ -193,9 +194,11 @@ impl Key for Membership {
             one_of!("ws_organizations", "o", "o.id = given.org_id AND o.slug = given.slug"),
             one_of!("ws_members", "m", "m.org_id = given.org_id AND m.user_id = given.user_id")
         ))
-        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
-        .bind(dialect::array(keys.iter().map(|(_, slug, _)| slug.as_str().to_owned())))
-        .bind(dialect::array(keys.iter().map(|(.., user)| user.as_uuid())));
+        .bind_all((
+            dialect::array(keys.iter().map(|(org, ..)| *org)),
+            dialect::array(keys.iter().map(|(_, slug, _)| slug.as_str().to_owned())),
+            dialect::array(keys.iter().map(|(.., user)| user.as_uuid())),
+        ));
         Ok(found(name, unit.rows(name, find).await?, |row: MembershipRow| row.try_into()))
     }
 }
@@ -208,7 +211,7 @@ impl Key for ProjectDoor {
             return Ok(alone(unit.enter_in(*org, slug, *user, project).await?));
         }
         let name = "ws_projects: enter many";
-        // Each is named by its id or by its key.
+        // Each project is named by its id or by its key.
         let find = query(concat!(
             "SELECT given.number_of_key, ",
             entered_columns!(),
@@ -226,11 +229,7 @@ impl Key for ProjectDoor {
                      SELECT k.id FROM ws_projects k WHERE k.org_id = given.org_id AND k.key = given.key))"
             )
         ))
-        .bind(dialect::array(keys.iter().map(|(org, ..)| *org)))
-        .bind(dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())))
-        .bind(dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())))
-        .bind(dialect::array(keys.iter().map(|(.., project)| id_of(project))))
-        .bind(dialect::array(keys.iter().map(|(.., project)| key_of(project))));
+        .bind_all((dialect::array(keys.iter().map(|(org, ..)| *org)), dialect::array(keys.iter().map(|(_, slug, ..)| slug.as_str().to_owned())), dialect::array(keys.iter().map(|(_, _, user, _)| user.as_uuid())), dialect::array(keys.iter().map(|(.., project)| id_of(project))), dialect::array(keys.iter().map(|(.., project)| key_of(project)))));
         Ok(found(name, unit.rows(name, find).await?, |row: EnteredProjectRow| row.try_into()))
     }
 }
@@ -273,8 +272,10 @@ impl Key for (UserId, TaskId) {
             one_of!("ws_users", "r", "r.id = t.reporter_id"),
             "WHERE m.user_id = given.user_id"
         ))
-        .bind(dialect::array(keys.iter().map(|(user, _)| user.as_uuid())))
-        .bind(dialect::array(keys.iter().map(|(_, task)| task.as_uuid())));
+        .bind_all((
+            dialect::array(keys.iter().map(|(user, _)| user.as_uuid())),
+            dialect::array(keys.iter().map(|(_, task)| task.as_uuid())),
+        ));
         Ok(found(name, unit.rows(name, find).await?, |row: EnteredTaskRow| row.try_into()))
     }
 }

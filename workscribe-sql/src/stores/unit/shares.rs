@@ -1,8 +1,8 @@
 //! A fair queue before a pool of connections.
 //!
-//! Each organization, and each person where there is none, has a line of its own; the lines take turns (round robin, as in Nagle,
-//! "On packet switches with infinite storage", RFC 970). Who waits holds nothing, and a line has an end. While others wait, no party
-//! gets more than half of the places; alone it gets all but a quarter, so that who comes next finds one free at once.
+//! Each organization, and each person outside of an organization, has its own queue; the queues take turns (round robin, as in
+//! Nagle, "On packet switches with infinite storage", RFC 970). A unit that waits holds nothing, and a queue has a maximum length.
+//! While others wait, no party gets more than half of the places; alone it gets all but a quarter, so that the next finds one free.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use workscribe_core::StoreError;
 use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
 
-/// So many wait in one line. Who comes then is refused, alone.
+/// The maximum number of units that wait in one party's queue. The next unit of that party is refused.
 const LONGEST_LINE: usize = Limit::DatabaseWaitingPerParty.default_value() as usize;
 
-/// The places before one pool, and who waits for them.
+/// The places of one pool, and the units that wait for them.
 pub(crate) struct Shares {
-    /// What one party may hold while others wait, and while none does.
+    /// The maximum for one party while others wait (`half`), and while no other waits (`most`).
     half: usize,
     most: usize,
     patience: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Shares {
 struct State {
     free: usize,
     lines: HashMap<Party, Line>,
-    /// Those with somebody waiting, in the order of their turns; each once.
+    /// The parties with waiting units, in the order of their turns; each once.
     turns: VecDeque<Party>,
 }
 
@@ -39,7 +39,7 @@ struct Line {
 }
 
 impl Shares {
-    /// Before a pool of so many connections. `patience` is how long somebody waits at the most.
+    /// The places of a pool with this many connections. `patience` is the maximum wait.
     pub(crate) fn new(connections: u32, patience: Duration) -> Arc<Self> {
         let places = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
         let (half, most) = (places.div_ceil(2), places - places / 4);
@@ -50,12 +50,12 @@ impl Shares {
     /// Waits for a place.
     ///
     /// # Errors
-    /// [`StoreError::Crowded`] when the party's line is too long, or none was to be had in time.
+    /// [`StoreError::Crowded`] when the party's queue is full, or when no place was free in time.
     pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> Result<Place, StoreError> {
         let turn = {
             let mut state = self.lock();
             let line = state.lines.entry(party).or_default();
-            // Whose line is not empty has a place among the turns, also when all in it have given up.
+            // A queue that is not empty has its turn already, even if all its units have given up.
             let has_turn = !line.waiting.is_empty();
             if line.waiting.len() >= LONGEST_LINE {
                 line.waiting.retain(|waiting| !waiting.is_closed());
@@ -77,7 +77,7 @@ impl Shares {
         }
     }
 
-    /// Gives free places to those whose turn it is.
+    /// Gives free places to the parties whose turn it is.
     fn serve(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let mut refused = Vec::new();
         let mut passed_over = 0;
@@ -85,7 +85,7 @@ impl Shares {
             let Some(party) = state.turns.pop_front() else { break };
             let limit = if state.turns.is_empty() { self.most } else { self.half };
             let Some(line) = state.lines.get_mut(&party) else { continue };
-            // Who has given up in the meantime is told nothing.
+            // Skips the units that have given up.
             while line.waiting.front().is_some_and(oneshot::Sender::is_closed) {
                 line.waiting.pop_front();
             }
@@ -108,7 +108,7 @@ impl Shares {
             passed_over = 0;
             let place = Place { shares: Arc::clone(self), party };
             if let Err(place) = waiting.send(place) {
-                // Gave up this moment. Its end gives the place back, which takes the lock.
+                // The unit has just given up. Dropping its place takes the lock, so that must happen later.
                 refused.push(place);
             }
         }
@@ -170,7 +170,7 @@ mod tests {
         Box::pin(async move { shares.enter(party).await })
     }
 
-    /// The place, if it is this one's turn.
+    /// The result, if the future is ready.
     fn poll(entering: &mut Entering) -> Option<Result<Place, StoreError>> {
         match pin!(entering).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(entered) => Some(entered),
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// Lets so many of a party come; those who got in, and those who wait.
+    /// Enters this many units of a party; returns the places of those that entered, and the futures of those that wait.
     fn come(shares: &Arc<Shares>, party: Party, many: usize) -> (Vec<Place>, Vec<Entering>) {
         let (mut places, mut waiting) = (Vec::new(), Vec::new());
         for _ in 0..many {
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(flood.len(), 3);
         let (mut others, mut waiting) = come(&shares, org(2), 10);
         assert_eq!(others.len(), 1);
-        // Of what comes free the others get all until the shares are even, and half from then on.
+        // The others get every place that becomes free until the shares are equal, and half of them after that.
         flood.pop();
         assert!(poll(&mut flooding[0]).is_none(), "it has half of the places");
         others.push(poll(&mut waiting.remove(0)).expect("it is their turn").unwrap());

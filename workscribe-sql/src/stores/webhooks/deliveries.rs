@@ -1,4 +1,4 @@
-//! The rows of what is sent to endpoints, and how they go.
+//! Messages and deliveries: their rows, and how they change and end.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
 use workscribe_core::webhooks::{DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery};
 
+use super::bind::BindAll as _;
 use super::endpoints::WebhookRow;
 use super::{Ts, Unit, named};
 use crate::error::corrupt;
@@ -105,7 +106,7 @@ fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Res
 }
 
 impl Unit {
-    /// Messages go when nothing refers to them any more; one that was sent again stays as long as that.
+    /// Removes old messages that no delivery refers to. A message that was sent again stays until that delivery is removed.
     pub(crate) async fn remove_old_messages(
         &mut self,
         before: Timestamp,
@@ -129,9 +130,7 @@ impl Unit {
             ),
             ")"
         ))
-        .bind(Ts(before))
-        .bind(i64::from(portion.rows))
-        .bind(i64::from(portion.bytes));
+        .bind_all((before, portion.rows, portion.bytes));
         self.execute("ws_webhook_messages: sweep", delete).await
     }
 }

@@ -18,6 +18,7 @@ use workscribe_core::webhooks::{
     EventSet, Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
 };
 
+use super::bind::BindAll as _;
 use super::deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
 use super::{Ts, Unit, after, before, named};
@@ -81,10 +82,7 @@ impl WebhookStore for Unit {
             " FROM ws_webhooks w WHERE w.org_id = $1 AND (w.created_at, w.id) > ($2, $3)
               ORDER BY w.created_at, w.id LIMIT $4"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch());
+        .bind_all((scope, at, id, page.fetch()));
         self.all("ws_webhooks: list", list).await?.into_iter().map(Webhook::try_from).collect()
     }
 
@@ -100,8 +98,7 @@ impl WebhookStore for Unit {
             webhook_columns!(),
             " FROM ws_webhooks w WHERE w.org_id = $1 AND w.id = $2"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         self.optional("ws_webhooks: find", find).await?.map(Webhook::try_from).transpose()
     }
 
@@ -112,8 +109,7 @@ impl WebhookStore for Unit {
             " FROM ws_webhooks w WHERE w.org_id = $1 AND w.id = $2",
             for_update!()
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         self.optional("ws_webhooks: lock", lock).await?.map(Webhook::try_from).transpose()
     }
 
@@ -124,21 +120,7 @@ impl WebhookStore for Unit {
                                       updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(webhook.id.as_uuid())
-        .bind(&webhook.url)
-        .bind(&webhook.description)
-        .bind(webhook.events.to_stored())
-        .bind(webhook.disabled.map(|disabled| disabled.reason.as_str()))
-        .bind(webhook.disabled.map(|disabled| Ts(disabled.at)))
-        .bind(&webhook.secrets.bytes)
-        .bind(&webhook.secrets.key_id)
-        .bind(webhook.previous_until.map(Ts))
-        .bind(webhook.last_success_at.map(Ts))
-        .bind(webhook.created_by.as_uuid())
-        .bind(webhook.version)
-        .bind(Ts(webhook.created_at))
-        .bind(Ts(webhook.updated_at));
+        .bind_all((scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(), webhook.disabled.map(|disabled| disabled.reason.as_str()), webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes, &webhook.secrets.key_id, webhook.previous_until, webhook.last_success_at, webhook.created_by, webhook.version, webhook.created_at, webhook.updated_at));
         self.execute("ws_webhooks: insert", insert).await?;
         Ok(())
     }
@@ -150,18 +132,7 @@ impl WebhookStore for Unit {
                     secrets_key = $9, previous_until = $10, version = $11, updated_at = $12
               WHERE org_id = $1 AND id = $2",
         )
-        .bind(scope.org().as_uuid())
-        .bind(webhook.id.as_uuid())
-        .bind(&webhook.url)
-        .bind(&webhook.description)
-        .bind(webhook.events.to_stored())
-        .bind(webhook.disabled.map(|disabled| disabled.reason.as_str()))
-        .bind(webhook.disabled.map(|disabled| Ts(disabled.at)))
-        .bind(&webhook.secrets.bytes)
-        .bind(&webhook.secrets.key_id)
-        .bind(webhook.previous_until.map(Ts))
-        .bind(webhook.version)
-        .bind(Ts(webhook.updated_at));
+        .bind_all((scope, webhook.id, &webhook.url, &webhook.description, webhook.events.to_stored(), webhook.disabled.map(|disabled| disabled.reason.as_str()), webhook.disabled.map(|disabled| Ts(disabled.at)), &webhook.secrets.bytes, &webhook.secrets.key_id, webhook.previous_until, webhook.version, webhook.updated_at));
         self.execute("ws_webhooks: update", update).await?;
         Ok(())
     }
@@ -173,16 +144,12 @@ impl WebhookStore for Unit {
                   WHERE org_id = $1 AND id IN (SELECT id FROM ws_webhook_deliveries
                                                 WHERE org_id = $1 AND webhook_id = $2 LIMIT $3)",
             )
-            .bind(scope.org().as_uuid())
-            .bind(id.as_uuid())
-            .bind(PORTION);
+            .bind_all((scope, id, PORTION));
             if self.execute("ws_webhook_deliveries: delete of webhook", portion).await? == 0 {
                 break;
             }
         }
-        let delete = query("DELETE FROM ws_webhooks WHERE org_id = $1 AND id = $2")
-            .bind(scope.org().as_uuid())
-            .bind(id.as_uuid());
+        let delete = query("DELETE FROM ws_webhooks WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         self.execute("ws_webhooks: delete", delete).await?;
         Ok(())
     }
@@ -265,12 +232,7 @@ impl WebhookStore for Unit {
                 AND ($5 IS NULL OR d.status = $5)
               ORDER BY d.created_at DESC, d.id DESC LIMIT $6"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(webhook.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(status.map(DeliveryStatus::as_str))
-        .bind(page.fetch());
+        .bind_all((scope, webhook, at, id, status.map(DeliveryStatus::as_str), page.fetch()));
         self.all("ws_webhook_deliveries: list", list).await?.into_iter().map(TryFrom::try_from).collect()
     }
 
@@ -284,9 +246,7 @@ impl WebhookStore for Unit {
             "SELECT count(*) FROM ws_webhook_deliveries
               WHERE org_id = $1 AND webhook_id = $2 AND ($3 IS NULL OR status = $3)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(webhook.as_uuid())
-        .bind(status.map(DeliveryStatus::as_str));
+        .bind_all((scope, webhook, status.map(DeliveryStatus::as_str)));
         Ok(self.one("ws_webhook_deliveries: count", count).await?.0)
     }
 
@@ -303,9 +263,7 @@ impl WebhookStore for Unit {
                JOIN ws_webhook_messages m ON m.org_id = $1 AND m.id = d.message_id
               WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.id = $3"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(webhook.as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, webhook, id));
         self.optional("ws_webhook_deliveries: find", find).await?.map(TryFrom::try_from).transpose()
     }
 
@@ -318,8 +276,7 @@ impl WebhookStore for Unit {
             "SELECT number, at, took_ms, response_status, error FROM ws_webhook_attempts
               WHERE org_id = $1 AND delivery_id = $2 ORDER BY number",
         )
-        .bind(scope.org().as_uuid())
-        .bind(delivery.as_uuid());
+        .bind_all((scope, delivery));
         self.all("ws_webhook_attempts: list", list).await?.into_iter().map(TryFrom::try_from).collect()
     }
 
@@ -340,8 +297,7 @@ impl WebhookStore for Unit {
                JOIN ws_organizations o ON o.id = d.org_id
               WHERE d.org_id = $1 AND d.id = $2"
         ))
-        .bind(org.as_uuid())
-        .bind(delivery.as_uuid());
+        .bind_all((org, delivery));
         self.optional("ws_webhook_deliveries: enter", find).await?.map(TryFrom::try_from).transpose()
     }
 
@@ -357,13 +313,7 @@ impl WebhookStore for Unit {
             "UPDATE ws_webhook_deliveries SET status = $4, attempts = $5, next_attempt_at = $6, finished_at = $7
               WHERE org_id = $1 AND id = $2 AND status = 'pending' AND attempts = $3",
         )
-        .bind(pass.org().as_uuid())
-        .bind(pass.delivery().id.as_uuid())
-        .bind(known)
-        .bind(status.as_str())
-        .bind(attempt.map_or(known, |attempt| i64::from(attempt.number)))
-        .bind(next_attempt_at.map(Ts))
-        .bind((status != DeliveryStatus::Pending).then_some(Ts(now)));
+        .bind_all((pass.org(), pass.delivery().id, known, status.as_str(), attempt.map_or(known, |attempt| i64::from(attempt.number)), next_attempt_at, (status != DeliveryStatus::Pending).then_some(Ts(now))));
         if self.execute("ws_webhook_deliveries: note attempt", update).await? == 0 {
             return Ok(false);
         }
@@ -372,22 +322,14 @@ impl WebhookStore for Unit {
             "INSERT INTO ws_webhook_attempts (org_id, delivery_id, number, at, took_ms, response_status, error)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(pass.org().as_uuid())
-        .bind(pass.delivery().id.as_uuid())
-        .bind(i64::from(attempt.number))
-        .bind(Ts(attempt.at))
-        .bind(milliseconds(attempt.took))
-        .bind(attempt.response_status.map(i64::from))
-        .bind(&attempt.error);
+        .bind_all((pass.org(), pass.delivery().id, attempt.number, attempt.at, milliseconds(attempt.took), attempt.response_status.map(i64::from), &attempt.error));
         self.execute("ws_webhook_attempts: insert", insert).await?;
         Ok(true)
     }
 
     async fn note_success(&mut self, pass: &DeliveryPass, now: Timestamp) -> Result<(), StoreError> {
         let update = query("UPDATE ws_webhooks SET last_success_at = $3 WHERE org_id = $1 AND id = $2")
-            .bind(pass.org().as_uuid())
-            .bind(pass.webhook().id.as_uuid())
-            .bind(Ts(now));
+            .bind_all((pass.org(), pass.webhook().id, now));
         self.execute("ws_webhooks: note success", update).await?;
         Ok(())
     }
@@ -404,11 +346,13 @@ impl WebhookStore for Unit {
               WHERE org_id = $1 AND id = $2 AND disabled_at IS NULL
                 AND ($5 IS NULL OR last_success_at IS NULL OR last_success_at < $5)",
         )
-        .bind(pass.org().as_uuid())
-        .bind(pass.webhook().id.as_uuid())
-        .bind(disabled.reason.as_str())
-        .bind(Ts(disabled.at))
-        .bind(unless_since.map(Ts));
+        .bind_all((
+            pass.org(),
+            pass.webhook().id,
+            disabled.reason.as_str(),
+            disabled.at,
+            unless_since,
+        ));
         Ok(self.execute("ws_webhooks: turn off", update).await? > 0)
     }
 
@@ -426,8 +370,7 @@ impl WebhookStore for Unit {
               WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries
                                       WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
         )
-        .bind(Ts(before))
-        .bind(i64::from(limit));
+        .bind_all((before, limit));
         self.execute("ws_webhook_deliveries: sweep", sweep).await
     }
 
@@ -439,8 +382,7 @@ impl WebhookStore for Unit {
         let find = query_as::<_, (Uuid, Uuid, String, Vec<u8>)>(
             "SELECT org_id, id, secrets_key, secrets FROM ws_webhooks WHERE secrets_key <> $1 LIMIT $2",
         )
-        .bind(key_id)
-        .bind(i64::from(limit));
+        .bind_all((key_id, limit));
         let rows = self.all("ws_webhooks: sealed otherwise", find).await?;
         Ok(rows
             .into_iter()
@@ -457,12 +399,14 @@ impl WebhookStore for Unit {
             "UPDATE ws_webhooks SET secrets = $3, secrets_key = $4
               WHERE org_id = $1 AND id = $2 AND secrets_key = $5 AND secrets = $6",
         )
-        .bind(which.org.as_uuid())
-        .bind(which.webhook.as_uuid())
-        .bind(&secrets.bytes)
-        .bind(&secrets.key_id)
-        .bind(&which.secrets.key_id)
-        .bind(&which.secrets.bytes);
+        .bind_all((
+            which.org,
+            which.webhook,
+            &secrets.bytes,
+            &secrets.key_id,
+            &which.secrets.key_id,
+            &which.secrets.bytes,
+        ));
         self.execute("ws_webhooks: reseal", update).await?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::transfer::ActivityRow;
 use workscribe_core::work::{Activity, ActivityStore, NewActivity, Person};
 
+use super::bind::BindAll as _;
 use super::table::{Stored, insertion};
 use super::{Unit, before, pending, storable};
 
@@ -73,20 +74,13 @@ impl ActivityStore for Unit {
                 "WHERE h.org_id = $1 AND h.task_id = $5 AND (h.created_at, h.id) < ($2, $3)
                  ORDER BY h.created_at DESC, h.id DESC LIMIT $4"
             ))
-            .bind(scope.org().as_uuid())
-            .bind(at)
-            .bind(id)
-            .bind(page.fetch())
-            .bind(task.as_uuid()),
+            .bind_all((scope, at, id, page.fetch(), task)),
             None => query_as::<_, ShownRow>(concat!(
                 activity_select!(),
                 "WHERE h.org_id = $1 AND (h.created_at, h.id) < ($2, $3)
                  ORDER BY h.created_at DESC, h.id DESC LIMIT $4"
             ))
-            .bind(scope.org().as_uuid())
-            .bind(at)
-            .bind(id)
-            .bind(page.fetch()),
+            .bind_all((scope, at, id, page.fetch())),
         };
         Ok(self.all("ws_activity: list", list).await?.into_iter().map(|row| row.shown(scope)).collect())
     }
@@ -95,8 +89,7 @@ impl ActivityStore for Unit {
         let count = match task {
             Some(task) => {
                 query_as::<_, (i64,)>("SELECT count(*) FROM ws_activity WHERE org_id = $1 AND task_id = $2")
-                    .bind(scope.org().as_uuid())
-                    .bind(task.as_uuid())
+                    .bind_all((scope, task))
             }
             None => query_as::<_, (i64,)>("SELECT count(*) FROM ws_activity WHERE org_id = $1")
                 .bind(scope.org().as_uuid()),

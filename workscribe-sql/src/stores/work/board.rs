@@ -9,9 +9,10 @@ use workscribe_core::id::TaskId;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{BoardPosition, BoardStore, Column, ColumnMove, Goal, Landmark, Lifted, order};
 
+use super::Unit;
+use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
 use super::task_row::TaskRow;
-use super::{Ts, Unit};
 
 /// A locked task, with the position `$5` of the column `$4` (or of its own column) in the project `$3`, and its neighbours.
 macro_rules! lift {
@@ -103,12 +104,14 @@ impl BoardStore for Unit {
             rows_of!("$6"),
             ")"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(column.project.as_uuid())
-        .bind(column.status.as_uuid())
-        .bind(plain(column.without))
-        .bind(last.saturating_add(1))
-        .bind(Json(indexes.to_vec()));
+        .bind_all((
+            scope,
+            column.project,
+            column.status,
+            plain(column.without),
+            last.saturating_add(1),
+            Json(indexes.to_vec()),
+        ));
         let found = self.all("ws_tasks: positions at", find).await?;
         Ok(found
             .into_iter()
@@ -135,10 +138,7 @@ impl BoardStore for Unit {
                   ORDER BY n.position, n.id LIMIT 1 OFFSET $5"
             )),
         }
-        .bind(scope.org().as_uuid())
-        .bind(task.as_uuid())
-        .bind(project.as_uuid())
-        .bind(status.map(Uuid::from));
+        .bind_all((scope, task, project, status));
         let lift = match landmark {
             Landmark::Task(other) => lift.bind(other.as_uuid()),
             Landmark::Index(index) => lift.bind(index),
@@ -164,13 +164,7 @@ impl BoardStore for Unit {
             in_ids!("$6"),
             " ORDER BY position DESC, id DESC LIMIT $7"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(column.project.as_uuid())
-        .bind(column.status.as_uuid())
-        .bind(last)
-        .bind(id)
-        .bind(plain(column.without))
-        .bind(i64::from(limit));
+        .bind_all((scope, column.project, column.status, last, id, plain(column.without), limit));
         Ok(self.all("ws_tasks: positions before", list).await?.into_iter().map(position).collect())
     }
 
@@ -187,13 +181,7 @@ impl BoardStore for Unit {
             in_ids!("$6"),
             " ORDER BY position, id LIMIT $7"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(column.project.as_uuid())
-        .bind(column.status.as_uuid())
-        .bind(from.position)
-        .bind(from.id.as_uuid())
-        .bind(plain(column.without))
-        .bind(i64::from(limit));
+        .bind_all((scope, column.project, column.status, from.position, from.id, plain(column.without), limit));
         Ok(self.all("ws_tasks: positions from", list).await?.into_iter().map(position).collect())
     }
 
@@ -225,9 +213,7 @@ impl BoardStore for Unit {
                     " AND t.id ",
                     in_ids!("$3")
                 ))
-                .bind(org)
-                .bind(Json(positions))
-                .bind(Json(ids));
+                .bind_all((org, Json(positions), Json(ids)));
                 self.execute("ws_tasks: place", update).await.map(drop)
             }
         }
@@ -244,9 +230,7 @@ impl BoardStore for Unit {
             "SELECT min(position), max(position) FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3",
         )
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(from.as_uuid());
+        .bind_all((scope, project, from));
         let (Some(first), Some(last)) = self.one("ws_tasks: ends of column", ends).await? else {
             return Ok(None);
         };
@@ -255,12 +239,7 @@ impl BoardStore for Unit {
             "UPDATE ws_tasks SET status_id = $4, position = position + $5, version = version + 1, updated_at = $6
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3",
         )
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(from.as_uuid())
-        .bind(to.as_uuid())
-        .bind(by)
-        .bind(Ts(now));
+        .bind_all((scope, project, from, to, by, now));
         self.execute("ws_tasks: move column", update).await?;
         Ok(Some(last + by))
     }

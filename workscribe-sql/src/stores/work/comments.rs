@@ -11,9 +11,10 @@ use workscribe_core::transfer::CommentRow;
 use workscribe_core::work::{Comment, CommentStore, Document, Person};
 use workscribe_core::{Constraint, StoreError, TargetIn};
 
+use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
 use super::table::{At, Stored, insertion};
-use super::{Ts, Unit, after};
+use super::{Unit, after};
 
 /// A comment with its author; see `comment_select!`.
 #[derive(FromRow)]
@@ -56,8 +57,7 @@ impl CommentStore for Unit {
             return Ok(());
         }
         let there = query_as::<_, (Uuid,)>("SELECT id FROM ws_tasks WHERE org_id = $1 AND id = $2")
-            .bind(org)
-            .bind(task);
+            .bind_all((org, task));
         let is_there = self.optional("ws_tasks: find without room", there).await?.is_some();
         let constraint = if is_there { Constraint::Room } else { Constraint::Reference };
         Err(StoreError::conflict(constraint, "ws_tasks: count a comment"))
@@ -73,9 +73,7 @@ impl CommentStore for Unit {
             comment_select!(),
             "WHERE c.org_id = $1 AND c.task_id = $2 AND c.id = $3"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(task.as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, task, id));
         Ok(self.optional("ws_comments: find", find).await?.map(Comment::from))
     }
 
@@ -102,12 +100,7 @@ impl CommentStore for Unit {
               WHERE c.bytes_before IS NULL OR c.bytes_before < $6
               ORDER BY c.created_at, c.id"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(task.as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(page.fetch())
-        .bind(i64::from(page.bytes()));
+        .bind_all((scope, task, at, id, page.fetch(), page.bytes()));
         Ok(self.all("ws_comments: list", list).await?.into_iter().map(Comment::from).collect())
     }
 
@@ -127,12 +120,7 @@ impl CommentStore for Unit {
             "UPDATE ws_comments SET body = $4, is_edited = TRUE, version = version + 1, updated_at = $5
               WHERE org_id = $1 AND task_id = $2 AND id = $3 AND ($6 IS NULL OR version = $6)",
         )
-        .bind(at.org)
-        .bind(at.parent)
-        .bind(at.id)
-        .bind(body.to_stored())
-        .bind(Ts(now))
-        .bind(at.expected);
+        .bind_all((at.org, at.parent, at.id, body.to_stored(), now, at.expected));
         let updated = self.execute("ws_comments: update", update).await? > 0;
         if !updated {
             self.refuse_stale_in::<CommentRow>(at).await?;

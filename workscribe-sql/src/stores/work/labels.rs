@@ -11,6 +11,7 @@ use workscribe_core::work::{Color, Label, LabelChange, LabelStore, name_key};
 use workscribe_core::{StoreError, TargetIn};
 
 use super::Unit;
+use super::bind::BindAll as _;
 use super::table::{At, Stored};
 
 #[async_trait]
@@ -53,9 +54,7 @@ impl LabelStore for Unit {
             in_ids!("$3"),
             " ORDER BY name_key, id"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(Json(ids));
+        .bind_all((scope, project, Json(ids)));
         Ok(self.all("ws_labels: find many", find).await?.into_iter().map(|row| row.0).collect())
     }
 
@@ -79,11 +78,11 @@ impl LabelStore for Unit {
              RETURNING ",
             label_columns!()
         ));
-        let update = at
-            .bind(update, now)
-            .bind(&change.name)
-            .bind(change.name.as_deref().map(name_key))
-            .bind(change.color.as_ref().map(Color::as_str));
+        let update = at.bind(update, now).bind_all((
+            &change.name,
+            change.name.as_deref().map(name_key),
+            change.color.as_ref().map(Color::as_str),
+        ));
         self.update_in("ws_labels: update", at, update).await
     }
 

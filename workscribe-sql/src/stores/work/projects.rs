@@ -11,10 +11,11 @@ use workscribe_core::transfer::ProjectRow;
 use workscribe_core::work::{Archived, Entered, Project, ProjectChange, ProjectRef, ProjectStore, Status};
 use workscribe_core::{StoreError, Target};
 
+use super::bind::BindAll as _;
 use super::members::parse_role;
 use super::table::Stored;
 use super::unit::Row;
-use super::{Ts, Unit, after, dialect, person};
+use super::{Unit, after, dialect, person};
 
 fn project(org_id: OrgId, Stored(row): Stored<ProjectRow>) -> Project {
     Project {
@@ -141,8 +142,7 @@ impl ProjectStore for Unit {
             project_columns!(),
             " FROM ws_projects WHERE org_id = $1 AND id = $2"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         Ok(self.optional("ws_projects: find", find).await?.map(|row| project(scope.org(), row)))
     }
 
@@ -160,11 +160,7 @@ impl ProjectStore for Unit {
               WHERE org_id = $1 AND (created_at, id) > ($2, $3) AND ($4 IS NULL OR is_archived = $4)
               ORDER BY created_at, id LIMIT $5"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(at)
-        .bind(id)
-        .bind(is_archived(archived))
-        .bind(page.fetch());
+        .bind_all((scope, at, id, is_archived(archived), page.fetch()));
         Ok(self
             .all("ws_projects: list", list)
             .await?
@@ -177,8 +173,7 @@ impl ProjectStore for Unit {
         let count = query_as::<_, (i64,)>(
             "SELECT count(*) FROM ws_projects WHERE org_id = $1 AND ($2 IS NULL OR is_archived = $2)",
         )
-        .bind(scope.org().as_uuid())
-        .bind(is_archived(archived));
+        .bind_all((scope, is_archived(archived)));
         Ok(self.one("ws_projects: count", count).await?.0)
     }
 
@@ -189,8 +184,7 @@ impl ProjectStore for Unit {
             " FROM ws_projects WHERE org_id = $1 AND id = $2",
             for_update!()
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         self.pass(id.as_uuid()).await;
         Ok(self.optional("ws_projects: lock", lock).await?.map(|row| project(scope.org(), row)))
     }
@@ -204,8 +198,7 @@ impl ProjectStore for Unit {
             "SELECT id FROM ws_projects WHERE org_id = $1 AND id = $2",
             for_update!()
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid());
+        .bind_all((scope, id));
         self.optional("ws_projects: hold", hold).await.map(drop)
     }
 
@@ -226,19 +219,20 @@ impl ProjectStore for Unit {
              RETURNING ",
             project_columns!()
         ))
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(&change.name)
-        .bind(change.description.is_some())
-        .bind(change.description.clone().flatten())
-        .bind(change.is_archived)
-        .bind(Ts(now))
-        .bind(version);
+        .bind_all((
+            scope,
+            id,
+            &change.name,
+            change.description.is_some(),
+            change.description.clone().flatten(),
+            change.is_archived,
+            now,
+            version,
+        ));
         let updated = self.optional("ws_projects: update", update).await?;
         if updated.is_none() {
             let current = query_as("SELECT version FROM ws_projects WHERE org_id = $1 AND id = $2")
-                .bind(scope.org().as_uuid())
-                .bind(id.as_uuid());
+                .bind_all((scope, id));
             self.refuse_stale("ws_projects: version", version, current).await?;
         }
         Ok(updated.map(|row| project(scope.org(), row)))
@@ -254,9 +248,7 @@ impl ProjectStore for Unit {
             "UPDATE ws_projects SET last_position = last_position + $3 WHERE org_id = $1 AND id = $2
              RETURNING last_position",
         )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(by);
+        .bind_all((scope, id, by));
         self.pass(id.as_uuid()).await;
         Ok(self.optional("ws_projects: advance position", update).await?.map(|row| row.0))
     }
@@ -296,9 +288,7 @@ impl Unit {
             ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("ws_projects.id = $4")),
             ProjectRef::Key(_) => query_as(enter_project!("ws_projects.key = $4")),
         }
-        .bind(org)
-        .bind(slug.as_str())
-        .bind(user.as_uuid());
+        .bind_all((org, slug.as_str(), user));
         let enter = match project {
             ProjectRef::Id(id) => enter.bind(id.as_uuid()),
             ProjectRef::Key(key) => enter.bind(key.as_str()),

@@ -9,6 +9,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Status, StatusCategory, StatusChange, StatusStore, name_key};
 use workscribe_core::{StoreError, TargetIn};
 
+use super::bind::BindAll as _;
 use super::table::{At, Stored};
 use super::{Unit, named};
 
@@ -24,8 +25,7 @@ impl StatusStore for Unit {
             status_columns!(),
             " FROM ws_statuses WHERE org_id = $1 AND project_id = $2 ORDER BY position, id"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid());
+        .bind_all((scope, project));
         Ok(self.all("ws_statuses: list", list).await?.into_iter().map(|row| row.0).collect())
     }
 
@@ -44,8 +44,7 @@ impl StatusStore for Unit {
             status_columns!(),
             " FROM ws_statuses WHERE org_id = $1 AND project_id = $2 ORDER BY position, id LIMIT 1"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid());
+        .bind_all((scope, project));
         Ok(self.optional("ws_statuses: first", first).await?.map(|row| row.0))
     }
 
@@ -70,13 +69,13 @@ impl StatusStore for Unit {
              RETURNING ",
             status_columns!()
         ));
-        let update = at
-            .bind(update, now)
-            .bind(&change.name)
-            .bind(change.name.as_deref().map(name_key))
-            .bind(change.category.map(StatusCategory::as_str))
-            .bind(change.color.is_some())
-            .bind(change.color.as_ref().and_then(Option::as_ref).map(Color::as_str));
+        let update = at.bind(update, now).bind_all((
+            &change.name,
+            change.name.as_deref().map(name_key),
+            change.category.map(StatusCategory::as_str),
+            change.color.is_some(),
+            change.color.as_ref().and_then(Option::as_ref).map(Color::as_str),
+        ));
         self.update_in("ws_statuses: update", at, update).await
     }
 
@@ -94,9 +93,7 @@ impl StatusStore for Unit {
             " WHERE s.org_id = $1 AND s.project_id = $2 AND s.id = ",
             uuid_of!("given.value ->> 1")
         ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_uuid())
-        .bind(Json(positions));
+        .bind_all((scope, project, Json(positions)));
         self.execute("ws_statuses: arrange", update).await?;
         Ok(())
     }

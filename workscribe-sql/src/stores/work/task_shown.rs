@@ -13,6 +13,7 @@ use workscribe_core::StoreError;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Person, Priority, ProjectKey, Status, Task, TaskLabel, TaskType};
 
+use super::bind::BindAll as _;
 use super::statuses::parse_category;
 use super::{Ts, Unit, corrupt, named, person};
 
@@ -111,11 +112,7 @@ impl Unit {
                 ids_of!("$5")
             )
         ))
-        .bind(scope.org().as_uuid())
-        .bind(distinct(tasks.iter().map(|task| task.project_id)))
-        .bind(distinct(tasks.iter().map(|task| task.status_id)))
-        .bind(distinct(tasks.iter().flat_map(|task| task.assignee_id.into_iter().chain([task.reporter_id]))))
-        .bind(distinct(tasks.iter().flat_map(|task| task.label_ids.iter()).copied()));
+        .bind_all((scope, distinct(tasks.iter().map(|task| task.project_id)), distinct(tasks.iter().map(|task| task.status_id)), distinct(tasks.iter().flat_map(|task| task.assignee_id.into_iter().chain([task.reporter_id]))), distinct(tasks.iter().flat_map(|task| task.label_ids.iter()).copied())));
         for row in self.all("ws_tasks: shown with", find).await? {
             shown.add(row)?;
         }

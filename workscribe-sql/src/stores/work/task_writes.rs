@@ -12,9 +12,10 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Document, NewTask, Numbered, TaskWrite, order};
 use workscribe_core::{Constraint, StoreError, Target};
 
+use super::bind::BindAll as _;
 use super::pending::{Relabelling, Statement};
 use super::unit::Arguments;
-use super::{Db, Ts, Unit, dialect, misuse};
+use super::{Db, Unit, dialect, misuse};
 
 /// Inserts a row into `ws_tasks`. The parameters say where its number and position come from.
 macro_rules! insert_task {
@@ -99,23 +100,24 @@ impl Unit {
         let fields = &task.fields;
         let mut label_ids: Vec<LabelId> = labels.map(|labels| labels.added).unwrap_or_default();
         label_ids.sort_unstable();
-        let insert = query(INSERT_COUNTED)
-            .bind(scope.org().as_uuid())
-            .bind(task.id.as_uuid())
-            .bind(task.project_id.as_uuid())
-            .bind(&fields.title)
-            .bind(fields.description.as_ref().map(Document::to_stored))
-            .bind(fields.status_id.as_uuid())
-            .bind(fields.assignee_id.map(Uuid::from))
-            .bind(task.reporter_id.as_uuid())
-            .bind(fields.priority.rank())
-            .bind(fields.kind.as_str())
-            .bind(fields.parent_id.map(Uuid::from))
-            .bind(fields.due_date)
-            .bind(Json(label_ids))
-            .bind(Ts(task.created_at));
+        let insert = query(INSERT_COUNTED).bind_all((
+            scope,
+            task.id,
+            task.project_id,
+            &fields.title,
+            fields.description.as_ref().map(Document::to_stored),
+            fields.status_id,
+            fields.assignee_id,
+            task.reporter_id,
+            fields.priority.rank(),
+            fields.kind.as_str(),
+            fields.parent_id,
+            fields.due_date,
+            Json(label_ids),
+            task.created_at,
+        ));
         if dialect::WRITES_TOGETHER {
-            let insert = insert.bind(order::GAP).bind(task.room.in_project).bind(task.room.below_parent);
+            let insert = insert.bind_all((order::GAP, task.room.in_project, task.room.below_parent));
             let arguments = arguments_of(insert)?;
             // Uses the current row of the parent, even if the statement waited for its lock.
             let end = "SELECT number, position, $11 IS NULL OR EXISTS (SELECT 1 FROM counted) FROM written";
@@ -133,10 +135,7 @@ impl Unit {
               WHERE org_id = $1 AND id = $2 AND is_archived = FALSE AND last_number < $4
              RETURNING last_number, last_position",
         )
-        .bind(scope.org().as_uuid())
-        .bind(task.project_id.as_uuid())
-        .bind(order::GAP)
-        .bind(task.room.in_project);
+        .bind_all((scope, task.project_id, order::GAP, task.room.in_project));
         let Some((number, position)) = self.optional_now("ws_projects: count a task", number, true).await?
         else {
             return Err(StoreError::conflict(Constraint::OpenProject, "ws_projects: count a task"));
@@ -144,14 +143,13 @@ impl Unit {
         if let Some(parent) = fields.parent_id {
             let there =
                 query_as::<_, (i64,)>("SELECT subtask_count FROM ws_tasks WHERE org_id = $1 AND id = $2")
-                    .bind(scope.org().as_uuid())
-                    .bind(parent.as_uuid());
+                    .bind_all((scope, parent));
             let there = self.optional_now("ws_tasks: parts", there, true).await?;
             if there.is_some_and(|(there,)| there >= task.room.below_parent) {
                 return Err(StoreError::conflict(Constraint::Room, "ws_tasks: parts"));
             }
         }
-        let arguments = arguments_of(insert.bind(number).bind(position))?;
+        let arguments = arguments_of(insert.bind_all((number, position)))?;
         let mut insert = Statement::with_arguments(insert_task!("$15", "$16"), arguments);
         self.execute_now("ws_tasks: insert", insert.build(), true).await?;
         self.count_at_parent(scope, fields.parent_id, 1).await?;
@@ -167,26 +165,27 @@ impl Unit {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (writes, labels) = self.take_pending(id.as_uuid()).await?;
-        let update = query("")
-            .bind(scope.org().as_uuid())
-            .bind(id.as_uuid())
-            .bind(&fields.title)
-            .bind(fields.description.as_ref().map(Document::to_stored))
-            .bind(fields.status_id.as_uuid())
-            .bind(position)
-            .bind(fields.assignee_id.map(Uuid::from))
-            .bind(fields.priority.rank())
-            .bind(fields.kind.as_str())
-            .bind(fields.parent_id.map(Uuid::from))
-            .bind(fields.due_date)
-            .bind(Ts(now))
-            .bind(version);
+        let update = query("").bind_all((
+            scope,
+            id,
+            &fields.title,
+            fields.description.as_ref().map(Document::to_stored),
+            fields.status_id,
+            position,
+            fields.assignee_id,
+            fields.priority.rank(),
+            fields.kind.as_str(),
+            fields.parent_id,
+            fields.due_date,
+            now,
+            version,
+        ));
         let [begin, then, end] = dialect::LABEL_IDS_AFTER;
         let (also, update) = match labels {
             None => (String::new(), update),
             Some(Relabelling { added, removed, .. }) => (
                 format!(", label_ids = {begin}$14{then}$15{end}"),
-                update.bind(Json(added)).bind(Json(removed)),
+                update.bind_all((Json(added), Json(removed))),
             ),
         };
         let arguments = arguments_of(update)?;
@@ -199,8 +198,7 @@ impl Unit {
         }
         let old =
             query_as::<_, (Option<Uuid>,)>("SELECT parent_id FROM ws_tasks WHERE org_id = $1 AND id = $2")
-                .bind(scope.org().as_uuid())
-                .bind(id.as_uuid());
+                .bind_all((scope, id));
         let Some((old,)) = self.optional_now("ws_tasks: parent", old, true).await? else { return Ok(false) };
         let mut update = Statement::with_arguments(update_of(&also), arguments);
         if self.execute_now("ws_tasks: update", update.build(), true).await? == 0 {
@@ -222,7 +220,7 @@ impl Unit {
     ) -> Result<bool, StoreError> {
         // Labels that are pending for this task are not written.
         let (writes, _) = self.take_pending(id.as_uuid()).await?;
-        let delete = query("").bind(scope.org().as_uuid()).bind(id.as_uuid()).bind(version);
+        let delete = query("").bind_all((scope, id, version));
         let arguments = arguments_of(delete)?;
         if dialect::WRITES_TOGETHER {
             let end = "SELECT count(*) FROM written";
@@ -232,9 +230,7 @@ impl Unit {
         let delete = query_as::<_, (Option<Uuid>,)>(
             "DELETE FROM ws_tasks WHERE org_id = $1 AND id = $2 AND ($3 IS NULL OR version = $3) RETURNING parent_id",
         )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(version);
+        .bind_all((scope, id, version));
         let deleted = self.optional_now("ws_tasks: delete", delete, true).await?;
         self.write_all(writes).await?;
         let Some((parent,)) = deleted else { return Ok(false) };
@@ -251,9 +247,7 @@ impl Unit {
         let Some(parent) = parent else { return Ok(()) };
         let count =
             query("UPDATE ws_tasks SET subtask_count = subtask_count + $3 WHERE org_id = $1 AND id = $2")
-                .bind(scope.org().as_uuid())
-                .bind(parent.as_uuid())
-                .bind(by);
+                .bind_all((scope, parent, by));
         self.execute_now("ws_tasks: count a subtask", count, true).await.map(drop)
     }
 }

@@ -15,6 +15,7 @@ use workscribe_core::work::{
 use workscribe_core::{StoreError, Target};
 
 use super::Unit;
+use super::bind::BindAll as _;
 use super::projects::EnteredRow;
 use super::task_row::TaskRow;
 
@@ -75,8 +76,7 @@ impl TaskStore for Unit {
 
     async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError> {
         let find = query_as::<_, TaskRow>(task_select!("ws_tasks i WHERE i.org_id = $1 AND i.id = $2"))
-            .bind(scope.org().as_uuid())
-            .bind(id.as_uuid());
+            .bind_all((scope, id));
         self.optional("ws_tasks: find", find).await?.map(Task::try_from).transpose()
     }
 
@@ -91,9 +91,7 @@ impl TaskStore for Unit {
               WHERE i.org_id = $1 AND i.project_id = (SELECT id FROM ws_projects WHERE org_id = $1 AND key = $2)
                 AND i.number = $3"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(project.as_str())
-        .bind(number);
+        .bind_all((scope, project.as_str(), number));
         self.optional("ws_tasks: find by key", find).await?.map(Task::try_from).transpose()
     }
 
@@ -105,13 +103,11 @@ impl TaskStore for Unit {
         // The locked rows are current. The rows with which they are shown were read before the wait for the locks, and may lack a
         // new status.
         let lock = query_as::<_, TaskRow>(concat!(tasks_by_id!(for_update!()), "ORDER BY t.id"))
-            .bind(scope.org().as_uuid())
-            .bind(Json(&ids));
+            .bind_all((scope, Json(&ids)));
         let mut rows = self.all("ws_tasks: lock", lock).await?;
         if rows.len() < ids.len() {
             let read = query_as::<_, TaskRow>(concat!(tasks_by_id!(""), "ORDER BY t.id"))
-                .bind(scope.org().as_uuid())
-                .bind(Json(&ids));
+                .bind_all((scope, Json(&ids)));
             rows = self.all("ws_tasks: read locked", read).await?;
         }
         let tasks = rows.into_iter().map(Task::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -156,9 +152,7 @@ impl TaskStore for Unit {
         let list = query_as::<_, (Uuid,)>(
             "SELECT id FROM ws_tasks WHERE org_id = $1 AND parent_id = $2 ORDER BY id LIMIT $3",
         )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(i64::from(limit));
+        .bind_all((scope, id, limit));
         Ok(ids(self.all("ws_tasks: children", list).await?))
     }
 
@@ -178,9 +172,7 @@ impl TaskStore for Unit {
              )
              SELECT count(*) FROM above WHERE id = $3",
         )
-        .bind(scope.org().as_uuid())
-        .bind(id.as_uuid())
-        .bind(ancestor.as_uuid());
+        .bind_all((scope, id, ancestor));
         Ok(self.one("ws_tasks: is within", walk).await?.0 > 0)
     }
 
@@ -204,11 +196,7 @@ impl TaskStore for Unit {
                 AND (COALESCE(t.due_date, '9999-12-31'), t.id) > ($3, $4)
               ORDER BY COALESCE(t.due_date, '9999-12-31'), t.id LIMIT $5"
         ))
-        .bind(scope.org().as_uuid())
-        .bind(assignee.as_uuid())
-        .bind(due)
-        .bind(id)
-        .bind(i64::from(limit));
+        .bind_all((scope, assignee, due, id, limit));
         Ok(self.all("ws_tasks: open of", list).await?.into_iter().map(|(due, id)| (due, id.into())).collect())
     }
 
@@ -223,11 +211,13 @@ impl TaskStore for Unit {
             "SELECT id FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND id > $4 ORDER BY id LIMIT $5",
         )
-        .bind(scope.org().as_uuid())
-        .bind(status.project_id.as_uuid())
-        .bind(status.id.as_uuid())
-        .bind(after.map_or(Uuid::nil(), Uuid::from))
-        .bind(i64::from(limit));
+        .bind_all((
+            scope,
+            status.project_id,
+            status.id,
+            after.map_or(Uuid::nil(), Uuid::from),
+            limit,
+        ));
         Ok(ids(self.all("ws_tasks: in status", list).await?))
     }
 }
@@ -261,8 +251,7 @@ impl Unit {
             one_of!("ws_users", "u", "u.id = m.user_id"),
             task_joins!()
         ))
-        .bind(id.as_uuid())
-        .bind(user.as_uuid());
+        .bind_all((id, user));
         self.optional("ws_tasks: enter", enter).await?.map(TryFrom::try_from).transpose()
     }
 
@@ -274,9 +263,8 @@ impl Unit {
         written: bool,
     ) -> Result<bool, StoreError> {
         if !written {
-            let current = query_as("SELECT version FROM ws_tasks WHERE org_id = $1 AND id = $2")
-                .bind(scope.org().as_uuid())
-                .bind(id.as_uuid());
+            let current =
+                query_as("SELECT version FROM ws_tasks WHERE org_id = $1 AND id = $2").bind_all((scope, id));
             self.refuse_stale("ws_tasks: version", version, current).await?;
         }
         Ok(written)

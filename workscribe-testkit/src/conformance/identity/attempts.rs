@@ -4,7 +4,7 @@ use super::fixtures::*;
 use super::prelude::*;
 use workscribe_core::identity::LoginPlace;
 
-/// Before every time of these cases.
+/// A time before all others in these cases.
 const NEVER: i64 = -1_000_000;
 
 async fn fail(storage: &Arc<dyn Storage>, account: &TokenHash, seconds: i64, forget_before: i64) -> u32 {

@@ -1,4 +1,4 @@
-//! Addresses that refuse mail.
+//! Addresses that refused a mail.
 
 use super::fixtures::*;
 use super::prelude::*;

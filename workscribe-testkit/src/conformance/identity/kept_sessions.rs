@@ -1,9 +1,9 @@
-//! Sessions and tokens where the storage itself keeps them.
+//! Sessions and tokens in a storage that stores them itself.
 
 use super::fixtures::*;
 use super::prelude::*;
 
-/// For a storage that keeps its tokens itself: a store that drops them by their time has nothing to sweep.
+/// For a storage that stores its tokens itself. A store whose tokens expire by themselves has nothing to sweep.
 pub async fn a_sweep_removes_expired_sessions_and_tokens_and_counts_them(storage: Arc<dyn Storage>) {
     let ada = add_user(&storage, "ada").await;
     let session = Session { expires_at: at(10), ..new_session(&ada) };
@@ -15,7 +15,7 @@ pub async fn a_sweep_removes_expired_sessions_and_tokens_and_counts_them(storage
     assert_eq!(super::fixtures::session(&storage, session.id).await, None, "not even at an earlier time");
 }
 
-/// For a storage that keeps its tokens itself.
+/// For a storage that stores its tokens itself.
 pub async fn a_session_or_token_of_nobody_is_refused(storage: Arc<dyn Storage>) {
     let ada = add_user(&storage, "ada").await;
     let session = Session { user_id: id(), ..new_session(&ada) };

@@ -9,7 +9,7 @@ async fn open(storage: &Arc<dyn Storage>, digest: &Digest) -> bool {
     commit!(storage, uow => uow.notifications().open_digest(digest))
 }
 
-/// Closes a digest and reads what it is to say.
+/// Closes a digest and reads the notifications in it.
 async fn close(storage: &Arc<dyn Storage>, digest: &Digest) -> Vec<Notification> {
     commit!(storage, uow => uow.notifications().close_digest(digest));
     read!(storage, uow => uow.notifications().digest(digest, 100))
@@ -136,7 +136,7 @@ pub async fn a_digest_says_nothing_of_organizations_that_its_reader_left(storage
     assert!(open(&storage, &first).await);
     commit!(storage, uow => uow.members().remove(&engines, grace.id, None));
     assert_eq!(titles(&close(&storage, &first).await), ["Compilers"]);
-    // What was dropped does not wait for the next, whoever comes back.
+    // Dropped notifications do not wait for the next digest, even if the member comes back.
     add_member(&storage, &engines, &grace, Role::Member, at(2)).await;
     assert!(open(&storage, &second).await);
     assert_eq!(close(&storage, &second).await, []);

@@ -1,4 +1,4 @@
-//! Notifications to people, and which of them come by mail.
+//! Notifications, and which of them a mail contains.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -19,7 +19,7 @@ fn from(slug: &str) -> NotificationFilter {
     NotificationFilter { organization: Some(Slug::parse(slug).unwrap()), unread: false }
 }
 
-/// Two organizations with one member of both, who is the owner of neither.
+/// Two organizations with one common member, who owns neither.
 async fn member_of_two(storage: &Arc<dyn Storage>) -> (OrgScope, OrgScope, UserId) {
     let (engines, compilers) = (tenant(storage, "engines").await, tenant(storage, "compilers").await);
     let grace = add_user(storage, "grace").await;
@@ -63,7 +63,7 @@ pub async fn a_notification_is_found_as_it_was_stored_with_who_caused_it(storage
 pub async fn notifications_are_listed_newest_first_page_by_page(storage: Arc<dyn Storage>) {
     let (engines, compilers, grace) = member_of_two(&storage).await;
     let mut all = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..12_i64 {
         let new = new_notification(grace, "To grace", at_micros(index / 3));
         let scope = if index % 4 == 0 { &compilers } else { &engines };
@@ -151,7 +151,7 @@ pub async fn a_former_member_has_none_of_the_organization(storage: Arc<dyn Stora
     assert_eq!(read!(storage, uow => uow.notifications().count(grace, &everything())), 1);
     assert_eq!(commit!(storage, uow => uow.notifications().set_read(grace, lost.id, true)), None);
     assert_eq!(commit!(storage, uow => uow.notifications().read_all(grace, &everything())), 1);
-    // Whoever comes back finds them again, unread as they were.
+    // A member who comes back finds them again, still unread.
     let user = read!(storage, uow => uow.users().find(grace)).unwrap();
     add_member(&storage, &engines, &user, Role::Member, at(3)).await;
     let seen = list(&storage, grace, &from("engines")).await;

@@ -1,4 +1,4 @@
-//! Jobs as an operator sees them, and what they do about them.
+//! Jobs as an operator sees and changes them.
 
 use super::fixtures::*;
 use super::jobs::{claim, claim_one, counts, enqueue, settle};

@@ -1,4 +1,4 @@
-//! Jobs: the outbox, and the worker's side of the queue.
+//! Jobs: the outbox, and the worker's view of the queue.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -11,7 +11,7 @@ use workscribe_core::sweep::Portion;
 
 const MAIL: &[&str] = &["mail"];
 
-/// What a worker asks for that handles mails, of the default queue.
+/// The claim of a worker that handles mails, on the default queue.
 pub(in crate::conformance) fn asking<'a>(
     kinds: &'a [&'a str],
     limit: u32,
@@ -58,7 +58,7 @@ async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
     read!(storage, uow => uow.jobs().next_due("default", MAIL))
 }
 
-/// Settles an attempt. Answers whether the storage accepted the outcome.
+/// Settles an attempt. Returns whether the storage accepted the outcome.
 pub(in crate::conformance) async fn settle(
     storage: &Arc<dyn Storage>,
     id: JobId,
@@ -179,7 +179,7 @@ pub async fn a_job_whose_lease_ran_out_goes_to_another_worker(storage: Arc<dyn S
     let second = claim_one(&storage, 60, 120).await;
     assert_eq!((first.id, first.attempt, second.id, second.attempt), (id, 1, id, 2));
 
-    // What the first worker says comes too late.
+    // The first worker's statements come too late.
     assert!(!extend(&storage, id, 1, 500).await);
     assert!(!complete(&storage, id, 1, 61).await);
     assert!(!retry(&storage, id, 1, 61, "late").await);
@@ -323,7 +323,7 @@ pub async fn a_claim_that_is_rolled_back_leaves_the_job_to_others(storage: Arc<d
     let mut uow = storage.begin().await.unwrap();
     assert_eq!(uow.jobs().claim(&asking(MAIL, 1, at(0), at(60))).await.unwrap().len(), 1);
     drop(uow);
-    // A driver may roll back in the background, a little later.
+    // A driver may roll back in the background, after a short delay.
     let mut claimed = Vec::new();
     for _ in 0..500 {
         claimed = claim(&storage, 10, 0, 60).await;
@@ -486,7 +486,7 @@ pub async fn nothing_is_claimed_from_a_queue_that_is_paused(storage: Arc<dyn Sto
     assert!(claim(&storage, 10, 100, 200).await.is_empty(), "of one whose lease ran out neither");
 }
 
-/// The organizations whose jobs a claim takes, by their names in the test.
+/// The organizations whose jobs a claim returns, as indexes of `orgs`.
 async fn turns(storage: &Arc<dyn Storage>, orgs: &[OrgId], limit: u32, turn: Turn<'_>) -> Vec<usize> {
     let claim = Claim { turn, ..asking(MAIL, limit, at(1_000), at(9_000)) };
     let claimed = commit!(storage, uow => uow.jobs().claim(&claim));
@@ -496,7 +496,7 @@ async fn turns(storage: &Arc<dyn Storage>, orgs: &[OrgId], limit: u32, turn: Tur
     turns
 }
 
-/// Adds jobs of an organization, one a second from a time on.
+/// Adds jobs of an organization, one per second from a time on.
 async fn jobs_of(storage: &Arc<dyn Storage>, org: Option<OrgId>, count: i64, from: i64) {
     let jobs: Vec<NewJob> =
         (0..count).map(|n| NewJob { org, created_at: at(from), ..new_job("mail", at(from + n)) }).collect();
@@ -511,7 +511,7 @@ pub async fn claims_go_from_organization_to_organization(storage: Arc<dyn Storag
     jobs_of(&storage, Some(orgs[2]), 5, 901).await;
     jobs_of(&storage, None, 2, 902).await;
     let after = |org: usize| Turn { after: Some(orgs[org]), ..Turn::default() };
-    // Five hundred wait for longer, and delay nobody's first.
+    // Five hundred jobs have waited longer, and they delay no organization's first job.
     assert_eq!(turns(&storage, &orgs, 4, Turn::default()).await, [0, 1, 2, 3]);
     assert_eq!(turns(&storage, &orgs, 1, after(0)).await, [2], "the second has no more");
     assert_eq!(turns(&storage, &orgs, 1, after(2)).await, [3], "the round begins anew with what is nobody's");

@@ -1,4 +1,4 @@
-//! Organizations, and the look-up behind the door.
+//! Organizations, and the look-up of the door.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -85,7 +85,7 @@ pub async fn organizations_are_listed_by_age_page_by_page(storage: Arc<dyn Stora
     let ada = add_user(&storage, "ada").await;
     let outsider = tenant(&storage, "compilers").await;
     let mut expected = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..9_i64 {
         let created_at = at_micros(9 - index / 3);
         let organization =

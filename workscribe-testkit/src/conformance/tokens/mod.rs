@@ -1,4 +1,4 @@
-//! The cases of sessions and single-use tokens, which a token store of its own has to keep too.
+//! The cases of sessions and single-use tokens, which also apply to a separate token store.
 
 pub mod one_time;
 pub mod rotation;

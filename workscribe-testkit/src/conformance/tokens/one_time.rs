@@ -1,4 +1,4 @@
-//! Single-use tokens. These cases concern the token store, which may be another than the rest.
+//! Single-use tokens. These cases only use the token store, which may be a separate one.
 
 use super::fixtures::*;
 use super::prelude::*;

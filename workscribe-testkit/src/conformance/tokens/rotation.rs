@@ -1,4 +1,4 @@
-//! The swap of refresh tokens. These cases concern the token store, which may be another than the rest.
+//! The rotation of refresh tokens. These cases only use the token store, which may be a separate one.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -33,7 +33,7 @@ pub async fn a_chain_of_swaps_keeps_one_session_alive(storage: Arc<dyn Storage>)
     let mut live = session.refresh_hash;
     for step in 1..=10 {
         let successor = hash();
-        // Each comes after the end that the session began with.
+        // Each rotation comes after the first expiry time of the session.
         let swap = rotation(&session, live, successor, step * 900);
         let rotated = rotate(&storage, swap).await.unwrap();
         assert!(!rotated.repeated && rotated.session.refresh_hash == successor, "step {step}");

@@ -1,5 +1,5 @@
-//! Sessions. These cases concern the token store, which may be another than the rest: what they write, they commit
-//! before they look at it.
+//! Sessions. These cases only use the token store, which may be a separate one, so they commit their writes before they
+//! read them.
 
 use super::fixtures::*;
 use super::prelude::*;

@@ -1,4 +1,4 @@
-//! What happened in an organization.
+//! The history of an organization.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -56,7 +56,7 @@ pub async fn lines_are_listed_newest_first_page_by_page_of_one_task_or_of_all(st
     let other = tenant(&storage, "compilers").await;
     let tasks = [Some(id::<TaskId>()), Some(id()), None];
     let mut all = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..12_usize {
         let created_at = at_micros(i64::try_from(index / 3).unwrap());
         all.push(new_line(id(), tasks[index % 4 % 3], created_at));

@@ -57,7 +57,7 @@ pub async fn comments_are_listed_by_age_page_by_page(storage: Arc<dyn Storage>) 
         (add_task(&storage, &scope, &board, "One").await, add_task(&storage, &scope, &board, "Two").await);
     add_comment(&storage, &scope, other.id, "Elsewhere").await;
     let mut expected = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..9_i64 {
         let mut comment = new_comment(&storage, &scope, task.id, &format!("{index}")).await;
         comment.created_at = at_micros(9 - index / 3);

@@ -1,4 +1,4 @@
-//! The labels of a project, and on which tasks they are.
+//! The labels of a project, and the tasks that have them.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -52,7 +52,7 @@ pub async fn a_label_name_is_taken_whatever_its_case(storage: Arc<dyn Storage>) 
     assert_fault!(attempt!(storage, uow => uow.labels().insert(&scope, &same)));
     let lost = new_label(id(), "Lost");
     assert_conflict!(attempt!(storage, uow => uow.labels().insert(&scope, &lost)), Reference);
-    // Another project has names of its own.
+    // Another project has its own names.
     let second = add_project(&storage, &scope, "APP").await;
     add_label(&storage, &scope, &second, "Ärger").await;
     assert_eq!(read!(storage, uow => uow.labels().count(&scope, project)), 2);
@@ -63,7 +63,7 @@ pub async fn labels_are_listed_by_age_page_by_page(storage: Arc<dyn Storage>) {
     let other = add_project(&storage, &scope, "APP").await;
     add_label(&storage, &scope, &other, "Elsewhere").await;
     let mut expected = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..9_i64 {
         let created_at = at_micros(9 - index / 3);
         let label =

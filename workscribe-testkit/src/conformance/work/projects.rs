@@ -1,4 +1,4 @@
-//! Projects, and the look-up behind the door to one.
+//! Projects, and the look-up of the door to one.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -63,7 +63,7 @@ pub async fn the_door_to_a_project_is_shut_to_outsiders_and_former_members(stora
         assert_eq!(door(&storage, "engines", user, ProjectRef::Key(key("WEB"))).await, None);
     }
     assert_eq!(door(&storage, "nowhere", scope.actor(), by_id).await, None);
-    // A member finds no project there that is none of this organization's.
+    // A member finds no project that belongs to another organization.
     for by in [ProjectRef::Id(other.project.id), ProjectRef::Key(key("APP")), ProjectRef::Id(id())] {
         assert_eq!(door(&storage, "engines", scope.actor(), by).await.unwrap().found, None);
     }
@@ -79,7 +79,7 @@ pub async fn a_key_belongs_to_one_project_of_an_organization(storage: Arc<dyn St
     commit!(storage, uow => uow.projects().update(&scope, board.project.id.into(), &archive, at(1)));
     let again = new_project(&scope, "WEB");
     assert_conflict!(attempt!(storage, uow => uow.projects().insert(&scope, &again, &[])), ProjectKey);
-    // Another organization has keys of its own.
+    // Another organization has its own keys.
     project_of(&storage, "compilers").await;
     assert_eq!(read!(storage, uow => uow.projects().count(&scope, Archived::All)), 1);
 }
@@ -111,7 +111,7 @@ pub async fn projects_are_listed_by_age_page_by_page(storage: Arc<dyn Storage>) 
     let scope = tenant(&storage, "engines").await;
     project_of(&storage, "compilers").await;
     let mut all = Vec::new();
-    // Three share each time, so that the id decides.
+    // Three share each time, so that the id determines the order.
     for index in 0..9_i64 {
         let created_at = at_micros(9 - index / 3);
         let project = Project {

@@ -67,7 +67,7 @@ pub async fn a_status_name_is_taken_whatever_its_case(storage: Arc<dyn Storage>)
     assert_eq!(own.unwrap().name, "TO do", "its own name is not taken");
     let same = Status { id: board.todo.id, ..new_status(project, "Other", StatusCategory::Todo, 4) };
     assert_fault!(attempt!(storage, uow => uow.statuses().insert(&scope, &same)));
-    // Another project has names of its own.
+    // Another project has its own names.
     add_project(&storage, &scope, "APP").await;
 }
 
@@ -133,7 +133,7 @@ pub async fn statuses_are_numbered_in_the_order_given_and_keep_their_versions(st
         Status { position: 2, ..board.doing },
     ];
     assert_eq!(list(&storage, &scope, project).await, expected);
-    // One of another project is passed over.
+    // A status of another project is ignored.
     commit!(storage, uow => uow.statuses().arrange(&scope, project, &[other.done.id, order[2]]));
     assert_eq!(list(&storage, &scope, other.project.id).await, [other.todo, other.doing, other.done]);
     commit!(storage, uow => uow.statuses().arrange(&scope, project, &[]));
@@ -145,7 +145,7 @@ pub async fn a_status_in_which_a_task_stands_stays(storage: Arc<dyn Storage>) {
     let delete = async || settle!(storage, uow => uow.statuses().delete(&scope, Target::from(board.todo.id).within(board.project.id)));
     assert_conflict!(delete().await, Reference);
     assert_eq!(find(&storage, &scope, &board.todo).await, Some(board.todo.clone()));
-    // Once its tasks have been moved away, even in the same transaction, it may go.
+    // It may be removed after its tasks were moved away, even in the same transaction.
     let mut uow = storage.begin().await.unwrap();
     let (from, to) = (board.todo.id, board.doing.id);
     let moved = uow

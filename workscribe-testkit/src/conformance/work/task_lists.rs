@@ -1,4 +1,4 @@
-//! Lists of tasks: what is in them, in which order, page by page.
+//! Lists of tasks: their content, their order, and their pages.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -40,7 +40,7 @@ async fn pages(
     }
 }
 
-/// Thirty tasks of two projects that differ in everything and share much, with one label on every third.
+/// Thirty tasks of two projects that differ in every field and share many values; every third has one label.
 async fn mixed(storage: &Arc<dyn Storage>, scope: &OrgScope) -> (Board, LabelId, UserId) {
     let (web, app) = (add_project(storage, scope, "WEB").await, add_project(storage, scope, "APP").await);
     let label = add_label(storage, scope, &web, "Bug").await.id;
@@ -89,7 +89,7 @@ pub async fn every_sort_shows_every_task_once_page_by_page(storage: Arc<dyn Stor
     project_of(&storage, "compilers").await;
     for name in TaskSort::NAMES {
         let sort = TaskSort::parse(name).unwrap();
-        // A board is of one project; the other lists are of all.
+        // A board belongs to one project; the other lists cover all projects.
         let project = (name == "position").then_some(web.project.id);
         let filter = TaskFilter { project, ..TaskFilter::default() };
         let mut expected = list(&storage, &scope, &query(&filter, name, 100, None)).await;
@@ -139,7 +139,7 @@ pub async fn a_list_shows_tasks_in_full_but_for_their_descriptions(storage: Arc<
     }
 }
 
-/// Filters, each of one field, with what they are to let through.
+/// Filters on one field each, with the condition that their results meet.
 type Filters = Vec<(TaskFilter, Box<dyn Fn(&Task) -> bool>)>;
 
 fn filters(scope: &OrgScope, web: &Board, label: LabelId, grace: UserId, parent: TaskId) -> Filters {
@@ -187,7 +187,7 @@ fn filters(scope: &OrgScope, web: &Board, label: LabelId, grace: UserId, parent:
         ),
         (
             TaskFilter { search: Some(Words::of("Engine EV")), ..none() },
-            // The title says which it is: even or odd.
+            // The title shows whether the number is even or odd.
             Box::new(|task| task.title.ends_with(['0', '2', '4', '6', '8'])),
         ),
         (
@@ -226,7 +226,7 @@ pub async fn every_filter_and_every_two_show_and_count_what_fits_them(storage: A
                 due_before: filter.due_before.or(second.due_before),
                 updated_after: filter.updated_after.or(second.updated_after),
             };
-            // Two of one field do not go together: the first stands.
+            // Two filters on one field cannot be combined: the first one is kept.
             let is_one = both == *filter;
             let expected: BTreeSet<TaskId> = all
                 .iter()
@@ -255,7 +255,7 @@ pub async fn a_filter_by_what_is_not_there_shows_nothing(storage: Arc<dyn Storag
         TaskFilter { parent: Some(ParentFilter::Of(id())), ..none() },
         TaskFilter { search: Some(Words::of("difference")), ..none() },
         TaskFilter { due_before: NaiveDate::from_ymd_opt(9999, 12, 31), ..none() },
-        // Nothing is changed after the very moment of its last change.
+        // No task changes after the time of its last change.
         TaskFilter { updated_after: Some(at(0)), ..none() },
     ] {
         let query = query(&filter, "created_at", 10, None);

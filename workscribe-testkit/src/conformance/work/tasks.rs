@@ -1,4 +1,4 @@
-//! Tasks: one by one, and what hangs on them.
+//! Tasks: a single task, and the rows that belong to it.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -258,7 +258,7 @@ pub async fn a_task_changes_in_all_its_fields(storage: Arc<dyn Storage>) {
         ..old.clone()
     };
     assert_eq!(task(&storage, &scope, old.id).await, Some(expected));
-    // And back, without a position: it stays where it is.
+    // And back, without a position: it keeps its position.
     assert!(update(&storage, &scope, old.id, &TaskFields::of(&old), None).await.unwrap());
     let expected = Task { position: -7, version: 3, updated_at: at(5), ..old };
     assert_eq!(task(&storage, &scope, expected.id).await, Some(expected));
@@ -396,7 +396,7 @@ pub async fn a_task_that_has_parts_stays(storage: Arc<dyn Storage>) {
     put_task(&storage, &scope, &part).await;
     assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id.into())), Reference);
     assert!(task(&storage, &scope, whole.id).await.is_some());
-    // Both at once may go, the part first.
+    // Both may be removed in one transaction, the part first.
     let mut uow = storage.begin().await.unwrap();
     assert!(uow.tasks().delete(&scope, part.id.into()).await.unwrap());
     assert!(uow.tasks().delete(&scope, whole.id.into()).await.unwrap());
@@ -521,7 +521,7 @@ pub async fn of_twenty_changes_of_one_version_of_a_task_one_succeeds(storage: Ar
     assert_eq!(task(&storage, &scope, stored.id).await.unwrap().version, 2);
 }
 
-/// What is done to a task while another removes it.
+/// What another transaction does to a task while it is removed.
 async fn meddle(
     storage: &Arc<dyn Storage>,
     scope: &OrgScope,
