@@ -63,7 +63,7 @@ impl Unit {
     }
 }
 
-/// How many times the tasks are read, when a status is removed after its tasks were read: the tasks have another status then.
+/// How many times the tasks are read at most: again if a status was removed after its tasks were read, which have another one now.
 const TRIES: usize = 3;
 
 /// A project with at most this many task numbers is always read in the order of the list.
@@ -101,7 +101,7 @@ impl Unit {
         Ok(Way { words, few, walks: few.is_none() })
     }
 
-    /// The condition on the label or the assignee that matches the fewest tasks of a project, if at most [`dialect::FEW`].
+    /// The condition on the label or the assignee that the fewest tasks match, if at most [`dialect::FEW`] of a project do.
     async fn few(
         &mut self,
         scope: &OrgScope,
