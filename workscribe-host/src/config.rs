@@ -1,4 +1,4 @@
-//! The settings, checked: each fault names its variable and says what is wrong.
+//! The checked settings. Each fault names its variable and says what is wrong.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::admin::AdminConfig;
 use crate::cli::Settings;
 use crate::values::{ConfigError, choice, is_weak, limits, networks, parse, queues, secret, split, switch};
 
-/// Where sessions and mailed tokens are kept.
+/// Where sessions and mailed tokens are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenStoreKind {
     /// In the database.
@@ -28,14 +28,14 @@ pub(crate) enum TokenStoreKind {
     Redis,
 }
 
-/// How mail goes.
+/// How mail is sent.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// Into the log.
+    /// Into the log, for development.
     Log,
-    /// Through Resend.
+    /// With Resend.
     Resend { key: Secret, url: String },
-    /// Through SMTP.
+    /// With SMTP.
     Smtp(Secret),
     /// Into a folder.
     Folder(PathBuf),
@@ -288,7 +288,7 @@ fn signing_key(private: Option<Secret>, public: Option<Secret>) -> Result<Option
     }
 }
 
-/// Public keys in PEM, one after the other. They are for servers that sign with a private key.
+/// Public keys in PEM, one after the other. They are used only when the server signs with a private key.
 fn accepted_keys(text: Option<Secret>, signs: bool) -> Result<Vec<VerifyingKey>, ConfigError> {
     const VARIABLE: &str = "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS";
     const END: &str = "-----END PUBLIC KEY-----";
@@ -334,7 +334,7 @@ fn secret_ring(
     Ok(SecretRing::new(key(VARIABLE, &current)?, others.collect::<Result<_, _>>()?))
 }
 
-/// The secret of a development server: made once and kept beside the database, readable by its owner only.
+/// The secret of a development server: created once and stored beside the database, readable only by its owner.
 fn development_secret(database: &Secret) -> Result<Secret, ConfigError> {
     let file = match sqlite_file(database.expose()) {
         Some(database) => PathBuf::from(format!("{}.secret", database.display())),
@@ -358,7 +358,7 @@ fn development_secret(database: &Secret) -> Result<Secret, ConfigError> {
     }
 }
 
-/// Writes a file that is not there yet, whole or not at all: another process may start at the same moment.
+/// Writes a new file completely or not at all, because another process may start at the same time.
 fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     if file.exists() {

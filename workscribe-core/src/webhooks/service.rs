@@ -1,4 +1,4 @@
-//! What admins do with webhooks, and the publishing of events to them.
+//! The service of webhooks for admins, and the publishing of events to them.
 
 use std::sync::Arc;
 
@@ -24,40 +24,40 @@ use super::model::{
 use super::secrets;
 use super::signature::SigningSecret;
 
-/// Which deliveries a list shows.
+/// Which deliveries a list contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// To which endpoint.
+    /// Only deliveries to this endpoint.
     pub webhook: WebhookId,
-    /// In which status; in any unless given.
+    /// Only deliveries with this status; `None` for all.
     pub status: Option<DeliveryStatus>,
 }
 
-/// The longest description, in characters.
+/// The maximum length of a description, in characters.
 pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
-/// The most names of events in one request, repeated ones among them.
+/// The maximum number of event names in one request, duplicates included.
 const MOST_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
-/// How long the secret before the one in use signs too.
+/// How long the previous secret signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
-/// How many endpoints get their secrets sealed anew in one go.
+/// How many secrets are sealed again in one transaction.
 const PORTION: u32 = 1_000;
 
-/// Endpoints that are told of what happens in an organization. Had from [`WorkScribe::webhooks`].
+/// Endpoints that receive the events of an organization. [`WorkScribe::webhooks`] returns it.
 #[derive(Clone, Copy)]
 pub struct Webhooks<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-/// What a person enters to make an endpoint, or to change one; `None` leaves a field as it is.
+/// The input of a new endpoint or of a change. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebhookChange {
-    /// Where messages are sent.
+    /// The URL to which messages are sent.
     pub url: Option<String>,
-    /// What it is for; `Some(None)` empties it.
+    /// The description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
-    /// What it asks for, by name, or `*`.
+    /// The names of the events that the endpoint asks for, or `*`.
     pub events: Option<Vec<String>>,
-    /// Whether it is on.
+    /// Whether the endpoint is enabled.
     pub is_enabled: Option<bool>,
 }
 
@@ -68,13 +68,13 @@ struct Checked {
 }
 
 impl WorkScribe {
-    /// Endpoints that are told of what happens.
+    /// Endpoints that receive the events of an organization.
     #[must_use]
     pub const fn webhooks(&self) -> Webhooks<'_> {
         Webhooks { app: self }
     }
 
-    /// Tells every hook, and the organization's webhooks, within the transaction.
+    /// Calls every hook and publishes the event to the organization's webhooks, within the transaction.
     pub(crate) async fn announce(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -87,7 +87,7 @@ impl WorkScribe {
 }
 
 impl Webhooks<'_> {
-    /// The endpoints, by age.
+    /// The endpoints, oldest first.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -103,7 +103,7 @@ impl Webhooks<'_> {
         Ok(page.page(rows, total, |webhook| Cursor { at: webhook.created_at, id: webhook.id.into() }))
     }
 
-    /// One endpoint.
+    /// Finds an endpoint.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
@@ -117,10 +117,10 @@ impl Webhooks<'_> {
         uow.webhooks().find(scope, id).await?.ok_or_else(no_such_webhook)
     }
 
-    /// Makes an endpoint, and answers it with the secret that signs its messages, which is not shown again.
+    /// Creates an endpoint, and returns it with the secret that signs its messages. The secret is not shown again.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `LIMIT_REACHED` past [`Limit::WebhooksPerOrganization`].
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`; `LIMIT_REACHED` for more than [`Limit::WebhooksPerOrganization`].
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -156,7 +156,7 @@ impl Webhooks<'_> {
         Ok((webhook, secret))
     }
 
-    /// Changes an endpoint, or turns it on or off.
+    /// Changes, enables or disables an endpoint.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `WEBHOOK_NOT_FOUND`, `STALE_VERSION`.
@@ -194,8 +194,8 @@ impl Webhooks<'_> {
         self.write(uow, scope, after).await
     }
 
-    /// Gives an endpoint a new secret, which is not shown again. The one before it signs too for 24 hours, so that the
-    /// receiver can change over without losing a message.
+    /// Gives an endpoint a new secret, which is not shown again. The previous secret signs too for 24 hours, so that the receiver
+    /// can change to the new one without losing a message.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
@@ -208,7 +208,7 @@ impl Webhooks<'_> {
         self.manage(scope)?;
         let mut webhook = self.lock(uow, scope, id.into()).await?;
         let now = self.app.now();
-        // Without the server's key for the one before, there is none: this is the way out of that.
+        // When the server lacks the key of the previous secret, none is kept. Rotation is the way to repair such an endpoint.
         let previous =
             secrets::open(self.app, scope.org(), &webhook, now).ok().and_then(|all| all.into_iter().next());
         let secret = SigningSecret::new(self.app.entropy());
@@ -217,7 +217,7 @@ impl Webhooks<'_> {
         Ok((self.write(uow, scope, webhook).await?, secret))
     }
 
-    /// Removes an endpoint with the log of its deliveries. What is on its way may arrive still.
+    /// Removes an endpoint with the log of its deliveries. A message that is being sent may still arrive.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `STALE_VERSION`.
@@ -234,7 +234,7 @@ impl Webhooks<'_> {
         Ok(())
     }
 
-    /// Sends an endpoint a `ping`, whatever it asks for.
+    /// Sends a `ping` to an endpoint, even if it does not ask for it.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `WEBHOOK_DISABLED`, `RATE_LIMITED`.
@@ -273,7 +273,7 @@ impl Webhooks<'_> {
         Ok(page.page(rows, total, |delivery| Cursor { at: delivery.created_at, id: delivery.id.into() }))
     }
 
-    /// One delivery with its payload, and its attempts in order.
+    /// Finds a delivery, with its payload and its attempts in order.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`.
@@ -293,7 +293,7 @@ impl Webhooks<'_> {
         Ok((found, attempts))
     }
 
-    /// Sends a message again, as a delivery of its own with the same message id and body.
+    /// Sends a message again, as a new delivery with the same message id and body.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`, `DELIVERY_NOT_FOUND`, `WEBHOOK_DISABLED`,
@@ -313,8 +313,8 @@ impl Webhooks<'_> {
         self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
     }
 
-    /// Tells the endpoints that ask for an event, in its transaction. Which they are is kept for a moment, so that an
-    /// organization without any costs no statement.
+    /// Enqueues deliveries to the endpoints that ask for an event, in its transaction. The list of endpoints is cached for a
+    /// moment, so that an organization without endpoints needs no statement.
     pub(crate) async fn publish(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -382,7 +382,7 @@ impl Webhooks<'_> {
         Ok(deliveries)
     }
 
-    /// Seals secrets anew that are sealed under an earlier key of the server, so that the key can be given up.
+    /// Seals secrets again that are sealed under an earlier key of the server, so that the key can be removed.
     pub(crate) async fn reseal(&self) -> Result<(), Error> {
         let mut uow = self.app.begin().await?;
         let current = self.app.secrets().current().id();
@@ -391,7 +391,7 @@ impl Webhooks<'_> {
                 Some(sealed) => uow.webhooks().reseal(&which, &sealed).await?,
                 None => tracing::warn!(
                     org.id = %which.org, webhook.id = %which.webhook, key.id = which.secrets.key_id,
-                    "the secrets of an endpoint are sealed under a key that the server has not: its messages cannot be \
+                    "the secrets of an endpoint are sealed under a key that the server does not have: its messages cannot be \
                      signed until the key is among the accepted ones, or the secret is rotated"
                 ),
             }

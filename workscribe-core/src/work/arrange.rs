@@ -1,8 +1,8 @@
-//! Many tasks given their places in their columns by one request, in a few statements however many they are.
+//! Moves many tasks within their columns in one request, with a few statements.
 //!
-//! The tasks that are moved are taken out of their column, in thought; the others keep their order. Each task of the column's new
-//! order then stands behind so many others as its index says, less those that are moved and stand before it. Those between the
-//! same two others make a row, for which there is room between the two, or room is made; see [`super::order`].
+//! The tasks that are not moved keep their order. In the new order, a moved task comes after as many of them as its index says,
+//! less the moved tasks before it. Moved tasks between the same two others form a row. The row is put between these two, and the
+//! tasks around it are spread out if there is no room; see [`super::order`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,22 +18,22 @@ use super::record::writable;
 use super::task::Task;
 use super::tasks::Tasks;
 
-/// Where one of many tasks goes in its column.
+/// The new index of one of many tasks in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
-    /// Which task.
+    /// The task.
     pub task_id: TaskId,
-    /// How many are before it; past the end means at the end. Of several with the same index, the one that is given first stands
-    /// there, and the others follow it.
+    /// How many tasks are before it; an index past the end means the end. If several tasks have the same index, the task that is
+    /// given first gets it, and the others follow.
     pub index: i64,
 }
 
 impl Tasks<'_> {
-    /// Gives many tasks of one project their places in their columns, or none of them: each ends up with as many before it
-    /// as its index says.
+    /// Moves many tasks of one project within their columns, or none of them. Afterwards each task has as many tasks before it as
+    /// its index says.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for tasks that are not of the first one's project, `PROJECT_ARCHIVED`.
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`, also when the tasks are of several projects; `PROJECT_ARCHIVED`.
     pub async fn arrange(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -68,7 +68,7 @@ impl Tasks<'_> {
         Ok(())
     }
 
-    /// Gives tasks of one column their places, the lowest index first, under the project's lock.
+    /// Moves tasks within one column, lowest index first, under the project's lock.
     async fn arrange_column(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -88,7 +88,7 @@ impl Tasks<'_> {
             let found: BTreeMap<i64, BoardPosition> = found.into_iter().collect();
             let mut placed: Vec<BoardPosition> = Vec::new();
             let mut dense = None;
-            // All that are past the end make one row.
+            // All tasks past the end form one row.
             for row in others.chunk_by(|one, other| one == other || !found.contains_key(one)) {
                 let from = placed.len();
                 let ids = &absent[from..from + row.len()];
@@ -122,7 +122,7 @@ impl Tasks<'_> {
                 uow.board().place(scope, &row).await?;
                 done += row.len();
             }
-            // What was spread has new positions: the rest is looked up anew.
+            // The tasks that were spread out have new positions: look up the rest again.
             waiting = &waiting[done..];
         }
         Ok(())
@@ -140,7 +140,7 @@ impl Tasks<'_> {
     }
 }
 
-/// Of each task, in the order of their indexes, how many that are not among them stand before it.
+/// For each task, in the order of the indexes: how many of the tasks that are not moved come before it.
 fn others_before(placements: &[Placement]) -> Vec<i64> {
     let mut most = 0;
     let others = (0..).zip(placements).map(|(moved, placement)| {

@@ -16,7 +16,7 @@ pub struct Column<'a> {
     pub project: ProjectId,
     /// The status.
     pub status: StatusId,
-    /// Tasks that are passed over, since they are about to be moved.
+    /// Tasks that are left out, because they are about to be moved.
     pub without: &'a [TaskId],
 }
 
@@ -29,7 +29,7 @@ pub struct BoardPosition {
     pub id: TaskId,
 }
 
-/// A position of a column that is looked up.
+/// A position of a column to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landmark {
     /// The position of another task.
@@ -49,7 +49,7 @@ pub struct Goal {
     pub landmark: Landmark,
 }
 
-/// A task that is to be moved, read under its lock, with the positions around a landmark. The task itself is passed over among them.
+/// A task before its move, read under its lock, with the positions around a landmark. The task itself is left out of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lifted {
     /// The task.
@@ -86,7 +86,7 @@ pub trait BoardStore: Send {
         column: Column<'_>,
         indexes: &[i64],
     ) -> Result<Vec<(i64, BoardPosition)>, StoreError>;
-    /// Locks a task and reads it, with the positions around a landmark, in one statement. `None` when the task does not exist.
+    /// Locks a task and reads it with the positions around a landmark, in one statement. `None` when the task does not exist.
     async fn lift(
         &mut self,
         scope: &OrgScope,
@@ -109,7 +109,7 @@ pub trait BoardStore: Send {
         from: BoardPosition,
         limit: u32,
     ) -> Result<Vec<BoardPosition>, StoreError>;
-    /// Writes the positions of tasks, and nothing else of them.
+    /// Writes the positions of tasks, and no other field.
     async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> Result<(), StoreError>;
     /// Moves all tasks of a status to the end of another, in their order: the first gets the position `after` plus
     /// [`super::order::GAP`], and the distances stay. Returns the last of the new positions; `None` when the status has no task.

@@ -17,36 +17,36 @@ use super::record::{Trail, writable};
 use super::task::{Priority, Task, TaskLabel};
 use super::tasks::Tasks;
 
-/// One change of many tasks: `None` leaves a field as it is.
+/// One change of many tasks. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BulkChange {
-    /// Which tasks: 1–100.
+    /// The tasks: 1–100.
     pub task_ids: Vec<TaskId>,
-    /// A status of the project that all of them are in; they go to its end, in the order given.
+    /// A status of the project of the tasks. They go to the end of its column, in the given order.
     pub status_id: Option<StatusId>,
-    /// Who does them, or nobody.
+    /// The assignee; `Some(None)` for nobody.
     pub assignee_id: Option<Option<UserId>>,
-    /// How much they press.
+    /// The priority.
     pub priority: Option<Priority>,
-    /// By which day they are to be done, or by none.
+    /// The day on which they are due; `Some(None)` for none.
     pub due_date: Option<Option<NaiveDate>>,
-    /// All of their labels, of the project that all of them are in.
+    /// All of their labels. The labels and the tasks belong to one project.
     pub label_ids: Option<Vec<LabelId>>,
-    /// Labels to put on them, beside those that are.
+    /// Labels to add.
     pub add_label_ids: Vec<LabelId>,
-    /// Labels to take off.
+    /// Labels to remove.
     pub remove_label_ids: Vec<LabelId>,
 }
 
-/// How many tasks are changed at once.
+/// The maximum number of tasks in one request.
 const MOST: usize = Limit::TasksPerChange.default_value() as usize;
 
 impl Tasks<'_> {
     /// Changes many tasks of an organization, or none of them.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this organization or project,
-    /// `PROJECT_ARCHIVED`, `LIMIT_REACHED`.
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`, also for ids of another organization or project; `PROJECT_ARCHIVED`;
+    /// `LIMIT_REACHED`.
     pub async fn update_many<T: Sync>(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -57,7 +57,7 @@ impl Tasks<'_> {
         let ids = distinct(change.task_ids.iter().copied(), "/task_ids", "")?;
         let at = In::new(*at.scope(), Some(at.person(uow).await?), ());
         let scope = at.scope();
-        // Statuses and labels are of one project: that of the first task.
+        // Statuses and labels belong to one project: the project of the first task.
         let first = match ids.first() {
             Some(first) => uow.tasks().find(scope, *first).await?,
             None => None,
@@ -105,7 +105,7 @@ impl Tasks<'_> {
         Ok(tasks)
     }
 
-    /// The tasks under their locks, in the order in which they are listed. One that is missing, or does not fit, is a fault of its id.
+    /// Locks the tasks, and returns them in the order of the list. A task that does not exist or does not fit is a fault.
     pub(super) async fn lock_all(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -127,7 +127,7 @@ impl Tasks<'_> {
     }
 }
 
-/// Ids of tasks, and where in the body each stands: at the pointer, the index and the suffix.
+/// Ids of tasks. The JSON pointer of an id in the body is `pointer`, its index, and `suffix`.
 #[derive(Clone, Copy)]
 pub(super) struct Listed<'a> {
     pub(super) ids: &'a [TaskId],
@@ -135,7 +135,7 @@ pub(super) struct Listed<'a> {
     pub(super) suffix: &'a str,
 }
 
-/// The ids, if there are 1 to 100 of them and none twice.
+/// The ids, if there are 1 to 100 of them without duplicates.
 pub(super) fn distinct(
     ids: impl Iterator<Item = TaskId>,
     pointer: &str,

@@ -1,4 +1,4 @@
-//! Changing a task: what a person enters, the look-up of what it names, and what is written.
+//! Changing a task: the input, the look-up of the ids in it, and the write.
 
 use std::collections::BTreeSet;
 
@@ -24,33 +24,33 @@ use super::record::{Change, Trail, index_task, writable};
 use super::task::{Priority, Task, TaskFields, TaskLabel, TaskType, TaskWrite};
 use super::tasks::{Tasks, no_such_task};
 
-/// What a person enters for a task, new or not: `None` leaves a field as it is, or at its default.
+/// The input of a new task or of a change. `None` leaves a field unchanged, or at its default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskChange {
-    /// What is to be done: 1–500 characters. A new task needs one.
+    /// The title: 1–500 characters. A new task needs one.
     pub title: Option<String>,
-    /// In full: a JSON object (see [`Document`]), or none.
+    /// The description: a JSON object (see [`Document`]); `Some(None)` for none.
     pub description: Option<Option<Value>>,
-    /// Where it stands; the first status of the project for a new task. It goes to the end of that column.
+    /// The status; a new task gets the first status of the project. The task goes to the end of that column.
     pub status_id: Option<StatusId>,
-    /// Who does it, or nobody.
+    /// The assignee; `Some(None)` for nobody.
     pub assignee_id: Option<Option<UserId>>,
-    /// How much it presses.
+    /// The priority.
     pub priority: Option<Priority>,
-    /// What sort of work it is.
+    /// The type.
     pub kind: Option<TaskType>,
-    /// Of which task it is a part, or of none.
+    /// The parent, of which the task is a part; `Some(None)` for none.
     pub parent_id: Option<Option<TaskId>>,
-    /// By which day it is to be done, or by none.
+    /// The day on which it is due; `Some(None)` for none.
     pub due_date: Option<Option<NaiveDate>>,
     /// All of its labels.
     pub label_ids: Option<Vec<LabelId>>,
 }
 
-/// The longest title.
+/// The maximum length of a title, in characters.
 const TITLE_CHARS: usize = Limit::TitleCharacters.default_value() as usize;
 
-/// A change whose values were checked and whose ids were looked up.
+/// A change with checked values and looked-up ids.
 #[derive(Default)]
 pub(super) struct Resolved {
     pub(super) title: Option<String>,
@@ -62,35 +62,34 @@ pub(super) struct Resolved {
     pub(super) parent: Option<Option<Parent>>,
     pub(super) due_date: Option<Option<NaiveDate>>,
     pub(super) labels: Option<Vec<TaskLabel>>,
-    /// Where it goes in its column; the end of the new one, unless given.
+    /// The position in its column; `None` for the end of a new column.
     pub(super) position: Option<i64>,
-    /// The version in which the task is expected; any unless given.
+    /// The version that the caller expects; `None` for any.
     pub(super) expected: Option<i64>,
 }
 
-/// A task that is to be another's parent.
+/// A task that becomes the parent of another.
 pub(super) struct Parent {
     pub(super) id: TaskId,
     pub(super) key: String,
 }
 
-/// Looks up what a change names, and notes what is not there as a fault of its field. Memberships are held, so that nobody is given a
-/// task while they are removed; so this comes before any lock of a project or a task.
+/// Looks up the ids of a change, and adds a fault for each id that does not exist. It locks memberships, so that no task gets an
+/// assignee who is being removed. So it comes before any lock of a project or a task.
 pub(super) struct Lookup<'a> {
     app: &'a WorkScribe,
     scope: &'a OrgScope,
     project: ProjectId,
-    /// The faults.
     pub(super) violations: Violations,
 }
 
 impl<'a> Lookup<'a> {
-    /// Of ids that are to be in a project.
+    /// For ids of one project.
     pub(super) fn new(app: &'a WorkScribe, scope: &'a OrgScope, project: ProjectId) -> Self {
         Self { app, scope, project, violations: Violations::default() }
     }
 
-    /// All that a change names.
+    /// Looks up all ids of a change.
     pub(super) async fn resolve(
         mut self,
         uow: &mut dyn UnitOfWork,
@@ -126,7 +125,7 @@ impl<'a> Lookup<'a> {
         Ok(resolved)
     }
 
-    /// Who is to do it.
+    /// Looks up the assignee.
     pub(super) async fn assignee(
         &mut self,
         uow: &mut dyn UnitOfWork,
@@ -143,7 +142,7 @@ impl<'a> Lookup<'a> {
         }))
     }
 
-    /// Where it is to stand.
+    /// Looks up the status.
     pub(super) async fn status(
         &mut self,
         uow: &mut dyn UnitOfWork,
@@ -164,7 +163,7 @@ impl<'a> Lookup<'a> {
         Ok(found.map(|task| Parent { id: task.id, key: task.key().to_string() }))
     }
 
-    /// Its labels, whose ids stand under `pointer`.
+    /// Looks up labels, whose ids are at `pointer` in the body.
     pub(super) async fn labels(
         &mut self,
         uow: &mut dyn UnitOfWork,
@@ -189,7 +188,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Keeps what was looked up by an id of the body, or notes that there is no such thing.
+/// Keeps the result of a look-up by an id of the body, or adds a fault.
 pub(super) fn keep_found<T>(
     violations: &mut Violations,
     pointer: &str,
@@ -200,11 +199,11 @@ pub(super) fn keep_found<T>(
 }
 
 impl Tasks<'_> {
-    /// Changes fields of a task. A new status puts it at the end of that column.
+    /// Changes fields of a task. A task with a new status goes to the end of that column.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`,
-    /// `PARENT_CYCLE`, `LIMIT_REACHED`, `TASK_NOT_FOUND` when it went meanwhile, `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`, also for ids of another project; `PROJECT_ARCHIVED`; `PARENT_CYCLE`;
+    /// `LIMIT_REACHED`; `TASK_NOT_FOUND` when the task was removed in the meantime; `STALE_VERSION`.
     pub async fn update(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -220,7 +219,7 @@ impl Tasks<'_> {
         if resolved.status.is_some() || resolved.parent.is_some() {
             uow.projects().hold(scope, at.project_id).await?;
         }
-        // The parents too, which count the task, so that all locks are taken in the order of the ids.
+        // Locks the parents too, because they count the task, so that all locks are taken in the order of the ids.
         let parents =
             resolved.parent.as_ref().map(|parent| [at.parent_id, parent.as_ref().map(|new| new.id)]);
         let mut ids: Vec<TaskId> = parents.into_iter().flatten().flatten().collect();
@@ -237,8 +236,9 @@ impl Tasks<'_> {
         self.apply(uow, Trail::new(self.app, at), before, &resolved).await
     }
 
-    /// Writes a resolved change to a task that was read under its lock with all that it leaves behind, and answers the task as it is
-    /// then. Where nothing differs, nothing is written. The project's lock is held when the status or the parent changes.
+    /// Writes a resolved change of a task that was read under its lock, with its history, notifications and events, and returns
+    /// the changed task. It writes nothing when nothing differs. The caller holds the project's lock when the status or the
+    /// parent changes.
     pub(super) async fn apply(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -251,7 +251,7 @@ impl Tasks<'_> {
         Ok(after)
     }
 
-    /// [`Tasks::apply`] for one of many: what it leaves behind is the trail's to write.
+    /// Does the same as [`Tasks::apply`] for one of many tasks. The caller writes the trail.
     pub(super) async fn put_down(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -262,7 +262,7 @@ impl Tasks<'_> {
         let scope = *trail.scope();
         let mut after = merged(&before, change);
         let labels_differ = labels(&before) != labels(&after);
-        // Who has more, from before the limit was lowered or from elsewhere, can have fewer.
+        // A task that has more labels, from before the limit was lowered or from an import, can get fewer.
         if after.labels.len() > before.labels.len() {
             self.app.limits().admit(Limit::LabelsPerTask, count(after.labels.len()) - 1)?;
         }
@@ -292,7 +292,7 @@ impl Tasks<'_> {
         (after.version, after.updated_at) = (before.version + 1, trail.now());
         after.position = position.unwrap_or(before.position);
         let changes = self.differences(uow, &scope, (&before, &after), change).await?;
-        // What nobody reads before the commit comes first: the storage may write it together with the task.
+        // Rows that nobody reads before the commit come first: the storage may write them together with the task.
         if old.title != new.title || old.description != new.description {
             index_task(uow, &scope, before.id, &new, trail.now()).await?;
         }
@@ -334,7 +334,7 @@ impl Tasks<'_> {
         Ok(())
     }
 
-    /// A change for each field that differs, and one for each label.
+    /// A change for each field that differs, and for each label.
     async fn differences(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -364,7 +364,7 @@ impl Tasks<'_> {
     }
 }
 
-/// Whether a change brings a task into a status of the done category.
+/// Whether a change moves a task into a status of the done category.
 fn finishes(before: &Task, after: &Task) -> bool {
     let is_done = |task: &Task| task.status.category == StatusCategory::Done;
     is_done(after) && !is_done(before)
@@ -374,7 +374,7 @@ fn labels(task: &Task) -> BTreeSet<LabelId> {
     task.labels.iter().map(|label| label.id).collect()
 }
 
-/// The task with the change in it.
+/// The task with the change applied.
 fn merged(before: &Task, change: &Resolved) -> Task {
     let mut after = before.clone();
     if let Some(title) = &change.title {
@@ -402,7 +402,7 @@ fn merged(before: &Task, change: &Resolved) -> Task {
     after
 }
 
-/// The fields of a task as a person reads them, but for its parent and its labels.
+/// The fields of a task as a person reads them, without its parent and its labels.
 fn readable(task: &Task) -> [(&'static str, Option<String>); 7] {
     [
         ("title", Some(task.title.clone())),

@@ -11,17 +11,17 @@ use super::document::Document;
 pub struct Comment {
     /// Its id.
     pub id: CommentId,
-    /// On which task.
+    /// The task.
     pub task_id: TaskId,
-    /// By whom.
+    /// The author.
     pub author: Person,
-    /// What it says.
+    /// The text.
     pub body: Document,
-    /// Whether it was changed after it was made.
+    /// Whether it was changed.
     pub is_edited: bool,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

@@ -19,7 +19,7 @@ use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
 
 impl Tasks<'_> {
-    /// A task's comments, by age. A page ends early where it has [`Limit::PageBytes`].
+    /// The comments of a task, oldest first. A page ends early when it reaches [`Limit::PageBytes`].
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -38,7 +38,7 @@ impl Tasks<'_> {
         Ok(page.page_of(rows, total, key, |comment| ITEM_BYTES + comment.body.to_stored().len()))
     }
 
-    /// Comments on a task. Members whom it mentions are told.
+    /// Adds a comment to a task. Members whom it mentions get a notification.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
@@ -65,7 +65,7 @@ impl Tasks<'_> {
             updated_at: now,
         };
         trail.mentioned(uow, at, &comment, comment.body.mentions()).await?;
-        // What nobody reads before the commit comes first: the storage may write it together with the comment.
+        // Rows that nobody reads before the commit come first: the storage may write them together with the comment.
         index_comment(uow, scope, &comment).await?;
         let event = DomainEvent::CommentCreated { task: Task::clone(at), comment: comment.clone() };
         trail.happened(event, [Change::new(comment.body.plain_text())]);
@@ -82,7 +82,7 @@ impl Tasks<'_> {
         Ok(comment)
     }
 
-    /// Changes one's own comment. Members whom it mentions now and did not before are told.
+    /// Changes a comment of the caller. Members whom only the new text mentions get a notification.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` for a comment of somebody else, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `COMMENT_NOT_FOUND`,
@@ -133,7 +133,7 @@ impl Tasks<'_> {
     /// Removes a comment.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE` unless one wrote it or is an admin, `PROJECT_ARCHIVED`, `COMMENT_NOT_FOUND`, `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE` unless the caller is the author or an admin, `PROJECT_ARCHIVED`, `COMMENT_NOT_FOUND`, `STALE_VERSION`.
     pub async fn delete_comment(
         &self,
         uow: &mut dyn UnitOfWork,

@@ -1,4 +1,4 @@
-//! Tasks of somebody who has left: taken from them in portions, by a job where they are many.
+//! Unassigning the tasks of former members. A job does it in portions when there are many.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use super::record::{Change, Trail, amend};
 use super::task::Task;
 use super::tasks::Tasks;
 
-/// How many tasks are taken from somebody in one transaction; what is more than that goes by a job.
+/// How many tasks are unassigned in one transaction. A job unassigns the rest.
 pub const UNASSIGNED_AT_ONCE: u32 = 100;
 
-/// Takes the open tasks from somebody who has left an organization.
+/// Unassigns the open tasks of a former member of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnassignFormer {
-    /// Which organization.
+    /// The organization.
     pub org_id: OrgId,
-    /// From whom.
+    /// The former member.
     pub user_id: UserId,
-    /// Who removed them, or they themselves: the history says so.
+    /// The user who removed them (they themselves if they left), as the history shows.
     pub actor_id: UserId,
 }
 
@@ -42,21 +42,21 @@ impl Job for UnassignFormer {
     }
 }
 
-/// Where a portion ended, in the order of [`TaskStore::open_of`](super::TaskStore::open_of).
+/// The last task of a portion, in the order of [`TaskStore::open_of`](super::TaskStore::open_of).
 type Reached = Option<(Option<NaiveDate>, TaskId)>;
 
-/// What came of a portion.
+/// The result of a portion.
 enum Portion {
-    /// There may be more behind this one.
+    /// There may be more tasks after this one.
     More(Reached),
-    /// Nothing is left.
+    /// No task is left.
     Through,
-    /// They are a member again.
+    /// The user is a member again.
     IsBack,
 }
 
-/// Takes the first of a former member's tasks from them, and leaves the rest to a job. The membership was removed in this unit, so
-/// whoever gave them a task a moment ago has been waited for, and nobody gives them one any more.
+/// Unassigns the first tasks of a former member, and leaves the rest to a job. This unit has removed the membership. So it has
+/// waited for every write that was assigning a task to the user, and no later write can.
 pub(crate) async fn unassign_former(
     app: &WorkScribe,
     uow: &mut dyn UnitOfWork,
@@ -71,9 +71,9 @@ pub(crate) async fn unassign_former(
 }
 
 impl Tasks<'_> {
-    /// Takes the rest of a former member's open tasks from them, in portions, each in a transaction of its own. Done again it goes on
-    /// where it was. It ends as soon as they are a member again: what was not taken from them by then stays theirs, and so does what
-    /// they are given from then on.
+    /// Unassigns the remaining open tasks of a former member, in portions with a transaction for each. A repeated call continues
+    /// where the previous one ended. The work stops when the user is a member again: they keep the tasks that are still assigned
+    /// to them, and those that they get later.
     ///
     /// # Errors
     /// When the storage does not answer.
@@ -107,8 +107,8 @@ async fn portion(
     let mut ids: Vec<TaskId> = open.iter().map(|(_, id)| *id).collect();
     ids.sort_unstable();
     let locked = uow.tasks().lock(scope, &ids).await?;
-    // Asked under the tasks' locks: whoever gave one of them to somebody who is back did so before, and then this sees them back, or
-    // waits for the lock, and then theirs is the last word.
+    // This check needs the locks of the tasks. A task that a returned member got earlier was assigned after they became a member
+    // again, so the check finds them. A later assignment waits for the lock and overwrites this one.
     if uow.members().find(scope, user).await?.is_some() {
         return Ok(Portion::IsBack);
     }

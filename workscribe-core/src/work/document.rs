@@ -9,16 +9,16 @@ use crate::error::Fault;
 use crate::id::UserId;
 use crate::limits::Limit;
 
-/// A rich text as JSON: a ProseMirror document (<https://prosemirror.net/docs/ref/#model.Document_Structure>), or any other
-/// JSON object of at most 256 KiB that is nested at most 64 deep. It is kept as it came: an unknown or malformed node is
-/// the front end's business, and only means that nothing is read out of it here.
+/// A rich text as JSON: a ProseMirror document (<https://prosemirror.net/docs/ref/#model.Document_Structure>), or any other JSON
+/// object of at most 256 KiB and 64 levels of nesting. It is stored unchanged. This library reads no text and no mentions from a
+/// node that it does not know or that is malformed; only the front end interprets it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document(Value);
 
 impl Document {
-    /// The largest document, in bytes of compact JSON.
+    /// The maximum size of a document, in bytes of compact JSON.
     pub const MAX_BYTES: usize = Limit::DocumentBytes.default_value() as usize;
-    /// The deepest nesting of objects and arrays.
+    /// The maximum depth of nested objects and arrays.
     pub const MAX_DEPTH: usize = Limit::DocumentDepth.default_value() as usize;
 
     /// Checks a document.
@@ -38,13 +38,13 @@ impl Document {
         Ok(Self(value))
     }
 
-    /// Takes a document that a storage has kept; `None` if it is no JSON.
+    /// Takes a stored document; `None` if it is not JSON.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// A document of plain paragraphs, one a line: for texts that come from elsewhere.
+    /// A document of plain paragraphs, one for each line of a text: for imported texts.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
         let paragraph = |line: &str| match line {
@@ -61,13 +61,13 @@ impl Document {
         &self.0
     }
 
-    /// The compact JSON text, as storages keep it.
+    /// The compact JSON text, as storages store it.
     #[must_use]
     pub fn to_stored(&self) -> String {
         self.0.to_string()
     }
 
-    /// What a reader sees of it: the text of every text node, a line for each block.
+    /// The plain text: the text of every text node, with a line for each block.
     #[must_use]
     pub fn plain_text(&self) -> String {
         let mut text = String::new();
@@ -75,14 +75,14 @@ impl Document {
         text.trim().to_owned()
     }
 
-    /// The same text, with other people in the place of those whom it mentions.
+    /// The plain text, with the mentioned people replaced.
     pub(crate) fn with_mentions(&self, map: &dyn Fn(UserId) -> UserId) -> Self {
         let mut changed = self.0.clone();
         change_mentions(&mut changed, map);
         Self(changed)
     }
 
-    /// Whom it mentions: the `attrs.id` of every node of the type `mention` that is the id of a user.
+    /// The mentioned users: the `attrs.id` of every node of the type `mention`, if it is the id of a user.
     #[must_use]
     pub fn mentions(&self) -> BTreeSet<UserId> {
         let mut found = BTreeSet::new();
@@ -91,7 +91,7 @@ impl Document {
     }
 }
 
-// Both walks recurse at most as deep as the parser of `serde_json` lets a value be, which is 128.
+// Both functions recurse at most 128 levels deep, which is the limit of the parser of `serde_json`.
 
 fn depth(value: &Value) -> usize {
     match value {
@@ -106,7 +106,7 @@ fn write_text(node: &Value, text: &mut String) {
         Some("text") => text.push_str(node["text"].as_str().unwrap_or_default()),
         Some("mention") => {
             let label = node["attrs"]["label"].as_str().unwrap_or_default();
-            // Writing to a text does not fail.
+            // Writing to a string does not fail.
             let _ = write!(text, "@{label}");
         }
         Some("hardBreak" | "hard_break") => text.push('\n'),

@@ -1,4 +1,4 @@
-//! The doors to a project and to a task: one look-up of it and of the caller's membership.
+//! The doors to a project and to a task. Each looks up the thing together with the caller's membership.
 
 use crate::error::{Code, Error};
 use crate::id::{TaskId, UserId};
@@ -10,7 +10,7 @@ use super::store::Entered;
 use super::task::Task;
 
 impl<T> Entered<T> {
-    /// What the door of `user` answers, and for whom the unit works from now on.
+    /// The result of the door for `user`. It also sets the party for which the unit works.
     fn through(self, uow: &mut dyn UnitOfWork, user: UserId) -> In<T> {
         uow.on_behalf_of(Party::Organization(self.org));
         In::new(OrgScope::of_member(self.org, user, self.role), Some(self.actor), self.found)
@@ -18,11 +18,11 @@ impl<T> Entered<T> {
 }
 
 impl In<Project> {
-    /// The door to a project: looks the membership and the project up, in one statement.
+    /// The door to a project. It looks up the membership and the project in one statement.
     ///
     /// # Errors
-    /// `ORGANIZATION_NOT_FOUND`, the same for an outsider as for a slug that nobody has, and `PROJECT_NOT_FOUND` for a project that
-    /// the organization does not have.
+    /// `ORGANIZATION_NOT_FOUND` for an unknown slug, and equally when the caller is not a member; `PROJECT_NOT_FOUND` when the
+    /// organization does not have the project.
     pub async fn project(
         uow: &mut dyn UnitOfWork,
         slug: &str,
@@ -44,10 +44,10 @@ impl In<Project> {
 }
 
 impl In<Task> {
-    /// The door to a task, by its id alone: looks the task and the membership up, in one statement.
+    /// The door to a task by its id. It looks up the task and the membership in one statement.
     ///
     /// # Errors
-    /// `TASK_NOT_FOUND`, the same for an outsider as for an id that nothing has.
+    /// `TASK_NOT_FOUND` for an unknown id, and equally when the caller is not a member.
     pub async fn task(uow: &mut dyn UnitOfWork, task: &str, user: UserId) -> Result<Self, Error> {
         let entered = match task.parse::<TaskId>() {
             Ok(task) => uow.tasks().enter(user, task).await?,

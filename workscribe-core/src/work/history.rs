@@ -1,53 +1,53 @@
-//! The history: what happened, line by line.
+//! The history: [`Activity`] and [`NewActivity`].
 
 use crate::clock::Timestamp;
 use crate::events::EventKind;
 use crate::id::{ActivityId, OrgId, ProjectId, TaskId};
 use crate::identity::Person;
 
-/// One line of the history: who changed what, from what, to what. It stays when its task or project is gone, so values are
-/// kept as a person reads them: names, not ids.
+/// An entry of the history: who changed what, with the value before and after. It remains when its task or project is removed, so
+/// its values are what a person reads: names, not ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     /// Its id.
     pub id: ActivityId,
-    /// Whose.
+    /// The organization.
     pub org_id: OrgId,
-    /// In which project, if in one.
+    /// The project, if any.
     pub project_id: Option<ProjectId>,
-    /// On which task, if on one.
+    /// The task, if any.
     pub task_id: Option<TaskId>,
-    /// Who did it.
+    /// The user who did it.
     pub actor: Person,
-    /// What was done.
+    /// What they did.
     pub action: EventKind,
-    /// Which field, for a change of one.
+    /// The field, if the entry is about one field.
     pub field_name: Option<String>,
-    /// What it was; at most 1,000 characters of it.
+    /// The value before; at most its first 1,000 characters.
     pub old_value: Option<String>,
-    /// What it is now; at most 1,000 characters of it.
+    /// The value after; at most its first 1,000 characters.
     pub new_value: Option<String>,
-    /// When.
+    /// When it happened.
     pub created_at: Timestamp,
 }
 
-/// A line of the history to be stored. Whose and who follow from the scope.
+/// An entry to be stored. The organization and the user come from the scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewActivity {
     /// Its id.
     pub id: ActivityId,
-    /// In which project, if in one.
+    /// The project, if any.
     pub project_id: Option<ProjectId>,
-    /// On which task, if on one.
+    /// The task, if any.
     pub task_id: Option<TaskId>,
-    /// What was done.
+    /// What the user did.
     pub action: EventKind,
-    /// Which field.
+    /// The field, if the entry is about one field.
     pub field_name: Option<&'static str>,
-    /// What it was.
+    /// The value before.
     pub old_value: Option<String>,
-    /// What it is now.
+    /// The value after.
     pub new_value: Option<String>,
-    /// When.
+    /// When it happened.
     pub created_at: Timestamp,
 }

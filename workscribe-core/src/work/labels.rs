@@ -1,4 +1,4 @@
-//! The labels of a project: what admins manage.
+//! The labels of a project, which admins manage.
 
 use crate::error::{Code, Error, Violations};
 use crate::events::DomainEvent;
@@ -15,7 +15,7 @@ use super::projects::Projects;
 use super::record::Change;
 use super::statuses::NAME_CHARS;
 
-/// What a person enters to make a label.
+/// The input of a new label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLabel {
     /// Its name.
@@ -24,7 +24,7 @@ pub struct NewLabel {
     pub color: String,
 }
 
-/// What a person changes of a label: `None` leaves a field as it is.
+/// The input of a change of a label. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LabelEdit {
     /// Its name.
@@ -34,7 +34,7 @@ pub struct LabelEdit {
 }
 
 impl Projects<'_> {
-    /// The labels of a project, by age.
+    /// The labels of a project, oldest first.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -51,7 +51,7 @@ impl Projects<'_> {
         Ok(page.page(rows, total, |label| Cursor { at: label.created_at, id: label.id.into() }))
     }
 
-    /// Makes a label.
+    /// Creates a label.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `LABEL_NAME_TAKEN`, `LIMIT_REACHED`.

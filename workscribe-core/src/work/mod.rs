@@ -1,21 +1,21 @@
-//! Projects with their statuses and labels, tasks, comments, and what happened to them.
+//! Projects with their statuses and labels, tasks, comments, and the history.
 //!
 //! | file | what |
 //! |---|---|
 //! | `model.rs` | [`Project`], [`Status`], [`Label`] and the rules for their fields |
-//! | `task.rs` | [`Task`], and which tasks a list shows in which order |
-//! | `document.rs` | [`Document`]: rich texts, what a reader sees of them, and whom they mention |
+//! | `task.rs` | [`Task`], and the filters and the order of lists of tasks |
+//! | `document.rs` | [`Document`]: rich texts, their plain text, and the people whom they mention |
 //! | `comment.rs`, `history.rs` | [`Comment`] and [`Activity`] |
-//! | `order.rs` | how the order of a board is kept |
-//! | `store.rs` | the store traits |
-//! | `projects.rs`, `statuses.rs`, `labels.rs` | the services of what admins manage |
-//! | `tasks.rs`, `changes.rs`, `moves.rs`, `bulk.rs`, `comments.rs` | the services of what members do |
-//! | `record.rs` | what every write leaves behind: history, notifications, what is searched |
+//! | `order.rs` | how the positions of tasks on a board are chosen |
+//! | `store.rs`, `board.rs` | the store traits |
+//! | `projects.rs`, `statuses.rs`, `labels.rs` | the services for admins |
+//! | `tasks.rs`, `changes.rs`, `moves.rs`, `arrange.rs`, `bulk.rs`, `comments.rs` | the services for members |
+//! | `record.rs` | what every write adds: entries of the history, notifications, search documents |
 //!
 //! # The order of locks
 //!
-//! Organization, members, project, tasks by id, and last the digests of people by id. A write that keeps to it cannot wait
-//! for one that waits for it.
+//! Organization, members, project, tasks by id, and last the digests of people by id. Writes that take locks in this order cannot
+//! deadlock.
 
 mod arrange;
 mod board;

@@ -13,36 +13,36 @@ use crate::named::names;
 pub use crate::names::name_key;
 pub(crate) use crate::names::{line, text};
 
-/// The longest description.
+/// The maximum length of a description, in characters.
 pub(crate) const DESCRIPTION_CHARS: usize = Limit::DescriptionCharacters.default_value() as usize;
 
 names! {
-    /// How a project is worked on.
+    /// How the members work on a project.
     ProjectType {
-        /// A board that flows.
+        /// On a board, continuously.
         Kanban = "kanban",
         /// In sprints.
         Scrum = "scrum",
     }
 }
 
-/// The letters before a task's number: `WEB` in `WEB-42`. `[A-Z][A-Z0-9]{1,9}`.
+/// The letters before the number of a task: `WEB` in `WEB-42`. Its form is `[A-Z][A-Z0-9]{1,9}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProjectKey(String);
 
 impl ProjectKey {
-    /// Checks a key, in upper case whatever it comes in.
+    /// Checks a key, and turns it into upper case.
     ///
     /// # Errors
-    /// `INVALID_KEY` for another shape.
+    /// `INVALID_KEY` for another form.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         Self::existing(text).ok_or_else(|| {
             Fault::new("INVALID_KEY", "Use 2 to 10 letters and digits, beginning with a letter, such as WEB.")
         })
     }
 
-    /// The key of a project that may exist; `None` when none can have it.
+    /// The key of a project that may exist; `None` when no project can have this key.
     #[must_use]
     pub fn existing(text: &str) -> Option<Self> {
         let key = text.to_ascii_uppercase();
@@ -59,7 +59,7 @@ impl ProjectKey {
         &self.0
     }
 
-    /// Takes a key that a storage has kept, unchecked.
+    /// Takes a stored key without checks.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -72,24 +72,24 @@ impl fmt::Display for ProjectKey {
     }
 }
 
-/// What names a project in a path: its id or its key.
+/// The id or the key of a project, as it is in a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProjectRef {
-    /// By id.
+    /// The id.
     Id(ProjectId),
-    /// By key.
+    /// The key.
     Key(ProjectKey),
 }
 
 impl ProjectRef {
-    /// Reads an id or a key; `None` for what can be neither.
+    /// Reads an id or a key; `None` when the text is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().map(Self::Id).ok().or_else(|| ProjectKey::existing(text).map(Self::Key))
     }
 }
 
-/// What names a task for people: `WEB-42`.
+/// The name of a task for people: `WEB-42`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskKey {
     /// The project's key.
@@ -99,7 +99,7 @@ pub struct TaskKey {
 }
 
 impl TaskKey {
-    /// Reads `WEB-42`, in any case; `None` for what can be no task's key.
+    /// Reads `WEB-42`, in upper or lower case; `None` when the text cannot be the key of a task.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (project, number) = text.rsplit_once('-')?;
@@ -120,81 +120,81 @@ impl fmt::Display for TaskKey {
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
-    /// Whose.
+    /// The organization.
     pub org_id: OrgId,
     /// Its name: 2–100 characters.
     pub name: String,
-    /// The letters before its tasks' numbers, unique in the organization. They do not change.
+    /// The letters before the numbers of its tasks. They are unique in the organization and do not change.
     pub key: ProjectKey,
-    /// What it is for, in at most 10,000 characters.
+    /// Its description: at most 10,000 characters.
     pub description: Option<String>,
-    /// How it is worked on.
+    /// How the members work on it.
     pub kind: ProjectType,
-    /// Whether it is read-only.
+    /// Whether it is archived, and so read-only.
     pub is_archived: bool,
-    /// Who made it.
+    /// The user who created it.
     pub created_by: UserId,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// A change of a project: `None` leaves a field as it is.
+/// A change of a project. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProjectChange {
     /// A new name.
     pub name: Option<String>,
-    /// A new description, or none.
+    /// A new description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
-    /// Archive, or restore.
+    /// Whether to archive or to restore it.
     pub is_archived: Option<bool>,
 }
 
-/// Which projects a list shows.
+/// Which projects a list contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Archived {
-    /// Those in use.
+    /// Projects that are not archived.
     #[default]
     No,
-    /// Those archived.
+    /// Archived projects.
     Yes,
     /// Both.
     All,
 }
 
 names! {
-    /// What a status means, whatever it is called.
+    /// The meaning of a status, independent of its name.
     StatusCategory {
-        /// Not begun.
+        /// Work has not started.
         Todo = "todo",
-        /// Being worked on.
+        /// Work is in progress.
         InProgress = "in_progress",
-        /// Finished.
+        /// Work is finished.
         Done = "done",
     }
 }
 
-/// A status of a project's tasks: a column of its board.
+/// A status of the tasks of a project. It is a column of the board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Its id.
     pub id: StatusId,
-    /// Of which project.
+    /// The project.
     pub project_id: ProjectId,
-    /// Its name: 1–50 characters, unique in the project whatever their case.
+    /// Its name: 1–50 characters, unique in the project without regard to case.
     pub name: String,
-    /// What it means.
+    /// Its meaning.
     pub category: StatusCategory,
-    /// Where it stands among the project's statuses, from 0.
+    /// Its position among the statuses of the project, from 0.
     pub position: i64,
     /// Its colour.
     pub color: Option<Color>,
-    /// Grows with every change but those of the position; the `ETag`.
+    /// Grows with every change except a change of the position. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "micros")]
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -202,14 +202,14 @@ pub struct Status {
     pub updated_at: Timestamp,
 }
 
-/// A change of a status: `None` leaves a field as it is.
+/// A change of a status. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatusChange {
     /// A new name.
     pub name: Option<String>,
     /// A new meaning.
     pub category: Option<StatusCategory>,
-    /// A new colour, or none.
+    /// A new colour; `Some(None)` removes it.
     pub color: Option<Option<Color>>,
 }
 
@@ -222,7 +222,7 @@ impl Color {
     /// Checks a colour.
     ///
     /// # Errors
-    /// `INVALID_COLOR` for another shape.
+    /// `INVALID_COLOR` for another form.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
         match digits {
@@ -239,27 +239,27 @@ impl Color {
         &self.0
     }
 
-    /// Takes a colour that a storage has kept, unchecked.
+    /// Takes a stored colour without checks.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
 
-/// A label of a project's tasks.
+/// A label for the tasks of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// Its id.
     pub id: LabelId,
-    /// Of which project.
+    /// The project.
     pub project_id: ProjectId,
-    /// Its name: 1–50 characters, unique in the project whatever their case.
+    /// Its name: 1–50 characters, unique in the project without regard to case.
     pub name: String,
     /// Its colour.
     pub color: Color,
-    /// Grows with every change; the `ETag`.
+    /// Grows with every change. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "micros")]
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -267,7 +267,7 @@ pub struct Label {
     pub updated_at: Timestamp,
 }
 
-/// A change of a label: `None` leaves a field as it is.
+/// A change of a label. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LabelChange {
     /// A new name.

@@ -13,26 +13,26 @@ use super::record::{Trail, writable};
 use super::task::Task;
 use super::tasks::{Tasks, no_such_task};
 
-/// Where in its column a task goes.
+/// The new position of a task in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Destination {
-    /// To its end.
+    /// The end.
     #[default]
     End,
-    /// So that this many are before it; to the end when there are fewer.
+    /// The position with so many tasks before it; the end when there are fewer.
     Index(i64),
-    /// Right before another task of the column.
+    /// Directly before another task of the column.
     Before(TaskId),
-    /// Right after another task of the column.
+    /// Directly after another task of the column.
     After(TaskId),
 }
 
-/// Where on the board a task goes.
+/// The new position of a task on the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Move {
-    /// Into which column; the task's own unless given.
+    /// The column; `None` for the current column of the task.
     pub status: Option<StatusId>,
-    /// Where in it.
+    /// The position in the column.
     pub to: Destination,
 }
 
@@ -40,14 +40,14 @@ pub struct Move {
 const WINDOW: u32 = 8;
 
 impl Tasks<'_> {
-    /// Moves a task on the board: into a column, to a place in it.
+    /// Moves a task on the board to a position in a column.
     ///
-    /// One row is written, unless there is no room between the new neighbours; see [`super::order`]. The task's version grows
+    /// It writes one row, unless there is no room between the new neighbours; see [`super::order`]. The version of the task grows
     /// only when its status changes.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` for a status that is not of the project, a negative index or a neighbour that
-    /// is not in the column, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED` for a status of another project, a negative index, or a neighbour that is not in
+    /// the column; `PROJECT_ARCHIVED`; `TASK_NOT_FOUND`; `STALE_VERSION`.
     pub async fn relocate(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -76,7 +76,7 @@ impl Tasks<'_> {
         self.apply(uow, Trail::new(self.app, at), before, &change).await
     }
 
-    /// The task under its lock, and the place before which it goes with what is above that; `None` for the end of the column.
+    /// The task under its lock, and the positions around its new position; `None` for the end of the column.
     async fn lift(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -105,7 +105,7 @@ impl Tasks<'_> {
         Ok((task, room))
     }
 
-    /// A position in a column for a task, under the project's lock. Its neighbours are spread out if there is no room.
+    /// A position for a task in a column, under the project's lock. It spreads out the neighbours if there is no room.
     async fn find_room(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -125,8 +125,8 @@ impl Tasks<'_> {
         }
     }
 
-    /// Makes room before `next` for a row of tasks by spreading out those around it: the smallest window that has room. Answers
-    /// the row's positions.
+    /// Makes room before `next` for a row of tasks: spreads out the tasks of the smallest window that has room. Returns the
+    /// positions of the row.
     pub(super) async fn spread(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -136,7 +136,7 @@ impl Tasks<'_> {
     ) -> Result<Vec<i64>, Error> {
         let mut window = WINDOW;
         loop {
-            // One more than the window on each side: the bounds, unless the column ends there.
+            // One more than the window on each side is the bound, unless the column ends there.
             let limit = window.saturating_add(1);
             let mut before = uow.board().positions_before(scope, column, Some(next), limit).await?;
             let mut after = uow.board().positions_from(scope, column, next, limit).await?;
@@ -146,7 +146,7 @@ impl Tasks<'_> {
             let (low, mut high) = (bound(&mut before), bound(&mut after));
             let count = before.len() + row + after.len();
             if high.is_none() {
-                // No position is above the last that the project has given out.
+                // No position is above the last position of the project.
                 let room = GAP.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1));
                 high = Some(self.advance(uow, scope, column.project, room).await?);
             }
@@ -182,7 +182,7 @@ impl Tasks<'_> {
     }
 }
 
-/// Where a task goes between two others.
+/// The room between two tasks.
 struct Room {
     above: Option<BoardPosition>,
     next: BoardPosition,

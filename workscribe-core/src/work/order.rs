@@ -1,25 +1,25 @@
 //! The order of tasks on a board: integer positions with gaps.
 //!
-//! A task has a position, and a column is its tasks by (position, id). Between two neighbours that are further than one
-//! apart there is room, so a move writes one row. When there is none, the tasks around the place are spread out again: the
-//! smallest window of neighbours, doubled until the positions within have room. This is list labelling (Dietz and Sleator,
-//! "Two algorithms for maintaining order in a list", STOC 1987; in the simple form of Bender, Cole, Demaine, Farach-Colton and
-//! Zito, ESA 2002), which relabels O(log n) rows a move, amortised, whatever the moves are.
+//! A column is its tasks by (position, id). If the positions of two neighbours differ by more than one, a task fits between them,
+//! so a move writes one row. Otherwise the tasks around that position are spread out: the smallest window of neighbours, which is
+//! doubled until there is room for its positions. This is list labelling (Dietz and Sleator, "Two algorithms for maintaining
+//! order in a list", STOC 1987; in the simple form of Bender, Cole, Demaine, Farach-Colton and Zito, ESA 2002). It changes
+//! O(log n) rows per move, amortised, for any sequence of moves.
 //!
-//! Why not fractional keys as texts, which never run out of room: their length grows with every move to the same place, so
-//! they need the same relabelling in the end, and a client of the first server expects a number.
+//! Fractional keys as texts would never run out of room. But their length grows with every move to the same position, so they
+//! need the same relabelling in the end, and a client of the first server expects a number.
 //!
-//! A project counts up its last position with its task numbers, so that the end of every column is one `UPDATE` of a row
-//! that is locked anyway. Whoever changes an order holds that lock: the project's row, before any task's.
+//! A project counts its last position together with its task numbers, so the end of every column is one `UPDATE` of a row that is
+//! locked anyway. Every write that changes an order holds that lock, the lock of the project's row, before the lock of any task.
 
-/// What the end of a column is after the last position that the project has given out. 2⁵³, up to which a JSON number is
-/// exact for every client, holds eight billion of these.
+/// The distance of a new end of a column from the last position of its project. A JSON number is exact for every client up to
+/// 2⁵³, which is eight billion gaps.
 pub const GAP: i64 = 1 << 20;
 
-/// The least room that is left between two tasks that are spread out.
+/// The minimum distance between two tasks after they were spread out.
 const ROOM: i64 = 1 << 8;
 
-/// Where a task that is put between two neighbours stands; `None` when there is no room, and they are to be spread out.
+/// The position of a task between two neighbours; `None` when there is no room, so that they must be spread out.
 #[must_use]
 pub fn between(before: Option<i64>, after: Option<i64>) -> Option<i64> {
     match (before, after) {
@@ -33,8 +33,7 @@ pub fn between(before: Option<i64>, after: Option<i64>) -> Option<i64> {
     }
 }
 
-/// Where some tasks stand that are put in a row before `after`, and behind `before` if there is one there; `None` when there is
-/// no room.
+/// The positions of a row of tasks before `after`, and after `before` if there is one; `None` when there is no room.
 #[must_use]
 pub fn row(before: Option<i64>, after: i64, count: usize) -> Option<Vec<i64>> {
     let steps = i64::try_from(count).ok()?.checked_add(1)?;
@@ -45,8 +44,8 @@ pub fn row(before: Option<i64>, after: i64, count: usize) -> Option<Vec<i64>> {
     (step >= 1).then(|| (1..steps).map(|n| first + n * step).collect())
 }
 
-/// Positions for `count` tasks strictly between two bounds, evenly spread; `None` when the window is too dense, and a
-/// larger one is to be taken. A side without a bound has all the room it needs.
+/// Positions for `count` tasks strictly between two bounds, evenly spread; `None` when the window is too dense and a larger one
+/// is necessary. A side without a bound always has room.
 #[must_use]
 pub fn spread(before: Option<i64>, after: Option<i64>, count: usize) -> Option<Vec<i64>> {
     let steps = i64::try_from(count).ok()? + 1;
@@ -100,7 +99,7 @@ mod tests {
         assert_eq!(spread(Some(0), Some(9 * ROOM - 1), 8), None);
     }
 
-    /// Always the same place, between two neighbours: the worst there is.
+    /// The worst case: always the same position between two neighbours.
     #[test]
     fn twenty_moves_to_one_place_find_room_before_anything_is_spread() {
         let (before, mut after) = (0, GAP);

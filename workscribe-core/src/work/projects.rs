@@ -1,4 +1,4 @@
-//! Projects: what admins make, change and archive.
+//! Projects: admins create, change and archive them.
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
@@ -17,28 +17,28 @@ use super::model::{
 };
 use super::record::{Change, Trail, index_project, writable};
 
-/// Projects, with their statuses and labels. Had from [`WorkScribe::projects`].
+/// Projects, with their statuses and labels. [`WorkScribe::projects`] returns it.
 ///
-/// Every operation takes the caller's unit of work and what a door answered: [`In::project`].
+/// Every method takes the caller's unit of work and the result of a door: [`In::project`].
 #[derive(Clone, Copy)]
 pub struct Projects<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
-/// What a person enters to make a project.
+/// The input of a new project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewProject {
     /// Its name.
     pub name: String,
-    /// The letters before its tasks' numbers, in any case.
+    /// The letters before the numbers of its tasks, in upper or lower case.
     pub key: String,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
-    /// How it is worked on.
+    /// How the members work on it.
     pub kind: ProjectType,
 }
 
-/// What a new project begins with.
+/// The statuses of a new project.
 const STATUSES: [(&str, StatusCategory); 4] = [
     ("To Do", StatusCategory::Todo),
     ("In Progress", StatusCategory::InProgress),
@@ -55,7 +55,7 @@ impl WorkScribe {
 }
 
 impl Projects<'_> {
-    /// Makes a project, with the statuses To Do, In Progress, In Review and Done.
+    /// Creates a project with the statuses To Do, In Progress, In Review and Done.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `KEY_TAKEN`, `LIMIT_REACHED`.
@@ -111,7 +111,7 @@ impl Projects<'_> {
                 Code::KeyTaken,
                 "Another project of this organization has this key. Choose another.",
             ),
-            // The organization was removed at the same moment.
+            // The organization was removed in the meantime.
             StoreError::Conflict { constraint: Constraint::Reference, .. } => crate::tenancy::gone(),
             other => other.into(),
         })?;
@@ -122,7 +122,7 @@ impl Projects<'_> {
         Ok(project)
     }
 
-    /// The projects, by age.
+    /// The projects, oldest first.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -145,7 +145,7 @@ impl Projects<'_> {
         }))
     }
 
-    /// Changes a project, archives or restores it. An archived one can only be restored, with other changes in the same call.
+    /// Changes, archives or restores a project. An archived project can only be restored, with other changes in the same call.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `PROJECT_NOT_FOUND`, `STALE_VERSION`.
@@ -168,7 +168,7 @@ impl Projects<'_> {
         if change.is_archived != Some(false) && (name.is_some() || description.is_some()) {
             writable(before.is_archived)?;
         }
-        // Only what differs, so that saying the same again changes nothing.
+        // Only fields that differ, so that a repeated request changes nothing.
         let change = ProjectChange {
             name: name.filter(|name| *name != before.name),
             description: description.filter(|description| *description != before.description),
@@ -193,7 +193,7 @@ impl Projects<'_> {
         Ok(after)
     }
 
-    /// Archives a project. One that is archived stays so, without an error.
+    /// Archives a project. It is no error when the project is already archived.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `PROJECT_NOT_FOUND`, `STALE_VERSION`.
@@ -207,12 +207,12 @@ impl Projects<'_> {
         self.update(uow, at, &change, expected).await.map(|_| ())
     }
 
-    /// The project under its lock.
+    /// Locks the project and reads it.
     async fn lock(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Project, Error> {
         uow.projects().lock(at.scope(), at.id).await?.ok_or_else(no_such_project)
     }
 
-    /// Takes the project's lock, if it can be written in.
+    /// Takes the project's lock, and refuses an archived project.
     pub(super) async fn lock_writable(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -221,12 +221,12 @@ impl Projects<'_> {
         writable(self.lock(uow, at).await?.is_archived)
     }
 
-    /// What a write to the project leaves behind.
+    /// A trail for a write to the project.
     pub(super) fn trail(&self, at: &In<Project>) -> Trail<'_> {
         Trail::new(self.app, at)
     }
 
-    /// Refuses whoever may not see what a door has found for them.
+    /// Refuses a caller whose role may not see what a door has found.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -239,7 +239,7 @@ impl Projects<'_> {
     }
 }
 
-/// It went between the door and the statement.
+/// The refusal when the project was removed after the door and before the statement.
 pub(super) fn no_such_project() -> Error {
     Error::new(Code::ProjectNotFound, "This project does not exist any more.")
 }

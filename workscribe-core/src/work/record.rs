@@ -1,5 +1,4 @@
-//! What every write leaves behind, in its own transaction: lines of the history, notifications with their digests, and
-//! what is searched.
+//! What every write adds in its transaction: entries of the history, notifications with their digests, and search documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +21,12 @@ use super::history::NewActivity;
 use super::model::Project;
 use super::task::{Task, TaskFields};
 
-/// How long a digest gathers before it is sent.
+/// How long a digest collects notifications before it is sent.
 const DIGEST_AFTER: TimeDelta = TimeDelta::minutes(5);
-/// How much of a value the history keeps.
+/// How many characters of a value the history stores.
 const VALUE_CHARS: usize = 1_000;
 
-/// What one write leaves behind, gathered while it goes on and written at its end.
+/// Collects the entries, notifications and events of one write, which stores them at its end.
 pub(crate) struct Trail<'a> {
     app: &'a WorkScribe,
     scope: OrgScope,
@@ -47,22 +46,22 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Of a field.
+    /// A change of a field.
     pub(crate) fn of(field: &'static str, old: Option<String>, new: Option<String>) -> Self {
         Self { field: Some(field), old, new }
     }
 
-    /// Of what is new.
+    /// A new value.
     pub(crate) fn new(value: impl Into<String>) -> Self {
         Self { new: Some(value.into()), ..Self::default() }
     }
 
-    /// Of what was removed.
+    /// A removed value.
     pub(crate) fn old(value: impl Into<String>) -> Self {
         Self { old: Some(value.into()), ..Self::default() }
     }
 
-    /// Of those fields that differ, each with its values before and after.
+    /// The changes of those fields that differ between two values.
     pub(crate) fn between<const N: usize>(
         fields: [(&'static str, Option<String>, Option<String>); N],
     ) -> impl Iterator<Item = Self> {
@@ -72,13 +71,13 @@ impl Change {
 }
 
 impl<'a> Trail<'a> {
-    /// Of a write at what a door answered. Notifications name the caller, as the door or [`In::person`] told.
+    /// A trail for a write behind a door. Notifications name the caller, as the door or [`In::person`] returned them.
     pub(crate) fn new<T>(app: &'a WorkScribe, at: &In<T>) -> Self {
         let actor = at.known_person().map(|person| person.display_name.clone());
         Self { actor: actor.unwrap_or_default(), ..Self::of_scope(app, at.scope()) }
     }
 
-    /// Of a write that notifies nobody.
+    /// A trail for a write that notifies nobody.
     pub(crate) fn of_scope(app: &'a WorkScribe, scope: &OrgScope) -> Self {
         let (actor, now) = (String::new(), app.now());
         Self {
@@ -92,17 +91,17 @@ impl<'a> Trail<'a> {
         }
     }
 
-    /// In which organization, and who acts.
+    /// The organization and the user who acts.
     pub(crate) const fn scope(&self) -> &OrgScope {
         &self.scope
     }
 
-    /// When the write happens.
+    /// The time of the write.
     pub(crate) const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Notes an event, with a line of the history for each change.
+    /// Adds an event, with an entry of the history for each change.
     pub(crate) fn happened(&mut self, event: DomainEvent, changes: impl IntoIterator<Item = Change>) {
         if let Some((project, task)) = event.subject() {
             for change in changes {
@@ -112,7 +111,7 @@ impl<'a> Trail<'a> {
         self.events.push(event);
     }
 
-    /// Notes a line of the history of which no event tells.
+    /// Adds an entry of the history without an event.
     pub(crate) fn line(
         &mut self,
         action: EventKind,
@@ -133,7 +132,7 @@ impl<'a> Trail<'a> {
         });
     }
 
-    /// Notes that somebody is to be told. Nobody is told of their own doing.
+    /// Adds a notification, unless the user is the one who acts.
     fn tell(
         &mut self,
         user: UserId,
@@ -157,7 +156,7 @@ impl<'a> Trail<'a> {
         });
     }
 
-    /// Tells a new assignee, who is a member.
+    /// Notifies a new assignee, who is a member.
     pub(crate) fn assigned(&mut self, task: &Task) {
         let Some(assignee) = &task.assignee else { return };
         let title = format!("{} assigned {} to you", self.actor, task.key());
@@ -165,7 +164,7 @@ impl<'a> Trail<'a> {
         self.tell(assignee.id, NotificationType::TaskAssigned, about, (title, task.title.clone()));
     }
 
-    /// Tells those whose task was finished: who made it and who does it, if they are members still.
+    /// Notifies the reporter and the assignee of a finished task, if they are still members.
     pub(crate) async fn finished(&mut self, uow: &mut dyn UnitOfWork, task: &Task) -> Result<(), Error> {
         let assignee = task.assignee.as_ref().map(|person| person.id);
         let people: BTreeSet<UserId> = [Some(task.reporter.id), assignee].into_iter().flatten().collect();
@@ -177,7 +176,7 @@ impl<'a> Trail<'a> {
         Ok(())
     }
 
-    /// Tells those of the people who are members that a comment mentions them.
+    /// Notifies those of the people who are members that a comment mentions them.
     pub(crate) async fn mentioned(
         &mut self,
         uow: &mut dyn UnitOfWork,
@@ -194,7 +193,7 @@ impl<'a> Trail<'a> {
         Ok(())
     }
 
-    /// Those of the people who are members, in one look-up however many a text names, without who does it.
+    /// Those of the people who are members, without the user who acts. It is one look-up for any number of people.
     async fn members(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -204,7 +203,7 @@ impl<'a> Trail<'a> {
         Ok(if others.is_empty() { others } else { uow.members().among(&self.scope, &others).await? })
     }
 
-    /// Writes the lines that it has so far.
+    /// Writes the entries that were added so far.
     pub(crate) async fn write_lines(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         let lines = std::mem::take(&mut self.lines);
         if !lines.is_empty() {
@@ -213,7 +212,7 @@ impl<'a> Trail<'a> {
         Ok(())
     }
 
-    /// Tells hooks and webhooks of the events that it has so far.
+    /// Publishes the events that were added so far to hooks and webhooks.
     pub(crate) async fn announce(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         for event in std::mem::take(&mut self.events) {
             self.app.announce(uow, &self.scope, &event).await?;
@@ -221,8 +220,8 @@ impl<'a> Trail<'a> {
         Ok(())
     }
 
-    /// Writes it all, and tells of the events. Digests are locks of their people, so this comes last in a transaction, and they are in
-    /// order.
+    /// Writes everything and publishes the events. A digest locks its person, so this comes last in a transaction, with the
+    /// people ordered by id.
     pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         self.write_lines(uow).await?;
         self.notify(uow).await?;
@@ -254,12 +253,12 @@ impl<'a> Trail<'a> {
     }
 }
 
-/// The beginning of a text. Postgres stores no U+0000 in one, which a document may hold.
+/// The beginning of a text, without U+0000, which a document may contain and Postgres does not store.
 fn shortened(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(VALUE_CHARS).collect()
 }
 
-/// Refuses to write in an archived project.
+/// Refuses an archived project.
 pub(crate) fn writable(is_archived: bool) -> Result<(), Error> {
     if !is_archived {
         return Ok(());
@@ -270,7 +269,7 @@ pub(crate) fn writable(is_archived: bool) -> Result<(), Error> {
     ))
 }
 
-/// Keeps a project findable.
+/// Updates the search document of a project.
 pub(crate) async fn index_project(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
@@ -279,7 +278,7 @@ pub(crate) async fn index_project(
     Ok(uow.search().put(scope, &project_document(project)).await?)
 }
 
-/// Keeps a task findable.
+/// Updates the search document of a task.
 pub(crate) async fn index_task(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
@@ -290,7 +289,7 @@ pub(crate) async fn index_task(
     Ok(uow.search().put(scope, &task_document(task, fields, updated_at)).await?)
 }
 
-/// Keeps a comment findable.
+/// Updates the search document of a comment.
 pub(crate) async fn index_comment(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
@@ -299,7 +298,7 @@ pub(crate) async fn index_comment(
     Ok(uow.search().put(scope, &comment_document(comment)).await?)
 }
 
-/// What can be found of a project.
+/// The search document of a project.
 pub(crate) fn project_document(project: &Project) -> SearchDocument {
     let title = Words::of(&format!("{} {}", project.key, project.name));
     let body = searchable(project.description.as_deref().unwrap_or_default());
@@ -307,7 +306,7 @@ pub(crate) fn project_document(project: &Project) -> SearchDocument {
     SearchDocument { id, kind: SearchKind::Project, task: None, title, body, updated_at }
 }
 
-/// What can be found of a task.
+/// The search document of a task.
 pub(crate) fn task_document(task: TaskId, fields: &TaskFields, updated_at: Timestamp) -> SearchDocument {
     let title = Words::of(&fields.title);
     let body = fields.description.as_ref().map(super::Document::plain_text).unwrap_or_default();
@@ -315,20 +314,20 @@ pub(crate) fn task_document(task: TaskId, fields: &TaskFields, updated_at: Times
     SearchDocument { id, kind, task, title, body: searchable(&body), updated_at }
 }
 
-/// What can be found of a comment.
+/// The search document of a comment.
 pub(crate) fn comment_document(comment: &Comment) -> SearchDocument {
     let (id, kind, task) = (comment.id.into(), SearchKind::Comment, Some(comment.task_id));
     let (body, updated_at) = (searchable(&comment.body.plain_text()), comment.updated_at);
     SearchDocument { id, kind, task, title: Words::default(), body, updated_at }
 }
 
-/// As much of a text as is kept and found. Postgres stores no U+0000 in one.
+/// The searchable beginning of a text, without U+0000, which Postgres does not store.
 fn searchable(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(SearchDocument::MAX_BODY).collect()
 }
 
-/// Changes a task, whose lock is held, because something else was removed: no rule is asked and nobody is notified, but the history
-/// has its line, and hooks and webhooks are told.
+/// Changes a locked task because something else was removed. It applies no rules and notifies nobody, but adds an entry of the
+/// history and publishes the event to hooks and webhooks.
 pub(super) async fn amend(
     uow: &mut dyn UnitOfWork,
     trail: &mut Trail<'_>,

@@ -1,4 +1,4 @@
-//! The statuses of a project: what admins manage.
+//! The statuses of a project, which admins manage.
 
 use crate::error::{Code, Error, FieldError, Violations};
 use crate::events::{DomainEvent, EventKind};
@@ -15,39 +15,39 @@ use super::order::GAP;
 use super::projects::{Projects, no_such_project};
 use super::record::Change;
 
-/// What a person enters to make a status.
+/// The input of a new status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStatus {
     /// Its name.
     pub name: String,
-    /// What it means.
+    /// Its meaning.
     pub category: StatusCategory,
-    /// Where it goes among the others, from 0; at the end unless given.
+    /// Its position among the others, from 0; `None` for the end.
     pub position: Option<i64>,
     /// Its colour, as `#rrggbb`.
     pub color: Option<String>,
 }
 
-/// What a person changes of a status: `None` leaves a field as it is.
+/// The input of a change of a status. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatusEdit {
     /// Its name.
     pub name: Option<String>,
-    /// What it means.
+    /// Its meaning.
     pub category: Option<StatusCategory>,
-    /// Its colour, as `#rrggbb`, or none.
+    /// Its colour, as `#rrggbb`; `Some(None)` removes it.
     pub color: Option<Option<String>>,
-    /// Where it goes among the others, from 0.
+    /// Its position among the others, from 0.
     pub position: Option<i64>,
 }
 
-/// The longest name of a status or a label.
+/// The maximum length of the name of a status or a label, in characters.
 pub(super) const NAME_CHARS: usize = Limit::LabelNameCharacters.default_value() as usize;
-/// How many tasks are written to the history in one statement.
+/// How many entries of the history are written in one statement.
 const BATCH: u32 = 1_000;
 
 impl Projects<'_> {
-    /// The statuses of a project, in their order.
+    /// The statuses of a project, in order.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -56,7 +56,7 @@ impl Projects<'_> {
         Ok(uow.statuses().list(at.scope(), at.id).await?)
     }
 
-    /// Makes a status. A project has at most [`Limit::StatusesPerProject`].
+    /// Creates a status. A project has at most [`Limit::StatusesPerProject`].
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `STATUS_NAME_TAKEN`, `LIMIT_REACHED`.
@@ -99,7 +99,7 @@ impl Projects<'_> {
         Ok(status)
     }
 
-    /// Changes a status; a position moves it among the others.
+    /// Changes a status. A given position moves it among the others.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `STATUS_NOT_FOUND`, `STATUS_NAME_TAKEN`, `STALE_VERSION`.
@@ -148,11 +148,11 @@ impl Projects<'_> {
         Ok(after)
     }
 
-    /// Removes a status. Tasks that stand in it go to the end of `move_to`, in their order.
+    /// Removes a status. Its tasks go to the end of `move_to`, in their order.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `STATUS_NOT_FOUND`, `STATUS_IN_USE` when tasks stand in it and `move_to` is not
-    /// given, `VALIDATION_FAILED` when `move_to` is no other status of the project, `LAST_STATUS`, `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE`; `PROJECT_ARCHIVED`; `STATUS_NOT_FOUND`; `STATUS_IN_USE` when tasks have the status and `move_to` is
+    /// not given; `VALIDATION_FAILED` when `move_to` is not another status of the project; `LAST_STATUS`; `STALE_VERSION`.
     pub async fn delete_status(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -203,7 +203,7 @@ impl Projects<'_> {
         trail.write(uow).await
     }
 
-    /// Moves all tasks of a status to the end of another, and writes a line of the history for each.
+    /// Moves all tasks of a status to the end of another, and writes an entry of the history for each.
     async fn move_all(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -261,7 +261,7 @@ fn check_position(violations: &mut Violations, position: Option<i64>) {
     }
 }
 
-/// A place among `len` others: the end unless given, and for what is past it.
+/// An index among `len` others; the end when none is given or the given one is past the end.
 fn index(position: Option<i64>, len: usize) -> usize {
     position.and_then(|position| usize::try_from(position).ok()).unwrap_or(len).min(len)
 }

@@ -19,56 +19,56 @@ use super::model::{
 };
 use super::task::{NewTask, Numbered, Task, TaskQuery, TaskWrite};
 
-/// Who came through a door, and where to.
+/// The result of a look-up behind a door: the membership, and the thing that was looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entered<T> {
-    /// Into which organization.
+    /// The organization.
     pub org: OrgId,
-    /// What they are in it.
+    /// The caller's role in it.
     pub role: Role,
-    /// Who they are.
+    /// The caller as others see them.
     pub actor: Person,
-    /// What they asked for.
+    /// The thing that was looked up.
     pub found: T,
 }
 
-/// Projects, and the look-up behind the door to one.
+/// Projects, and the look-up behind the door to a project.
 #[async_trait]
 pub trait ProjectStore: Send {
-    /// A project of an organization, for a member of it; `None` for anybody else, and `found` is `None` when the
-    /// organization has no such project. One statement.
+    /// Finds a project of an organization for a member; `None` when the user is not a member, and `found` is `None` when the
+    /// organization does not have the project. It is one statement.
     async fn enter(
         &mut self,
         slug: &Slug,
         user: UserId,
         project: &ProjectRef,
     ) -> Result<Option<Entered<Option<Project>>>, StoreError>;
-    /// Adds a project with its statuses; [`crate::Constraint::ProjectKey`] when the key is taken.
+    /// Inserts a project with its statuses; [`crate::Constraint::ProjectKey`] when the key is taken.
     async fn insert(
         &mut self,
         scope: &OrgScope,
         project: &Project,
         statuses: &[Status],
     ) -> Result<(), StoreError>;
-    /// One project.
+    /// Finds a project.
     async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError>;
-    /// Projects by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    /// Projects, oldest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
     async fn list(
         &mut self,
         scope: &OrgScope,
         archived: Archived,
         page: &PageRequest,
     ) -> Result<Vec<Project>, StoreError>;
-    /// How many projects such a list has.
+    /// The number of projects in such a list.
     async fn count(&mut self, scope: &OrgScope, archived: Archived) -> Result<i64, StoreError>;
-    /// Takes the project's lock until the end of the transaction, and reads it under the lock. Whoever changes an order, of
-    /// tasks or of statuses, or the number of statuses, holds it; take it before any task's.
+    /// Takes the project's lock until the end of the transaction, and reads the project under the lock. Every write that changes
+    /// the order of tasks or of statuses, or the number of statuses, holds this lock. Take it before the lock of any task.
     async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError>;
-    /// Takes the project's lock as above, and reads nothing: in the round trip that begins the transaction, where a storage can.
+    /// Takes the project's lock as above, and reads nothing. Some storages do it in the round trip that begins the transaction.
     async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
         self.lock(scope, id).await.map(drop)
     }
-    /// Changes it; [`StoreError::StaleVersion`] when the target's version is not the stored one.
+    /// Changes it; [`StoreError::StaleVersion`] when the target's version is not the stored version.
     async fn update(
         &mut self,
         scope: &OrgScope,
@@ -76,7 +76,7 @@ pub trait ProjectStore: Send {
         change: &ProjectChange,
         now: Timestamp,
     ) -> Result<Option<Project>, StoreError>;
-    /// Moves the project's last position on by `by` (which may be 0), and answers what it is then. Takes the project's lock.
+    /// Adds `by` (which may be 0) to the project's last position, and returns the sum. Takes the project's lock.
     async fn advance_position(
         &mut self,
         scope: &OrgScope,
@@ -90,7 +90,7 @@ pub trait ProjectStore: Send {
 pub trait StatusStore: Send {
     /// All statuses of a project, by (`position`, `id`).
     async fn list(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Vec<Status>, StoreError>;
-    /// One status of a project.
+    /// Finds a status of a project.
     async fn find(
         &mut self,
         scope: &OrgScope,
@@ -99,7 +99,7 @@ pub trait StatusStore: Send {
     ) -> Result<Option<Status>, StoreError>;
     /// The first status of a project, by (`position`, `id`).
     async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Option<Status>, StoreError>;
-    /// Adds a status; [`crate::Constraint::StatusName`] when the project has one of this name.
+    /// Inserts a status; [`crate::Constraint::StatusName`] when the project already has a status with this name.
     async fn insert(&mut self, scope: &OrgScope, status: &Status) -> Result<(), StoreError>;
     /// Changes it; [`crate::Constraint::StatusName`], and [`StoreError::StaleVersion`] as elsewhere.
     async fn update(
@@ -109,14 +109,14 @@ pub trait StatusStore: Send {
         change: &StatusChange,
         now: Timestamp,
     ) -> Result<Option<Status>, StoreError>;
-    /// Numbers statuses from 0, in the order given. Take the project's lock first.
+    /// Numbers statuses from 0, in the given order. Take the project's lock first.
     async fn arrange(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         order: &[StatusId],
     ) -> Result<(), StoreError>;
-    /// Removes a status in which no task stands; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    /// Removes a status that no task has; `false` when the status does not exist. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
         scope: &OrgScope,
@@ -124,19 +124,19 @@ pub trait StatusStore: Send {
     ) -> Result<bool, StoreError>;
 }
 
-/// The labels of a project, and on which tasks they are.
+/// The labels of a project, and which tasks have them.
 #[async_trait]
 pub trait LabelStore: Send {
-    /// Labels by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    /// Labels, oldest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
     async fn list(
         &mut self,
         scope: &OrgScope,
         project: ProjectId,
         page: &PageRequest,
     ) -> Result<Vec<Label>, StoreError>;
-    /// How many labels a project has.
+    /// The number of labels of a project.
     async fn count(&mut self, scope: &OrgScope, project: ProjectId) -> Result<i64, StoreError>;
-    /// One label of a project.
+    /// Finds a label of a project.
     async fn find(
         &mut self,
         scope: &OrgScope,
@@ -150,7 +150,7 @@ pub trait LabelStore: Send {
         project: ProjectId,
         ids: &[LabelId],
     ) -> Result<Vec<Label>, StoreError>;
-    /// Adds a label; [`crate::Constraint::LabelName`] when the project has one of this name.
+    /// Inserts a label; [`crate::Constraint::LabelName`] when the project already has a label with this name.
     async fn insert(&mut self, scope: &OrgScope, label: &Label) -> Result<(), StoreError>;
     /// Changes it; [`crate::Constraint::LabelName`], and [`StoreError::StaleVersion`] as elsewhere.
     async fn update(
@@ -160,42 +160,41 @@ pub trait LabelStore: Send {
         change: &LabelChange,
         now: Timestamp,
     ) -> Result<Option<Label>, StoreError>;
-    /// Removes a label, from its tasks too; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    /// Removes a label, from its tasks too; `false` when it does not exist. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(
         &mut self,
         scope: &OrgScope,
         target: TargetIn<ProjectId, LabelId>,
     ) -> Result<bool, StoreError>;
-    /// Puts labels on a task; those that are on it stay. [`crate::Constraint::Reference`] for a label that is gone, now or
-    /// at the commit.
+    /// Adds labels to a task. Labels that it already has do not change. [`crate::Constraint::Reference`], now or at the commit,
+    /// when a label does not exist.
     async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError>;
-    /// Takes labels off a task.
+    /// Removes labels from a task.
     async fn detach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError>;
 }
 
-/// Tasks, and the look-up behind the door to one.
+/// Tasks, and the look-up behind the door to a task.
 #[async_trait]
 pub trait TaskStore: Send {
-    /// A task in full, for a member of its organization. One statement.
+    /// Finds a task with all fields, for a member of its organization. It is one statement.
     async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError>;
-    /// A task in full.
+    /// Finds a task with all fields.
     async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError>;
-    /// A task in full, by its name for people.
+    /// Finds a task with all fields by its key, such as `WEB-42`.
     async fn find_by_key(
         &mut self,
         scope: &OrgScope,
         project: &ProjectKey,
         number: i64,
     ) -> Result<Option<Task>, StoreError>;
-    /// Takes the locks of tasks, in the order of their ids, and reads them in full and in that order. Those that are gone
-    /// are left out.
+    /// Locks tasks by id, and returns them with all fields in that order. Tasks that do not exist are left out.
     async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> Result<Vec<Task>, StoreError>;
-    /// Adds a task with the next number of its project, at the end of its column, under the project's lock;
-    /// [`crate::Constraint::OpenProject`] when the project is gone, archived or out of numbers, [`crate::Constraint::Room`] when
-    /// its parent has too many. Its parent counts it.
+    /// Inserts a task with the next number of its project, at the end of its column, under the project's lock, and counts it at
+    /// its parent. [`crate::Constraint::OpenProject`] when the project was removed, is archived or has no number left;
+    /// [`crate::Constraint::Room`] when the parent has too many tasks.
     async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError>;
-    /// Writes a task's fields, and its position when one is given; `false` when it is gone. Its old and its new parent count it.
-    /// [`StoreError::StaleVersion`] as elsewhere.
+    /// Writes the fields of a task, and its position if given, and updates the counts of the old and the new parent; `false` when
+    /// the task does not exist. [`StoreError::StaleVersion`] as elsewhere.
     async fn update(
         &mut self,
         scope: &OrgScope,
@@ -203,21 +202,21 @@ pub trait TaskStore: Send {
         write: TaskWrite<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a task that is no other's parent, with its comments; `false` when it is gone. Its parent counts it no more.
-    /// [`StoreError::StaleVersion`] as elsewhere.
+    /// Removes a task with its comments, and updates the count of its parent; `false` when it does not exist. No other task may
+    /// have it as its parent. [`StoreError::StaleVersion`] as elsewhere.
     async fn delete(&mut self, scope: &OrgScope, target: Target<TaskId>) -> Result<bool, StoreError>;
-    /// A page of tasks without their descriptions, up to [`TaskQuery::fetch`] rows. One statement.
+    /// A page of tasks without their descriptions, up to [`TaskQuery::fetch`] rows. It is one statement.
     async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
-    /// How many tasks fit the query's filter.
+    /// The number of tasks that match the query's filter.
     async fn count(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<i64, StoreError>;
 
-    /// The ids of the tasks below a task, at most `limit`, by id.
+    /// The ids of the subtasks of a task, at most `limit`, by id.
     async fn children(&mut self, scope: &OrgScope, id: TaskId, limit: u32)
     -> Result<Vec<TaskId>, StoreError>;
-    /// Whether `id` is `ancestor`, or is below it.
+    /// Whether `id` is `ancestor` or a descendant of it.
     async fn is_within(&mut self, scope: &OrgScope, id: TaskId, ancestor: TaskId)
     -> Result<bool, StoreError>;
-    /// A person's tasks that are not in a done status, at most `limit`, by due date (without one: last) and id, after `after`.
+    /// A person's tasks that have no done status, at most `limit`, by due date (tasks without one last) and id, after `after`.
     async fn open_of(
         &mut self,
         scope: &OrgScope,
@@ -225,7 +224,7 @@ pub trait TaskStore: Send {
         after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
     ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError>;
-    /// The ids of the tasks in a status, at most `limit`, by id, after `after`.
+    /// The ids of the tasks that have a status, at most `limit`, by id, after `after`.
     async fn in_status(
         &mut self,
         scope: &OrgScope,
@@ -238,26 +237,26 @@ pub trait TaskStore: Send {
 /// Comments on tasks.
 #[async_trait]
 pub trait CommentStore: Send {
-    /// Adds a comment, which its task counts; [`crate::Constraint::Reference`] when the task is gone, [`crate::Constraint::Room`]
-    /// when it has `most` already, however many come at once.
+    /// Inserts a comment, and counts it at its task. [`crate::Constraint::Reference`] when the task does not exist;
+    /// [`crate::Constraint::Room`] when it already has `most` comments, even if many are inserted at the same time.
     async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> Result<(), StoreError>;
-    /// One comment of a task.
+    /// Finds a comment of a task.
     async fn find(
         &mut self,
         scope: &OrgScope,
         task: TaskId,
         id: CommentId,
     ) -> Result<Option<Comment>, StoreError>;
-    /// A task's comments by age (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
+    /// The comments of a task, oldest first (`created_at`, `id`), up to [`PageRequest::fetch`] rows.
     async fn list(
         &mut self,
         scope: &OrgScope,
         task: TaskId,
         page: &PageRequest,
     ) -> Result<Vec<Comment>, StoreError>;
-    /// How many comments a task has.
+    /// The number of comments of a task.
     async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError>;
-    /// Writes a new body, and notes that it was edited; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    /// Writes a new body and marks the comment as edited; `false` when it does not exist. [`StoreError::StaleVersion`] as above.
     async fn update(
         &mut self,
         scope: &OrgScope,
@@ -265,7 +264,7 @@ pub trait CommentStore: Send {
         body: &Document,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
-    /// Removes a comment, which its task counts no more; `false` when it is gone. [`StoreError::StaleVersion`] as elsewhere.
+    /// Removes a comment and updates the count of its task; `false` when it does not exist. [`StoreError::StaleVersion`] as above.
     async fn delete(
         &mut self,
         scope: &OrgScope,
@@ -273,18 +272,18 @@ pub trait CommentStore: Send {
     ) -> Result<bool, StoreError>;
 }
 
-/// What happened in an organization.
+/// The history of an organization.
 #[async_trait]
 pub trait ActivityStore: Send {
-    /// Adds lines, in one statement however many.
+    /// Adds entries in one statement.
     async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> Result<(), StoreError>;
-    /// Lines, newest first (`created_at`, `id`), of one task or of all, up to [`PageRequest::fetch`] rows.
+    /// Entries, newest first (`created_at`, `id`), of one task or of all, up to [`PageRequest::fetch`] rows.
     async fn list(
         &mut self,
         scope: &OrgScope,
         task: Option<TaskId>,
         page: &PageRequest,
     ) -> Result<Vec<Activity>, StoreError>;
-    /// How many lines there are, of one task or of all.
+    /// The number of entries, of one task or of all.
     async fn count(&mut self, scope: &OrgScope, task: Option<TaskId>) -> Result<i64, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Tasks, and which of them a list shows in which order.
+//! Tasks, and the filters and the order of lists of tasks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,29 +17,29 @@ use super::document::Document;
 use super::model::{Color, ProjectKey, Status, StatusCategory, TaskKey};
 
 names! {
-    /// How much a task presses. Ordered: the first presses most.
+    /// The priority of a task. Priorities are ordered: the highest comes first.
     Priority {
-        /// Now.
+        /// Work on it now.
         Urgent = "urgent",
-        /// Soon.
+        /// Work on it soon.
         High = "high",
-        /// In its turn.
+        /// The ordinary priority.
         Medium = "medium",
-        /// When there is time.
+        /// Work on it when there is time.
         Low = "low",
-        /// Not said.
+        /// No priority was set.
         None = "none",
     }
 }
 
 impl Priority {
-    /// As it is stored and sorted: 0 for urgent to 4 for none.
+    /// The stored rank, by which tasks are sorted: 0 for urgent to 4 for none.
     #[must_use]
     pub const fn rank(self) -> i64 {
         self as i64
     }
 
-    /// The priority of a stored rank.
+    /// The priority with a stored rank.
     #[must_use]
     pub fn of_rank(rank: i64) -> Option<Self> {
         Self::ALL.get(usize::try_from(rank).ok()?).copied()
@@ -47,9 +47,9 @@ impl Priority {
 }
 
 names! {
-    /// What sort of work a task is.
+    /// The type of a task.
     TaskType {
-        /// Something a user wants.
+        /// Something that a user wants.
         Story = "story",
         /// Something that is broken.
         Bug = "bug",
@@ -60,7 +60,7 @@ names! {
     }
 }
 
-/// A label as it stands on a task.
+/// A label of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskLabel {
     /// Its id.
@@ -71,50 +71,50 @@ pub struct TaskLabel {
     pub color: Color,
 }
 
-/// A task with all that is shown of it.
+/// A task with all its fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
     /// Its id.
     pub id: TaskId,
-    /// Whose.
+    /// The organization.
     pub org_id: OrgId,
-    /// Of which project.
+    /// The project.
     pub project_id: ProjectId,
     /// The project's key.
     pub project_key: ProjectKey,
-    /// Whether the project is read-only.
+    /// Whether the project is archived, and so read-only.
     pub project_is_archived: bool,
     /// Its number in the project, from 1.
     pub number: i64,
-    /// What is to be done: 1–500 characters.
+    /// The title: 1–500 characters.
     pub title: String,
-    /// In full. Lists leave it out.
+    /// The description. Lists leave it out.
     pub description: Option<Document>,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// Who does it.
+    /// The assignee.
     pub assignee: Option<Person>,
-    /// Who made it.
+    /// The user who created it.
     pub reporter: Person,
-    /// How much it presses.
+    /// The priority.
     pub priority: Priority,
-    /// What sort of work it is.
+    /// The type.
     pub kind: TaskType,
-    /// Of which task it is a part.
+    /// The parent, of which it is a part.
     pub parent_id: Option<TaskId>,
     /// Its labels, by name.
     pub labels: Vec<TaskLabel>,
-    /// Its place in the column; see [`super::order`]. It may change when neighbours are moved.
+    /// Its position in the column; see [`super::order`]. It may change when neighbours are moved.
     pub position: i64,
-    /// By which day it is to be done.
+    /// The day on which it is due.
     pub due_date: Option<NaiveDate>,
-    /// How many tasks are a part of it.
+    /// The number of its subtasks.
     pub subtask_count: i64,
-    /// How many comments it has.
+    /// The number of its comments.
     pub comment_count: i64,
-    /// Grows with every change of its fields; the `ETag`.
+    /// Grows with every change of its fields. It is the `ETag`.
     pub version: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When one of its fields was last changed.
     pub updated_at: Timestamp,
@@ -128,29 +128,29 @@ impl Task {
     }
 }
 
-/// The fields of a task as a storage keeps them, but for its number, its position and its labels.
+/// The fields of a task as a storage stores them, without its number, its position and its labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskFields {
-    /// What is to be done.
+    /// The title.
     pub title: String,
-    /// In full.
+    /// The description.
     pub description: Option<Document>,
-    /// Where it stands.
+    /// The status.
     pub status_id: StatusId,
-    /// Who does it.
+    /// The assignee.
     pub assignee_id: Option<UserId>,
-    /// How much it presses.
+    /// The priority.
     pub priority: Priority,
-    /// What sort of work it is.
+    /// The type.
     pub kind: TaskType,
-    /// Of which task it is a part.
+    /// The parent, of which it is a part.
     pub parent_id: Option<TaskId>,
-    /// By which day it is to be done.
+    /// The day on which it is due.
     pub due_date: Option<NaiveDate>,
 }
 
 impl TaskFields {
-    /// The fields as they are.
+    /// The fields of a task.
     #[must_use]
     pub fn of(task: &Task) -> Self {
         Self {
@@ -166,134 +166,134 @@ impl TaskFields {
     }
 }
 
-/// What is written of a task.
+/// The values of a task that a store writes.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskWrite<'a> {
     /// The fields.
     pub fields: &'a TaskFields,
-    /// The position; `None` for the one that it has.
+    /// The position; `None` leaves it unchanged.
     pub position: Option<i64>,
 }
 
 impl<'a> From<&'a TaskFields> for TaskWrite<'a> {
-    /// The fields alone.
+    /// Only the fields.
     fn from(fields: &'a TaskFields) -> Self {
         Self { fields, position: None }
     }
 }
 
-/// A task to be stored.
+/// A task to be inserted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {
     /// Its id.
     pub id: TaskId,
-    /// In which project.
+    /// The project.
     pub project_id: ProjectId,
-    /// Who makes it.
+    /// The user who creates it.
     pub reporter_id: UserId,
-    /// What it says.
+    /// The fields.
     pub fields: TaskFields,
-    /// How much there may be where it goes.
+    /// The limits that apply where the task is inserted.
     pub room: Room,
-    /// When.
+    /// When it is created.
     pub created_at: Timestamp,
 }
 
-/// How much there may be where a task is added.
+/// The limits that apply where a task is inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// Numbers that its project gives.
+    /// How many numbers its project may give.
     pub in_project: i64,
-    /// Tasks below its parent.
+    /// How many subtasks its parent may have.
     pub below_parent: i64,
 }
 
 impl Room {
-    /// As much as there is.
+    /// No limits.
     pub const ANY: Self = Self { in_project: i64::MAX, below_parent: i64::MAX };
 }
 
-/// What a new task was given by its project.
+/// The number and the position that a project gives to a new task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbered {
-    /// Its number.
+    /// The number.
     pub number: i64,
-    /// Its position: after everything else.
+    /// The position, after all other tasks.
     pub position: i64,
 }
 
-/// Whose tasks a list shows.
+/// The assignee of the tasks of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AssigneeFilter {
-    /// Those of a user.
+    /// This user.
     User(UserId),
-    /// Those of nobody.
+    /// Nobody.
     Nobody,
 }
 
-/// Below which task the tasks of a list are.
+/// The parent of the tasks of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParentFilter {
-    /// Below this one.
+    /// This task.
     Of(TaskId),
-    /// Below none.
+    /// No task.
     None,
 }
 
-/// Which tasks a list shows: those that fit all that is said.
+/// Which tasks a list contains: those that match every field that is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilter {
-    /// Of this project.
+    /// Only tasks of this project.
     pub project: Option<ProjectId>,
-    /// In this status.
+    /// Only tasks with this status.
     pub status: Option<StatusId>,
-    /// In a status of one of these categories; empty for all.
+    /// Only tasks with a status of one of these categories; empty for all.
     pub categories: Vec<StatusCategory>,
-    /// Of this person.
+    /// Only tasks of this assignee.
     pub assignee: Option<AssigneeFilter>,
-    /// Of this priority.
+    /// Only tasks with this priority.
     pub priority: Option<Priority>,
-    /// Of this type.
+    /// Only tasks of this type.
     pub kind: Option<TaskType>,
-    /// With this label.
+    /// Only tasks with this label.
     pub label: Option<LabelId>,
-    /// Below this task.
+    /// Only tasks with this parent.
     pub parent: Option<ParentFilter>,
-    /// Whose title or description has these words, as [`crate::search::Words`] cuts them.
+    /// Only tasks whose title or description contains these words, as [`crate::search::Words`] splits them.
     pub search: Option<crate::search::Words>,
-    /// Due before this day.
+    /// Only tasks due before this day.
     pub due_before: Option<NaiveDate>,
-    /// Changed after this moment.
+    /// Only tasks changed after this time.
     pub updated_after: Option<Timestamp>,
 }
 
-/// By what a list of tasks is sorted, always with the id as tie-break.
+/// The key by which a list of tasks is sorted. The id decides between equal keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskOrder {
-    /// By column, then by position in it. Only within one project.
+    /// The column, then the position in it. Only within one project.
     #[default]
     Board,
-    /// By when they were made.
+    /// The time of creation.
     CreatedAt,
-    /// By when they were last changed.
+    /// The time of the last change.
     UpdatedAt,
-    /// By the day they are due; those without one come last (first, when falling).
+    /// The due date. Tasks without one come last (first when descending).
     DueDate,
-    /// By how much they press.
+    /// The priority.
     Priority,
 }
 
 /// An order and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TaskSort {
-    /// By what.
+    /// The order.
     pub by: TaskOrder,
-    /// Whether the list falls.
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
 impl TaskSort {
-    /// The names of all sorts in the contract. A leading hyphen means falling.
+    /// The names of all sorts in the API. A leading hyphen means descending.
     pub const NAMES: [&'static str; 9] = [
         "position",
         "created_at",
@@ -306,7 +306,7 @@ impl TaskSort {
         "-priority",
     ];
 
-    /// The sort of a name.
+    /// The sort with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let (descending, field) = match name.strip_prefix('-') {
@@ -328,7 +328,7 @@ impl TaskSort {
         self.by as u8 * 2 + self.descending as u8
     }
 
-    /// Where a task stands in a list of this sort.
+    /// The place of a task in a list of this sort.
     #[must_use]
     pub fn key(self, task: &Task) -> TaskCursor {
         let (first, second) = match self.by {
@@ -342,27 +342,27 @@ impl TaskSort {
     }
 }
 
-/// What stands for no due date where tasks are sorted by it.
+/// The value that sorts tasks without a due date.
 pub const NO_DUE_DATE: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
     Some(date) => date,
     None => NaiveDate::MAX,
 };
 
-/// The place in a list of tasks after which the next page begins.
+/// The place in a list of tasks after which the next page starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskCursor {
-    /// The list's sort.
+    /// The sort of the list.
     pub sort: TaskSort,
-    /// The column's position on a board; else microseconds, days since the year 1 or a rank.
+    /// On a board, the position of the column; otherwise microseconds, days since the year 1, or a rank.
     pub first: i64,
-    /// The position in the column on a board; else 0.
+    /// On a board, the position in the column; otherwise 0.
     pub second: i64,
-    /// The last task's id.
+    /// The id of the last task.
     pub id: Uuid,
 }
 
 impl TaskCursor {
-    /// The opaque text a client hands back.
+    /// The opaque text that a client sends back.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut bytes = vec![self.sort.tag()];
@@ -372,7 +372,7 @@ impl TaskCursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads what [`TaskCursor::encode`] wrote for a list of this sort; `None` for anything else.
+    /// Reads the text of [`TaskCursor::encode`] for a list of this sort; `None` for any other text.
     #[must_use]
     pub fn decode(text: &str, sort: TaskSort) -> Option<Self> {
         let bytes: [u8; 33] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
@@ -386,20 +386,20 @@ impl TaskCursor {
         (bytes[0] == sort.tag() && cursor.is_possible()).then_some(cursor)
     }
 
-    /// The day, of a list by due date.
+    /// The day, for a list by due date.
     #[must_use]
     pub fn date(&self) -> Option<NaiveDate> {
         NaiveDate::from_num_days_from_ce_opt(i32::try_from(self.first).ok()?)
             .filter(|date| is_writable_day(*date))
     }
 
-    /// The moment, of a list by time.
+    /// The time, for a list by time.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         Timestamp::from_timestamp_micros(self.first).filter(|time| is_writable(*time))
     }
 
-    /// Whether a task can stand there. A client may have made it up, and a database cannot be asked for every date.
+    /// Whether a task can have this place. A client may send an invented cursor, and a database does not accept every date.
     fn is_possible(&self) -> bool {
         let is_one = match self.sort.by {
             TaskOrder::Board => return true,
@@ -411,7 +411,7 @@ impl TaskCursor {
     }
 }
 
-/// Which page of which tasks is wanted, in which order.
+/// A page of tasks: the filters, the order, the cursor and the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskQuery {
     filter: TaskFilter,
@@ -422,7 +422,7 @@ pub struct TaskQuery {
 }
 
 impl TaskQuery {
-    /// Checks the query parameters that a list of tasks takes besides its filters.
+    /// Checks the query parameters of a list of tasks other than its filters.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` for a limit outside 1–100, or a cursor that this server did not make for a list of this sort.
@@ -447,37 +447,37 @@ impl TaskQuery {
         Ok(Self { filter, sort, limit, after, count })
     }
 
-    /// Which tasks.
+    /// The filters.
     #[must_use]
     pub const fn filter(&self) -> &TaskFilter {
         &self.filter
     }
 
-    /// In which order.
+    /// The order.
     #[must_use]
     pub const fn sort(&self) -> TaskSort {
         self.sort
     }
 
-    /// Where the page begins; `None` for the first.
+    /// Where the page starts; `None` for the first page.
     #[must_use]
     pub const fn after(&self) -> Option<TaskCursor> {
         self.after
     }
 
-    /// Whether the caller asked for the total.
+    /// Whether the caller asks for the total.
     #[must_use]
     pub const fn wants_count(&self) -> bool {
         self.count
     }
 
-    /// How many rows a store reads: one more than the page shows, which tells whether a next page exists.
+    /// How many rows a store reads: one more than the page shows, to know whether a next page exists.
     #[must_use]
     pub const fn fetch(&self) -> i64 {
         self.limit as i64 + 1
     }
 
-    /// Cuts the rows that were read down to the page, which ends early where it shows as many bytes, and names the next cursor.
+    /// Cuts the rows to the page, which ends early when it reaches the given bytes, and makes the next cursor.
     #[must_use]
     pub fn page(&self, mut tasks: Vec<Task>, total: Option<i64>, bytes: u32) -> Page<Task> {
         let shown = fitting(&tasks, self.limit, bytes, |task| {

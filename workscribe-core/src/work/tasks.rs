@@ -1,4 +1,4 @@
-//! Tasks: making, listing, finding and removing them, and their labels.
+//! Tasks: creating, listing, finding and removing them, and their labels.
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, FieldError};
@@ -19,16 +19,16 @@ use super::projects::no_such_project;
 use super::record::{Change, Trail, amend, index_task, writable};
 use super::task::{NewTask, Priority, Room, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
 
-/// Tasks, comments, and what happened. Had from [`WorkScribe::tasks`].
+/// Tasks, comments and the history. [`WorkScribe::tasks`] returns it.
 ///
-/// Every operation takes the caller's unit of work and what a door answered: [`In::task`].
+/// Every method takes the caller's unit of work and the result of a door: [`In::task`].
 #[derive(Clone, Copy)]
 pub struct Tasks<'a> {
     pub(super) app: &'a WorkScribe,
 }
 
 impl WorkScribe {
-    /// Tasks, comments, and what happened.
+    /// Tasks, comments and the history.
     #[must_use]
     pub const fn tasks(&self) -> Tasks<'_> {
         Tasks { app: self }
@@ -36,10 +36,10 @@ impl WorkScribe {
 }
 
 impl Tasks<'_> {
-    /// Makes a task, with the next number of its project, at the end of its column.
+    /// Creates a task with the next number of its project, at the end of its column.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED` also for ids that are not of this project, `PROJECT_ARCHIVED`, `LIMIT_REACHED`.
+    /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`, also for ids of another project; `PROJECT_ARCHIVED`; `LIMIT_REACHED`.
     pub async fn create(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -80,7 +80,7 @@ impl Tasks<'_> {
             updated_at: trail.now(),
         };
         let fields = TaskFields::of(&task);
-        // What does not need the number comes before it: to take it is to lock the project until the commit.
+        // Writes that do not need the number come first, because taking the number locks the project until the commit.
         index_task(uow, scope, task.id, &fields, trail.now()).await?;
         if !task.labels.is_empty() {
             let labels: Vec<LabelId> = task.labels.iter().map(|label| label.id).collect();
@@ -110,14 +110,14 @@ impl Tasks<'_> {
             Err(error) => return Err(error.into()),
         };
         (task.number, task.position) = (numbered.number, numbered.position);
-        // Notifications lock people, and name the task by its number.
+        // Notifications lock people, and their titles contain the number of the task.
         trail.assigned(&task);
         trail.happened(DomainEvent::TaskCreated { task: task.clone() }, []);
         trail.write(uow).await?;
         Ok(task)
     }
 
-    /// Why a project gave no number: it has none left, or was archived or removed since the door. The unit that learnt it is good for nothing more.
+    /// Why a project gave no number: it has none left, or was archived or removed after the door. The unit of work has failed.
     async fn closed(&self, scope: &OrgScope, project: ProjectId) -> Result<Error, Error> {
         let found = self.app.read().await?.projects().find(scope, project).await?;
         Ok(match found.map(|project| writable(project.is_archived)) {
@@ -143,7 +143,7 @@ impl Tasks<'_> {
         Ok(query.page(rows, total, self.app.limits().of(Limit::PageBytes)))
     }
 
-    /// A task by its name for people, such as `WEB-42`.
+    /// Finds a task by its key, such as `WEB-42`.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `TASK_NOT_FOUND`.
@@ -161,10 +161,10 @@ impl Tasks<'_> {
         found.ok_or_else(|| Error::new(Code::TaskNotFound, "This organization has no task with this key."))
     }
 
-    /// Removes a task with its comments. Tasks below it stay, below nothing; its history stays too.
+    /// Removes a task with its comments. Its subtasks remain without a parent, and its history remains.
     ///
     /// # Errors
-    /// `INSUFFICIENT_ROLE` unless one made it or is an admin, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `STALE_VERSION`.
+    /// `INSUFFICIENT_ROLE` unless the caller created it or is an admin, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `STALE_VERSION`.
     pub async fn delete(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -177,7 +177,7 @@ impl Tasks<'_> {
             scope.require(self.app.authorizer(), Action::ModerateWork)?;
         }
         writable(at.project_is_archived)?;
-        // Who makes a task another's parent holds this lock too.
+        // A write that gives a task a parent holds this lock too.
         uow.projects().hold(scope, at.project_id).await?;
         let mut trail = Trail::new(self.app, at);
         self.release_children(uow, at, &mut trail).await?;
@@ -200,7 +200,7 @@ impl Tasks<'_> {
         const BATCH: u32 = 1_000;
         loop {
             let ids = uow.tasks().children(task.scope(), task.id, BATCH).await?;
-            // With the task itself and its parent, which counts it, so that the locks are taken in the order of the ids.
+            // Includes the task itself and its parent, which counts it, so that the locks are taken in the order of the ids.
             let own: Vec<TaskId> = ids.iter().copied().chain([task.id]).chain(task.parent_id).collect();
             let locked = uow.tasks().lock(task.scope(), &own).await?;
             for child in locked.into_iter().filter(|locked| locked.parent_id == Some(task.id)) {
@@ -214,7 +214,7 @@ impl Tasks<'_> {
         }
     }
 
-    /// Puts a label on a task. One that is on it stays, without an error.
+    /// Adds a label to a task. It is no error when the task already has the label.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
@@ -227,7 +227,7 @@ impl Tasks<'_> {
         self.relabel(uow, at, label, true).await
     }
 
-    /// Takes a label off a task. One that is not on it is no error.
+    /// Removes a label from a task. It is no error when the task does not have the label.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`.
@@ -251,7 +251,7 @@ impl Tasks<'_> {
         self.edit(scope)?;
         writable(at.project_is_archived)?;
         let label = uow.labels().find(scope, at.project_id, label).await?.ok_or_else(no_such_label)?;
-        // Read under the lock, so that of two labels put on at once both are.
+        // Reads under the lock, so that two labels that are added at the same time both remain.
         let before = self.lock_one(uow, scope, at.id).await?;
         let mut labels = before.labels.clone();
         labels.retain(|other| other.id != label.id);
@@ -263,7 +263,7 @@ impl Tasks<'_> {
         self.apply(uow, Trail::new(self.app, at), before, &change).await
     }
 
-    /// What happened, newest first: to one task, or in the whole organization.
+    /// The history of one task or of the whole organization, newest first.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -295,7 +295,7 @@ impl Tasks<'_> {
         locked.into_iter().next().ok_or_else(no_such_task)
     }
 
-    /// Refuses whoever may not see what a door has found for them.
+    /// Refuses a caller whose role may not see what a door has found.
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
@@ -316,7 +316,7 @@ fn title_required() -> Error {
     }])
 }
 
-/// It went between the door and the statement.
+/// The refusal when the task was removed after the door and before the statement.
 pub(super) fn no_such_task() -> Error {
     Error::new(Code::TaskNotFound, "This task does not exist any more.")
 }

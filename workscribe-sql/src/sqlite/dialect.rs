@@ -1,4 +1,4 @@
-//! All that differs between the databases, for SQLite. `postgres/dialect.rs` has the same names.
+//! Everything that differs between the databases, for SQLite. `postgres/dialect.rs` has the same names.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -19,14 +19,14 @@ use crate::error::{Meaning, UNIQUE_RULES, UniqueRule};
 pub(crate) type Db = Sqlite;
 pub(crate) type Conn = SqliteConnection;
 
-/// What opens a transaction. It takes the write lock at once: one that only begins to write after reading could not wait
-/// for its turn, because what it has read would be old by then (`SQLITE_BUSY_SNAPSHOT`).
+/// Begins a transaction. It takes the write lock at once: a transaction that reads before it writes could not wait for the lock,
+/// because by then its snapshot would be old (`SQLITE_BUSY_SNAPSHOT`).
 pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// What opens a transaction that reads, all of it as it was at its first statement: in WAL mode a reader's transaction does.
+/// Begins a read-only transaction. In WAL mode all of its statements see the snapshot of the first one.
 pub(crate) const SNAPSHOT: &str = "BEGIN DEFERRED";
 
-/// Nothing: a transaction has the whole database to itself.
+/// Nothing: a transaction is the only writer of the whole database.
 macro_rules! for_update {
     () => {
         ""
@@ -52,21 +52,21 @@ macro_rules! skip_locked {
     };
 }
 
-/// Of whom a job is: its organization, or nobody in particular.
+/// The party of a job: its organization, or the party without an organization.
 macro_rules! party {
     () => {
         concat!("COALESCE(org_id, ", nobody!(), ")")
     };
 }
 
-/// The party of what is no organization's: before all others.
+/// The party of jobs without an organization, which comes before all others.
 macro_rules! nobody {
     () => {
         "x'00000000000000000000000000000000'"
     };
 }
 
-/// The ids that a query answers for each row `turn` of the first, which is the writer's alone.
+/// The ids that the second query returns for each row `turn` of the first. They need no locks, because there is only one writer.
 macro_rules! of_each_turn {
     ($turns:expr, $query:expr) => {
         concat!(
@@ -79,17 +79,17 @@ macro_rules! of_each_turn {
     };
 }
 
-/// How many bytes a value takes: told without reading it.
+/// The size of a value in bytes, without reading it.
 macro_rules! bytes_of {
     ($value:literal) => {
         concat!("COALESCE(octet_length(", $value, "), 0)")
     };
 }
 
-/// Whether one statement can make several writes: none can, since a `WITH` only reads.
+/// Whether one statement can contain several writes. It cannot: a `WITH` only reads.
 pub(crate) const WRITES_TOGETHER: bool = false;
 
-/// What `label_ids` is after some came and some went. Those are bound after the first part, these after the second.
+/// The new `label_ids`. The added labels are bound after the first part, the removed labels after the second.
 pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
     "(SELECT json_group_array(ids.id ORDER BY ids.id)
         FROM (SELECT value AS id FROM json_each(label_ids) UNION SELECT value FROM json_each(",
@@ -98,7 +98,7 @@ pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
     ")))",
 ];
 
-/// Whether what is before it is one of the ids that are bound, as `in_ids` says it.
+/// Compares the preceding expression with bound ids, like `in_ids`.
 pub(crate) fn push_in_ids(statement: &mut QueryBuilder<Db>, ids: Json<Vec<Uuid>>) {
     statement.push("IN (SELECT unhex(replace(value, '-', '')) FROM json_each(").push_bind(ids).push("))");
 }
@@ -117,43 +117,43 @@ macro_rules! ids_of {
     };
 }
 
-/// Whether the id before it is one of a JSON array.
+/// Compares the preceding id with the ids of a JSON array.
 macro_rules! in_ids {
     ($array:literal) => {
         any_of!(ids_of!($array))
     };
 }
 
-/// Whether what is before it is one of what a query in parentheses answers.
+/// Compares the preceding expression with the rows of a query in parentheses.
 macro_rules! any_of {
     ($query:expr) => {
         concat!("IN ", $query)
     };
 }
 
-/// The members of a JSON array as rows, each of which has a `value`.
+/// The elements of a JSON array as rows, each with a `value`.
 macro_rules! rows_of {
     ($array:literal) => {
         concat!("json_each(", $array, ") AS given")
     };
 }
 
-/// An id that stands as text in such a `value`.
+/// An id that is a text in such a `value`.
 macro_rules! uuid_of {
     ($text:expr) => {
         concat!("unhex(replace(", $text, ", '-', ''))")
     };
 }
 
-/// A moment that stands in such a `value` as [`json_time`] writes it.
+/// A time in such a `value`, as [`json_time`] writes it.
 macro_rules! time_of {
     ($text:literal) => {
         $text
     };
 }
 
-/// The users with the ids that a query in parentheses answers, once each. `CROSS JOIN` has them looked up by their key, however few
-/// users there are.
+/// The users with the ids that a query in parentheses returns, each once. `CROSS JOIN` makes SQLite look them up by their key,
+/// even when there are few users.
 macro_rules! users_by_id {
     ($columns:literal, $ids:expr) => {
         concat!(
@@ -166,7 +166,7 @@ macro_rules! users_by_id {
     };
 }
 
-/// The same of a tenant's table.
+/// The same for a tenant's table.
 macro_rules! rows_by_id {
     ($columns:literal, $table:literal, $org:literal, $ids:expr) => {
         concat!(
@@ -183,7 +183,7 @@ macro_rules! rows_by_id {
     };
 }
 
-/// Keys as rows `given`, with a number from [`FIRST_KEY`]: each column is an [`array`].
+/// Keys as rows `given`, numbered from [`FIRST_KEY`]. Each column is an [`array`].
 macro_rules! given {
     ($kind:ident $bound:literal $name:literal $(, $kinds:ident $bounds:literal $names:literal)*) => {
         concat!(
@@ -200,29 +200,29 @@ macro_rules! given {
     (@text $($value:literal)+) => { concat!($($value),+) };
 }
 
-/// The number of the first key that is given.
+/// The number of the first key.
 pub(crate) const FIRST_KEY: i64 = 0;
 
-/// Keys that are bound.
+/// Keys as a bound value.
 pub(crate) fn array<T>(keys: impl Iterator<Item = T>) -> Json<Vec<T>> {
     Json(keys.collect())
 }
 
-/// Joins the one row of a table that a condition names, from the rows before it: `CROSS JOIN` keeps their order.
+/// Joins the one row of a table that a condition identifies. `CROSS JOIN` keeps the preceding rows first.
 macro_rules! one_of {
     ($table:literal, $alias:literal, $condition:expr) => {
         concat!("CROSS JOIN ", $table, " ", $alias, " ON ", $condition, " ")
     };
 }
 
-/// The same where there may be none.
+/// The same when there may be no such row.
 macro_rules! one_or_none_of {
     ($table:literal, $alias:literal, $condition:expr) => {
         concat!("LEFT JOIN ", $table, " ", $alias, " ON ", $condition, " ")
     };
 }
 
-/// The labels of a task `t`, looked up for it alone, as one JSON array.
+/// The labels of a single task `t`, as one JSON array.
 macro_rules! labels_of_one_task {
     () => {
         "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
@@ -231,14 +231,14 @@ macro_rules! labels_of_one_task {
     };
 }
 
-/// Nothing: [`task_joins`] looks up what each task is shown with by its keys, which costs no round trip here.
+/// Nothing: [`task_joins`] reads the rows with which each task is shown, by their keys. Here that costs no round trip.
 macro_rules! shown_with {
     ($org:literal) => {
         " "
     };
 }
 
-/// What a task `t`, which was chosen before, is read with.
+/// The joins with which a chosen task `t` is read.
 macro_rules! task_joins {
     () => {
         concat!(
@@ -258,16 +258,16 @@ macro_rules! labels_of_task {
     };
 }
 
-/// Notifications that were not read, as their index says it.
+/// Unread notifications, in the form that their index has.
 macro_rules! unread {
     () => {
         "n.is_read = 0"
     };
 }
 
-/// The documents of the organization `$1` that fit the query `$2`, of the kind `$4` if it is not null, with their rank: the
-/// least is the best. Those whose title has all of the words, which `$3` asks for, come before the others. Of either the latest 200 are
-/// taken, and FTS5 steps through them from the newest on: a word that is everywhere costs no more than one that 200 have.
+/// The documents of the organization `$1` that match the query `$2`, of the kind `$4` if it is not null, with their rank; the
+/// lowest is the best. Documents whose title has all words, which `$3` queries, come first. It takes the newest 200 of each sort,
+/// and FTS5 reads them newest first: a word in all documents costs no more than a word in 200.
 macro_rules! matches_of_search {
     () => {
         "(SELECT id, updated_at, min(rank) AS rank
@@ -284,78 +284,78 @@ macro_rules! matches_of_search {
     };
 }
 
-/// The same, whatever the words.
+/// The same: how common the words are makes no difference.
 macro_rules! matches_of_common_search {
     () => {
         matches_of_search!()
     };
 }
 
-/// Nothing: it makes no difference how common a word is.
+/// Nothing: how common a word is makes no difference.
 pub(crate) const SEARCH_SAMPLE: Option<&str> = None;
 
-/// Whether whole words alone are asked for first. The documents of a word are stepped through, those of all words with one beginning
-/// must be put together before the first of them is known.
+/// Whether a search tries whole words first. FTS5 reads the documents of one word in order, but must merge those of all words
+/// with a prefix before it knows the first.
 pub(crate) const WHOLE_WORDS_FIRST: bool = true;
 
-/// Which documents of an organization have all of the words, the last of which may go on if `open`.
+/// A query for the documents of an organization that have all words. If `open`, the last word is a prefix.
 pub(crate) fn search_query(org: OrgId, words: &Words, open: bool) -> String {
     words.query(" AND ", |word, may_go_on| term('a', org, word, may_go_on && open))
 }
 
-/// Which of them have all of the words in their title.
+/// A query for those that have all words in their title.
 pub(crate) fn title_query(org: OrgId, words: &Words, open: bool) -> String {
     words.query(" AND ", |word, may_go_on| term('t', org, word, may_go_on && open))
 }
 
-/// A word as the index has it: with its place and the mark of its organization before it.
+/// A word as it is stored, after its place and the mark of its organization.
 fn term(place: char, org: OrgId, word: &str, may_go_on: bool) -> String {
     let org = org.to_string();
     let mark = &org[org.len().saturating_sub(12)..];
     format!("\"{place}{mark}{word}\"{}", if may_go_on { " *" } else { "" })
 }
 
-/// A condition on the tasks `i`: that they fit a [`search_query`]. The query is bound after the first part, the organization
-/// after the second.
+/// A condition on the tasks `i`: they match a [`search_query`]. The query is bound after the first part, the organization after
+/// the second.
 pub(crate) const TASKS_FOUND: [&str; 3] = [
     " AND i.id IN (SELECT f.id FROM ws_search_words CROSS JOIN ws_search f
                     WHERE f.rowid = ws_search_words.rowid AND f.kind = 'task' AND ws_search_words MATCH ",
     " AND f.org_id = ",
     ")",
 ];
-/// The same, whatever the words.
+/// The same: how common the words are makes no difference.
 pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
 
-/// How many tasks have a label, and how many a person: so many at the most, because those who have more are met soon on a walk through
-/// all tasks, and fewer are gathered sooner.
+/// Up to this number of tasks of a label or a person, a list reads and sorts them. If there are more, it reads all tasks in
+/// order, because it soon finds enough of them.
 pub(crate) const FEW: i64 = 200;
 
-/// Ends a query in parentheses whose conditions are to stay apart from those around it.
+/// Ends a query in parentheses, and keeps its conditions apart from those around it.
 macro_rules! fence {
     () => {
         " LIMIT -1"
     };
 }
 
-/// Whether the task `i` is a person's, asked on a walk: the sign keeps indexes of people from it.
+/// Whether a person has the task `i`, for reading tasks in order. The sign prevents the use of an index of people.
 pub(crate) const IS_OF: [&str; 2] = [" AND +i.assignee_id = ", ""];
 
-/// Whether the task `i` has a label, by its own note alone: it is asked on a walk.
+/// Whether the task `i` has a label, from its own `label_ids`, for reading tasks in order.
 pub(crate) const NOTES_LABEL: [&str; 2] =
     [" AND EXISTS (SELECT 1 FROM json_each(i.label_ids) AS ids WHERE ids.value = ", ")"];
 
-/// Nothing ends a choice of a page of tasks: there is nothing to tell the planner about its size.
+/// Nothing: the choice of a page of tasks needs no hint for the planner.
 pub(crate) const CHOICE_END: Option<&str> = None;
 
-/// A board, column by column: conditions for its statuses `s` follow the first part, conditions for their tasks `i` the second.
-/// `CROSS JOIN` keeps the order of the two, so that both indexes are walked in order and the limit that follows ends the walk.
+/// The tasks of a board by column. Conditions for its statuses `s` follow the first part, conditions for their tasks `i` the
+/// second. `CROSS JOIN` keeps this order, so both indexes are read in order until the limit that follows.
 pub(crate) const BOARD: [&str; 3] = [
     " FROM ws_statuses s CROSS JOIN ws_tasks i WHERE ",
     " AND ",
     " ORDER BY s.position, s.id, i.position, i.id",
 ];
 
-/// How many tasks note other labels than `ws_task_labels` has of them. A label that was removed may be noted still.
+/// How many tasks have other `label_ids` than `ws_task_labels`. A removed label may remain in `label_ids`.
 pub(crate) const WRONG_LABELS: &str = "
     SELECT count(*) FROM ws_tasks t
      WHERE (SELECT json_group_array(hex(l.label_id) ORDER BY l.label_id) FROM ws_task_labels l
@@ -363,19 +363,19 @@ pub(crate) const WRONG_LABELS: &str = "
         <> (SELECT json_group_array(hex(x.id) ORDER BY x.id) FROM json_each(t.label_ids) AS n
               JOIN ws_labels x ON x.org_id = t.org_id AND x.id = unhex(replace(n.value, '-', '')))";
 
-/// A moment in JSON.
+/// A time in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
     time.timestamp_micros().into()
 }
 
-/// Nothing: every change takes some space, in the log.
+/// Nothing: every change needs some space, in the log.
 pub(crate) const TAKES_SPACE: Option<&str> = None;
 
-/// Whether there is a table of this name.
+/// Whether a table with this name exists.
 pub(crate) const TABLE_EXISTS: &str =
     "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1";
 
-/// A moment: an `INTEGER` of microseconds since 1970.
+/// A time, stored as an `INTEGER` of microseconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ts(pub(crate) Timestamp);
 
@@ -403,19 +403,19 @@ impl<'r> Decode<'r, Sqlite> for Ts {
     }
 }
 
-/// What breaks a statement off: SQLite asks it after every so many steps of its machine.
+/// Interrupts a statement: SQLite calls a handler regularly, which decides whether the statement continues.
 #[derive(Clone)]
 pub(crate) struct Interrupt {
-    /// When the statement is to end, in µs since [`Interrupt::epoch`].
+    /// When the statement ends, in µs since the first use of [`micros`].
     end: Arc<AtomicU64>,
 }
 
-/// Some tenths of a millisecond.
+/// How many steps of its virtual machine SQLite takes between two calls: some tenths of a millisecond.
 const STEPS: i32 = 10_000;
 const NEVER: u64 = u64::MAX;
 
 impl Interrupt {
-    /// Has a connection ask. One that an earlier unit was asked by is replaced.
+    /// Sets the handler of a connection, and replaces that of an earlier unit.
     pub(crate) async fn of(connection: &mut Conn) -> Result<Self, sqlx::Error> {
         let end = Arc::new(AtomicU64::new(NEVER));
         let asked = Arc::clone(&end);
@@ -423,7 +423,7 @@ impl Interrupt {
             let end = asked.load(Ordering::Relaxed);
             let goes_on = end == NEVER || micros() < end;
             if !goes_on {
-                // Once: what comes next on this connection is another's.
+                // Only once: the next statement on this connection belongs to another caller.
                 asked.store(NEVER, Ordering::Relaxed);
             }
             goes_on
@@ -431,7 +431,7 @@ impl Interrupt {
         Ok(Self { end })
     }
 
-    /// A statement begins that may take so long.
+    /// Called before a statement, with its time limit.
     pub(crate) fn begins(&mut self, limit: Option<Duration>) {
         let end = limit.map_or(NEVER, |limit| {
             micros().saturating_add(u64::try_from(limit.as_micros()).unwrap_or(NEVER))
@@ -443,7 +443,7 @@ impl Interrupt {
         self.end.store(NEVER, Ordering::Relaxed);
     }
 
-    /// Whether the connection can be used on: what comes next waits until the statement has ended.
+    /// Whether the connection can still be used. It can: the next statement waits until this one has ended.
     pub(crate) fn break_off(&self) -> bool {
         self.end.store(0, Ordering::Relaxed);
         true
@@ -455,13 +455,13 @@ fn micros() -> u64 {
     u64::try_from(EPOCH.elapsed().as_micros()).unwrap_or(NEVER)
 }
 
-/// Opens a transaction in place of one that cannot be rolled back. SQLite ends a transaction by itself when the disk is full, and sqlx
-/// goes on to take it for open: so there is something to roll back again.
+/// Begins a transaction instead of one that cannot be rolled back. SQLite ends a transaction by itself when the disk is full, but
+/// sqlx treats it as open. After this there is one to roll back again.
 pub(crate) async fn begin_anew(connection: &mut Conn) -> Result<(), sqlx::Error> {
     raw_sql("BEGIN").execute(connection).await.map(drop)
 }
 
-/// Reads an error by its code, and a unique rule by the columns that the message names: SQLite does not give its name.
+/// Classifies an error by its code, and finds a unique rule by the columns in the message, because SQLite does not give its name.
 pub(crate) fn classify(error: &dyn DatabaseError) -> Meaning {
     match error.kind() {
         ErrorKind::UniqueViolation => {

@@ -1,19 +1,19 @@
-//! Rows that are read and written whole: `table!` makes from one list of columns how a row is read, added, exported and imported, and
-//! the statements that every table in a parent has.
+//! `table!` makes the code to read, insert, export and import rows from one list of columns, and the statements of tables whose
+//! rows belong to a parent.
 //!
 //! ```text
 //! table! {
-//!     // The core's `Label` is what is stored; `label_columns!()` is the list for statements that are written by hand.
+//!     // Stores the core's `Label`; `label_columns!()` is the list of columns for statements that are written by hand.
 //!     Label = "ws_labels", in project_id, columns label_columns "" {
 //!         id, project_id, name, color, version, created_at, updated_at
 //!     }
-//!     // Only written, and made of the row.
+//!     // A column that is computed from the row and never read.
 //!     written { name_key: |label| name_key(&label.name) }
 //! }
 //! ```
 //!
-//! The first column is the one by which rows of an organization are told apart. A field whose column has another name says so:
-//! `kind "type"`. What a row has but its table has not, or is read otherwise, is `unread { field: value }`.
+//! The first column identifies a row within its organization. A field whose column has another name gives it: `kind "type"`. A
+//! field without a column, or that is read in another way, is in `unread { field: value }`.
 
 use std::slice;
 
@@ -35,14 +35,14 @@ use super::pending::{Statement, Write, push_rows};
 use super::unit::{Arguments, Row};
 use super::{Db, Ts, Unit, after};
 
-/// A value of the core as it stands in a column.
+/// A value of the core that is stored in a column.
 pub(super) trait Column: Sized {
-    /// What the column has.
+    /// The type of the stored value.
     type Stored: for<'r> Decode<'r, Db> + for<'q> Encode<'q, Db> + Type<Db> + Send + 'static;
 
     fn stored(&self) -> Self::Stored;
 
-    /// Reads it back, or says what is wrong with it.
+    /// Converts the stored value back, or describes what is wrong with it.
     fn read(stored: Self::Stored) -> Result<Self, String>;
 }
 
@@ -108,16 +108,16 @@ pub(super) fn column<T: Column>(row: &Row, name: &str) -> Result<T, sqlx::Error>
         .map_err(|problem| sqlx::Error::ColumnDecode { index: name.to_owned(), source: problem.into() })
 }
 
-/// What is written of a row beside its fields.
+/// Computes a value that is written with a row in addition to its fields.
 pub(super) fn made_of<T, V>(row: &T, make: impl FnOnce(&T) -> V) -> V {
     make(row)
 }
 
-/// A row that is read and written whole.
+/// A row that is read and written with all its fields.
 pub(super) trait Table: Clone + Send + Sync + Unpin + 'static {
     /// `INSERT INTO …`, without the rows.
     const INSERT: &'static str;
-    /// A page by id, with `$1` for the organization, `$2` for the id before it and `$3` for its size.
+    /// A page by id: `$1` is the organization, `$2` the previous id, `$3` the limit.
     const PAGE: &'static str;
 
     fn read(row: &Row) -> Result<Self, sqlx::Error>;
@@ -126,17 +126,17 @@ pub(super) trait Table: Clone + Send + Sync + Unpin + 'static {
     fn push(&self, org: Uuid, values: &mut Separated<'_, Db, &'static str>);
 }
 
-/// A row of an organization that is in another row: `$1` is the organization, `$2` that other one.
+/// A row of an organization that belongs to a parent row: `$1` is the organization, `$2` the parent.
 pub(super) trait Child: Table {
     const COUNT: &'static str;
     /// `$3` is the id, here and below.
     const FIND: &'static str;
     const VERSION: &'static str;
-    /// `$4` is the version that is expected, if one is.
+    /// `$4` is the expected version, if any.
     const DELETE: &'static str;
-    /// A page by age, after `$3` and `$4`, of the size `$5`.
+    /// A page, oldest first: `$3` and `$4` are the cursor, `$5` is the limit.
     const LIST: &'static str;
-    /// Stands in the log where a version is asked for.
+    /// The name of the statement [`Child::VERSION`] in the log.
     const NAME_OF_VERSION: &'static str;
 }
 
@@ -244,7 +244,7 @@ macro_rules! columns_of {
     };
 }
 
-/// A row in its parent, and the version in which it is expected, if it is in one.
+/// The address of a row in its parent, with the expected version, if any.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub(super) org: Uuid,
@@ -254,7 +254,7 @@ pub(super) struct At {
 }
 
 impl At {
-    /// In any version.
+    /// An address without an expected version.
     pub(super) fn new(scope: &OrgScope, parent: impl Into<Uuid>, id: impl Into<Uuid>) -> Self {
         Self { org: scope.org().as_uuid(), parent: parent.into(), id: id.into(), expected: None }
     }
@@ -263,8 +263,8 @@ impl At {
         Self { expected: target.version, ..Self::new(scope, target.parent, target.id) }
     }
 
-    /// Binds what an update begins with: `$1` is the organization, `$2` the parent, `$3` the id, `$4` the version that is expected, if
-    /// one is, and `$5` the time.
+    /// Binds the first parameters of an update: `$1` is the organization, `$2` the parent, `$3` the id, `$4` the expected
+    /// version, if any, and `$5` the time.
     pub(super) fn bind<T: Table>(
         self,
         update: QueryAs<'_, Db, Stored<T>, Arguments>,
@@ -274,10 +274,10 @@ impl At {
     }
 }
 
-/// So many rows are written by one statement.
+/// How many rows one statement inserts.
 pub(super) const PORTION: usize = 100;
 
-/// Rows that are to be added by one statement; `end` follows them.
+/// The insertion of rows in one statement, followed by `end`.
 pub(super) fn insertion<T: Table>(name: &'static str, org: Uuid, rows: Vec<T>, end: &'static str) -> Write {
     let number = rows.len();
     let push = move |insert: &mut Statement| push_insertion(insert, org, &rows, end);
@@ -291,7 +291,7 @@ fn push_insertion<T: Table>(insert: &mut Statement, org: Uuid, rows: &[T], end: 
 }
 
 impl Unit {
-    /// Adds a row.
+    /// Inserts a row.
     pub(super) async fn insert_row<T: Table>(
         &mut self,
         name: &'static str,
@@ -301,7 +301,7 @@ impl Unit {
         self.insert_few(name, org, slice::from_ref(row)).await
     }
 
-    /// Adds some rows that often come in this number.
+    /// Inserts a number of rows that is often the same.
     pub(super) async fn insert_few<T: Table>(
         &mut self,
         name: &'static str,
@@ -315,7 +315,7 @@ impl Unit {
         self.write_all(vec![insertion(name, org, rows.to_vec(), "")]).await.map(drop)
     }
 
-    /// Adds any number of rows, so many at once that the text of the statement is the same for nearly all.
+    /// Inserts any number of rows, in portions of equal size, so that nearly all statements have the same text.
     pub(super) async fn insert_many<T: Table>(
         &mut self,
         name: &'static str,
@@ -332,7 +332,7 @@ impl Unit {
         Ok(())
     }
 
-    /// How many rows a parent has.
+    /// The number of rows of a parent.
     pub(super) async fn count_in<T: Child>(
         &mut self,
         name: &'static str,
@@ -343,7 +343,7 @@ impl Unit {
         Ok(self.one(name, count).await?.0)
     }
 
-    /// The rows of a parent, by their age.
+    /// The rows of a parent, oldest first.
     pub(super) async fn list_in<T: Child>(
         &mut self,
         name: &'static str,
@@ -357,7 +357,7 @@ impl Unit {
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
-    /// A row of a parent.
+    /// Finds a row of a parent.
     pub(super) async fn find_in<T: Child>(
         &mut self,
         name: &'static str,
@@ -367,7 +367,7 @@ impl Unit {
         Ok(self.optional(name, find).await?.map(|row| row.0))
     }
 
-    /// Changes a row, and answers it; `None` when it is not there.
+    /// Changes a row, and returns it; `None` when it does not exist.
     pub(super) async fn update_in<T: Child>(
         &mut self,
         name: &'static str,
@@ -381,7 +381,7 @@ impl Unit {
         Ok(updated.map(|row| row.0))
     }
 
-    /// Removes a row; `false` when it is not there.
+    /// Removes a row; `false` when it does not exist.
     pub(super) async fn delete_in<T: Child>(
         &mut self,
         name: &'static str,
@@ -395,7 +395,7 @@ impl Unit {
         Ok(is_deleted)
     }
 
-    /// For a write that found no row: an error if the row is there in another version than the one expected.
+    /// After a write that found no row: returns an error if the row exists with another version than the expected one.
     pub(super) async fn refuse_stale_in<T: Child>(&mut self, at: At) -> Result<(), StoreError> {
         let current = query_as(T::VERSION).bind_all((at.org, at.parent, at.id));
         self.refuse_stale(T::NAME_OF_VERSION, at.expected, current).await

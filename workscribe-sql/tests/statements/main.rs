@@ -996,6 +996,18 @@ async fn every_statement_runs_and_finds_an_index_on_postgres() {
         ));
     }
     std::fs::write("/tmp/b.tsv", lines).unwrap();
+    let all = recorded::TRACED.lock().unwrap().clone();
+    let database = databases::postgres().await;
+    let mut uow = database.storage.begin().await.unwrap();
+    exercise(&mut *uow).await;
+    task_lists(&mut *uow).await;
+    drop(uow);
+    let database = databases::sqlite().await;
+    let mut uow = database.storage.begin().await.unwrap();
+    exercise(&mut *uow).await;
+    task_lists(&mut *uow).await;
+    drop(uow);
+    for (d, n, t) in recorded::TRACED.lock().unwrap().difference(&all) { println!("NEW {d} {n}: {}", t.split_whitespace().collect::<Vec<_>>().join(" ")); }
     let database = databases::postgres().await;
     let mut uow = database.storage.begin().await.unwrap();
     exercise(&mut *uow).await;

@@ -24,7 +24,7 @@ pub(super) struct Recorded {
 const TOGETHER: usize = 4;
 
 /// What units traced: database, name and text.
-static TRACED: Mutex<BTreeSet<(String, String, String)>> = Mutex::new(BTreeSet::new());
+pub(super) static TRACED: Mutex<BTreeSet<(String, String, String)>> = Mutex::new(BTreeSet::new());
 
 /// Every statement on Postgres.
 pub(super) async fn on_postgres() -> &'static [Recorded] {

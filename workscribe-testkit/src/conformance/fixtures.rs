@@ -1,4 +1,4 @@
-//! What the cases begin with. Each case gets an empty storage.
+//! The data with which the cases start. Each case gets an empty storage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use workscribe_core::{Constraint, Storage, StoreError, WorkScribe};
 
 use crate::clock::FrozenClock;
 
-/// Runs one statement in a transaction of its own, commits, and gives its value.
+/// Runs one statement in its own transaction, commits, and returns its value.
 macro_rules! commit {
     ($storage:expr, $uow:ident => $statement:expr) => {{
         let mut $uow = $storage.begin().await.expect("a unit begins");
@@ -40,7 +40,7 @@ macro_rules! commit {
     }};
 }
 
-/// Runs one statement in a transaction of its own, and gives its result; commits unless it is an error.
+/// Runs one statement in its own transaction, and returns its result. It commits unless the result is an error.
 macro_rules! attempt {
     ($storage:expr, $uow:ident => $statement:expr) => {{
         let mut $uow = $storage.begin().await.expect("a unit begins");
@@ -53,8 +53,8 @@ macro_rules! attempt {
     }};
 }
 
-/// Runs one statement in a transaction of its own and commits; gives its value, or the error of either. For rules that a
-/// storage may check at the statement or at the commit.
+/// Runs one statement in its own transaction and commits. Returns its value, or the error of either, for rules that a storage may
+/// check in the statement or at the commit.
 macro_rules! settle {
     ($storage:expr, $uow:ident => $statement:expr) => {{
         let mut $uow = $storage.begin().await.expect("a unit begins");
@@ -65,7 +65,7 @@ macro_rules! settle {
     }};
 }
 
-/// Runs one statement without a transaction, and gives its value.
+/// Runs one statement without a transaction, and returns its value.
 macro_rules! read {
     ($storage:expr, $uow:ident => $statement:expr) => {{
         let mut $uow = $storage.read().await.expect("a unit for reading begins");
@@ -73,7 +73,7 @@ macro_rules! read {
     }};
 }
 
-/// Checks that a result is a broken rule of this name.
+/// Checks that a result is a violation of this rule.
 macro_rules! assert_conflict {
     ($result:expr, $constraint:ident) => {{
         let result = $result;
@@ -91,7 +91,7 @@ macro_rules! assert_conflict {
     }};
 }
 
-/// Checks that a result is a fault of the program: a broken key that no caller chooses.
+/// Checks that a result is a fault of the program: a violation of a key that no caller chooses.
 macro_rules! assert_fault {
     ($result:expr) => {{
         let result = $result;
@@ -115,36 +115,36 @@ macro_rules! assert_stale {
 
 pub(super) use {assert_conflict, assert_fault, assert_stale, attempt, commit, read, settle};
 
-/// Numbers that a storage may write in another form, and must still give back.
+/// Numbers that a storage may write in another form, but must return unchanged.
 pub(super) const EDGE_NUMBERS: [f64; 7] =
     [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 1e23, 0.1, -3.994_460_724_438_086e-74];
 
-/// A name that a storage must give back as it was: four scripts, a combined character and one outside the first plane.
+/// A name that a storage must return unchanged: four scripts, a combining character, and one outside the first plane.
 pub(super) const UNICODE: &str = "Ада Λόβελεϊς 洛夫莱斯 Ame\u{301}lie 👩🏽‍💻 ''\"\\%_";
 
-/// A time: so many microseconds after one that is not a whole second.
+/// A time so many microseconds after one that is not a whole second.
 pub(super) fn at_micros(micros: i64) -> Timestamp {
     FrozenClock::default().now() + TimeDelta::microseconds(micros)
 }
 
-/// A time: so many seconds after one that is not a whole second.
+/// A time so many seconds after one that is not a whole second.
 pub(super) fn at(seconds: i64) -> Timestamp {
     at_micros(seconds * 1_000_000)
 }
 
-/// A fresh id. Its time part is fixed, so ids are in no order.
+/// A new id. Its time part is fixed, so ids have no order.
 pub(super) fn id<I: Id>() -> I {
     let mut random = [0; 10];
     SystemEntropy.fill(&mut random);
     uuid::Builder::from_unix_timestamp_millis(2_000_000_000_123, &random).into_uuid().into()
 }
 
-/// A fresh token.
+/// A new token.
 pub(super) fn token() -> String {
     id::<SessionId>().to_string()
 }
 
-/// The hash of a fresh token.
+/// The hash of a new token.
 pub(super) fn hash() -> TokenHash {
     TokenHash::of(&token())
 }
@@ -192,7 +192,7 @@ pub(super) async fn session(storage: &Arc<dyn Storage>, id: SessionId) -> Option
     read!(storage, uow => uow.tokens().session(id, at(0)))
 }
 
-/// A use of a refresh token, with a grace of 30 seconds and 1,000 seconds of life for the next.
+/// A use of a refresh token, with a grace period of 30 seconds and a lifetime of 1,000 seconds for the next token.
 pub(super) fn rotation(
     session: &Session,
     presented: TokenHash,
@@ -243,20 +243,20 @@ pub(super) async fn add_organization(storage: &Arc<dyn Storage>, slug: &str, own
     organization
 }
 
-/// Goes through the door.
+/// Enters an organization through its door.
 pub(super) async fn enter(storage: &Arc<dyn Storage>, slug: &str, user: UserId) -> OrgScope {
     let mut uow = storage.read().await.expect("a unit for reading begins");
     *In::organization(&mut *uow, slug, user).await.expect("the user is a member").scope()
 }
 
-/// An organization with its owner's scope; the owner's name is the slug.
+/// An organization, with the scope of its owner. The owner's name is the slug.
 pub(super) async fn tenant(storage: &Arc<dyn Storage>, slug: &str) -> OrgScope {
     let owner = add_user(storage, slug).await;
     add_organization(storage, slug, owner.id).await;
     enter(storage, slug, owner.id).await
 }
 
-/// An invitation to an address, and its token.
+/// An invitation to an address, with its token.
 pub(super) fn new_invitation(scope: &OrgScope, name: &str) -> (Invitation, String) {
     let token = invitation_token(scope.org(), &token());
     let invitation = Invitation {
@@ -289,7 +289,7 @@ pub(super) async fn redeem(storage: &Arc<dyn Storage>, token: &str) -> Invitatio
     InvitationPass::redeem(&mut *uow, &RoleTable, token, at(0)).await.expect("the token is good")
 }
 
-/// Makes a user a member at a time.
+/// Makes a user a member at the given time.
 pub(super) async fn add_member(
     storage: &Arc<dyn Storage>,
     scope: &OrgScope,
@@ -366,7 +366,7 @@ pub(super) fn new_status(project: ProjectId, name: &str, category: StatusCategor
     }
 }
 
-/// A project with its columns.
+/// A project with its statuses.
 pub(super) struct Board {
     pub(super) project: Project,
     pub(super) todo: Status,
@@ -374,7 +374,7 @@ pub(super) struct Board {
     pub(super) done: Status,
 }
 
-/// A project with three columns, one of each category.
+/// A project with three statuses, one of each category.
 pub(super) async fn add_project(storage: &Arc<dyn Storage>, scope: &OrgScope, text: &str) -> Board {
     let project = new_project(scope, text);
     let todo = new_status(project.id, "To Do", StatusCategory::Todo, 0);
@@ -385,7 +385,7 @@ pub(super) async fn add_project(storage: &Arc<dyn Storage>, scope: &OrgScope, te
     Board { project, todo, doing, done }
 }
 
-/// An organization with a project of the key `WEB`.
+/// An organization with a project whose key is `WEB`.
 pub(super) async fn project_of(storage: &Arc<dyn Storage>, slug: &str) -> (OrgScope, Board) {
     let scope = tenant(storage, slug).await;
     let board = add_project(storage, &scope, "WEB").await;
@@ -415,7 +415,7 @@ pub(super) async fn add_label(
     label
 }
 
-/// A task in the first column, made by the scope's actor.
+/// A task in the first column. The scope's actor creates it.
 pub(super) fn new_task(scope: &OrgScope, board: &Board, title: &str) -> NewTask {
     NewTask {
         id: id::<TaskId>(),
@@ -436,7 +436,7 @@ pub(super) fn new_task(scope: &OrgScope, board: &Board, title: &str) -> NewTask 
     }
 }
 
-/// Stores a task and reads it back.
+/// Inserts a task and reads it back.
 pub(super) async fn put_task(storage: &Arc<dyn Storage>, scope: &OrgScope, new: &NewTask) -> Task {
     commit!(storage, uow => uow.tasks().insert(scope, new));
     task(storage, scope, new.id).await.expect("the task is there")
@@ -490,7 +490,7 @@ pub(super) async fn add_comment(
     comment
 }
 
-/// A line about a task that was made.
+/// An entry of the history about a created task.
 pub(super) fn new_line(project: ProjectId, task: Option<TaskId>, created_at: Timestamp) -> NewActivity {
     NewActivity {
         id: id::<ActivityId>(),
@@ -504,7 +504,7 @@ pub(super) fn new_line(project: ProjectId, task: Option<TaskId>, created_at: Tim
     }
 }
 
-/// A notification that waits for a mail.
+/// A notification that waits for its mail.
 pub(super) fn new_notification(user: UserId, title: &str, created_at: Timestamp) -> NewNotification {
     NewNotification {
         id: id::<NotificationId>(),
@@ -519,7 +519,7 @@ pub(super) fn new_notification(user: UserId, title: &str, created_at: Timestamp)
     }
 }
 
-/// What can be found of a task.
+/// The search document of a task.
 pub(super) fn task_document(task: TaskId, title: &str, body: &str) -> SearchDocument {
     SearchDocument {
         id: task.into(),
@@ -531,7 +531,7 @@ pub(super) fn task_document(task: TaskId, title: &str, body: &str) -> SearchDocu
     }
 }
 
-/// A task that can be found by its title and a text.
+/// A task that a search finds by its title and a text.
 pub(super) async fn add_findable(
     storage: &Arc<dyn Storage>,
     scope: &OrgScope,
@@ -544,7 +544,7 @@ pub(super) async fn add_findable(
     task
 }
 
-/// Checks that one succeeded and the others met the rule, and nothing else happened.
+/// Checks that one call succeeded, and that the others violated the rule.
 pub(super) fn assert_one_winner(results: &[Result<(), StoreError>], constraint: Constraint) {
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "one wins");
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
@@ -553,7 +553,7 @@ pub(super) fn assert_one_winner(results: &[Result<(), StoreError>], constraint: 
     }
 }
 
-/// A page of so many items, after a cursor.
+/// A page with a limit, after a cursor.
 pub(super) fn page(limit: i64, cursor: Option<&str>) -> PageRequest {
     PageRequest::new(Some(limit), cursor, false).expect("the page is one")
 }
@@ -567,7 +567,7 @@ pub(super) fn app(storage: &Arc<dyn Storage>, clock: &FrozenClock) -> WorkScribe
         .build()
 }
 
-/// Runs as many tasks at once, and gives their values.
+/// Runs a number of tasks at the same time, and returns their values.
 pub(super) async fn all_at_once<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -577,7 +577,7 @@ where
     tasks.join_all().await
 }
 
-/// Reads every page of a list, from the first to the last.
+/// Reads all pages of a list, from the first to the last.
 pub(super) async fn all_pages<T>(limit: i64, mut read: impl AsyncFnMut(PageRequest) -> Page<T>) -> Vec<T> {
     let (mut seen, mut cursor) = (Vec::new(), None::<String>);
     loop {

@@ -1,4 +1,4 @@
-//! The queue as workers use it. What an operator sees of it is in `job_records.rs`.
+//! The queue for workers. `job_records.rs` has the statements for operators.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -76,10 +76,10 @@ fn row_of(job: &NewJob) -> Value {
 }
 
 impl Unit {
-    /// Writes the jobs whose unique keys are free, and answers their ids.
+    /// Inserts the jobs whose unique keys are free, and returns their ids.
     async fn insert_jobs(&mut self, jobs: &[&NewJob]) -> Result<Vec<Uuid>, StoreError> {
         let rows: Vec<Value> = jobs.iter().map(|job| row_of(job)).collect();
-        // SQLite needs the WHERE to tell ON CONFLICT from a join.
+        // SQLite needs the WHERE to distinguish ON CONFLICT from a join.
         let insert = query_as::<_, (Uuid,)>(concat!(
             "INSERT INTO ws_jobs (id, kind, payload, state, attempt, queue, priority, max_attempts, timeout_ms, unique_key,
                                   unique_until, keep_until, run_at, created_at, org_id, is_due)
@@ -105,7 +105,7 @@ impl Unit {
         Ok(self.all("ws_jobs: enqueue", insert).await?.into_iter().map(|(id,)| id).collect())
     }
 
-    /// Marks the jobs of a queue whose time has come, the earliest first, so that they take part in the turns.
+    /// Marks the jobs of a queue that have become due, earliest first, so that they take part in the turns.
     async fn mark_due(&mut self, claim: &Claim<'_>) -> Result<(), StoreError> {
         const AT_ONCE: i64 = 1_000;
         let mark = query(concat!(
@@ -124,7 +124,7 @@ impl Unit {
         Ok(())
     }
 
-    /// The jobs that have these unique keys.
+    /// The jobs that hold these unique keys.
     async fn jobs_of_keys(&mut self, keys: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
         let find = query_as::<_, (String, Uuid)>(concat!(
             "SELECT unique_key, id FROM ws_jobs WHERE unique_key ",
@@ -146,7 +146,7 @@ impl Outbox for Unit {
             if open.is_empty() {
                 break;
             }
-            // In one order for everybody, so that of two who enqueue the same keys neither waits for the other.
+            // All callers use the same order, so two that enqueue the same keys cannot deadlock.
             open.sort_by_key(|(at, job)| (job.unique.as_ref().map(|unique| &unique.key), *at));
             let new = self.insert_jobs(&open.iter().map(|(_, job)| *job).collect::<Vec<_>>()).await?;
             self.enqueued |= !new.is_empty();
@@ -161,7 +161,7 @@ impl Outbox for Unit {
             if keys.is_empty() {
                 break;
             }
-            // One that let its key go since then has made room: another try.
+            // If a job has released its key since then, the insert is tried again.
             let taken = self.jobs_of_keys(&keys).await?;
             for (at, job) in open {
                 let key = job.unique.as_ref().map(|unique| &unique.key);
@@ -175,7 +175,7 @@ impl Outbox for Unit {
     }
 }
 
-/// Jobs of a priority that are due. What is due is marked so, which leaves one index in the order of the turns.
+/// Due jobs with a priority. Due jobs are marked, so that one index has them in the order of the turns.
 macro_rules! due {
     ($priority:literal) => {
         concat!(
@@ -187,7 +187,7 @@ macro_rules! due {
     };
 }
 
-/// The next organization that has one, by one descent of that index however many jobs lie between.
+/// The next organization that has such a job. It needs one look-up in that index, however many jobs are between.
 macro_rules! next_party {
     ($priority:literal, $than:expr) => {
         concat!(
@@ -205,7 +205,7 @@ macro_rules! next_party {
     };
 }
 
-/// Whose turn it is in a priority: from the one after `$7` to the end, and then from the beginning.
+/// The organizations whose turn it is in a priority: from the one after `$7` to the end, then from the beginning.
 macro_rules! turns_of {
     ($priority:literal) => {
         concat!(
@@ -249,7 +249,7 @@ macro_rules! turns_of {
     };
 }
 
-/// The first jobs of each whose turn it is: an equal share of what is asked for.
+/// The first jobs of each organization whose turn it is: an equal share of the limit.
 macro_rules! due_of {
     ($priority:literal) => {
         concat!(
@@ -274,7 +274,7 @@ macro_rules! due_of {
     };
 }
 
-/// Whether nobody has paused the queue `$1`.
+/// Whether the queue `$1` is not paused.
 macro_rules! is_open {
     () => {
         "NOT EXISTS (SELECT 1 FROM ws_job_queues WHERE name = $1)"
@@ -285,8 +285,8 @@ macro_rules! is_open {
 impl JobStore for Unit {
     async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
         self.mark_due(claim).await?;
-        // Each part walks its own index in order. They are read one after the other until there are enough. What was locked
-        // beyond that is free again at the commit.
+        // Each part reads its own index in order. The parts are read one after the other until there are enough jobs. Rows that
+        // were locked but not claimed are unlocked by the commit.
         let update = query_as::<_, ClaimedRow>(concat!(
             "WITH RECURSIVE ",
             turns_of!(1),
@@ -379,7 +379,7 @@ impl JobStore for Unit {
                 ])
             })
             .collect();
-        // One whose end is asked for does not come back.
+        // A job that an operator asks to cancel does not become available again.
         let update = query_as::<_, (Uuid,)>(concat!(
             "UPDATE ws_jobs AS j
                 SET state = CASE WHEN given.value ->> 2 = 'available' AND j.cancel_requested THEN 'cancelled'

@@ -1,11 +1,11 @@
 //! Look-ups of many requests in one statement.
 //!
-//! At 32 connections a round trip costs more than a row. So while one look-up is under way, those that come meanwhile gather, and go
-//! together when it is back, as in DataLoader and Haxl (Marlow et al., "There is no fork", ICFP 2014). Nobody waits for others to come:
-//! the first goes at once, and who comes while a statement takes long goes with another one.
+//! With 32 connections a round trip costs more than a row. So while one look-up runs, new keys are gathered, and the next
+//! statement looks all of them up, as in DataLoader and Haxl (Marlow et al., "There is no fork", ICFP 2014). No caller waits for
+//! others to arrive: the first key is looked up at once, and while a statement takes long, a second one serves new callers.
 //!
-//! A batch belongs to no caller: it runs in a task of its own. Who leaves takes their key along; a batch that nobody waits for is not
-//! run. A row that cannot be read is an error of those alone who asked for it, and each caller has an error of their own.
+//! A batch belongs to no caller: it runs in a separate task, the flight. A caller that stops waiting removes its key, and a batch
+//! without callers does not run. A row that cannot be read is an error only for those who asked for it, each with its own error.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -17,31 +17,31 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use workscribe_core::StoreError;
 
-/// So many callers go together at the most.
+/// The maximum number of callers of one statement.
 const MOST: usize = 64;
-/// So many statements of a kind are under way at once, at the most. One is the rule, since fewer and larger ones cost less; see
-/// [`State::needs_a_flight`].
+/// The maximum number of statements of one kind at the same time. Usually there is one, because few large statements cost less
+/// than many small ones; see [`State::needs_a_flight`].
 const FLIGHTS: usize = 4;
-/// Who comes when a statement has been under way for longer than this goes with another one: the database is far away, or a connection
-/// hangs.
+/// When a statement has run for longer than this, another one serves new callers: the database may be far away, or a connection
+/// may hang.
 const LATE: Duration = Duration::from_millis(10);
 
-/// What a batch has found: which of its keys, counted from 0, and what for it.
+/// The result of a batch: the index of a key, from 0, and the row for it.
 pub(crate) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
 
-/// How keys of a kind are looked up.
+/// How keys of one kind are looked up.
 pub(crate) trait LookUp: Send + Sync + 'static {
-    /// What is asked for.
+    /// The type of a key.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
-    /// What is found.
+    /// The type of a row.
     type Row: Clone + Send + 'static;
-    /// What a statement is made on.
+    /// The type of a connection.
     type Connection: Send;
 
     /// Waits for a connection.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
 
-    /// Looks different keys up, in one statement.
+    /// Looks up distinct keys in one statement.
     fn look_up(
         &self,
         connection: Self::Connection,
@@ -51,26 +51,26 @@ pub(crate) trait LookUp: Send + Sync + 'static {
 
 type Answer<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
 
-/// Look-ups of a kind, with those who wait for one.
+/// Look-ups of one kind, with the callers that wait for them.
 pub(crate) struct Batch<L: LookUp> {
     look_up: L,
     state: Mutex<State<L>>,
 }
 
 struct State<L: LookUp> {
-    /// In the order in which they came.
+    /// Keys with their callers, in order of arrival.
     waiting: VecDeque<(L::Key, Answer<L::Row>)>,
-    /// How many have ever left the line.
+    /// How many keys have ever left the queue.
     left: usize,
     flights: usize,
-    /// When a flight last went for keys.
+    /// When a flight last took keys from the queue.
     last_start: Instant,
     patience: Duration,
 }
 
 impl<L: LookUp> State<L> {
-    /// Whether who has just joined the line has another flight begin: when there is none, when the line is longer than one takes, and
-    /// when the last one has been away for too long.
+    /// Whether the newest caller needs another flight: when there is none, when more callers wait than one statement serves, or
+    /// when the last statement has run for too long.
     fn needs_a_flight(&self) -> bool {
         match self.flights {
             0 => true,
@@ -91,7 +91,7 @@ impl<L: LookUp> Batch<L> {
         Arc::new(Self { look_up, state: Mutex::new(state) })
     }
 
-    /// What there is for a key, as it is committed now or later.
+    /// The row for a key, as committed at the time of the call or later.
     pub(crate) async fn load(self: &Arc<Self>, key: L::Key) -> Result<Option<L::Row>, StoreError> {
         let (caller, answer) = oneshot::channel();
         if self.joins_a_new_flight(key, caller) {
@@ -100,7 +100,7 @@ impl<L: LookUp> Batch<L> {
         answer.await.unwrap_or_else(|_| Err(broken_off()))
     }
 
-    /// Puts a caller into the line; `true` when there is a flight to be begun.
+    /// Adds a caller to the queue; `true` when a new flight must start.
     fn joins_a_new_flight(&self, key: L::Key, caller: Answer<L::Row>) -> bool {
         let mut state = self.lock();
         state.waiting.push_back((key, caller));
@@ -112,7 +112,7 @@ impl<L: LookUp> Batch<L> {
         is_new
     }
 
-    /// Takes as many from the line as go together.
+    /// Takes as many keys from the queue as one statement looks up.
     fn board(&self) -> Boarded<L> {
         let mut state = self.lock();
         state.last_start = Instant::now();
@@ -124,7 +124,7 @@ impl<L: LookUp> Batch<L> {
     }
 }
 
-/// Runs batches until nobody waits.
+/// Runs batches until no caller waits.
 struct Flight<L: LookUp> {
     batch: Arc<Batch<L>>,
     is_over: bool,
@@ -133,7 +133,7 @@ struct Flight<L: LookUp> {
 impl<L: LookUp> Flight<L> {
     async fn fly(mut self) {
         while let Some(last) = self.last_in_line() {
-            // Those who come while it waits for a connection go along; when it gets none, those are told who waited as long.
+            // Callers that arrive during the wait for a connection are served too, but do not get the error if it fails.
             let (boarded, found) = match Box::pin(self.batch.look_up.connect()).await {
                 Ok(connection) => {
                     let boarded = self.batch.board();
@@ -153,7 +153,7 @@ impl<L: LookUp> Flight<L> {
         }
     }
 
-    /// The number of who came last, of all who ever came; `None` when nobody waits, and the flight is over.
+    /// The number of the newest caller, counted from the first ever; `None` when no caller waits, which ends the flight.
     fn last_in_line(&mut self) -> Option<usize> {
         let mut state = self.batch.lock();
         while state.waiting.front().is_some_and(|(_, caller)| caller.is_closed()) {
@@ -161,7 +161,7 @@ impl<L: LookUp> Flight<L> {
             state.left += 1;
         }
         if state.waiting.is_empty() {
-            // Under the same lock, so that who comes next finds the place free.
+            // The same lock covers this change, so that the next caller starts a new flight.
             state.flights -= 1;
             drop(state);
             self.is_over = true;
@@ -171,7 +171,7 @@ impl<L: LookUp> Flight<L> {
     }
 }
 
-/// Leaves the place to another when it was broken off, by a fault in a look-up or the end of its runtime.
+/// Allows another flight when this one was dropped, because a look-up panicked or the runtime ended.
 impl<L: LookUp> Drop for Flight<L> {
     fn drop(&mut self) {
         if self.is_over {
@@ -180,24 +180,24 @@ impl<L: LookUp> Drop for Flight<L> {
         let mut state = self.batch.lock();
         state.flights -= 1;
         if state.flights == 0 {
-            // Nobody comes for them.
+            // No flight is left to serve them.
             let gone = std::mem::take(&mut state.waiting);
             state.left += gone.len();
         }
     }
 }
 
-/// Different keys, with those who wait for them.
+/// Distinct keys, with the callers that wait for them.
 struct Boarded<L: LookUp> {
     keys: Vec<L::Key>,
-    /// One for each key.
+    /// One caller for each key.
     callers: Vec<Answer<L::Row>>,
-    /// Those who asked for one of the keys too.
+    /// Further callers that asked for one of the keys.
     others: Vec<(usize, Answer<L::Row>)>,
 }
 
 impl<L: LookUp> Boarded<L> {
-    /// Takes those from the line who came first, but not those who have left it.
+    /// Takes the oldest keys from the queue, without those whose callers have stopped waiting.
     fn take(state: &mut State<L>, many: usize) -> Self {
         let many = state.waiting.len().min(many);
         state.left += many;
@@ -217,7 +217,7 @@ impl<L: LookUp> Boarded<L> {
         boarded
     }
 
-    /// Tells each what was found for their key. Who has left in the meantime does not hear of it.
+    /// Sends each caller the result for its key. A caller that has stopped waiting gets nothing.
     fn answer(self, found: Result<Found<L::Row>, StoreError>) {
         let mut answers: Vec<Result<Option<L::Row>, StoreError>> =
             self.keys.iter().map(|_| Ok(None)).collect();
@@ -255,7 +255,7 @@ fn share<R: Clone>(answer: &mut Result<Option<R>, StoreError>) -> Result<Option<
     }
 }
 
-/// The same error for one more caller.
+/// The same error for another caller.
 fn again(cause: &Arc<StoreError>) -> StoreError {
     let shared = || Box::new(Shared(Arc::clone(cause)));
     match &**cause {
@@ -269,7 +269,7 @@ fn broken_off() -> StoreError {
     StoreError::Unavailable("the look-up was broken off".into())
 }
 
-/// The cause of many errors.
+/// The shared cause of several errors.
 #[derive(Debug, thiserror::Error)]
 #[error("a look-up for many requests failed")]
 struct Shared(#[source] Arc<StoreError>);
@@ -283,16 +283,16 @@ mod tests {
 
     use super::*;
 
-    /// Finds twice the key for even keys, nothing for odd ones, and something that cannot be read for multiples of 7.
+    /// Finds twice the key for even keys, nothing for odd keys, and an unreadable row for multiples of 7.
     #[derive(Default)]
     struct Fake {
-        /// Batches, as they were asked for.
+        /// The batches, as they were looked up.
         asked: Mutex<Vec<Vec<u32>>>,
-        /// How many fail from now on.
+        /// How many look-ups fail from now on.
         failing: AtomicUsize,
-        /// How often no connection is to be had from now on.
+        /// How many attempts to connect fail from now on.
         refusing: AtomicUsize,
-        /// Where a look-up waits, if it is to.
+        /// Where a look-up waits, if set.
         gate: Option<Semaphore>,
     }
 
@@ -310,7 +310,7 @@ mod tests {
         }
     }
 
-    /// For which no look-up takes too long.
+    /// A batch for which no look-up takes too long.
     fn patient(fake: &Arc<Fake>) -> Arc<Batch<Arc<Fake>>> {
         Batch::with_patience(Arc::clone(fake), Duration::MAX)
     }
@@ -348,12 +348,12 @@ mod tests {
                 key if key % 2 == 0 => Some((number, Ok(key * 2))),
                 _ => None,
             };
-            // In another order than they were asked for.
+            // In another order than that of the keys.
             Ok(keys.iter().enumerate().rev().filter_map(found).collect())
         }
     }
 
-    /// Whether a caller heard what is so of their key.
+    /// Whether a caller got the right result for its key.
     fn is_right(key: u32, answer: &Result<Option<u32>, StoreError>) -> bool {
         match answer {
             Err(StoreError::Corrupt { problem, .. }) => key.is_multiple_of(7) && *problem == key.to_string(),
@@ -362,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Loads that wait, each in a task of its own, in this order.
+    /// Loads that wait, each in its own task, in this order.
     async fn waiting(
         batch: &Arc<Batch<Arc<Fake>>>,
         keys: impl IntoIterator<Item = u32>,
@@ -515,7 +515,7 @@ mod tests {
                     all.spawn(async move {
                         for (key, leaves) in part {
                             if leaves {
-                                // Polled once, and dropped.
+                                // The load is polled once and then dropped.
                                 tokio::select! { biased; _ = batch.load(key) => {} () = std::future::ready(()) => {} }
                             } else {
                                 let answer = batch.load(key).await;

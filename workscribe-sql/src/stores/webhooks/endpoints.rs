@@ -1,4 +1,4 @@
-//! The endpoints of organizations. What is sent to them is in `webhook_deliveries.rs`.
+//! The endpoints of organizations. `deliveries.rs` has the deliveries to them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::deliveries::{AttemptRow, DeliveryRow, EnteredRow};
 use super::pending::{ROWS_AT_ONCE, Statement, Write, push_rows};
 use super::{Ts, Unit, after, before, named};
 
-/// How many deliveries are removed in one statement: a log of 30 days may have more than its time limit allows for.
+/// How many deliveries one statement removes: a log of 30 days may have too many for the time limit of one statement.
 const PORTION: i64 = 5_000;
 
 #[derive(FromRow)]
@@ -198,7 +198,7 @@ impl WebhookStore for Unit {
                         .push_bind(delivery.payload.unwrap_or_default())
                         .push_bind(Ts(delivery.created_at));
                 });
-                // One that is sent again is there.
+                // A message that is sent again is already stored.
                 insert.push(" ON CONFLICT (org_id, id) DO NOTHING");
             };
             self.write_later(Write { name, rows, updates: vec![], push: Box::new(push) }).await?;

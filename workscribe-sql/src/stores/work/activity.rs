@@ -13,7 +13,7 @@ use super::bind::BindAll as _;
 use super::table::{Stored, insertion};
 use super::{Unit, before, pending, storable};
 
-/// A line with who did it; see `activity_select!`.
+/// An entry with its actor; see `activity_select!`.
 #[derive(FromRow)]
 struct ShownRow {
     #[sqlx(flatten)]

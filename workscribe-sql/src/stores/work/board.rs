@@ -14,7 +14,7 @@ use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
 use super::task_row::TaskRow;
 
-/// A task under its lock, with the place `$5` of the column `$4`, or of its own, in the project `$3`, and those around it.
+/// A locked task, with the position `$5` of the column `$4` (or of its own column) in the project `$3`, and its neighbours.
 macro_rules! lift {
     ($landmark:literal) => {
         concat!(
@@ -75,7 +75,7 @@ impl TryFrom<LiftedRow> for Lifted {
     }
 }
 
-/// The ids as they are bound.
+/// The ids as a bound value.
 fn plain(ids: &[TaskId]) -> Json<Vec<Uuid>> {
     Json(ids.iter().map(|id| id.as_uuid()).collect())
 }
@@ -126,7 +126,7 @@ impl BoardStore for Unit {
         Goal { project, status, landmark }: Goal,
     ) -> Result<Option<Lifted>, StoreError> {
         let lift = match landmark {
-            // The task by its key, and then whether it is in the column.
+            // Finds the task by its key, then checks that it is in the column.
             Landmark::Task(_) => query_as::<_, LiftedRow>(lift!(
                 "SELECT other.position, other.id
                    FROM (SELECT * FROM ws_tasks n WHERE n.org_id = $1 AND n.id = $5 LIMIT 1) AS other CROSS JOIN goal
@@ -205,7 +205,7 @@ impl BoardStore for Unit {
                 let ids: Vec<Uuid> = positions.iter().map(|one| one.id.as_uuid()).collect();
                 let positions: Vec<_> =
                     positions.iter().map(|one| (one.position, one.id.as_uuid())).collect();
-                // The ids alone too, which say by which index the tasks are found.
+                // The ids are bound once more by themselves, so that the tasks are found by their index.
                 let update = query(concat!(
                     "UPDATE ws_tasks AS t SET position = CAST(given.value ->> 0 AS bigint)
                        FROM ",
@@ -227,7 +227,7 @@ impl BoardStore for Unit {
         ColumnMove { project, from, to, after }: ColumnMove,
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
-        // Under the project's lock nobody moves a task between the two statements.
+        // The caller holds the project's lock, so no task moves between the two statements.
         let ends = query_as::<_, (Option<i64>, Option<i64>)>(
             "SELECT min(position), max(position) FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3",

@@ -1,4 +1,4 @@
-//! Comments, with the count that their task has of them.
+//! Comments, and the number of them that their task stores.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -50,7 +50,7 @@ impl CommentStore for Unit {
         };
         let updates = vec![(TASKS, task)];
         let count = Write { name: "ws_tasks: count a comment", rows: 1, updates, push: Box::new(push) };
-        // Those who comment on one task wait in the process, as those who number in one project.
+        // Inserts of comments on the same task queue in the process, like inserts of tasks into the same project.
         self.pass(task).await;
         self.write_later(insertion("ws_comments: insert", org, vec![row], "")).await?;
         if self.flush_with(count).await? > 0 {
@@ -84,7 +84,7 @@ impl CommentStore for Unit {
         page: &PageRequest,
     ) -> Result<Vec<Comment>, StoreError> {
         let (at, id) = after(page);
-        // Bodies past what the page shows stay where they are, but for one that tells of a next page.
+        // Reads no bodies of comments after the end of the page, except one, which shows that a next page exists.
         let list = query_as::<_, ShownRow>(concat!(
             "SELECT ",
             comment_columns!(),

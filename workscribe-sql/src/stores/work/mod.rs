@@ -1,4 +1,4 @@
-//! The stores of projects, statuses, labels, tasks, comments and what happened.
+//! The stores of projects, statuses, labels, tasks, comments and the history.
 
 mod activity;
 mod board;

@@ -1,4 +1,4 @@
-//! Projects, and the door to one.
+//! Projects, and the door to a project.
 
 use async_trait::async_trait;
 use sqlx::types::Uuid;
@@ -33,7 +33,7 @@ fn project(org_id: OrgId, Stored(row): Stored<ProjectRow>) -> Project {
     }
 }
 
-/// Who came through a door; see `entered_columns!`.
+/// The membership that a door has looked up; see `entered_columns!`.
 #[derive(FromRow)]
 pub(crate) struct EnteredRow {
     entered_org_id: Uuid,
@@ -54,7 +54,7 @@ impl EnteredRow {
     }
 }
 
-/// The project is there or is not.
+/// A membership, and the project if it exists.
 pub(crate) struct EnteredProjectRow {
     entered: EnteredRow,
     project: Option<Stored<ProjectRow>>,
@@ -85,7 +85,7 @@ macro_rules! enter_project {
     };
 }
 
-/// `None` for both.
+/// The stored value of a filter; `None` for archived and other projects.
 const fn is_archived(archived: Archived) -> Option<bool> {
     match archived {
         Archived::No => Some(false),

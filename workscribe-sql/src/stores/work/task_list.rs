@@ -1,8 +1,7 @@
-//! Lists of tasks, in statements made of the conditions that are set: so each gets the plan that suits it, and none has to suit
-//! all. Values are bound, never written.
+//! Lists of tasks. Each statement contains only the conditions that are set, so each gets its own plan. Values are always bound.
 //!
-//! A page is chosen of the tasks `i` alone, by an index that has them in order. What they are shown with is looked up by a second
-//! statement, see `task_shown.rs`.
+//! One statement chooses the tasks `i` of a page, by an index in the order of the list. A second statement reads what they are
+//! shown with; see `task_shown.rs`.
 
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
@@ -19,7 +18,7 @@ use super::{Db, Ts, Unit, corrupt, dialect};
 
 type Statement = QueryBuilder<Db>;
 
-/// The due date as `ws_tasks_due_idx` has it.
+/// The due date as in `ws_tasks_due_idx`.
 macro_rules! due {
     () => {
         "COALESCE(i.due_date, '9999-12-31')"
@@ -64,20 +63,20 @@ impl Unit {
     }
 }
 
-/// A status that was removed after its tasks were read has tasks no more: they are read again, so many times at the most.
+/// How many times the tasks are read at most: again if a status was removed after its tasks were read, which have another one now.
 const TRIES: usize = 3;
 
-/// A project that never had more tasks is walked through, whoever is asked for.
+/// A project with at most this many task numbers is always read in the order of the list.
 const SHORT_WALK: i64 = 1_000;
 
-/// How the tasks of a list are found.
+/// How a statement finds the tasks of a list.
 #[derive(Debug, Clone, Copy, Default)]
 struct Way {
-    /// Whether the words that are searched for are common.
+    /// Whether the words of the search are common.
     words: bool,
-    /// Which condition picks few tasks of a project, which are gathered by it and sorted.
+    /// The condition that few tasks of a project match. The statement finds the tasks by it and sorts them.
     few: Option<Few>,
-    /// Whether labels and people are asked for on a walk in the order of the list, since they have many tasks.
+    /// Whether the statement reads tasks in the order of the list and checks the label and the assignee of each: many match.
     walks: bool,
 }
 
@@ -102,7 +101,7 @@ impl Unit {
         Ok(Way { words, few, walks: few.is_none() })
     }
 
-    /// Which condition on labels and people picks at most so many of a project.
+    /// The condition on the label or the assignee that the fewest tasks match, if at most [`dialect::FEW`] of a project do.
     async fn few(
         &mut self,
         scope: &OrgScope,
@@ -127,8 +126,8 @@ impl Unit {
         }
         if let Some(user) = assignee {
             conditions.push(Few::Assignee);
-            // Of a person who has many elsewhere and hardly any here, a walk through a large project would meet none for long: those
-            // are gathered, whatever their number.
+            // If a person has many tasks elsewhere and hardly any in a large project, reading the project in order would find
+            // none of them for a long time. So their tasks are read and sorted, however many they have.
             counts.push("(SELECT CASE WHEN count(*) FILTER (WHERE a.project_id = ");
             counts.push_bind_unseparated(project.as_uuid());
             counts.push_unseparated(
@@ -159,7 +158,7 @@ impl Unit {
     }
 }
 
-/// Where the tasks `i` of a list are read from. The fence keeps other conditions, which other indexes suit, from those that pick few.
+/// The source of the tasks `i` of a list. The fence keeps the planner from using an index for another condition instead.
 fn push_tasks(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     let org = org.as_uuid();
     match (way.few, filter.parent, filter.label, filter.assignee) {
@@ -170,7 +169,7 @@ fn push_tasks(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
         (Some(Few::Label), _, Some(label), _) => {
             list.push("(SELECT task_id FROM ws_task_labels WHERE org_id = ").push_bind(org);
             list.push(" AND label_id = ").push_bind(label.as_uuid()).push(concat!(fence!(), ") AS l "));
-            // The organization was bound first.
+            // The organization is already bound as `$1`.
             list.push(one_of!("ws_tasks", "i", "i.org_id = $1 AND i.id = l.task_id"));
         }
         (Some(Few::Assignee), _, _, Some(AssigneeFilter::User(user))) => {
@@ -183,7 +182,7 @@ fn push_tasks(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     }
 }
 
-/// What a list is sorted by, of the tasks `i` and their statuses `s`.
+/// The sort key of a list, from the tasks `i` and their statuses `s`.
 const fn sort_key(by: TaskOrder) -> &'static str {
     match by {
         TaskOrder::Board => "s.position",
@@ -233,7 +232,7 @@ fn choose(list: &mut Statement, org: OrgId, query: &TaskQuery, way: Way) {
     list.push(" LIMIT ").push_bind(query.fetch());
 }
 
-/// A project's tasks in board order, from the place of a cursor on.
+/// The tasks of a project in board order, from the cursor on.
 fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &TaskQuery, way: Way) {
     let (filter, [statuses, tasks, end]) = (query.filter(), dialect::BOARD);
     let start = query.after().unwrap_or(TaskCursor {
@@ -256,7 +255,7 @@ fn push_board(list: &mut Statement, org: OrgId, project: ProjectId, query: &Task
     list.push(end);
 }
 
-/// In the column of the cursor what comes after it, in later columns everything.
+/// Tasks after the cursor in its column, and all tasks in later columns.
 fn push_place_in_column(list: &mut Statement, start: &TaskCursor) {
     list.push(" AND (i.position, i.id) > (CASE WHEN s.position = ").push_bind(start.first);
     list.push(" THEN ").push_bind(start.second).push(" ELSE ").push_bind(i64::MIN).push(" END, ");
@@ -272,7 +271,7 @@ fn push_cursor(list: &mut Statement, cursor: &TaskCursor) {
         list.push(", ").push_bind(cursor.second);
     } else {
         if let (TaskOrder::DueDate, Some(day)) = (cursor.sort.by, cursor.date()) {
-            // Said alone too: SQLite begins no walk of an index of expressions at a pair.
+            // The key is also compared by itself: SQLite does not start at a pair in an index of expressions.
             list.push(" AND ").push(key).push(if cursor.sort.descending { " <= " } else { " >= " });
             list.push_bind(day);
         }
@@ -301,7 +300,7 @@ fn push_status(list: &mut Statement, org: OrgId, filter: &TaskFilter) {
     }
     match filter.project {
         _ if filter.categories.is_empty() => {}
-        // A project has few statuses, an organization may have many.
+        // A project has few statuses; an organization may have many.
         Some(project) => {
             list.push(" AND i.status_id IN (SELECT c.id FROM ws_statuses c WHERE c.org_id = ");
             list.push_bind(org.as_uuid()).push(" AND c.project_id = ").push_bind(project.as_uuid());
@@ -329,7 +328,7 @@ fn push_categories(list: &mut Statement, begin: &str, categories: &[StatusCatego
     list.push(")");
 }
 
-/// All conditions but those on the project and the status.
+/// All conditions except those on the project and the status.
 fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way) {
     match filter.assignee {
         Some(AssigneeFilter::User(user)) if way.walks => {
@@ -359,7 +358,7 @@ fn push_filters(list: &mut Statement, org: OrgId, filter: &TaskFilter, way: Way)
         None => list,
     };
     match &filter.search {
-        // As in a search: nothing for no words.
+        // As in a search, no words match nothing.
         Some(words) if words.is_empty() => {
             list.push(" AND FALSE");
         }

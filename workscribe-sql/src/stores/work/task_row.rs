@@ -1,4 +1,4 @@
-//! A task as it is read.
+//! A task as a statement returns it.
 
 use chrono::NaiveDate;
 use sqlx::FromRow;
@@ -9,7 +9,7 @@ use workscribe_core::work::{Color, Priority, ProjectKey, Status, Task, TaskLabel
 use super::statuses::parse_category;
 use super::{Ts, corrupt, document, named, person};
 
-/// A task with all that is shown of it; see `task_columns!`.
+/// A task with all its fields; see `task_columns!`.
 #[derive(FromRow)]
 pub(crate) struct TaskRow {
     org_id: Uuid,

@@ -1,8 +1,8 @@
-//! What the tasks of a list are shown with: their projects, statuses, people and labels, looked up for a whole page at once.
+//! The projects, statuses, people and labels with which the tasks of a list are shown, read once for a whole page.
 //!
-//! In the statement that chooses a page they were more than half of its cost: Postgres set up some twenty steps for each request, and
-//! put the same few rows together for each task. A statement of its own finds each of them once, and the page is put together here.
-//! For one task it is the other way round: there a round trip costs more, see `task_columns!`.
+//! In the statement that chooses a page, they were more than half of its cost: Postgres set up some twenty plan nodes for each
+//! request, and assembled the same few rows for each task. A second statement reads each of them once, and this module assembles
+//! the page. One task is read in one statement, because there a second round trip costs more; see `task_columns!`.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use super::bind::BindAll as _;
 use super::statuses::parse_category;
 use super::{Ts, Unit, corrupt, named, person};
 
-/// A task of a list, as its table has it; see `listed_columns!`.
+/// A task of a list, as its table stores it; see `listed_columns!`.
 #[derive(FromRow)]
 pub(crate) struct ListedRow {
     org_id: Uuid,
@@ -42,17 +42,17 @@ pub(crate) struct ListedRow {
     updated_at: Ts,
 }
 
-/// One of the things that tasks are shown with. What they have not in common is null.
+/// A project, status, person or label. Fields that its kind does not have are null.
 #[derive(FromRow)]
 struct ShownRow {
     what: i64,
     id: Uuid,
     project_id: Option<Uuid>,
     name: String,
-    /// A colour, or where a picture is.
+    /// A colour, or the URL of a picture.
     looks: Option<String>,
     category: Option<String>,
-    /// A status's place, or a label's among the labels by name.
+    /// The position of a status, or of a label among the labels by name.
     position: i64,
     is_archived: bool,
     version: i64,
@@ -64,7 +64,7 @@ const PROJECT: i64 = 1;
 const STATUS: i64 = 2;
 const PERSON: i64 = 3;
 
-/// What a page of tasks is shown with, by id.
+/// The rows with which a page of tasks is shown, by id.
 #[derive(Default)]
 pub(crate) struct Shown {
     projects: HashMap<Uuid, (ProjectKey, bool)>,
@@ -74,7 +74,7 @@ pub(crate) struct Shown {
 }
 
 impl Unit {
-    /// Looks up what tasks are shown with.
+    /// Reads the rows with which tasks are shown.
     pub(crate) async fn shown_with(
         &mut self,
         scope: &OrgScope,
@@ -164,8 +164,8 @@ impl Shown {
         Ok(())
     }
 
-    /// A task with all that is shown of it; `None` when its project, its status or a person is not there: then it has been changed, or
-    /// has gone, since it was read.
+    /// A task with all its fields; `None` when its project, its status or a person is missing, because the task was changed or
+    /// removed after it was read.
     pub(crate) fn task(&self, row: ListedRow) -> Result<Option<Task>, StoreError> {
         let assignee = match row.assignee_id {
             Some(id) => self.people.get(&id).map(Some),
@@ -181,7 +181,7 @@ impl Shown {
         };
         let priority = Priority::of_rank(row.priority)
             .ok_or_else(|| corrupt("ws_tasks", format!("priority is {}", row.priority)))?;
-        // A label that was removed is named by a task until that is changed next.
+        // A task may name a removed label until its next change.
         let mut labels: Vec<&(i64, TaskLabel)> =
             row.label_ids.iter().filter_map(|id| self.labels.get(id)).collect();
         labels.sort_unstable_by_key(|(place, _)| *place);

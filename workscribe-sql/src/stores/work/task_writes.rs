@@ -1,7 +1,7 @@
-//! How a task is added, changed and removed, with the counts that its parent shows.
+//! How tasks are inserted, updated and deleted, together with the counts at their parents.
 //!
-//! On Postgres each is one statement, together with what is pending; on SQLite one after another, since a `WITH` only reads there
-//! and nobody writes in between.
+//! On Postgres each of these is one statement, which includes the pending writes. SQLite runs several statements, because a
+//! `WITH` can only read there. No other transaction writes between them.
 
 use sqlx::query::Query;
 use sqlx::types::{Json, Uuid};
@@ -17,7 +17,7 @@ use super::pending::{Relabelling, Statement};
 use super::unit::Arguments;
 use super::{Db, Unit, dialect, misuse};
 
-/// A new row of `ws_tasks`, with where its number and position come from.
+/// Inserts a row into `ws_tasks`. The parameters say where its number and position come from.
 macro_rules! insert_task {
     ($number:literal, $position:literal) => {
         concat!(
@@ -32,8 +32,8 @@ macro_rules! insert_task {
     };
 }
 
-/// The next number of the project is counted by the statement that uses it, so that its lock is held for no round trip more than
-/// that one and the commit. Without a number the row is refused, which `dialect::classify` tells.
+/// The statement that uses the next number of the project also counts it, so the project's lock is held only for this round trip
+/// and the commit. Without a number the insert fails, and `dialect::classify` recognizes the error.
 const INSERT_COUNTED: &str = concat!(
     "WITH numbered AS (
          UPDATE ws_projects SET last_number = last_number + 1, last_position = last_position + $15
@@ -49,7 +49,7 @@ const INSERT_COUNTED: &str = concat!(
      )"
 );
 
-/// The fields of a task, and what else is set.
+/// Updates the fields of a task, and the columns in `also`.
 fn update_of(also: &str) -> String {
     format!(
         "UPDATE ws_tasks
@@ -59,7 +59,7 @@ fn update_of(also: &str) -> String {
     )
 }
 
-/// The same as the first part of a statement. Counts the task at its new parent and no more at its old one, if they differ.
+/// The same as the first part of a statement. It also changes the counts of the old and the new parent, if they differ.
 fn update_counted(also: &str, keeps_parent: bool) -> String {
     if keeps_parent {
         return format!("WITH written AS ({} RETURNING id)", update_of(also));
@@ -119,7 +119,7 @@ impl Unit {
         if dialect::WRITES_TOGETHER {
             let insert = insert.bind_all((order::GAP, task.room.in_project, task.room.below_parent));
             let arguments = arguments_of(insert)?;
-            // Who waited for the parent's row is counted by what it is then.
+            // Uses the current row of the parent, even if the statement waited for its lock.
             let end = "SELECT number, position, $11 IS NULL OR EXISTS (SELECT 1 FROM counted) FROM written";
             let numbered =
                 self.write_with("ws_tasks: insert", INSERT_COUNTED, arguments, end, writes).await?;
@@ -218,7 +218,7 @@ impl Unit {
         scope: &OrgScope,
         Target { id, version }: Target<TaskId>,
     ) -> Result<bool, StoreError> {
-        // Labels that it was to get or lose go with it.
+        // Labels that are pending for this task are not written.
         let (writes, _) = self.take_pending(id.as_uuid()).await?;
         let delete = query("").bind_all((scope, id, version));
         let arguments = arguments_of(delete)?;

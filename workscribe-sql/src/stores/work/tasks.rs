@@ -1,4 +1,4 @@
-//! Tasks: the look-up behind the door, and reading under locks.
+//! Tasks: the look-up behind the door, and reads under locks.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ impl TryFrom<EnteredTaskRow> for Entered<Task> {
     }
 }
 
-/// Reads the tasks of the organization `$1` that a choice of ids or numbers picks; the choice is a statement of its own, so
-/// that the plan goes from it to the rest.
+/// Reads those tasks of the organization `$1` that a query for ids or numbers chooses. That query is a `WITH` part of its own, so
+/// the plan always starts with it.
 macro_rules! task_select {
     ($choice:expr) => {
         concat!(
@@ -100,8 +100,8 @@ impl TaskStore for Unit {
             return Ok(Vec::new());
         }
         let ids: BTreeSet<TaskId> = ids.iter().copied().collect();
-        // The locked rows are as their last writer left them. What they are shown with was read before the lock was waited
-        // for, and may lack a status that is new since then.
+        // The locked rows are current. The rows with which they are shown were read before the wait for the locks, and may lack a
+        // new status.
         let lock = query_as::<_, TaskRow>(concat!(tasks_by_id!(for_update!()), "ORDER BY t.id"))
             .bind_all((scope, Json(&ids)));
         let mut rows = self.all("ws_tasks: lock", lock).await?;
@@ -162,7 +162,7 @@ impl TaskStore for Unit {
         id: TaskId,
         ancestor: TaskId,
     ) -> Result<bool, StoreError> {
-        // `UNION` passes over what was found before, so that a circle ends.
+        // `UNION` drops rows that were found before, so a circle ends.
         let walk = query_as::<_, (i64,)>(
             "WITH RECURSIVE above (id) AS (
                  SELECT $2
@@ -183,7 +183,7 @@ impl TaskStore for Unit {
         after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
     ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError> {
-        // As the index of a person's tasks has it: one without a due date comes last.
+        // As in the index of a person's tasks: a task without a due date comes last.
         let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();
         let (due, id) = match after {
             Some((due, id)) => (due.unwrap_or(last), id.as_uuid()),
@@ -227,13 +227,13 @@ fn ids(rows: Vec<(Uuid,)>) -> Vec<TaskId> {
 }
 
 impl Unit {
-    /// By this unit's own connection.
+    /// Reads on this unit's own connection.
     pub(crate) async fn enter_task_in(
         &mut self,
         user: UserId,
         id: TaskId,
     ) -> Result<Option<Entered<Task>>, StoreError> {
-        // First the organizations of the user, then the task under the key of each: it is in one of them.
+        // First finds the user's organizations, then looks for the task by its key in each of them.
         let enter = query_as::<_, EnteredTaskRow>(concat!(
             "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
              t AS MATERIALIZED (
@@ -255,7 +255,7 @@ impl Unit {
         self.optional("ws_tasks: enter", enter).await?.map(TryFrom::try_from).transpose()
     }
 
-    /// Whether a task was written; an error if it was not because it has another version.
+    /// Returns whether a task was written; an error if it was not because its version differs.
     async fn written(
         &mut self,
         scope: &OrgScope,

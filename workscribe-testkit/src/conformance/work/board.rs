@@ -1,4 +1,4 @@
-//! The order of a board's columns.
+//! The order of tasks in the columns of a board.
 
 use super::fixtures::*;
 use super::prelude::*;
@@ -7,7 +7,7 @@ use workscribe_core::work::{
     BoardPosition, Column, ColumnMove, Goal, Landmark, Lifted, NewTask, Task, order,
 };
 
-/// Six tasks of a column, of which the third to the fifth share a position; in order.
+/// Six tasks of a column, in order. The third to the fifth have the same position.
 async fn column(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) -> Vec<BoardPosition> {
     let mut places = Vec::new();
     for position in [70, 20, 50, 10, 50, 50] {
@@ -29,7 +29,7 @@ async fn read(
     read!(storage, uow => uow.board().positions_from(scope, Column { project, status, without: &[] }, least, 100))
 }
 
-/// A column beside the one that a case looks at, and a project beside it.
+/// Another column of the same project, and another project.
 async fn neighbours(storage: &Arc<dyn Storage>, scope: &OrgScope, board: &Board) {
     let mut new = new_task(scope, board, "In another column");
     new.fields.status_id = board.doing.id;
@@ -56,7 +56,7 @@ pub async fn a_place_in_a_column_is_found_by_its_index(storage: Arc<dyn Storage>
     assert_eq!(at(&[], &[4, 1, 4]).await, [all[1], all[4]]);
     assert_eq!(at(&[], &[i64::MAX]).await, []);
     assert_eq!(at(&[], &[]).await, []);
-    // Those that are passed over leave no gap.
+    // Tasks that are left out leave no gap in the indexes.
     assert_eq!(at(&[places[2].id, id()], &[1, 2, 5]).await, [(1, places[1]), (2, places[3])]);
     assert_eq!(at(&[places[0].id, places[1].id, places[5].id], &[0, 3]).await, [(0, places[2])]);
     let empty = read!(storage, uow => uow.board().positions_at(&scope, Column { project, status: board.done.id, without: &[] }, &[0]));
@@ -79,7 +79,7 @@ pub async fn the_places_before_and_from_a_place_are_the_nearest_first(storage: A
         assert_eq!(from(&[], *place, 100).await, places[index..]);
         assert_eq!(from(&[], *place, 2).await, places[index..(index + 2).min(6)]);
     }
-    // Those that are passed over, and a place where nothing stands.
+    // Leaves out a task, and starts at a position that no task has.
     assert_eq!(before(&[places[3].id], Some(places[4]), 2).await, [places[2], places[1]]);
     assert_eq!(before(&[places[3].id, places[1].id, id()], Some(places[4]), 2).await, [places[2], places[0]]);
     assert_eq!(from(&[places[3].id], places[3], 2).await, [places[4], places[5]]);
@@ -101,7 +101,7 @@ pub async fn a_lifted_task_comes_with_the_places_around_a_landmark(storage: Arc<
         attempt!(storage, uow => uow.board().lift(&scope, task, Goal { project, status, landmark })).unwrap()
     };
     let lifted = task(&storage, &scope, places[2].id).await.unwrap();
-    // The column as it is without the task that is lifted.
+    // The column without the lifted task.
     let others = [places[0], places[1], places[3], places[4], places[5]];
     for (index, place) in others.into_iter().enumerate() {
         let expected = Lifted {
@@ -238,7 +238,7 @@ pub async fn sixteen_moving_tasks_under_the_projects_lock_lose_none(storage: Arc
             for _ in 0..4 {
                 let mut uow = storage.begin().await.unwrap();
                 uow.projects().lock(&scope, project).await.unwrap().unwrap();
-                // Always to the front.
+                // Always to the beginning.
                 let first = uow
                     .board()
                     .positions_at(&scope, Column { project, status, without: &[moving] }, &[0])
