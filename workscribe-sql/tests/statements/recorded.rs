@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Once};
 
-use sqlx::{Row as _, query};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _, query, query_scalar};
 use tokio::sync::OnceCell;
 use tokio::task::{JoinSet, LocalSet};
-use workscribe_sql::PostgresStorage;
+use workscribe_core::Storage as _;
+use workscribe_sql::{PostgresStorage, postgres};
 use workscribe_testkit::conformance::{Case, storage_cases};
 use workscribe_testkit::databases::{self, Schema};
 
@@ -20,11 +21,47 @@ pub(super) struct Recorded {
     pub(super) types: Vec<String>,
 }
 
+impl Recorded {
+    /// A `PREPARE` of it, as Postgres has it.
+    pub(super) fn prepare(&self, name: &str) -> String {
+        let types = self.types.join(", ");
+        let types = if types.is_empty() { types } else { format!(" ({types})") };
+        format!("PREPARE {name}{types} AS\n{}", self.text)
+    }
+
+    /// Its plan on Postgres, with a value for each parameter from its number and its type.
+    pub(super) async fn explain(
+        &self,
+        conn: &mut PgConnection,
+        options: &str,
+        value: impl Fn(usize, &str) -> String,
+    ) -> Vec<String> {
+        conn.execute(AssertSqlSafe(self.prepare("explained"))).await.unwrap();
+        let types: Vec<String> = query_scalar(
+            "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'explained'",
+        )
+        .persistent(false)
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+        let values: Vec<String> = (1..).zip(&types).map(|(number, kind)| value(number, kind)).collect();
+        let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
+        let explain = format!("EXPLAIN ({options}) EXECUTE explained{values}");
+        let plan =
+            query_scalar(AssertSqlSafe(explain)).persistent(false).fetch_all(&mut *conn).await.unwrap();
+        conn.execute("DEALLOCATE explained").await.unwrap();
+        plan
+    }
+}
+
+/// Longer statements add many rows by one statement, as shorter ones do.
+const LONGEST: usize = 30_000;
+
 /// How many cases run at once.
 const TOGETHER: usize = 4;
 
 /// What units traced: database, name and text.
-pub(super) static TRACED: Mutex<BTreeSet<(String, String, String)>> = Mutex::new(BTreeSet::new());
+static TRACED: Mutex<BTreeSet<(String, String, String)>> = Mutex::new(BTreeSet::new());
 
 /// Every statement on Postgres.
 pub(super) async fn on_postgres() -> &'static [Recorded] {
@@ -35,14 +72,17 @@ pub(super) async fn on_postgres() -> &'static [Recorded] {
             let storage = PostgresStorage::connect(&schema.url, &databases::options()).await.unwrap();
             storage.migrate().await.unwrap();
             (case.run)(Arc::new(storage.clone())).await;
-            let mut kept = Vec::new();
-            let mut connections = Vec::new();
-            while let Some(mut connection) = storage.pool().try_acquire() {
+            // A unit for each connection, so that every connection is asked.
+            let (mut units, mut kept) = (Vec::new(), Vec::new());
+            for _ in 0..databases::options().max_connections {
+                units.push(storage.read().await.unwrap());
+            }
+            for unit in &mut units {
+                let conn = postgres::Unit::of(&mut **unit).unwrap().connection().await.unwrap();
                 let rows =
                     query("SELECT statement, parameter_types::text[] AS types FROM pg_prepared_statements");
-                let rows = rows.persistent(false).fetch_all(&mut *connection).await.unwrap_or_default();
+                let rows = rows.persistent(false).fetch_all(conn).await.unwrap();
                 kept.extend(rows.into_iter().map(|row| (row.get(0), row.get(1))));
-                connections.push(connection);
             }
             kept
         })
@@ -90,7 +130,7 @@ where
 
 fn traced(database: &str, types: &BTreeMap<String, Vec<String>>) -> Vec<Recorded> {
     let traced = TRACED.lock().unwrap();
-    let of_database = traced.iter().filter(|(of, ..)| of == database);
+    let of_database = traced.iter().filter(|(of, _, text)| of == database && text.len() <= LONGEST);
     let recorded = of_database.map(|(_, name, text)| Recorded {
         name: name.clone(),
         text: text.trim().to_owned(),

@@ -5,6 +5,7 @@ use super::prelude::*;
 
 use workscribe_core::identity::{Bounce, LoginPlace};
 use workscribe_core::outbox::Outcome;
+use workscribe_core::work::ProjectRef;
 
 pub async fn a_storage_that_is_well_is_ready(storage: Arc<dyn Storage>) {
     assert_eq!(storage.readiness().await, []);
@@ -133,4 +134,36 @@ pub async fn a_sweep_of_the_application_removes_what_has_ended(storage: Arc<dyn 
     clock.advance(chrono::TimeDelta::days(2));
     assert_eq!(app.sweep().await.unwrap(), 3);
     assert_eq!(app.sweep().await.unwrap(), 0);
+}
+
+pub async fn each_of_many_reads_at_once_finds_what_it_asked_for(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let task = add_task(&storage, &scope, &board, "Task").await.id;
+    let (slug, project) = (Slug::parse("engines").unwrap(), board.project.clone());
+    let session = add_session(&storage, &add_user(&storage, "grace").await).await.id;
+    all_at_once(320, |turn| {
+        let (storage, slug, project) = (Arc::clone(&storage), slug.clone(), project.clone());
+        async move {
+            let mut uow = storage.read().await.unwrap();
+            let is_known = turn / 5 % 4 == 0;
+            let user = if is_known { scope.actor() } else { id() };
+            let by_key = ProjectRef::Key(project.key.clone());
+            let by = if turn % 2 == 0 { ProjectRef::Id(project.id) } else { by_key };
+            let finds = match turn % 5 {
+                0 => {
+                    let session = if is_known { session } else { id() };
+                    uow.tokens().session_with_user(session, at(0)).await.unwrap().is_some()
+                }
+                1 => uow.users().account(user).await.unwrap().is_some_and(|found| found.user.id == user),
+                2 => uow.organizations().membership(&slug, user).await.unwrap().is_some(),
+                3 => {
+                    let entered = uow.projects().enter(&slug, user, &by).await.unwrap();
+                    entered.and_then(|it| it.found).is_some_and(|found| found.id == project.id)
+                }
+                _ => uow.tasks().enter(user, task).await.unwrap().is_some_and(|it| it.found.id == task),
+            };
+            assert_eq!(finds, is_known, "turn {turn}");
+        }
+    })
+    .await;
 }

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod board;
 pub mod comments;
 pub mod labels;
+pub mod long_lists;
 pub mod projects;
 pub mod statuses;
 pub mod task_lists;

@@ -188,6 +188,8 @@ pub async fn a_projects_lock_is_held_until_the_end_of_the_transaction(storage: A
     let others = Arc::clone(&storage);
     let mut second = tokio::spawn(async move {
         let mut uow = others.begin().await.unwrap();
+        assert!(uow.projects().find(&scope, project).await.unwrap().is_some());
+        uow.projects().hold(&scope, project).await.unwrap();
         let locked = uow.projects().lock(&scope, project).await.unwrap().unwrap();
         uow.commit().await.unwrap();
         locked.name
