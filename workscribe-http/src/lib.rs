@@ -54,19 +54,20 @@ mod mount;
 pub mod notifications;
 mod once;
 pub mod openapi;
-pub mod organizations;
+mod paging;
+mod prelude;
 mod problem;
-pub mod projects;
 mod query;
 mod reply;
 mod resend;
 pub mod search;
 pub mod tags;
 mod taken;
-pub mod tasks;
+pub mod tenancy;
 mod time;
 pub mod webhooks;
 pub mod wire;
+pub mod work;
 
 pub use admin::{AdminToken, mount_admin};
 pub use auth::{BearerAuth, OptionalActor};
@@ -80,49 +81,57 @@ pub use identity::IdentityApi;
 pub use limits::LimitsApi;
 pub use mount::{HttpOptions, mount};
 pub use notifications::NotificationsApi;
-pub use organizations::OrganizationsApi;
 pub use problem::{ApiError, ApiResult, Codes, FieldProblem, PROBLEM_JSON, Problem, codes, status_of};
-pub use projects::ProjectsApi;
-pub use query::{Asked, Id, Identified, Parameter};
+pub use query::{Asked, Id, Identified, Parameter, Parameters, Texts};
 pub use reply::{Accepted, Created, NoContent, Reply, Revised, Versioned, etag, if_match};
 pub use search::SearchApi;
 pub use taken::Taken;
-pub use tasks::{CommentsApi, TasksApi};
+pub use tenancy::{InvitationsApi, MembersApi, OrganizationsApi, OwnInvitationsApi};
 pub use time::{Date, Time};
-pub use webhooks::WebhooksApi;
+pub use webhooks::{DeliveriesApi, WebhooksApi};
 pub use wire::{Name, Named, RichText};
+pub use work::{ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, StatusesApi, TasksApi};
 
 use workscribe_core::WorkScribe;
 
-/// Every API of WorkScribe, in the order of its document.
-pub type AllApis = (
+/// Pairs within pairs: poem-openapi's APIs of many are tuples of 16 at the most.
+macro_rules! pairs {
+    () => { () };
+    (($($first:tt)+) $($rest:tt)*) => { ($($first)+, pairs!($($rest)*)) };
+}
+
+/// Makes the type and the function of all APIs from one list.
+macro_rules! apis {
+    ($($api:ident,)+) => {
+        /// Every API of WorkScribe.
+        pub type AllApis = pairs!($(($api))+);
+
+        /// Every API of WorkScribe: what the host serves.
+        #[must_use]
+        pub fn all(app: &WorkScribe) -> AllApis {
+            pairs!($(($api::new(app)))+)
+        }
+    };
+}
+
+apis! {
     HealthApi,
     IdentityApi,
     OrganizationsApi,
+    MembersApi,
+    InvitationsApi,
+    OwnInvitationsApi,
     ProjectsApi,
+    StatusesApi,
+    LabelsApi,
     TasksApi,
+    BulkApi,
     CommentsApi,
+    ActivityApi,
     NotificationsApi,
     SearchApi,
     WebhooksApi,
+    DeliveriesApi,
     ExportApi,
     LimitsApi,
-);
-
-/// Every API of WorkScribe: what the host serves.
-#[must_use]
-pub fn all(app: &WorkScribe) -> AllApis {
-    (
-        HealthApi::new(app),
-        IdentityApi::new(app),
-        OrganizationsApi::new(app),
-        ProjectsApi::new(app),
-        TasksApi::new(app),
-        CommentsApi::new(app),
-        NotificationsApi::new(app),
-        SearchApi::new(app),
-        WebhooksApi::new(app),
-        ExportApi::new(app),
-        LimitsApi::new(app),
-    )
 }

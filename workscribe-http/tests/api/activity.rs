@@ -1,9 +1,6 @@
 //! What happened: a line for every change of a field.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
+use crate::support::*;
 use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
 
 /// A line as `action field: old > new`.

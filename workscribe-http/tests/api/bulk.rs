@@ -1,9 +1,6 @@
 //! Many tasks changed at once.
 
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts};
+use crate::support::*;
 use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of};
 
 on_every_storage! {

@@ -1,13 +1,6 @@
 //! Requests under a condition: `ETag` with `If-Match`, and `Idempotency-Key`.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login, TestApp};
-
-use crate::support::{at_once, on_every_storage};
+use crate::support::*;
 
 /// Tags that are no version of anything, in whatever form.
 const STRANGE: [&str; 9] = ["\"0\"", "\"99\"", "\"x\"", "1", "W/\"1\"", "\"-1\"", "", "\"é\"", "\"1\" x"];
@@ -27,8 +20,7 @@ async fn count(app: &TestApp, login: &Login) -> Value {
 
 on_every_storage! {
     async fn a_profile_is_changed_in_the_version_that_was_read(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let patch = async |tag: &str, name: &str| {
             let call = app.patch("/auth/me").bearer(&ada).header("if-match", tag);
             call.json(&json!({"display_name": name})).send().await
@@ -46,8 +38,7 @@ on_every_storage! {
     }
 
     async fn an_organization_is_changed_and_removed_in_the_version_that_was_read(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.post("/organizations").bearer(&ada).json(&engines()).send().await;
         let first = made.expect(StatusCode::CREATED).etag();
         let patch = async |tag: &str, name: &str| {
@@ -93,8 +84,7 @@ on_every_storage! {
     }
 
     async fn a_request_sent_twice_under_one_key_is_done_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let first = create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         app.clock.advance(TimeDelta::minutes(10));
         let again = create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
@@ -105,9 +95,7 @@ on_every_storage! {
     }
 
     async fn an_invitation_sent_twice_under_one_key_is_mailed_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         app.organization(&ada, "looms").await;
         let invite = async |slug: &str| {
             let call = app.post(&format!("/organizations/{slug}/invite")).bearer(&ada);
@@ -123,8 +111,7 @@ on_every_storage! {
     }
 
     async fn another_body_under_a_used_key_is_refused(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         let other = json!({"name": "Looms", "slug": "looms"});
         create(&app, &ada, "one", &other).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
@@ -164,8 +151,7 @@ on_every_storage! {
     }
 
     async fn a_key_is_forgotten_after_a_day(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let ada = app.login("ada@example.com").await;
         create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         app.clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
@@ -176,9 +162,7 @@ on_every_storage! {
     }
 
     async fn a_refusal_gives_the_key_back(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         create(&app, &ada, "one", &engines()).await.refused(409, "SLUG_TAKEN");
         let invalid = json!({"name": " ", "slug": "-"});
         create(&app, &ada, "one", &invalid).await.refused(422, "VALIDATION_FAILED");
@@ -187,8 +171,7 @@ on_every_storage! {
     }
 
     async fn a_key_has_1_to_255_characters(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         for bad in ["", "é", "a\tb", &"k".repeat(256)] {
             let refused = create(&app, &ada, bad, &engines()).await.refused(422, "VALIDATION_FAILED");
             assert_eq!(refused.faults(), ["/header/Idempotency-Key INVALID_LENGTH"], "{bad:?}");

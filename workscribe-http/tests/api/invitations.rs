@@ -1,28 +1,19 @@
 //! Invitations: from the mail to the membership, and every way in which they end.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_core::Settings;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
-use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::tenancy::{In, Invitation, InvitationStatus, Role, invitation_token};
-use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
+use workscribe_testkit::app::token_of;
 
-use crate::support::{On, at_once, on_every_storage, texts, walk};
+use crate::support::*;
 
 const ORG: &str = "/organizations/engines";
 const BOB: &str = "bob@example.com";
 
 /// An organization and its owner.
 async fn founded(on: On) -> (Arc<TestApp>, Login) {
-    let app = on.app().await;
-    let ada = app.register("ada@example.com").await;
-    app.organization(&ada, "engines").await;
+    let (app, ada) = on.engines().await;
     (Arc::new(app), ada)
 }
 
@@ -368,9 +359,8 @@ on_every_storage! {
 
     async fn an_address_gets_few_invitations_and_an_organization_sends_so_many(on: On) {
         let limits = Limits::default().with(Limit::InvitationMailsPerOrganization, 12);
-        let settings = Settings { limits, ..Settings::default() };
         let limiter = Arc::new(LocalRateLimiter::default());
-        let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+        let app = on.app_with(|builder| builder.settings(with_limits(limits)).limiter(limiter)).await;
         let ada = app.register("ada@example.com").await;
         for slug in ["engines", "looms", "mills", "forges"] {
             app.organization(&ada, slug).await;

@@ -1,10 +1,6 @@
 //! What names may be, wherever there are names: in one form of Unicode, something of them seen, and nothing that turns text around.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::PASSWORD;
-
-use crate::support::on_every_storage;
+use crate::support::*;
 use crate::workshop::{ORG, WEB, Workshop, id, path_of};
 
 /// Everything that has a name: how it is made and how it is changed, each with the field.

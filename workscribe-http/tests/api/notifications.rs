@@ -1,10 +1,6 @@
 //! Notifications: who is told of what, and how they are read.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
+use crate::support::*;
 use crate::workshop::{NOTHING, ORG, Workshop, id, mentions, path_of, says};
 
 on_every_storage! {

@@ -1,22 +1,18 @@
 //! Organizations: made, listed, changed, removed.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::json;
 use workscribe_core::Hook;
 use workscribe_core::events::DomainEvent;
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 
-use crate::support::{at_once, on_every_storage, texts, walk};
+use crate::support::*;
 
 on_every_storage! {
     async fn an_organization_is_made_by_its_first_owner(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let body = json!({"name": "  Analytical Engines ", "slug": "engines"});
         let made =
             app.post("/organizations").bearer(&ada).json(&body).send().await.expect(StatusCode::CREATED);
@@ -35,8 +31,7 @@ on_every_storage! {
     }
 
     async fn every_fault_of_a_new_organization_has_its_pointer(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let cases = [
             (json!({}), "/name REQUIRED, /slug REQUIRED"),
             (json!({"name": 7, "slug": null}), "/name WRONG_TYPE, /slug WRONG_TYPE"),
@@ -93,8 +88,7 @@ on_every_storage! {
     }
 
     async fn a_list_neither_skips_nor_repeats_while_organizations_are_added(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         // Three of every moment, so that the tie-break counts.
         for number in 0..30 {
             app.organization(&ada, &format!("org-{number:02}")).await;
@@ -126,8 +120,7 @@ on_every_storage! {
     }
 
     async fn the_first_servers_list_is_a_bare_array(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         assert_eq!(app.get("/auth/orgs").bearer(&ada).send().await.expect(StatusCode::OK).json, json!([]));
         let engines = app.organization(&ada, "engines").await;
         let names = app.get("/auth/orgs").bearer(&ada).send().await.expect(StatusCode::OK).json;
@@ -135,8 +128,7 @@ on_every_storage! {
     }
 
     async fn a_change_merges_and_renames(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.organization(&ada, "engines").await;
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;
         let path = "/organizations/engines";
@@ -166,8 +158,7 @@ on_every_storage! {
     }
 
     async fn a_change_that_is_no_change_to_be_had_is_refused_whole(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.organization(&ada, "engines").await;
         let cases = [
             (json!({"name": null}), "/name NOT_NULLABLE"),
@@ -184,9 +175,7 @@ on_every_storage! {
     }
 
     async fn removal_takes_members_and_invitations_along_and_frees_the_slug(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let grace = app.member(&ada, "engines", "grace@example.com", "admin").await;
         let body = json!({"email": "mary@example.com", "role": "member"});
         app.post("/organizations/engines/invite")
@@ -224,9 +213,7 @@ on_every_storage! {
     }
 
     async fn a_changed_role_holds_from_the_very_next_request(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;
         let path = format!("/organizations/engines/members/{}", grace.user_id);
         let steps = [("admin", 200, 403), ("member", 403, 403), ("owner", 200, 204)];

@@ -1,10 +1,6 @@
 //! Projects and their labels: made, listed, changed, archived.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
+use crate::support::*;
 use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
 
 on_every_storage! {

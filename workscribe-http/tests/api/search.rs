@@ -1,9 +1,6 @@
 //! Search: projects, tasks and comments by their words.
 
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts};
+use crate::support::*;
 use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
 
 on_every_storage! {

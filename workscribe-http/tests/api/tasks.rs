@@ -1,13 +1,8 @@
 //! Tasks: made, read, changed, removed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{at_once, on_every_storage};
+use crate::support::*;
 use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of, says};
 
 fn nested(depth: usize) -> Value {

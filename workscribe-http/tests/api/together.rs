@@ -1,15 +1,11 @@
 //! Reads that come together are looked up together, and none hears of what was.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use poem::http::StatusCode;
-use serde_json::json;
-use workscribe_testkit::app::{Login, TestApp};
 use workscribe_testkit::databases;
 use workscribe_testkit::wire::Proxy;
 
-use crate::support::{at_once, on_every_storage};
+use crate::support::*;
 
 const ORG: &str = "/organizations/engines";
 

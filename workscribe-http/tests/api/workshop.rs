@@ -1,10 +1,6 @@
 //! An organization in which work is done: for tests of projects, tasks and what belongs to them.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login, TestApp};
-
-use crate::support::On;
+use crate::support::*;
 
 pub(crate) const ORG: &str = "/organizations/engines";
 pub(crate) const WEB: &str = "/organizations/engines/projects/WEB";

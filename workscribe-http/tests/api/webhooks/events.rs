@@ -8,9 +8,8 @@ use chrono::SecondsFormat;
 use workscribe_core::Hook;
 use workscribe_core::events::{DomainEvent, EventKind};
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
-use workscribe_testkit::app::PASSWORD;
 
-use crate::support::On;
+use crate::support::*;
 use crate::workshop::{WEB, path_of, says};
 
 use super::*;
