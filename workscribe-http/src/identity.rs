@@ -15,8 +15,6 @@ api! {
     IdentityApi
 }
 
-const ME: &str = "/api/v1/auth/me";
-
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tags::Identity")]
 impl IdentityApi {
     /// Register
@@ -222,6 +220,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 }
+
+/// Where one's account is.
+const ME: &str = "/api/v1/auth/me";
 
 /// The answers to a registration.
 #[derive(ApiResponse)]

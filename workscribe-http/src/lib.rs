@@ -15,13 +15,16 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `webhooks`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
+//! | `tenancy`, `work`, `webhooks` | the areas of the core with more than one aggregate: a file with a public `#[OpenApi]` struct and its bodies for each |
+//! | `identity`, `notifications`, `search`, `export`, `limits`, `health` | the others: one such file |
 //! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
 //! | `body`, `field`, `taken`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
-//! | `dto` | how the shapes of bodies are declared |
-//! | `query`, `time`, `wire` | parameters; times and days; names, rich texts and texts that describe themselves |
+//! | `dto` | how APIs, parameters and bodies are declared |
+//! | `prelude` | what every file with operations imports |
+//! | `query`, `paging` | parameters of queries and paths; those of every list |
+//! | `time`, `wire` | times and days; names, rich texts and texts that describe themselves |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
 //! | `resend` | what Resend tells of addresses that refuse mail |
@@ -30,11 +33,12 @@
 //!
 //! # How to add an operation
 //!
-//! A method in its area's `#[OpenApi]` block: parse, open a unit of work, go through the door
-//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its bodies are
-//! declared with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
-//! ([`ApiResult`]). Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
-//! matrix its row: it fails until there is one.
+//! A method in its aggregate's `#[OpenApi]` block: open a unit of work, go through the door
+//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its query is declared with `params!`, its bodies
+//! with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
+//! ([`ApiResult`]). Operations on one path belong in one block, or the document loses one of them. A new block is one line of the
+//! list at the end of this file. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy matrix
+//! its row: it fails until there is one.
 
 pub mod admin;
 mod auth;
@@ -94,7 +98,7 @@ pub use work::{ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, Status
 
 use workscribe_core::WorkScribe;
 
-/// Pairs within pairs: poem-openapi's APIs of many are tuples of 16 at the most.
+/// Makes pairs within pairs, since poem-openapi takes tuples of 16 APIs at most.
 macro_rules! pairs {
     () => { () };
     (($($first:tt)+) $($rest:tt)*) => { ($($first)+, pairs!($($rest)*)) };

@@ -25,7 +25,7 @@ use crate::wire::{IfMatch, Named, names, opaque};
 
 /// What a parameter of a query can be.
 pub trait Parameter: Sized {
-    /// What it looks like, and what it is where the operation does not say.
+    /// What it looks like, with a description for operations that give none.
     fn schema() -> MetaSchema;
 
     /// Reads it.

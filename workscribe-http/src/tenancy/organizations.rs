@@ -100,10 +100,6 @@ impl OrganizationsApi {
     }
 }
 
-pub(super) fn location(slug: &str) -> String {
-    format!("/api/v1/organizations/{slug}")
-}
-
 answers! {
     /// An organization: a tenant.
     Organization of org: tenancy::Organization {
@@ -174,4 +170,9 @@ inputs! {
         #[oai(validator(min_length = 3, max_length = 30, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
         slug: Patch<OrgSlug>,
     } => tenancy::OrganizationEdit = tenancy::OrganizationEdit { name, slug };
+}
+
+/// The path of an organization.
+pub(super) fn location(slug: &str) -> String {
+    format!("/api/v1/organizations/{slug}")
 }

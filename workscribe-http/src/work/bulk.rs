@@ -1,7 +1,6 @@
 //! Many tasks at once over HTTP: all of them are changed or moved, or none.
 
-use workscribe_core::Code;
-use workscribe_core::Code::{InsufficientRole, LimitReached, WriteConflict};
+use workscribe_core::Code::{self, InsufficientRole, LimitReached, WriteConflict};
 use workscribe_core::error::Violations;
 use workscribe_core::work::{self, BulkChange, Placement};
 

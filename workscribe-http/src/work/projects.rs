@@ -111,10 +111,6 @@ impl ProjectsApi {
     }
 }
 
-pub(super) fn location(slug: &str, project: impl std::fmt::Display) -> String {
-    format!("/api/v1/organizations/{slug}/projects/{project}")
-}
-
 named! {
     /// How a project is worked on.
     ProjectType = work::ProjectType;
@@ -206,4 +202,9 @@ impl Parameter for Archived {
         let found = ARCHIVED_NAMES.into_iter().find(|(name, _)| *name == text);
         found.map(|(_, archived)| archived).ok_or_else(|| not_one_of(&ARCHIVED_NAMES.map(|(name, _)| name)))
     }
+}
+
+/// The path of a project, by its id or key.
+pub(super) fn location(slug: &str, project: impl std::fmt::Display) -> String {
+    format!("/api/v1/organizations/{slug}/projects/{project}")
 }

@@ -235,10 +235,6 @@ impl TasksApi {
     }
 }
 
-pub(super) fn location(task: TaskId) -> String {
-    format!("/api/v1/tasks/{task}")
-}
-
 named! {
     /// How much a task presses.
     Priority = work::Priority;
@@ -413,4 +409,9 @@ fn one_of(places: [(&str, Option<Destination>); 3], faults: &mut Violations) -> 
         faults.add(pointer, "TOO_MANY", "Give at most one of position, before_id and after_id.");
     }
     first
+}
+
+/// The path of a task.
+pub(super) fn location(task: TaskId) -> String {
+    format!("/api/v1/tasks/{task}")
 }

@@ -1,7 +1,7 @@
 //! What happened: a line for every change of a field.
 
 use crate::support::*;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 /// A line as `action field: old > new`.
 fn line(line: &Value) -> String {

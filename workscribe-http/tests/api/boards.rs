@@ -6,7 +6,7 @@ use workscribe_core::clock::Entropy as _;
 use workscribe_testkit::clock::SeededEntropy;
 
 use crate::support::*;
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of};
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
 /// WEB with the tasks A to E in its first column.
 async fn filled(on: On) -> (Workshop, Vec<Value>) {

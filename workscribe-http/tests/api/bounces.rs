@@ -11,7 +11,7 @@ use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_http::HttpOptions;
 
 use crate::support::*;
-use crate::workshop::{ORG, Workshop, id};
+use crate::workshop::{Workshop, id};
 
 const BOB: &str = "bob@example.com";
 const REASON: &str = "the server answered 550 5.1.1";

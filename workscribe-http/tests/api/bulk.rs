@@ -1,7 +1,7 @@
 //! Many tasks changed at once.
 
 use crate::support::*;
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of};
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
 on_every_storage! {
     async fn many_tasks_are_changed_together(on: On) {

@@ -42,27 +42,26 @@ on_every_storage! {
         let made = app.post("/organizations").bearer(&ada).json(&engines()).send().await;
         let first = made.expect(StatusCode::CREATED).etag();
         let patch = async |tag: &str, name: &str| {
-            let call = app.patch("/organizations/engines").bearer(&ada).header("if-match", tag);
+            let call = app.patch(ORG).bearer(&ada).header("if-match", tag);
             call.json(&json!({"name": name})).send().await
         };
         let second = patch(&first, "Difference Engines").await.expect(StatusCode::OK).etag();
         patch(&first, "Other Engines").await.refused(412, "STALE_VERSION");
         patch("*", "Analytical Engines").await.expect(StatusCode::OK);
         let delete = async |tag: &str| {
-            app.delete("/organizations/engines").bearer(&ada).header("if-match", tag).send().await
+            app.delete(ORG).bearer(&ada).header("if-match", tag).send().await
         };
         for stale in STRANGE.into_iter().chain([first.as_str(), second.as_str()]) {
             delete(stale).await.refused(412, "STALE_VERSION");
         }
-        let now = app.get("/organizations/engines").bearer(&ada).send().await.expect(StatusCode::OK);
+        let now = app.get(ORG).bearer(&ada).send().await.expect(StatusCode::OK);
         assert_eq!(now.json["name"], "Analytical Engines");
         delete(&now.etag()).await.expect(StatusCode::NO_CONTENT);
-        app.get("/organizations/engines").bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        app.get(ORG).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
     }
 
     async fn of_20_changes_of_one_version_at_once_one_is_accepted(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let tag = app.get("/auth/me").bearer(&ada).send().await.etag();
         let answers = at_once((0..20).map(|turn| {
             let (app, ada, tag) = (Arc::clone(&app), ada.clone(), tag.clone());
@@ -129,8 +128,7 @@ on_every_storage! {
     }
 
     async fn of_20_requests_under_one_key_at_once_one_is_carried_out(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let answers = at_once((0..20).map(|_| {
             let (app, ada) = (Arc::clone(&app), ada.clone());
             async move { create(&app, &ada, "one", &engines()).await }

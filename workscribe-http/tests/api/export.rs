@@ -3,7 +3,7 @@
 use workscribe_core::transfer::{Bundle, Ids, ImportOptions, Record};
 
 use crate::support::*;
-use crate::workshop::{ORG, Workshop, says};
+use crate::workshop::{Workshop, says};
 
 on_every_storage! {
     async fn an_owner_takes_everything_out_and_an_operator_brings_it_in(on: On) {

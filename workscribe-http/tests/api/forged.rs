@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::support::*;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 /// Midnight of the first day of a year, in µs since 1970.
 fn year(year: i32) -> i64 {

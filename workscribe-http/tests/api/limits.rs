@@ -3,7 +3,7 @@
 use workscribe_core::limits::{Changeable, Limit, Limits};
 
 use crate::support::*;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 async fn shop_with(on: On, limits: Limits) -> Arc<Workshop> {
     Arc::new(Workshop::of(on.app_with(|builder| builder.settings(with_limits(limits))).await).await)

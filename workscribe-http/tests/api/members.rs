@@ -8,7 +8,6 @@ use workscribe_testkit::clock::SeededEntropy;
 
 use crate::support::*;
 
-const ORG: &str = "/organizations/engines";
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
 fn path_of(member: &Login) -> String {

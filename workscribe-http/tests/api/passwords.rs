@@ -77,8 +77,7 @@ on_every_storage! {
     }
 
     async fn of_20_resets_with_one_token_at_once_one_is_accepted(on: On) {
-        let app = Arc::new(on.app().await);
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let token = reset_token(&app).await;
         let answers = at_once((0..20).map(|turn| {
             let (app, token) = (Arc::clone(&app), token.clone());

@@ -1,7 +1,7 @@
 //! Projects and their labels: made, listed, changed, archived.
 
 use crate::support::*;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 on_every_storage! {
     async fn a_project_is_made_by_an_admin_and_read_by_its_id_or_key(on: On) {

@@ -228,7 +228,7 @@ on_every_storage! {
         let made = app.organization(&ada, "engines").await;
         assert_is_time(&made["created_at"]);
         assert_eq!(made["created_at"], "2033-05-18T03:33:21.000000Z");
-        let read = app.get("/organizations/engines").bearer(&ada).send().await;
+        let read = app.get(ORG).bearer(&ada).send().await;
         assert_eq!(read.json["created_at"], made["created_at"]);
         for path in ["/auth/me", "/auth/sessions", "/organizations", "/nothing", "/organizations/none"] {
             let answer = app.get(path).bearer(&ada).send().await;

@@ -1,7 +1,7 @@
 //! Search: projects, tasks and comments by their words.
 
 use crate::support::*;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 on_every_storage! {
     async fn everything_is_found_by_its_words(on: On) {

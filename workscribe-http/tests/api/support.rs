@@ -15,6 +15,9 @@ use workscribe_core::{Builder, Error};
 pub(crate) use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 use workscribe_testkit::databases;
 
+/// The path of the organization `engines`.
+pub(crate) const ORG: &str = "/organizations/engines";
+
 /// Which storage an application stands on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum On {
@@ -29,14 +32,14 @@ impl On {
     }
 
     /// An application in which Ada has an account.
-    pub(crate) async fn ada(self) -> (TestApp, Login) {
-        let app = self.app().await;
+    pub(crate) async fn ada(self) -> (Arc<TestApp>, Login) {
+        let app = Arc::new(self.app().await);
         let ada = app.register("ada@example.com").await;
         (app, ada)
     }
 
     /// An application in which Ada owns the organization `engines`.
-    pub(crate) async fn engines(self) -> (TestApp, Login) {
+    pub(crate) async fn engines(self) -> (Arc<TestApp>, Login) {
         let (app, ada) = self.ada().await;
         app.organization(&ada, "engines").await;
         (app, ada)

@@ -6,7 +6,7 @@ use workscribe_testkit::databases;
 use workscribe_testkit::wire::Proxy;
 
 use crate::support::*;
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, says};
+use crate::workshop::{NOTHING, WEB, Workshop, id, says};
 
 const SORTS: [&str; 9] = [
     "position",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::*;
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of, says};
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of, says};
 
 fn nested(depth: usize) -> Value {
     (1..depth).fold(json!({}), |inner, _| json!({ "content": inner }))

@@ -100,8 +100,7 @@ on_every_storage! {
     }
 
     async fn of_100_refreshes_with_one_token_at_once_one_live_branch_is_left(on: On) {
-        let app = Arc::new(on.app().await);
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         let answers = at_once((0..100).map(|_| {
             let (app, token) = (Arc::clone(&app), first.refresh.clone());
             async move { refresh(&app, &token).await }

@@ -3,12 +3,13 @@
 
 mod deliveries;
 mod events;
+mod listening;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::*;
-use crate::workshop::{NOTHING, ORG, Workshop, id, text};
+use crate::workshop::{NOTHING, Workshop, id, text};
 
 const HOOKS: &str = "/organizations/engines/webhooks";
 const URL: &str = "https://hooks.example/engines";

@@ -2,7 +2,6 @@
 
 use crate::support::*;
 
-pub(crate) const ORG: &str = "/organizations/engines";
 pub(crate) const WEB: &str = "/organizations/engines/projects/WEB";
 
 /// The organization `engines` with its owner Ada, the member Grace, and the project WEB.
