@@ -21,8 +21,8 @@ macro_rules! api {
 pub(crate) use api;
 
 /// Makes what operations take from their queries, and what the services take of it: an expression of the parameters, each `None`
-/// where it was not given or has a fault. A parameter stands under its own name unless it says which (`as`). Its type describes
-/// it where it does not describe itself.
+/// where it was not given or has a fault. A parameter stands under its own name unless it says which (`as`), and has the
+/// description of its type unless a comment gives one.
 macro_rules! params {
     ($(
         $(#[$doc:meta])*
@@ -56,6 +56,7 @@ macro_rules! params {
 }
 pub(crate) use params;
 
+/// The name of a field or a parameter on the wire.
 macro_rules! on_the_wire {
     ($name:ident) => {
         stringify!($name)
@@ -145,7 +146,7 @@ macro_rules! inputs {
             type Of = $of;
 
             fn read(self, within: &str, noted: &mut ::workscribe_core::error::Violations) -> $of {
-                $(let $field = self.$field.read(within, $crate::dto::pointer!($field $($wire)?), noted);)*
+                $(let $field = self.$field.read(within, concat!("/", $crate::dto::on_the_wire!($field $($wire)?)), noted);)*
                 $(let $faults = noted;)?
                 $value
             }
@@ -165,13 +166,3 @@ macro_rules! inputs {
     )+};
 }
 pub(crate) use inputs;
-
-macro_rules! pointer {
-    ($field:ident) => {
-        concat!("/", stringify!($field))
-    };
-    ($field:ident $wire:literal) => {
-        concat!("/", $wire)
-    };
-}
-pub(crate) use pointer;
