@@ -48,7 +48,10 @@ pub trait Input: ParseFromJSON {
 }
 
 /// A JSON body, as the services take what it says.
-pub struct Body<T: Input>(pub T::Of, Digest256);
+pub struct Body<T: Input, const IS_REQUIRED: bool = true>(pub T::Of, Digest256);
+
+/// A JSON body that may be left out, which is as if it said nothing.
+pub type OptionalBody<T> = Body<T, false>;
 
 /// The SHA-256 of a body as it came, by which a repeated request is known.
 type Digest256 = [u8; 32];
@@ -59,7 +62,7 @@ impl<T: Input> Body<T> {
     }
 }
 
-impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
+impl<'a, T: Input, const IS_REQUIRED: bool> ApiExtractor<'a> for Body<T, IS_REQUIRED> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -70,7 +73,8 @@ impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(request_meta::<T>(true))
+        let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: IS_REQUIRED })
     }
 
     async fn from_request(
@@ -78,55 +82,23 @@ impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        if !request.content_type().is_some_and(is_json) {
-            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
+        let is_json = request.content_type().is_some_and(is_json);
+        let refusal = || Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
+        if IS_REQUIRED && !is_json {
+            return refusal();
         }
-        let bytes = read(body).await?;
+        let bytes = match read(body).await? {
+            bytes if bytes.is_empty() && !IS_REQUIRED => b"{}".to_vec(),
+            _ if !is_json => return refusal(),
+            bytes => bytes,
+        };
         Ok(Self(parse::<T>(&bytes)?, Sha256::digest(&bytes).into()))
-    }
-}
-
-/// A JSON body that may be left out, which is as if it said nothing.
-pub struct OptionalBody<T: Input>(pub T::Of);
-
-impl<'a, T: Input> ApiExtractor<'a> for OptionalBody<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(request_meta::<T>(false))
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> Result<Self> {
-        let bytes = read(body).await?;
-        if bytes.is_empty() {
-            return Ok(Self(parse::<T>(b"{}")?));
-        }
-        if !request.content_type().is_some_and(is_json) {
-            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into());
-        }
-        Ok(Self(parse::<T>(&bytes)?))
     }
 }
 
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(JSON) || (essence.starts_with("application/") && essence.ends_with("+json"))
-}
-
-fn request_meta<T: Type>(required: bool) -> MetaRequest {
-    let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
-    MetaRequest { description: None, content, required }
 }
 
 pub(crate) async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {

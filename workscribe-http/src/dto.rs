@@ -1,5 +1,71 @@
-//! How the shapes of bodies are declared: answers with what of the domain they show, lists, and requests with what of the domain
-//! they ask for. Documents, JSON and conversions come of one declaration.
+//! How APIs, parameters and bodies are declared: parameters and requests with what of the domain they ask for, answers and lists
+//! with what of the domain they show. Documents, JSON and conversions come from one declaration.
+
+/// Makes an API of an application: a struct, and how it is made.
+macro_rules! api {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name {
+            app: ::workscribe_core::WorkScribe,
+        }
+
+        impl $name {
+            /// The API of an application.
+            #[must_use]
+            pub fn new(app: &::workscribe_core::WorkScribe) -> Self {
+                Self { app: app.clone() }
+            }
+        }
+    };
+}
+pub(crate) use api;
+
+/// Makes what operations take from their queries, and what the services take of it: an expression of the parameters, each `None`
+/// where it was not given or has a fault. A parameter stands under its own name unless it says which (`as`), and has the
+/// description of its type unless a comment gives one.
+macro_rules! params {
+    ($(
+        $(#[$doc:meta])*
+        $vis:vis $name:ident $(($faults:ident))? {
+            $($(#[doc = $about:literal])* $param:ident $(as $wire:literal)?: $type:ty),* $(,)?
+        } => $of:ty = $value:expr;
+    )+) => {$(
+        $(#[$doc])*
+        $vis struct $name;
+
+        impl $crate::query::Parameters for $name {
+            type Of = $of;
+
+            fn schemas() -> Vec<(&'static str, ::poem_openapi::registry::MetaSchema)> {
+                vec![$((
+                    $crate::dto::on_the_wire!($param $($wire)?),
+                    $crate::query::described::<$type>(concat!($($about),*).trim_ascii()),
+                )),*]
+            }
+
+            fn read(
+                query: &$crate::query::Texts,
+                noted: &mut ::workscribe_core::error::Violations,
+            ) -> $of {
+                $(let $param = query.read::<$type>($crate::dto::on_the_wire!($param $($wire)?), noted);)*
+                $(let $faults = noted;)?
+                $value
+            }
+        }
+    )+};
+}
+pub(crate) use params;
+
+/// The name of a field or a parameter on the wire.
+macro_rules! on_the_wire {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $wire:literal) => {
+        $wire
+    };
+}
+pub(crate) use on_the_wire;
 
 /// Makes answers of types of the domain. A field shows the domain's of the same name unless it says which (`=`), and stands under
 /// its own name unless it says which (`as`).
@@ -80,7 +146,7 @@ macro_rules! inputs {
             type Of = $of;
 
             fn read(self, within: &str, noted: &mut ::workscribe_core::error::Violations) -> $of {
-                $(let $field = self.$field.read(within, $crate::dto::pointer!($field $($wire)?), noted);)*
+                $(let $field = self.$field.read(within, concat!("/", $crate::dto::on_the_wire!($field $($wire)?)), noted);)*
                 $(let $faults = noted;)?
                 $value
             }
@@ -100,13 +166,3 @@ macro_rules! inputs {
     )+};
 }
 pub(crate) use inputs;
-
-macro_rules! pointer {
-    ($field:ident) => {
-        concat!("/", stringify!($field))
-    };
-    ($field:ident $wire:literal) => {
-        concat!("/", $wire)
-    };
-}
-pub(crate) use pointer;

@@ -2,26 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{ApiResponse, Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
-use workscribe_core::{VERSION, WorkScribe};
+use workscribe_core::VERSION;
 
-use crate::body::Json;
-use crate::reply::Reply;
-use crate::tags::Tags;
-use crate::wire::Version;
+use crate::prelude::*;
 
-/// Health, liveness, readiness and keys: outside the prefix.
-pub struct HealthApi {
-    app: WorkScribe,
+api! {
+    /// Health, liveness, readiness and keys: outside the prefix.
+    HealthApi
 }
 
+#[OpenApi(tag = "Tags::Health")]
 impl HealthApi {
-    /// The API of an application.
-    #[must_use]
-    pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone() }
+    /// Ask for health
+    #[oai(path = "/health", method = "get", operation_id = "getHealth")]
+    async fn health(&self) -> Reply<Health> {
+        Reply::new(Health { status: Condition::Ok, version: VERSION.into() })
+    }
+
+    /// Ask whether the process runs
+    #[oai(path = "/livez", method = "get", operation_id = "getLiveness")]
+    async fn livez(&self) -> Reply<Health> {
+        self.health().await
+    }
+
+    /// Ask whether the server can do its work
+    #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
+    async fn readyz(&self) -> ReadyResponse {
+        let parts = self.app.storage().readiness().await;
+        let ready = parts.is_empty();
+        let status = if ready { Condition::Ok } else { Condition::NotReady };
+        let not_ready = parts
+            .into_iter()
+            .map(|part| NotReadyPart { part: part.part.to_owned(), reason: part.reason })
+            .collect();
+        let body = Json(Readiness { status, not_ready });
+        if ready { ReadyResponse::Ready(body) } else { ReadyResponse::NotReady(body) }
+    }
+
+    /// Get the public keys of access tokens
+    #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "getJwks")]
+    async fn jwks(&self) -> Reply<Jwks> {
+        let set = self.app.issuer().jwks();
+        let keys = set["keys"].as_array().cloned().unwrap_or_default();
+        let keys = keys.into_iter().filter_map(|key| key.as_object().cloned());
+        Reply::new(Jwks { keys: keys.map(|key| key.into_iter().collect()).collect() })
     }
 }
 
@@ -79,42 +106,4 @@ pub enum ReadyResponse {
     /// The server cannot do its work now; the body names what is not ready.
     #[oai(status = 503)]
     NotReady(Json<Readiness>),
-}
-
-#[OpenApi(tag = "Tags::Health")]
-impl HealthApi {
-    /// Ask for health
-    #[oai(path = "/health", method = "get", operation_id = "getHealth")]
-    async fn health(&self) -> Reply<Health> {
-        Reply::new(Health { status: Condition::Ok, version: VERSION.into() })
-    }
-
-    /// Ask whether the process runs
-    #[oai(path = "/livez", method = "get", operation_id = "getLiveness")]
-    async fn livez(&self) -> Reply<Health> {
-        self.health().await
-    }
-
-    /// Ask whether the server can do its work
-    #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
-    async fn readyz(&self) -> ReadyResponse {
-        let parts = self.app.storage().readiness().await;
-        let ready = parts.is_empty();
-        let status = if ready { Condition::Ok } else { Condition::NotReady };
-        let not_ready = parts
-            .into_iter()
-            .map(|part| NotReadyPart { part: part.part.to_owned(), reason: part.reason })
-            .collect();
-        let body = Json(Readiness { status, not_ready });
-        if ready { ReadyResponse::Ready(body) } else { ReadyResponse::NotReady(body) }
-    }
-
-    /// Get the public keys of access tokens
-    #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "getJwks")]
-    async fn jwks(&self) -> Reply<Jwks> {
-        let set = self.app.issuer().jwks();
-        let keys = set["keys"].as_array().cloned().unwrap_or_default();
-        let keys = keys.into_iter().filter_map(|key| key.as_object().cloned());
-        Reply::new(Jwks { keys: keys.map(|key| key.into_iter().collect()).collect() })
-    }
 }

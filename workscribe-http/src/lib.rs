@@ -15,13 +15,16 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `identity`, `organizations`, `projects`, `tasks`, `notifications`, `search`, `webhooks`, `export`, `health` | one public `#[OpenApi]` struct an area, and its DTOs; tasks have two |
+//! | `tenancy`, `work`, `webhooks` | the areas of the core with more than one aggregate: a file with a public `#[OpenApi]` struct and its bodies for each |
+//! | `identity`, `notifications`, `search`, `export`, `limits`, `health` | the others: one such file |
 //! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
 //! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
 //! | `body`, `field`, `taken`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
-//! | `dto` | how the shapes of bodies are declared |
-//! | `query`, `time`, `wire` | parameters; times and days; names, rich texts and texts that describe themselves |
+//! | `dto` | how APIs, parameters and bodies are declared |
+//! | `prelude` | what every file with operations imports |
+//! | `query`, `paging` | parameters of queries and paths; those of every list |
+//! | `time`, `wire` | times and days; names, rich texts and texts that describe themselves |
 //! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
 //! | `resend` | what Resend tells of addresses that refuse mail |
@@ -30,11 +33,12 @@
 //!
 //! # How to add an operation
 //!
-//! A method in its area's `#[OpenApi]` block: parse, open a unit of work, go through the door
-//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its bodies are
-//! declared with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
-//! ([`ApiResult`]). Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy
-//! matrix its row: it fails until there is one.
+//! A method in its aggregate's `#[OpenApi]` block: open a unit of work, go through the door
+//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its query is declared with `params!`, its bodies
+//! with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
+//! ([`ApiResult`]). Operations on one path belong in one block, or the document loses one of them. A new block is one line of the
+//! list at the end of this file. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy matrix
+//! its row: it fails until there is one.
 
 pub mod admin;
 mod auth;
@@ -54,19 +58,20 @@ mod mount;
 pub mod notifications;
 mod once;
 pub mod openapi;
-pub mod organizations;
+mod paging;
+mod prelude;
 mod problem;
-pub mod projects;
 mod query;
 mod reply;
 mod resend;
 pub mod search;
 pub mod tags;
 mod taken;
-pub mod tasks;
+pub mod tenancy;
 mod time;
 pub mod webhooks;
 pub mod wire;
+pub mod work;
 
 pub use admin::{AdminToken, mount_admin};
 pub use auth::{BearerAuth, OptionalActor};
@@ -80,49 +85,57 @@ pub use identity::IdentityApi;
 pub use limits::LimitsApi;
 pub use mount::{HttpOptions, mount};
 pub use notifications::NotificationsApi;
-pub use organizations::OrganizationsApi;
 pub use problem::{ApiError, ApiResult, Codes, FieldProblem, PROBLEM_JSON, Problem, codes, status_of};
-pub use projects::ProjectsApi;
-pub use query::{Asked, Id, Identified, Parameter};
+pub use query::{Asked, Id, Identified, Parameter, Parameters, Texts};
 pub use reply::{Accepted, Created, NoContent, Reply, Revised, Versioned, etag, if_match};
 pub use search::SearchApi;
 pub use taken::Taken;
-pub use tasks::{CommentsApi, TasksApi};
+pub use tenancy::{InvitationsApi, MembersApi, OrganizationsApi, OwnInvitationsApi};
 pub use time::{Date, Time};
-pub use webhooks::WebhooksApi;
+pub use webhooks::{DeliveriesApi, WebhooksApi};
 pub use wire::{Name, Named, RichText};
+pub use work::{ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, StatusesApi, TasksApi};
 
 use workscribe_core::WorkScribe;
 
-/// Every API of WorkScribe, in the order of its document.
-pub type AllApis = (
+/// Makes pairs within pairs, since poem-openapi takes tuples of 16 APIs at most.
+macro_rules! pairs {
+    () => { () };
+    (($($first:tt)+) $($rest:tt)*) => { ($($first)+, pairs!($($rest)*)) };
+}
+
+/// Makes the type and the function of all APIs from one list.
+macro_rules! apis {
+    ($($api:ident,)+) => {
+        /// Every API of WorkScribe.
+        pub type AllApis = pairs!($(($api))+);
+
+        /// Every API of WorkScribe: what the host serves.
+        #[must_use]
+        pub fn all(app: &WorkScribe) -> AllApis {
+            pairs!($(($api::new(app)))+)
+        }
+    };
+}
+
+apis! {
     HealthApi,
     IdentityApi,
     OrganizationsApi,
+    MembersApi,
+    InvitationsApi,
+    OwnInvitationsApi,
     ProjectsApi,
+    StatusesApi,
+    LabelsApi,
     TasksApi,
+    BulkApi,
     CommentsApi,
+    ActivityApi,
     NotificationsApi,
     SearchApi,
     WebhooksApi,
+    DeliveriesApi,
     ExportApi,
     LimitsApi,
-);
-
-/// Every API of WorkScribe: what the host serves.
-#[must_use]
-pub fn all(app: &WorkScribe) -> AllApis {
-    (
-        HealthApi::new(app),
-        IdentityApi::new(app),
-        OrganizationsApi::new(app),
-        ProjectsApi::new(app),
-        TasksApi::new(app),
-        CommentsApi::new(app),
-        NotificationsApi::new(app),
-        SearchApi::new(app),
-        WebhooksApi::new(app),
-        ExportApi::new(app),
-        LimitsApi::new(app),
-    )
 }

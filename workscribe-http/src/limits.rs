@@ -1,14 +1,25 @@
 //! The bounds of the product over HTTP.
 
-use poem_openapi::OpenApi;
-use workscribe_core::WorkScribe;
 use workscribe_core::limits::{self, Limit, Limits};
 
-use crate::dto::answers;
-use crate::field::Nullable;
-use crate::reply::Reply;
-use crate::tags::Tags;
-use crate::wire::named;
+use crate::prelude::*;
+
+api! {
+    /// The limits, for anyone: they tell nothing of a tenant.
+    LimitsApi
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Health")]
+impl LimitsApi {
+    /// List the limits
+    ///
+    /// How much of each thing there may be on this server, how large requests and answers may be, and how often they may come. Rates
+    /// that this server does not hold anybody to are left out.
+    #[oai(path = "/limits", method = "get", operation_id = "listLimits")]
+    async fn list(&self) -> Reply<LimitList> {
+        Reply::new(&self.app.settings().limits)
+    }
+}
 
 named! {
     /// What a limit counts.
@@ -41,30 +52,5 @@ answers! {
             let held = Limit::ALL.iter().filter(|limit| !limits.is_lifted(**limit));
             held.map(|limit| LimitInfo::from((limits, *limit))).collect::<Vec<_>>()
         },
-    }
-}
-
-/// The limits, for anyone: they tell nothing of a tenant.
-pub struct LimitsApi {
-    app: WorkScribe,
-}
-
-impl LimitsApi {
-    /// The API of an application.
-    #[must_use]
-    pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone() }
-    }
-}
-
-#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Health")]
-impl LimitsApi {
-    /// List the limits
-    ///
-    /// How much of each thing there may be on this server, how large requests and answers may be, and how often they may come. Rates
-    /// that this server does not hold anybody to are left out.
-    #[oai(path = "/limits", method = "get", operation_id = "listLimits")]
-    async fn list(&self) -> Reply<LimitList> {
-        Reply::new(&self.app.settings().limits)
     }
 }

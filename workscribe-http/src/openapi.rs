@@ -67,9 +67,10 @@ fn finish_operation(operation: &mut Value, policy: RegistrationPolicy) {
     }
     let has_body = operation.get("requestBody").is_some();
     let mut has_query = false;
-    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        has_query |= parameter["in"] == "query";
-        finish_parameter(parameter);
+    if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
+        *parameters = std::mem::take(parameters).into_iter().flat_map(single).collect();
+        has_query = parameters.iter().any(|parameter| parameter["in"] == "query");
+        parameters.iter_mut().for_each(finish_parameter);
     }
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     let mut refusals = take_refusals(responses);
@@ -171,6 +172,19 @@ fn canonical(name: &str) -> String {
     }
     let word = |word: &str| word.chars().take(1).chain(word.to_lowercase().chars().skip(1)).collect();
     name.split('-').map(word).collect::<Vec<String>>().join("-")
+}
+
+/// The parameters of a query are one to poem-openapi: a schema with a part for each ([`Asked`](crate::Asked)).
+fn single(together: Value) -> Vec<Value> {
+    let parts = together["schema"]["allOf"].as_array().into_iter().flatten();
+    let properties = parts.filter_map(|part| part["properties"].as_object()).flatten();
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut parameter = together.clone();
+        (parameter["name"], parameter["schema"]) = (json!(name), schema.clone());
+        parameter
+    };
+    let parameters: Vec<_> = properties.map(parameter).collect();
+    if parameters.is_empty() { vec![together] } else { parameters }
 }
 
 fn finish_parameter(parameter: &mut Value) {

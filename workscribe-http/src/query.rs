@@ -1,15 +1,14 @@
 //! Parameters. All are taken as texts, so that what is wrong with one is a problem document with a pointer to it; the faults of
 //! a query are told together.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::str::FromStr;
 
 use poem::{Request, RequestBody, Result};
-use poem_openapi::param::{Header, Query};
+use poem_openapi::param::Header;
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
+use poem_openapi::types::{ParseFromParameter, ParseResult};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Value, json};
 use workscribe_core::error::{Fault, FieldError, Violations};
@@ -17,16 +16,16 @@ use workscribe_core::id::{
     CommentId, InvitationId, JobId, LabelId, NotificationId, SessionId, StatusId, TaskId, UserId,
     WebhookDeliveryId, WebhookId,
 };
-use workscribe_core::page::PageRequest;
 use workscribe_core::{Code, Error, Target};
 
+use crate::problem::ApiError;
 use crate::reply::if_match;
 use crate::time::{Date, Time};
-use crate::wire::{IfMatch, Named, names};
+use crate::wire::{IfMatch, Named, names, opaque};
 
 /// What a parameter of a query can be.
 pub trait Parameter: Sized {
-    /// What it looks like, and what it is where the operation does not say.
+    /// What it looks like, with a description for operations that give none.
     fn schema() -> MetaSchema;
 
     /// Reads it.
@@ -36,34 +35,63 @@ pub trait Parameter: Sized {
     fn parse(text: &str) -> Result<Self, Fault>;
 }
 
-/// A parameter of a query, if it was given.
-pub struct Asked<T> {
-    name: &'static str,
-    text: Option<String>,
-    of: PhantomData<fn() -> T>,
+/// What a parameter looks like, with a description of its own unless that is empty.
+pub(crate) fn described<T: Parameter>(about: &'static str) -> MetaSchema {
+    let schema = T::schema();
+    MetaSchema { description: Some(about).filter(|about| !about.is_empty()).or(schema.description), ..schema }
 }
 
-impl<T: Parameter> Asked<T> {
-    /// A parameter that the operation does not take.
-    pub(crate) const fn none() -> Self {
-        Self { name: "", text: None, of: PhantomData }
+/// What an operation takes from its query: parameters that are read together.
+pub trait Parameters {
+    /// What they say, as the services take it.
+    type Of: Send;
+
+    /// The name and the schema of each, in the order of the document.
+    fn schemas() -> Vec<(&'static str, MetaSchema)>;
+
+    /// Reads them, and notes every fault. After a fault the value is of no use.
+    fn read(query: &Texts, faults: &mut Violations) -> Self::Of;
+}
+
+/// Both of two sets of parameters.
+impl<A: Parameters, B: Parameters> Parameters for (A, B) {
+    type Of = (A::Of, B::Of);
+
+    fn schemas() -> Vec<(&'static str, MetaSchema)> {
+        A::schemas().into_iter().chain(B::schemas()).collect()
     }
 
-    /// Its value, if it was given. A fault is noted.
-    pub fn read(self, faults: &mut Violations) -> Option<T> {
-        faults.keep(&format!("/query/{}", self.name), T::parse(&self.text?))
-    }
-
-    /// As [`Asked::read`], of a parameter that must be given.
-    pub fn required(self, message: &'static str, faults: &mut Violations) -> Option<T> {
-        if self.text.is_none() {
-            faults.add(format!("/query/{}", self.name), "REQUIRED", message);
-        }
-        self.read(faults)
+    fn read(query: &Texts, faults: &mut Violations) -> Self::Of {
+        (A::read(query, faults), B::read(query, faults))
     }
 }
 
-impl<'a, T: Parameter> ApiExtractor<'a> for Asked<T> {
+/// The parameters of a query as they came.
+pub struct Texts(Vec<(String, String)>);
+
+impl Texts {
+    /// The first parameter of this name, if there is one. A fault is noted.
+    pub fn read<T: Parameter>(&self, name: &str, faults: &mut Violations) -> Option<T> {
+        let (_, text) = self.0.iter().find(|(known, _)| known == name)?;
+        faults.keep(&format!("/query/{name}"), T::parse(text))
+    }
+}
+
+/// What a query says, as the services take it. A query with faults is refused before the handler begins, and the problem names all
+/// of them.
+///
+/// To poem-openapi this is one parameter with a schema of one property for each; [`crate::openapi`] makes single parameters of it.
+pub struct Asked<P: Parameters>(pub P::Of);
+
+impl<P: Parameters> Deref for Asked<P> {
+    type Target = P::Of;
+
+    fn deref(&self) -> &P::Of {
+        &self.0
+    }
+}
+
+impl<'a, P: Parameters> ApiExtractor<'a> for Asked<P> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
 
     type ParamType = ();
@@ -74,66 +102,31 @@ impl<'a, T: Parameter> ApiExtractor<'a> for Asked<T> {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(T::schema())))
+        let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
+        // Properties of one object would lose their order.
+        let each = |(name, schema)| {
+            inline(MetaSchema { properties: vec![(name, inline(schema))], ..MetaSchema::new("object") })
+        };
+        let all_of = P::schemas().into_iter().map(each).collect();
+        Some(inline(MetaSchema { all_of, ..MetaSchema::ANY }))
     }
 
     async fn from_request(
         request: &'a Request,
-        body: &mut RequestBody,
-        options: ExtractParamOptions<()>,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let name = options.name;
-        let options = ExtractParamOptions { name, ..ExtractParamOptions::default() };
-        let Query(text) = Query::<Option<String>>::from_request(request, body, options).await?;
-        Ok(Self { name, text, of: PhantomData })
+        let query = Texts(request.params().unwrap_or_default());
+        let mut faults = Violations::default();
+        let said = P::read(&query, &mut faults);
+        faults.into_result().map_err(<ApiError>::from)?;
+        Ok(Self(said))
     }
-}
-
-/// Reads parameters, and tells the faults of all.
-pub(crate) fn read<T>(read: impl FnOnce(&mut Violations) -> T) -> Result<T, Error> {
-    let mut faults = Violations::default();
-    let value = read(&mut faults);
-    faults.into_result()?;
-    Ok(value)
 }
 
 /// One fault.
 pub(crate) fn fault(pointer: &str, code: &'static str, message: &str) -> Error {
     Error::invalid(vec![FieldError { pointer: pointer.to_owned(), code, message: message.to_owned() }])
-}
-
-/// Items on a page.
-pub(crate) struct PageLimit(pub(crate) u32);
-
-impl Parameter for PageLimit {
-    fn schema() -> MetaSchema {
-        MetaSchema {
-            description: Some("Items on a page: 1–100, 25 unless given."),
-            minimum: Some(1.0),
-            maximum: Some(PageRequest::MAX_LIMIT.into()),
-            default: Some(json!(PageRequest::DEFAULT_LIMIT)),
-            ..MetaSchema::new_with_format("integer", "int32")
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self, Fault> {
-        let limit = text.parse().ok().filter(|limit| (1..=PageRequest::MAX_LIMIT).contains(limit));
-        limit.map(Self).ok_or_else(|| Fault::new("OUT_OF_RANGE", "The limit must be between 1 and 100."))
-    }
-}
-
-/// Where a page begins.
-pub(crate) struct PageCursor(pub(crate) String);
-
-impl Parameter for PageCursor {
-    fn schema() -> MetaSchema {
-        let description = Some("The `next_cursor` of the page before.");
-        MetaSchema { description, max_length: Some(64), ..MetaSchema::new("string") }
-    }
-
-    fn parse(text: &str) -> Result<Self, Fault> {
-        Ok(Self(text.to_owned()))
-    }
 }
 
 impl Parameter for bool {
@@ -144,54 +137,6 @@ impl Parameter for bool {
     fn parse(text: &str) -> Result<Self, Fault> {
         text.parse().map_err(|_| Fault::new("NOT_A_BOOLEAN", "Use true or false."))
     }
-}
-
-/// Whether the total is wanted.
-pub(crate) struct PageCount(pub(crate) bool);
-
-impl Parameter for PageCount {
-    fn schema() -> MetaSchema {
-        MetaSchema { description: Some("Whether to answer the `total`."), ..bool::schema() }
-    }
-
-    fn parse(text: &str) -> Result<Self, Fault> {
-        bool::parse(text).map(Self)
-    }
-}
-
-/// Which page of a list is wanted.
-pub(crate) type Window = (Asked<PageLimit>, Asked<PageCursor>, Asked<PageCount>);
-
-/// Reads what every list takes, by the list's own way to begin a page.
-pub(crate) fn window<T>(
-    (limit, cursor, count): Window,
-    faults: &mut Violations,
-    page: impl FnOnce(Option<i64>, Option<&str>, bool) -> Result<T, Error>,
-) -> Option<T> {
-    let limit = limit.read(faults).map(|limit| limit.0.into());
-    let cursor = cursor.read(faults).map(|cursor| cursor.0);
-    let count = count.read(faults).is_some_and(|count| count.0);
-    page(limit, cursor.as_deref(), count)
-        .map_err(|error| {
-            for fault in error.fields() {
-                faults.add(&*fault.pointer, fault.code, &*fault.message);
-            }
-        })
-        .ok()
-}
-
-/// Reads what every list takes, beside its other parameters.
-pub(crate) fn page(window: Window, faults: &mut Violations) -> PageRequest {
-    self::window(window, faults, PageRequest::new).unwrap_or(PageRequest::first())
-}
-
-/// Reads what a list takes that takes nothing else.
-pub(crate) fn only_page(
-    limit: Asked<PageLimit>,
-    cursor: Asked<PageCursor>,
-    count: Asked<PageCount>,
-) -> Result<PageRequest, Error> {
-    read(|faults| page((limit, cursor, count), faults))
 }
 
 impl<T: Named> Parameter for T {
@@ -209,36 +154,29 @@ pub(crate) fn not_one_of(names: &[&str]) -> Fault {
     Fault::new("NOT_ONE_OF", format!("Use one of: {}.", names.join(", ")))
 }
 
-/// What an id in a query looks like where it may be `none` too.
-pub(crate) fn id_or_none() -> MetaSchema {
-    MetaSchema { max_length: Some(36), example: Some(json!("none")), ..MetaSchema::new("string") }
-}
-
 /// The fault of a text that is no id.
 pub(crate) fn not_an_id(message: &'static str) -> Fault {
     Fault::new("NOT_AN_ID", message)
 }
 
-impl Parameter for Date {
-    fn schema() -> MetaSchema {
-        Self::described()
-    }
+/// Makes a parameter of a type that describes itself and reads texts.
+macro_rules! written {
+    ($($type:ty: $code:literal, $message:literal;)+) => {$(
+        impl Parameter for $type {
+            fn schema() -> MetaSchema {
+                Self::described()
+            }
 
-    fn parse(text: &str) -> Result<Self, Fault> {
-        let message = "Write a day as YYYY-MM-DD, of the years 1 to 9999.";
-        Self::parse(text).ok_or_else(|| Fault::new("NOT_A_DATE", message))
-    }
+            fn parse(text: &str) -> Result<Self, Fault> {
+                Self::parse(text).ok_or_else(|| Fault::new($code, $message))
+            }
+        }
+    )+};
 }
 
-impl Parameter for Time {
-    fn schema() -> MetaSchema {
-        Self::described()
-    }
-
-    fn parse(text: &str) -> Result<Self, Fault> {
-        let message = "Write a moment as 2026-11-23T09:30:00Z, of the years 1 to 9999.";
-        Self::parse(text).ok_or_else(|| Fault::new("NOT_A_TIME", message))
-    }
+written! {
+    Date: "NOT_A_DATE", "Write a day as YYYY-MM-DD, of the years 1 to 9999.";
+    Time: "NOT_A_TIME", "Write a moment as 2026-11-23T09:30:00Z, of the years 1 to 9999.";
 }
 
 /// An id of the domain in a path.
@@ -279,27 +217,11 @@ impl<T> Deref for Id<T> {
     }
 }
 
-impl<T: Identified> Type for Id<T> {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "string_uuid".into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema { description: Some(T::DESCRIPTION), ..uuid() }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
+opaque!(
+    where T: Identified => Id<T>,
+    "string_uuid",
+    MetaSchemaRef::Inline(Box::new(MetaSchema { description: Some(T::DESCRIPTION), ..uuid() }))
+);
 
 impl<T: Identified> ParseFromParameter for Id<T> {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {

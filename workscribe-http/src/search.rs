@@ -1,24 +1,38 @@
 //! Finding things over HTTP.
 
-use poem_openapi::OpenApi;
-use poem_openapi::param::Path;
 use poem_openapi::registry::MetaSchema;
-use uuid::Uuid;
-use workscribe_core::WorkScribe;
 use workscribe_core::error::Fault;
 use workscribe_core::page::PageRequest;
 use workscribe_core::search::{self, SearchKind, SearchRequest};
 
-use crate::auth::BearerAuth;
-use crate::dto::answers;
-use crate::field::Nullable;
-use crate::problem::ApiResult;
-use crate::problem::refuses::IN_ORGANIZATION;
-use crate::query::{Asked, PageLimit, Parameter, read};
-use crate::reply::Reply;
-use crate::tags::Tags;
-use crate::time::Time;
-use crate::wire::{ProjectKey, Slug, Sought, TaskKey, named};
+use crate::prelude::*;
+
+api! {
+    /// Finding projects, tasks and comments.
+    SearchApi
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Search")]
+impl SearchApi {
+    /// Search an organization
+    ///
+    /// Finds what has all of the words, without regard to case and accents; the last may be the beginning of one. The key of
+    /// a task, such as WEB-42, finds that task first.
+    #[oai(path = "/organizations/:slug/search", method = "get", operation_id = "search")]
+    async fn search(
+        &self,
+        auth: BearerAuth,
+        slug: Path<Slug>,
+        asked: Asked<Search>,
+    ) -> ApiResult<Reply<SearchResults>, IN_ORGANIZATION> {
+        let (q, kind, limit) = asked.0;
+        let mut uow = auth.read(&self.app).await?;
+        let at = auth.enter(&mut *uow, &slug).await?;
+        let found =
+            self.app.search().find(&mut *uow, at.scope(), SearchRequest { text: &q, kind, limit }).await?;
+        Ok(Reply::new((found, q)))
+    }
+}
 
 named! {
     /// What can be found.
@@ -57,6 +71,23 @@ answers! {
     }
 }
 
+params! {
+    /// What to look for.
+    Search(faults) {
+        /// What to look for: 1–200 characters, each meant as it is.
+        q: Sought,
+        /// Only things of this type.
+        kind as "type": SearchKind,
+        /// Results at the most: 1–100, 25 unless given.
+        limit: PageLimit,
+    } => (String, Option<SearchKind>, u32) = {
+        if q.is_none() {
+            faults.add("/query/q", "REQUIRED", "Say what to look for.");
+        }
+        (q.unwrap_or_default().0, kind, limit.map_or(PageRequest::first().limit(), |limit| limit.0))
+    };
+}
+
 impl Parameter for Sought {
     fn schema() -> MetaSchema {
         let example = Some("engine".into());
@@ -65,50 +96,5 @@ impl Parameter for Sought {
 
     fn parse(text: &str) -> Result<Self, Fault> {
         Ok(Self(text.to_owned()))
-    }
-}
-
-/// Finding projects, tasks and comments.
-pub struct SearchApi {
-    app: WorkScribe,
-}
-
-impl SearchApi {
-    /// The API of an application.
-    #[must_use]
-    pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone() }
-    }
-}
-
-#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Search")]
-impl SearchApi {
-    /// Search an organization
-    ///
-    /// Finds what has all of the words, without regard to case and accents; the last may be the beginning of one. The key of
-    /// a task, such as WEB-42, finds that task first.
-    #[oai(path = "/organizations/:slug/search", method = "get", operation_id = "search")]
-    async fn search(
-        &self,
-        auth: BearerAuth,
-        slug: Path<Slug>,
-        /// What to look for: 1–200 characters, each meant as it is.
-        q: Asked<Sought>,
-        /// Only things of this type.
-        #[oai(name = "type")]
-        kind: Asked<SearchKind>,
-        /// Results at the most: 1–100, 25 unless given.
-        limit: Asked<PageLimit>,
-    ) -> ApiResult<Reply<SearchResults>, IN_ORGANIZATION> {
-        let (q, kind, limit) = read(|faults| {
-            let q = q.required("Say what to look for.", faults).unwrap_or_default();
-            let limit = limit.read(faults).map_or(PageRequest::first().limit(), |limit| limit.0);
-            (q.0, kind.read(faults), limit)
-        })?;
-        let mut uow = auth.read(&self.app).await?;
-        let at = auth.enter(&mut *uow, &slug).await?;
-        let found =
-            self.app.search().find(&mut *uow, at.scope(), SearchRequest { text: &q, kind, limit }).await?;
-        Ok(Reply::new((found, q)))
     }
 }

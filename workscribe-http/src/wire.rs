@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use workscribe_core::work::Document;
 
 use crate::taken::Taken;
 
-/// Makes a type that serde reads and writes one of OpenAPI, with its schema in place.
-macro_rules! described {
-    ($type:ident, $name:literal, $schema:expr) => {
-        impl ::poem_openapi::types::Type for $type {
+/// Makes a type one of OpenAPI that poem-openapi does not look into: of its name, its schema and what that refers to.
+macro_rules! opaque {
+    ($(where $generic:ident: $bound:path =>)? $type:ty, $name:expr, $schema:expr $(, $registry:ident => $register:expr)?) => {
+        impl$(<$generic: $bound>)? ::poem_openapi::types::Type for $type {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;
             type RawElementValueType = Self;
@@ -26,8 +26,12 @@ macro_rules! described {
             }
 
             fn schema_ref() -> ::poem_openapi::registry::MetaSchemaRef {
-                ::poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
+                $schema
             }
+
+            $(fn register($registry: &mut ::poem_openapi::registry::Registry) {
+                $register;
+            })?
 
             fn as_raw_value(&self) -> Option<&Self> {
                 Some(self)
@@ -37,6 +41,18 @@ macro_rules! described {
                 Box::new(::std::iter::once(self))
             }
         }
+    };
+}
+pub(crate) use opaque;
+
+/// Makes a type that serde reads and writes one of OpenAPI, with its schema in place.
+macro_rules! described {
+    ($type:ident, $name:literal, $schema:expr) => {
+        $crate::wire::opaque!(
+            $type,
+            $name,
+            ::poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema))
+        );
 
         impl ::poem_openapi::types::ToJSON for $type {
             fn to_json(&self) -> Option<::serde_json::Value> {
@@ -144,34 +160,10 @@ impl<'de, T: Named> Deserialize<'de> for Name<T> {
 
 impl<T: Named> Taken for Name<T> {}
 
-impl<T: Named> Type for Name<T> {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        T::NAME.into()
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Reference(T::NAME.to_owned())
-    }
-
-    fn register(registry: &mut Registry) {
-        registry.create_schema::<Self, _>(T::NAME.to_owned(), |_| MetaSchema {
-            description: Some(T::DESCRIPTION),
-            ..names(T::names())
-        });
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
-    }
-}
+opaque!(where T: Named => Name<T>, T::NAME, MetaSchemaRef::Reference(T::NAME.to_owned()), registry => {
+    let schema = |_: &mut Registry| MetaSchema { description: Some(T::DESCRIPTION), ..names(T::names()) };
+    registry.create_schema::<Self, _>(T::NAME.to_owned(), schema);
+});
 
 impl<T: Named> ToJSON for Name<T> {
     fn to_json(&self) -> Option<Value> {

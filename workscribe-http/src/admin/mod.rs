@@ -3,12 +3,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `mod.rs` | [`mount_admin`] and the operations |
-//! | `dto.rs` | jobs, queues and counts as they are answered |
+//! | `mod.rs` | [`mount_admin`], the operations, and jobs, queues and counts as they are answered |
 //! | `gate.rs` | [`AdminToken`]: whoever has it may do everything here |
 //! | `metrics.rs` | the queue in the text format of Prometheus |
 
-mod dto;
 mod gate;
 mod metrics;
 
@@ -20,24 +18,29 @@ use poem::{EndpointExt as _, IntoEndpoint as _, Response, Route, get};
 use poem_openapi::param::Path;
 use poem_openapi::payload::PlainText;
 use poem_openapi::registry::MetaSchema;
-use poem_openapi::{ApiResponse, OpenApi, OpenApiService, Tags as OpenApiTags};
+use poem_openapi::{ApiResponse, Object, OpenApi, OpenApiService, Tags as OpenApiTags};
+use serde::Serialize;
 use serde_json::{Value, json as value};
 use tokio::time::timeout;
+use uuid::Uuid;
 use workscribe_core::Code::{JobFinished, JobNotFound, JobRunning, ValidationFailed};
 use workscribe_core::error::Fault;
 use workscribe_core::id::JobId;
-use workscribe_core::outbox::{self, JobFilter, NewJob};
-use workscribe_core::page::Cursor;
+use workscribe_core::outbox::{self, JobFilter, JobRecord, KindCounts, NewJob, QueueState};
+use workscribe_core::page::{Cursor, Page, PageRequest};
 use workscribe_core::{Error, VERSION, WorkScribe};
 
+use crate::dto::{answers, params};
+use crate::field::Nullable;
 use crate::mount::{HttpOptions, around, methods};
 use crate::openapi;
+use crate::paging::{PageCursor, PageLimit, page};
 use crate::problem::{ApiResult, codes};
-use crate::query::{Asked, Id, PageCursor, PageLimit, Parameter, fault, page, read};
+use crate::query::{Asked, Id, Parameter, fault};
 use crate::reply::{NoContent, Reply};
-use crate::wire::QueueRef;
+use crate::time::Time;
+use crate::wire::{QueueName, QueueRef, named};
 
-pub use dto::*;
 pub use gate::AdminToken;
 use gate::Gate;
 
@@ -161,23 +164,8 @@ impl AdminApi {
     ///
     /// The newest first. Those that are done are kept for a day, those that are buried for seven.
     #[oai(path = "/admin/jobs", method = "get", operation_id = "listJobs", tag = "Tags::Jobs")]
-    async fn list(
-        &self,
-        /// Only those in this state.
-        state: Asked<outbox::JobState>,
-        /// Only those of this kind.
-        kind: Asked<Called>,
-        /// Only those of this queue.
-        queue: Asked<Called>,
-        limit: Asked<PageLimit>,
-        cursor: Asked<PageCursor>,
-    ) -> ApiResult<Reply<JobList>> {
-        let (filter, request) = read(|faults| {
-            let state = state.read(faults);
-            let (kind, queue) = (kind.read(faults), queue.read(faults));
-            let filter = JobFilter { state, kind: kind.map(|name| name.0), queue: queue.map(|name| name.0) };
-            (filter, page((limit, cursor, Asked::none()), faults))
-        })?;
+    async fn list(&self, asked: Asked<JobQuery>) -> ApiResult<Reply<JobList>> {
+        let (filter, request) = asked.0;
         let before = request.after().map(|cursor| cursor.id.into());
         let jobs = self.app.jobs().list(&filter, before, request.limit() + 1).await?;
         let page = request.page(jobs, None, |job| Cursor { at: job.created_at, id: job.id.into() });
@@ -272,4 +260,149 @@ impl AdminApi {
         let recorded = self.recorded.as_ref().map(|recorded| recorded()).unwrap_or_default();
         Ok(Metrics::Ok(PlainText(recorded + &metrics::gauges(stats, self.app.now()))))
     }
+}
+
+params! {
+    /// Which jobs to list.
+    JobQuery(faults) {
+        /// Only those in this state.
+        state: outbox::JobState,
+        /// Only those of this kind.
+        kind: Called,
+        /// Only those of this queue.
+        queue: Called,
+        limit: PageLimit,
+        cursor: PageCursor,
+    } => (JobFilter, PageRequest) = {
+        let filter = JobFilter { state, kind: kind.map(|name| name.0), queue: queue.map(|name| name.0) };
+        (filter, page(limit, cursor, None, faults))
+    };
+}
+
+named! {
+    /// Where a job stands.
+    JobState = outbox::JobState;
+}
+
+answers! {
+    /// A job.
+    Job of job: JobRecord {
+        /// Its id.
+        id: Uuid,
+        /// The name of its kind.
+        kind: String,
+        /// The queue that it waits in, or waited in.
+        queue: String,
+        /// Who goes first, from 1 (first) to 4 (last).
+        priority: i64 = job.priority.number(),
+        /// Where it stands.
+        state: JobState,
+        /// How many attempts were begun.
+        attempt: i64,
+        /// After this many it is buried.
+        max_attempts: i64,
+        /// How many milliseconds one attempt may take; null for without end.
+        timeout_ms: Nullable<i64> =
+            job.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+        /// What keeps others like it out, while it does.
+        unique_key: Nullable<String>,
+        /// Whether somebody asked for its end while it runs.
+        cancel_requested: bool,
+        /// Not before this time.
+        run_at: Time,
+        /// The worker that had it last.
+        worker: Nullable<String>,
+        /// When its last attempt began.
+        claimed_at: Nullable<Time>,
+        /// Until when its worker has it, unless it says more.
+        lease_until: Nullable<Time>,
+        /// Why its last failed attempt failed.
+        last_error: Nullable<String>,
+        /// When it was written.
+        created_at: Time,
+        /// When it ended.
+        finished_at: Nullable<Time>,
+    }
+}
+
+/// A job with what its handler gets.
+#[derive(Object, Serialize)]
+pub struct JobDetails {
+    /// The job.
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub job: Job,
+    /// What the handler gets. It may name people.
+    pub payload: Value,
+}
+
+impl From<JobRecord> for JobDetails {
+    fn from(mut job: JobRecord) -> Self {
+        let payload = job.payload.take();
+        Self { job: job.into(), payload }
+    }
+}
+
+answers! {
+    /// A page of jobs, the newest first.
+    JobList of page: Page<JobRecord> {
+        /// The jobs, without their payloads.
+        jobs: Vec<Job> = page.items.into_iter().map(Job::from).collect::<Vec<_>>(),
+        /// What to ask for the next page with; null on the last.
+        next_cursor: Nullable<String>,
+    }
+}
+
+answers! {
+    /// How many jobs of one kind in one queue are in which state.
+    KindStats of counts: KindCounts {
+        /// The queue.
+        queue: String,
+        /// The kind.
+        kind: String,
+        /// Waiting, now or for a later time.
+        available: i64 = counts.counts.available,
+        /// Claimed by a worker.
+        running: i64 = counts.counts.running,
+        /// Done, within the last day.
+        completed: i64 = counts.counts.completed,
+        /// Ended by a person, within the last day.
+        cancelled: i64 = counts.counts.cancelled,
+        /// Given up, within the last seven days.
+        buried: i64 = counts.counts.buried,
+        /// Since when the oldest of those that are due waits; null when none is.
+        oldest_due: Nullable<Time>,
+    }
+}
+
+answers! {
+    /// How many jobs there are.
+    JobStats of kinds: Vec<KindCounts> {
+        /// By queue and kind.
+        kinds: Vec<KindStats> = kinds.into_iter().map(KindStats::from).collect::<Vec<_>>(),
+    }
+}
+
+answers! {
+    /// A queue.
+    Queue of queue: QueueState {
+        /// Its name.
+        name: QueueName,
+        /// Since when no worker takes anything from it; null when it is not paused.
+        paused_at: Nullable<Time>,
+    }
+}
+
+answers! {
+    /// The queues in which there is a job, and those that are paused.
+    QueueList of queues: Vec<QueueState> {
+        /// The queues, by name.
+        queues: Vec<Queue> = queues.into_iter().map(Queue::from).collect::<Vec<_>>(),
+    }
+}
+
+/// Anything of these as the JSON that the API answers, for programs that show it elsewhere.
+#[must_use]
+pub fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }

@@ -1,14 +1,9 @@
 //! Accounts: registration under both policies, one's profile, verification, accounts without a password or disabled.
 
-use std::sync::Arc;
+use workscribe_core::RegistrationPolicy;
+use workscribe_testkit::app::PUBLIC_URL;
 
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_core::{RegistrationPolicy, Settings};
-use workscribe_testkit::app::{Login, PASSWORD, PUBLIC_URL, TestApp};
-
-use crate::support::{On, at_once, header_names, on_every_storage};
+use crate::support::*;
 
 fn registration(email: &str) -> Value {
     json!({"display_name": "Ada Lovelace", "email": email, "password": PASSWORD})
@@ -87,8 +82,7 @@ on_every_storage! {
     }
 
     async fn a_profile_is_merged(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let patch = async |body: Value| app.patch("/auth/me").bearer(&ada).json(&body).send().await;
         app.clock.advance(TimeDelta::seconds(1));
         let changed = patch(json!({"avatar_url": "https://example.com/ada.png"})).await.expect(StatusCode::OK);
@@ -107,8 +101,7 @@ on_every_storage! {
     }
 
     async fn every_fault_of_a_profile_is_told_at_once_and_nothing_is_changed(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let before = app.get("/auth/me").bearer(&ada).send().await;
         for (body, faults) in [
             (json!({"display_name": "", "avatar_url": "javascript:alert(1)"}),
@@ -126,8 +119,7 @@ on_every_storage! {
     }
 
     async fn an_address_is_taken_in_any_spelling(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         for spelling in ["ada@example.com", "ADA@EXAMPLE.COM", "  Ada@Example.com "] {
             let refused = app.post("/auth/register").json(&registration(spelling)).send().await;
             refused.refused(409, "EMAIL_TAKEN");
@@ -152,8 +144,7 @@ on_every_storage! {
     }
 
     async fn an_address_is_verified_by_the_mailed_link_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let token = app.mailed_token("ada@example.com").await;
         let mail = app.mail.last_to("ada@example.com").unwrap();
         assert!(mail.link.unwrap().starts_with(PUBLIC_URL));
@@ -169,8 +160,7 @@ on_every_storage! {
     }
 
     async fn the_link_that_verifies_is_sent_again_until_it_was_used(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let first = app.mailed_token("ada@example.com").await;
         app.post("/auth/verify-email/resend").send().await.refused(401, "UNAUTHENTICATED");
         let resend = async || app.post("/auth/verify-email/resend").bearer(&ada).send().await;
@@ -227,32 +217,26 @@ on_every_storage! {
         identity.create_without_password(&mut *uow, "ada@example.com", "Ada Lovelace", true).await.unwrap();
         app.app.commit(uow).await.unwrap();
         for password in ["", PASSWORD] {
-            let body = json!({"email": "ada@example.com", "password": password});
-            app.post("/auth/login").json(&body).send().await.refused(401, "INVALID_CREDENTIALS");
+            login(&app, "ada@example.com", password).await.refused(401, "INVALID_CREDENTIALS");
         }
-        let body = json!({"email": "ada@example.com"});
-        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
-        let body = json!({"token": app.mailed_token("ada@example.com").await, "new_password": PASSWORD});
-        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
+        reset(&app, &app.mailed_token("ada@example.com").await, PASSWORD).await.expect(StatusCode::NO_CONTENT);
         app.login("ada@example.com").await;
     }
 
     async fn a_disabled_account_is_said_to_be_so_only_after_the_right_password(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         app.get("/auth/me").bearer(&ada).send().await.expect(StatusCode::OK);
         set_disabled(&app, &ada, true).await;
         app.get("/auth/me").bearer(&ada).send().await.refused(401, "UNAUTHENTICATED");
-        let refresh = json!({"refresh_token": ada.refresh});
-        app.post("/auth/refresh").json(&refresh).send().await.refused(401, "INVALID_TOKEN");
+        refresh(&app, &ada.refresh).await.refused(401, "INVALID_TOKEN");
         let login = async |body: &Value| app.post("/auth/login").json(body).send().await;
         let wrong = json!({"email": "ada@example.com", "password": "another password"});
         login(&wrong).await.refused(401, "INVALID_CREDENTIALS");
         login(&credentials("ada@example.com")).await.refused(403, "ACCOUNT_DISABLED");
         app.drain().await;
         drop(app.mail.take());
-        let body = json!({"email": "ada@example.com"});
-        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
         app.drain().await;
         assert!(app.mail.all().is_empty());
         set_disabled(&app, &ada, false).await;

@@ -1,10 +1,7 @@
 //! What happened: a line for every change of a field.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 /// A line as `action field: old > new`.
 fn line(line: &Value) -> String {

@@ -1,20 +1,14 @@
 //! The operators' API: jobs and queues behind a token, and metrics.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
 use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
 use poem::{Endpoint as _, Request, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{AttemptId, Claim, Job, NewJob, Outcome, Settlement, Turn};
 use workscribe_core::ports::Secret;
 use workscribe_http::{AdminToken, mount_admin};
-use workscribe_testkit::app::TestApp;
 
-use crate::support::{On, on_every_storage};
+use crate::support::*;
 
 const TOKEN: &str = "s5pL0qW8zT3nV7yR1uK6xB4mD9fG2hJc";
 

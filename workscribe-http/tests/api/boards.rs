@@ -1,15 +1,12 @@
 //! Boards: tasks moved within and between columns.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use poem::http::StatusCode;
-use serde_json::{Value, json};
 use workscribe_core::clock::Entropy as _;
 use workscribe_testkit::clock::SeededEntropy;
 
-use crate::support::{On, at_once, on_every_storage, texts, walk};
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of};
+use crate::support::*;
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
 /// WEB with the tasks A to E in its first column.
 async fn filled(on: On) -> (Workshop, Vec<Value>) {

@@ -2,20 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
 use sha2::Sha256;
 use workscribe_core::identity::Email;
 use workscribe_core::outbox::{JobFilter, JobState};
 use workscribe_core::ports::Secret;
 use workscribe_core::webhooks::VerifyingSecret;
 use workscribe_http::HttpOptions;
-use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
-use crate::support::{On, on_every_storage, walk};
-use crate::workshop::{ORG, Workshop, id};
+use crate::support::*;
+use crate::workshop::{Workshop, id};
 
 const BOB: &str = "bob@example.com";
 const REASON: &str = "the server answered 550 5.1.1";
@@ -236,12 +232,10 @@ on_every_storage! {
     async fn a_token_that_came_by_mail_shows_that_the_address_takes_it(on: On) {
         let shop = Workshop::new(on).await;
         let (app, grace) = (&shop.app, &shop.grace);
-        let body = json!({"email": grace.email});
-        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        forgot(app, &grace.email).await.expect(StatusCode::NO_CONTENT);
         let token = app.mailed_token(&grace.email).await;
         bounce(app, &grace.email).await;
-        let body = json!({"token": token, "new_password": PASSWORD});
-        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        reset(app, &token, PASSWORD).await.expect(StatusCode::NO_CONTENT);
         let grace = app.login(&grace.email).await;
         assert_eq!(me(app, &grace).await["email_bouncing"], false);
 

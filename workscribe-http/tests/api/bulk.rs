@@ -1,10 +1,7 @@
 //! Many tasks changed at once.
 
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts};
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of};
+use crate::support::*;
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
 on_every_storage! {
     async fn many_tasks_are_changed_together(on: On) {

@@ -1,10 +1,6 @@
 //! Comments: made, changed by their authors, removed by them or admins.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
+use crate::support::*;
 use crate::workshop::{NOTHING, Workshop, id, mentions, path_of, says};
 
 on_every_storage! {

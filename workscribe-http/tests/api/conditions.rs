@@ -1,13 +1,6 @@
 //! Requests under a condition: `ETag` with `If-Match`, and `Idempotency-Key`.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login, TestApp};
-
-use crate::support::{at_once, on_every_storage};
+use crate::support::*;
 
 /// Tags that are no version of anything, in whatever form.
 const STRANGE: [&str; 9] = ["\"0\"", "\"99\"", "\"x\"", "1", "W/\"1\"", "\"-1\"", "", "\"é\"", "\"1\" x"];
@@ -27,8 +20,7 @@ async fn count(app: &TestApp, login: &Login) -> Value {
 
 on_every_storage! {
     async fn a_profile_is_changed_in_the_version_that_was_read(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let patch = async |tag: &str, name: &str| {
             let call = app.patch("/auth/me").bearer(&ada).header("if-match", tag);
             call.json(&json!({"display_name": name})).send().await
@@ -46,32 +38,30 @@ on_every_storage! {
     }
 
     async fn an_organization_is_changed_and_removed_in_the_version_that_was_read(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.post("/organizations").bearer(&ada).json(&engines()).send().await;
         let first = made.expect(StatusCode::CREATED).etag();
         let patch = async |tag: &str, name: &str| {
-            let call = app.patch("/organizations/engines").bearer(&ada).header("if-match", tag);
+            let call = app.patch(ORG).bearer(&ada).header("if-match", tag);
             call.json(&json!({"name": name})).send().await
         };
         let second = patch(&first, "Difference Engines").await.expect(StatusCode::OK).etag();
         patch(&first, "Other Engines").await.refused(412, "STALE_VERSION");
         patch("*", "Analytical Engines").await.expect(StatusCode::OK);
         let delete = async |tag: &str| {
-            app.delete("/organizations/engines").bearer(&ada).header("if-match", tag).send().await
+            app.delete(ORG).bearer(&ada).header("if-match", tag).send().await
         };
         for stale in STRANGE.into_iter().chain([first.as_str(), second.as_str()]) {
             delete(stale).await.refused(412, "STALE_VERSION");
         }
-        let now = app.get("/organizations/engines").bearer(&ada).send().await.expect(StatusCode::OK);
+        let now = app.get(ORG).bearer(&ada).send().await.expect(StatusCode::OK);
         assert_eq!(now.json["name"], "Analytical Engines");
         delete(&now.etag()).await.expect(StatusCode::NO_CONTENT);
-        app.get("/organizations/engines").bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        app.get(ORG).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
     }
 
     async fn of_20_changes_of_one_version_at_once_one_is_accepted(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let tag = app.get("/auth/me").bearer(&ada).send().await.etag();
         let answers = at_once((0..20).map(|turn| {
             let (app, ada, tag) = (Arc::clone(&app), ada.clone(), tag.clone());
@@ -93,8 +83,7 @@ on_every_storage! {
     }
 
     async fn a_request_sent_twice_under_one_key_is_done_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let first = create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         app.clock.advance(TimeDelta::minutes(10));
         let again = create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
@@ -105,9 +94,7 @@ on_every_storage! {
     }
 
     async fn an_invitation_sent_twice_under_one_key_is_mailed_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         app.organization(&ada, "looms").await;
         let invite = async |slug: &str| {
             let call = app.post(&format!("/organizations/{slug}/invite")).bearer(&ada);
@@ -123,8 +110,7 @@ on_every_storage! {
     }
 
     async fn another_body_under_a_used_key_is_refused(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         let other = json!({"name": "Looms", "slug": "looms"});
         create(&app, &ada, "one", &other).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
@@ -142,8 +128,7 @@ on_every_storage! {
     }
 
     async fn of_20_requests_under_one_key_at_once_one_is_carried_out(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let answers = at_once((0..20).map(|_| {
             let (app, ada) = (Arc::clone(&app), ada.clone());
             async move { create(&app, &ada, "one", &engines()).await }
@@ -164,8 +149,7 @@ on_every_storage! {
     }
 
     async fn a_key_is_forgotten_after_a_day(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let ada = app.login("ada@example.com").await;
         create(&app, &ada, "one", &engines()).await.expect(StatusCode::CREATED);
         app.clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
@@ -176,9 +160,7 @@ on_every_storage! {
     }
 
     async fn a_refusal_gives_the_key_back(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         create(&app, &ada, "one", &engines()).await.refused(409, "SLUG_TAKEN");
         let invalid = json!({"name": " ", "slug": "-"});
         create(&app, &ada, "one", &invalid).await.refused(422, "VALIDATION_FAILED");
@@ -187,8 +169,7 @@ on_every_storage! {
     }
 
     async fn a_key_has_1_to_255_characters(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         for bad in ["", "é", "a\tb", &"k".repeat(256)] {
             let refused = create(&app, &ada, bad, &engines()).await.refused(422, "VALIDATION_FAILED");
             assert_eq!(refused.faults(), ["/header/Idempotency-Key INVALID_LENGTH"], "{bad:?}");

@@ -1,13 +1,9 @@
 //! Whole organizations over HTTP.
 
-use poem::http::StatusCode;
-use serde_json::json;
-use workscribe_core::Settings;
-use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::transfer::{Bundle, Ids, ImportOptions, Record};
 
-use crate::support::on_every_storage;
-use crate::workshop::{ORG, Workshop, says};
+use crate::support::*;
+use crate::workshop::{Workshop, says};
 
 on_every_storage! {
     async fn an_owner_takes_everything_out_and_an_operator_brings_it_in(on: On) {
@@ -69,8 +65,7 @@ on_every_storage! {
 
     async fn an_operator_says_how_many_exports_are_taken_at_a_time(on: On) {
         let limits = Limits::default().with(Limit::ExportsAtOnce, 1);
-        let settings = Settings { limits, ..Settings::default() };
-        let app = on.app_with(|builder| builder.settings(settings)).await;
+        let app = on.app_with(|builder| builder.settings(with_limits(limits))).await;
         let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
         app.organization(&ada, "engines").await;
         app.organization(&grace, "looms").await;

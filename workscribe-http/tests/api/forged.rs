@@ -3,10 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::json;
 
-use crate::support::on_every_storage;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 /// Midnight of the first day of a year, in µs since 1970.
 fn year(year: i32) -> i64 {

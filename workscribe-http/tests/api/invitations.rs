@@ -1,30 +1,17 @@
-//! Invitations: from the mail to the membership, and every way in which they end.
+//! Invitations: from the mail to the membership, and every way in which they end. What happens to them at once is in
+//! `invitations/races.rs`.
 
-use std::sync::Arc;
+mod races;
 
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_core::Settings;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Email, TokenHash};
-use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::tenancy::{In, Invitation, InvitationStatus, Role, invitation_token};
-use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp, token_of};
+use workscribe_testkit::app::token_of;
 
-use crate::support::{On, at_once, on_every_storage, texts, walk};
+use crate::support::*;
 
-const ORG: &str = "/organizations/engines";
 const BOB: &str = "bob@example.com";
-
-/// An organization and its owner.
-async fn founded(on: On) -> (Arc<TestApp>, Login) {
-    let app = on.app().await;
-    let ada = app.register("ada@example.com").await;
-    app.organization(&ada, "engines").await;
-    (Arc::new(app), ada)
-}
 
 async fn try_invite(app: &TestApp, by: &Login, email: &str, role: &str) -> Answer {
     let body = json!({"email": email, "role": role});
@@ -79,7 +66,7 @@ async fn member_emails(app: &TestApp, by: &Login) -> Vec<String> {
 
 on_every_storage! {
     async fn a_new_person_gets_an_account_a_membership_and_a_login(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let invited = try_invite(&app, &ada, " Bob@Example.com ", "admin").await.expect(StatusCode::CREATED);
         let expected = json!({
             "id": invited.json["id"], "email": BOB, "role": "admin", "status": "pending", "invited_by": ada.user_id,
@@ -108,7 +95,7 @@ on_every_storage! {
     }
 
     async fn somebody_with_an_account_joins_when_logged_in_and_only_then(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let bob = app.register(BOB).await;
         let (_, token) = invite(&app, &ada, BOB).await;
         accept_anew(&app, &token).await.refused(401, "LOGIN_REQUIRED");
@@ -129,7 +116,7 @@ on_every_storage! {
     }
 
     async fn who_is_a_member_already_is_told_so_and_the_invitation_stays(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let bob = app.member(&ada, "engines", BOB, "member").await;
         try_invite(&app, &ada, "BOB@example.com", "admin").await.refused(409, "ALREADY_MEMBER");
         // An invitation that was written at the moment in which he joined by another.
@@ -159,7 +146,7 @@ on_every_storage! {
     }
 
     async fn a_new_person_has_to_give_a_name_and_a_password(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let (_, token) = invite(&app, &ada, BOB).await;
         let path = format!("/auth/invitations/{token}/accept");
         let missing = app.post(&path).send().await.refused(422, "VALIDATION_FAILED");
@@ -177,7 +164,7 @@ on_every_storage! {
     }
 
     async fn an_invitation_lives_for_48_hours(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let (_, token) = invite(&app, &ada, BOB).await;
         app.clock.advance(TimeDelta::hours(48) - TimeDelta::microseconds(1));
         preview(&app, &token).await.expect(StatusCode::OK);
@@ -193,7 +180,7 @@ on_every_storage! {
     }
 
     async fn a_link_is_dead_once_used_revoked_or_replaced(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let dead = async |token: &str| {
             preview(&app, token).await.refused(404, "INVITATION_NOT_FOUND");
             accept_anew(&app, token).await.refused(404, "INVITATION_NOT_FOUND");
@@ -221,7 +208,7 @@ on_every_storage! {
     }
 
     async fn sending_again_ends_the_old_link_and_gives_the_whole_time_again(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let (invitation, old) = invite(&app, &ada, BOB).await;
         app.clock.advance(TimeDelta::hours(47));
         let ada = app.login(&ada.email).await;
@@ -241,7 +228,7 @@ on_every_storage! {
     }
 
     async fn the_token_is_in_the_mail_and_in_no_answer(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let invited = try_invite(&app, &ada, BOB, "member").await;
         let token = app.mailed_token(BOB).await;
         let answers = [
@@ -263,7 +250,7 @@ on_every_storage! {
     }
 
     async fn what_cannot_be_invited_is_refused_at_its_pointer(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         for (body, faults) in [
             (json!({"email": BOB, "role": "owner"}), "/role NOT_ALLOWED"),
             (json!({"email": "nobody", "role": "owner"}), "/email INVALID_EMAIL, /role NOT_ALLOWED"),
@@ -281,7 +268,7 @@ on_every_storage! {
     }
 
     async fn admins_invite_and_members_do_not(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = app.member(&ada, "engines", "grace@example.com", "admin").await;
         let mary = app.member(&grace, "engines", "mary@example.com", "admin").await;
         let joan = app.member(&mary, "engines", "joan@example.com", "member").await;
@@ -293,7 +280,7 @@ on_every_storage! {
     }
 
     async fn an_invitation_ends_with_its_makers_right_to_make_it(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         for ending in ["removed", "left", "demoted"] {
             let email = format!("{ending}@example.com");
             let maker = app.member(&ada, "engines", &email, "admin").await;
@@ -320,7 +307,7 @@ on_every_storage! {
     }
 
     async fn accepting_while_the_maker_is_removed_or_demoted_lets_nobody_in_afterwards(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         for round in 0..16 {
             let maker = app.member(&ada, "engines", &format!("admin-{round}@example.com"), "admin").await;
             let email = format!("guest-{round}@example.com");
@@ -368,9 +355,8 @@ on_every_storage! {
 
     async fn an_address_gets_few_invitations_and_an_organization_sends_so_many(on: On) {
         let limits = Limits::default().with(Limit::InvitationMailsPerOrganization, 12);
-        let settings = Settings { limits, ..Settings::default() };
         let limiter = Arc::new(LocalRateLimiter::default());
-        let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+        let app = on.app_with(|builder| builder.settings(with_limits(limits)).limiter(limiter)).await;
         let ada = app.register("ada@example.com").await;
         for slug in ["engines", "looms", "mills", "forges"] {
             app.organization(&ada, slug).await;
@@ -420,7 +406,7 @@ on_every_storage! {
     }
 
     async fn the_list_has_every_status_and_the_newest_first(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let mut expected = Vec::new();
         for (number, status) in
             ["accepted", "revoked", "pending", "accepted", "revoked", "pending"].iter().enumerate()
@@ -443,138 +429,4 @@ on_every_storage! {
         let page = app.get(&format!("{ORG}/invitations?limit=2&count=true")).bearer(&ada).send().await.json;
         assert_eq!(page["total"], 6);
     }
-
-    async fn of_thirty_invitations_of_one_address_at_once_one_is_pending(on: On) {
-        let (app, ada) = founded(on).await;
-        let answers = at_once((0..30).map(|_| {
-            let (app, ada) = (app.clone(), ada.clone());
-            async move { try_invite(&app, &ada, BOB, "member").await }
-        }))
-        .await;
-        let made: Vec<_> =
-            answers.into_iter().map(|answer| answer.expect(StatusCode::CREATED).json).collect();
-        let pending = invitations(&app, &ada).await;
-        assert_eq!(texts(&pending, "status"), ["pending"]);
-        assert!(texts(&made, "id").contains(&texts(&pending, "id")[0]));
-        app.drain().await;
-        let links: Vec<_> =
-            app.mail.all().into_iter().filter(|mail| mail.to == BOB).filter_map(|mail| mail.link).collect();
-        assert_eq!(links.len(), 30);
-        let mut alive = 0;
-        for link in links {
-            let answer = preview(&app, &token_of(&link)).await;
-            alive += usize::from(answer.status == StatusCode::OK);
-        }
-        assert_eq!(alive, 1, "one of the mailed links works");
-    }
-
-    async fn of_twenty_who_use_one_link_at_once_one_gets_in(on: On) {
-        let (app, ada) = founded(on).await;
-        let (_, token) = invite(&app, &ada, BOB).await;
-        let answers = at_once((0..20).map(|_| {
-            let (app, token) = (app.clone(), token.clone());
-            async move { accept_anew(&app, &token).await }
-        }))
-        .await;
-        one_got_in(&answers);
-        app.login(BOB).await;
-        assert_eq!(member_emails(&app, &ada).await, ["ada@example.com", BOB]);
-        assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["accepted"]);
-    }
-
-    async fn somebody_with_an_account_who_accepts_twenty_times_at_once_joins_once(on: On) {
-        let (app, ada) = founded(on).await;
-        let bob = app.register(BOB).await;
-        let (_, token) = invite(&app, &ada, BOB).await;
-        let answers = at_once((0..20).map(|_| {
-            let (app, token, bob) = (app.clone(), token.clone(), bob.clone());
-            async move { accept_as(&app, &token, &bob).await }
-        }))
-        .await;
-        one_got_in(&answers);
-        assert_eq!(member_emails(&app, &ada).await, ["ada@example.com", BOB]);
-    }
-
-    async fn accepting_and_revoking_at_once_is_one_or_the_other(on: On) {
-        let (app, ada) = founded(on).await;
-        for round in 0..20 {
-            let email = format!("guest-{round}@example.com");
-            // Half of them have an account, whose way is shorter.
-            let login = if round % 2 == 0 { Some(app.register(&email).await) } else { None };
-            let (invitation, token) = invite(&app, &ada, &email).await;
-            let accepting = {
-                let app = app.clone();
-                async move {
-                    match &login {
-                        Some(login) => accept_as(&app, &token, login).await,
-                        None => accept_anew(&app, &token).await,
-                    }
-                }
-            };
-            let revoking = {
-                let (app, ada) = (app.clone(), ada.clone());
-                async move { revoke(&app, &ada, &invitation).await }
-            };
-            let (accepted, revoked) = tokio::join!(tokio::spawn(accepting), tokio::spawn(revoking));
-            let (accepted, revoked) = (accepted.unwrap(), revoked.unwrap());
-            let is_member = member_emails(&app, &ada).await.contains(&email);
-            if is_member {
-                accepted.expect(StatusCode::OK);
-                revoked.refused(409, "INVITATION_ACCEPTED");
-            } else {
-                accepted.refused(404, "INVITATION_NOT_FOUND");
-                revoked.expect(StatusCode::NO_CONTENT);
-                let body = json!({"email": email, "password": PASSWORD});
-                let login = app.post("/auth/login").json(&body).send().await;
-                assert_eq!(login.status == StatusCode::OK, round % 2 == 0, "no account is left of a refusal");
-            }
-        }
-    }
-
-    async fn an_organization_that_goes_takes_its_racing_invitations_along(on: On) {
-        let (app, ada) = founded(on).await;
-        let bob = app.register(BOB).await;
-        for round in 0..20 {
-            if round > 0 {
-                app.organization(&ada, "engines").await;
-            }
-            let (invitation, token) = invite(&app, &ada, BOB).await;
-            let deeds = (0..5).map(|deed| {
-                let (app, ada, bob) = (app.clone(), ada.clone(), bob.clone());
-                let (invitation, token) = (invitation.clone(), token.clone());
-                async move {
-                    match deed {
-                        0 => accept_as(&app, &token, &bob).await,
-                        1 => app.delete(ORG).bearer(&ada).send().await,
-                        2 => try_invite(&app, &ada, "mary@example.com", "member").await,
-                        3 => resend(&app, &ada, &invitation).await,
-                        _ => app.patch(ORG).bearer(&ada).json(&json!({"name": "Looms"})).send().await,
-                    }
-                }
-            });
-            let answers = at_once(deeds).await;
-            for answer in &answers {
-                assert!(
-                    [200, 201, 204, 404, 409].contains(&answer.status.as_u16()),
-                    "round {round}: {answer:?}"
-                );
-                assert_ne!(answer.json["code"], "WRITE_CONFLICT", "round {round}: {answer:?}");
-            }
-            assert_eq!(answers[1].status, StatusCode::NO_CONTENT, "round {round}");
-            preview(&app, &token).await.refused(404, "INVITATION_NOT_FOUND");
-            for login in [&ada, &bob] {
-                app.get(ORG).bearer(login).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
-                assert!(walk(&app, login, "/organizations", 10).await.is_empty());
-            }
-        }
-    }
-}
-
-/// One of these answers is a login, and the others are refusals of the caller.
-#[track_caller]
-fn one_got_in(answers: &[Answer]) {
-    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::OK);
-    let refusals: Vec<_> = lost.iter().map(|answer| answer.status).collect();
-    assert_eq!(won.len(), 1, "{refusals:?}");
-    assert!(refusals.iter().all(StatusCode::is_client_error), "{refusals:?}");
 }

@@ -1,19 +1,12 @@
 //! What a tenant can grow ends somewhere, however many come at once.
 
-use std::sync::Arc;
-
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_core::Settings;
 use workscribe_core::limits::{Changeable, Limit, Limits};
-use workscribe_testkit::app::Answer;
 
-use crate::support::{On, at_once, on_every_storage, walk};
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 async fn shop_with(on: On, limits: Limits) -> Arc<Workshop> {
-    let settings = Settings { limits, ..Settings::default() };
-    Arc::new(Workshop::of(on.app_with(|builder| builder.settings(settings)).await).await)
+    Arc::new(Workshop::of(on.app_with(|builder| builder.settings(with_limits(limits))).await).await)
 }
 
 /// Insists that an answer says which limit was reached, and what it is.

@@ -10,13 +10,10 @@ mod world;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use poem::http::Method;
-use serde_json::Value;
-use workscribe_testkit::app::{Answer, TestApp};
-
 use self::rows::{CALLERS, For, ROWS, Row};
 use self::world::World;
-use crate::support::{On, on_every_storage};
+
+use crate::support::*;
 
 /// An operation as the document has it.
 struct Operation {

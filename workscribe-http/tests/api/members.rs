@@ -1,20 +1,13 @@
 //! Members: listed, raised, lowered, removed; and an owner who always remains.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
 use workscribe_core::clock::Entropy as _;
 use workscribe_core::outbox::Job as _;
 use workscribe_core::tenancy::In;
 use workscribe_core::work::UnassignFormer;
-use workscribe_testkit::app::{Answer, Login, TestApp};
 use workscribe_testkit::clock::SeededEntropy;
 
-use crate::support::{On, at_once, on_every_storage, texts, walk};
+use crate::support::*;
 
-const ORG: &str = "/organizations/engines";
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
 fn path_of(member: &Login) -> String {
@@ -27,14 +20,6 @@ async fn set_role(app: &TestApp, by: &Login, member: &Login, role: &str) -> Answ
 
 async fn remove(app: &TestApp, by: &Login, member: &Login) -> Answer {
     app.delete(&path_of(member)).bearer(by).send().await
-}
-
-/// An organization with its founder alone.
-async fn founded(on: On) -> (TestApp, Login) {
-    let app = on.app().await;
-    let founder = app.register("ada@example.com").await;
-    app.organization(&founder, "engines").await;
-    (app, founder)
 }
 
 /// Adds somebody new, in any role.
@@ -57,7 +42,7 @@ async fn people(app: &TestApp, founder: &Login) -> Vec<(&'static str, Login, Log
 
 on_every_storage! {
     async fn members_are_listed_by_time_of_joining(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let mut joined = vec![ada.email.clone()];
         for number in 0..6 {
             app.clock.advance(TimeDelta::seconds(1));
@@ -78,7 +63,7 @@ on_every_storage! {
     }
 
     async fn nobody_grants_above_their_own_role_and_only_owners_change_owners_and_admins(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let people = people(&app, &ada).await;
         let mut table = Vec::new();
         for (role, actor, _) in &people {
@@ -118,7 +103,7 @@ on_every_storage! {
     }
 
     async fn only_an_owner_changes_their_own_role(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         for (role, actor, _) in people(&app, &ada).await {
             for wanted in ROLES {
                 let answer = set_role(&app, &actor, &actor, wanted).await;
@@ -133,7 +118,7 @@ on_every_storage! {
     }
 
     async fn members_are_removed_by_admins_and_anybody_by_owners(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let mut people = people(&app, &ada).await;
         let mut table = Vec::new();
         // Members first: what they may not do is tried before anybody is gone.
@@ -161,7 +146,7 @@ on_every_storage! {
     }
 
     async fn the_last_owner_can_neither_step_down_nor_leave_nor_be_removed(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "admin").await;
         set_role(&app, &ada, &ada, "admin").await.refused(409, "LAST_OWNER");
         set_role(&app, &ada, &ada, "member").await.refused(409, "LAST_OWNER");
@@ -177,7 +162,7 @@ on_every_storage! {
     }
 
     async fn who_is_removed_is_out_at_the_next_request_and_may_be_invited_again(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "admin").await;
         app.get(ORG).bearer(&grace).send().await.expect(StatusCode::OK);
         remove(&app, &ada, &grace).await.expect(StatusCode::NO_CONTENT);
@@ -195,7 +180,7 @@ on_every_storage! {
     }
 
     async fn who_has_many_tasks_is_removed_at_once_and_a_job_takes_the_tasks(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "member").await;
         tasks_of(&app, &ada, &grace, 230).await;
         remove(&app, &ada, &grace).await.expect(StatusCode::NO_CONTENT);
@@ -214,7 +199,7 @@ on_every_storage! {
     }
 
     async fn who_is_back_before_the_job_is_through_keeps_what_it_has_not_taken(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "member").await;
         tasks_of(&app, &ada, &grace, 150).await;
         let mut uow = app.app.begin().await.unwrap();
@@ -236,7 +221,7 @@ on_every_storage! {
     }
 
     async fn a_condition_on_a_member_holds_the_version_of_the_role(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "member").await;
         let path = path_of(&grace);
         let change =
@@ -255,7 +240,7 @@ on_every_storage! {
     }
 
     async fn a_role_that_is_none_is_refused_at_its_pointer(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let grace = add(&app, &ada, "grace@example.com", "member").await;
         for (role, fault) in [
             (json!(null), "/role NOT_NULLABLE"),
@@ -275,7 +260,7 @@ on_every_storage! {
     }
 
     async fn an_owner_survives_a_hundred_races(on: On) {
-        let (app, ada) = founded(on).await;
+        let (app, ada) = on.engines().await;
         let app = Arc::new(app);
         let grace = add(&app, &ada, "grace@example.com", "owner").await;
         let mary = add(&app, &ada, "mary@example.com", "owner").await;

@@ -1,11 +1,7 @@
 //! What names may be, wherever there are names: in one form of Unicode, something of them seen, and nothing that turns text around.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::PASSWORD;
-
-use crate::support::on_every_storage;
-use crate::workshop::{ORG, WEB, Workshop, id, path_of};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of};
 
 /// Everything that has a name: how it is made and how it is changed, each with the field.
 async fn everything(shop: &Workshop) -> Vec<(Method, String, Value, &'static str)> {

@@ -1,11 +1,7 @@
 //! Notifications: who is told of what, and how they are read.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
-use crate::workshop::{NOTHING, ORG, Workshop, id, mentions, path_of, says};
+use crate::support::*;
+use crate::workshop::{NOTHING, Workshop, id, mentions, path_of, says};
 
 on_every_storage! {
     async fn an_assignee_is_told_and_a_reporter_of_what_is_finished(on: On) {

@@ -1,22 +1,18 @@
 //! Organizations: made, listed, changed, removed.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::json;
 use workscribe_core::Hook;
 use workscribe_core::events::DomainEvent;
 use workscribe_core::{Code, Error, UnitOfWork, WorkScribe};
 
-use crate::support::{at_once, on_every_storage, texts, walk};
+use crate::support::*;
 
 on_every_storage! {
     async fn an_organization_is_made_by_its_first_owner(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let body = json!({"name": "  Analytical Engines ", "slug": "engines"});
         let made =
             app.post("/organizations").bearer(&ada).json(&body).send().await.expect(StatusCode::CREATED);
@@ -26,7 +22,7 @@ on_every_storage! {
         );
         assert_eq!(made.json["created_at"], made.json["updated_at"]);
         assert_eq!(made.header("location"), Some("/api/v1/organizations/engines"));
-        let read = app.get("/organizations/engines").bearer(&ada).send().await.expect(StatusCode::OK);
+        let read = app.get(ORG).bearer(&ada).send().await.expect(StatusCode::OK);
         assert_eq!((&read.json, read.etag()), (&made.json, made.etag()));
         let listed = app.get("/organizations").bearer(&ada).send().await.expect(StatusCode::OK).json;
         let mut expected = made.json.clone();
@@ -35,8 +31,7 @@ on_every_storage! {
     }
 
     async fn every_fault_of_a_new_organization_has_its_pointer(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let cases = [
             (json!({}), "/name REQUIRED, /slug REQUIRED"),
             (json!({"name": 7, "slug": null}), "/name WRONG_TYPE, /slug WRONG_TYPE"),
@@ -72,8 +67,7 @@ on_every_storage! {
     }
 
     async fn of_fifty_who_want_one_slug_at_once_one_gets_it(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let grace = app.register("grace@example.com").await;
         let answers = at_once((0..50).map(|round| {
             let (app, login) = (app.clone(), if round % 2 == 0 { ada.clone() } else { grace.clone() });
@@ -93,8 +87,7 @@ on_every_storage! {
     }
 
     async fn a_list_neither_skips_nor_repeats_while_organizations_are_added(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         // Three of every moment, so that the tie-break counts.
         for number in 0..30 {
             app.organization(&ada, &format!("org-{number:02}")).await;
@@ -126,8 +119,7 @@ on_every_storage! {
     }
 
     async fn the_first_servers_list_is_a_bare_array(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         assert_eq!(app.get("/auth/orgs").bearer(&ada).send().await.expect(StatusCode::OK).json, json!([]));
         let engines = app.organization(&ada, "engines").await;
         let names = app.get("/auth/orgs").bearer(&ada).send().await.expect(StatusCode::OK).json;
@@ -135,26 +127,24 @@ on_every_storage! {
     }
 
     async fn a_change_merges_and_renames(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.organization(&ada, "engines").await;
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;
-        let path = "/organizations/engines";
-        let before = app.get(path).bearer(&ada).send().await.etag();
+        let before = app.get(ORG).bearer(&ada).send().await.etag();
         app.clock.advance(TimeDelta::seconds(1));
-        let named = app.patch(path).bearer(&ada).json(&json!({"name": "Looms"})).send().await;
+        let named = app.patch(ORG).bearer(&ada).json(&json!({"name": "Looms"})).send().await;
         let named = named.expect(StatusCode::OK);
         assert_eq!((&named.json["name"], &named.json["slug"]), (&json!("Looms"), &json!("engines")));
         assert_ne!(named.etag(), before);
         assert_eq!(named.json["created_at"], made["created_at"]);
         assert_ne!(named.json["updated_at"], made["updated_at"]);
-        let moved = app.patch(path).bearer(&ada).json(&json!({"slug": "looms"})).send().await;
+        let moved = app.patch(ORG).bearer(&ada).json(&json!({"slug": "looms"})).send().await;
         let moved = moved.expect(StatusCode::OK).json;
         assert_eq!(
             (&moved["name"], &moved["slug"], &moved["id"]),
             (&json!("Looms"), &json!("looms"), &made["id"])
         );
-        app.get(path).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        app.get(ORG).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
         let found = app.get("/organizations/looms").bearer(&grace).send().await.expect(StatusCode::OK);
         assert_eq!(found.json, moved);
         // The old slug is free, and one's own is not in one's way.
@@ -166,8 +156,7 @@ on_every_storage! {
     }
 
     async fn a_change_that_is_no_change_to_be_had_is_refused_whole(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let made = app.organization(&ada, "engines").await;
         let cases = [
             (json!({"name": null}), "/name NOT_NULLABLE"),
@@ -177,38 +166,23 @@ on_every_storage! {
             (json!({"name": "L", "slug": "L"}), "/name TOO_SHORT, /slug INVALID_SLUG"),
         ];
         for (body, faults) in cases {
-            let refused = app.patch("/organizations/engines").bearer(&ada).json(&body).send().await;
+            let refused = app.patch(ORG).bearer(&ada).json(&body).send().await;
             assert_eq!(refused.refused(422, "VALIDATION_FAILED").faults().join(", "), faults, "{body}");
         }
-        assert_eq!(app.get("/organizations/engines").bearer(&ada).send().await.json, made);
+        assert_eq!(app.get(ORG).bearer(&ada).send().await.json, made);
     }
 
     async fn removal_takes_members_and_invitations_along_and_frees_the_slug(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let grace = app.member(&ada, "engines", "grace@example.com", "admin").await;
         let body = json!({"email": "mary@example.com", "role": "member"});
-        app.post("/organizations/engines/invite")
-            .bearer(&ada)
-            .json(&body)
-            .send()
-            .await
-            .expect(StatusCode::CREATED);
+        app.post(&format!("{ORG}/invite")).bearer(&ada).json(&body).send().await.expect(StatusCode::CREATED);
         let token = app.mailed_token("mary@example.com").await;
-        app.delete("/organizations/engines").bearer(&grace).send().await.refused(403, "INSUFFICIENT_ROLE");
-        app.delete("/organizations/engines").bearer(&ada).send().await.expect(StatusCode::NO_CONTENT);
+        app.delete(ORG).bearer(&grace).send().await.refused(403, "INSUFFICIENT_ROLE");
+        app.delete(ORG).bearer(&ada).send().await.expect(StatusCode::NO_CONTENT);
         for login in [&ada, &grace] {
-            app.get("/organizations/engines")
-                .bearer(login)
-                .send()
-                .await
-                .refused(404, "ORGANIZATION_NOT_FOUND");
-            app.delete("/organizations/engines")
-                .bearer(login)
-                .send()
-                .await
-                .refused(404, "ORGANIZATION_NOT_FOUND");
+            app.get(ORG).bearer(login).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+            app.delete(ORG).bearer(login).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
             assert!(walk(&app, login, "/organizations", 10).await.is_empty());
         }
         let path = format!("/auth/invitations/{token}");
@@ -220,13 +194,11 @@ on_every_storage! {
             [grace.email.as_str()]
         );
         assert!(walk(&app, &grace, "/organizations/engines/invitations", 10).await.is_empty());
-        app.get("/organizations/engines").bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
+        app.get(ORG).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
     }
 
     async fn a_changed_role_holds_from_the_very_next_request(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;
         let path = format!("/organizations/engines/members/{}", grace.user_id);
         let steps = [("admin", 200, 403), ("member", 403, 403), ("owner", 200, 204)];
@@ -234,9 +206,9 @@ on_every_storage! {
             let body = json!({"role": role});
             app.patch(&path).bearer(&ada).json(&body).send().await.expect(StatusCode::OK);
             let name = json!({"name": role});
-            let updated = app.patch("/organizations/engines").bearer(&grace).json(&name).send().await;
+            let updated = app.patch(ORG).bearer(&grace).json(&name).send().await;
             assert_eq!(updated.status, update, "{role}: {}", updated.text);
-            let deleted = app.delete("/organizations/engines").bearer(&grace).send().await;
+            let deleted = app.delete(ORG).bearer(&grace).send().await;
             assert_eq!(deleted.status, delete, "{role}: {}", deleted.text);
         }
     }

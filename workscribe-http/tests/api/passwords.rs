@@ -1,27 +1,18 @@
 //! Passwords: reset and change, what a hash covers, upgrades of old hashes, and what is never stored or answered.
 
-use std::sync::Arc;
-
-use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
 use futures_util::stream::FuturesUnordered;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
 use workscribe_core::identity::{AccountMail, Email, NewUser, SendAccountMail};
 use workscribe_core::local::BcryptHasher;
 use workscribe_core::outbox::{Claim, Job as _, Turn};
 use workscribe_core::ports::{PasswordHasher as _, Secret};
-use workscribe_testkit::app::{Answer, Login, PASSWORD, PUBLIC_URL, TestApp};
+use workscribe_testkit::app::PUBLIC_URL;
 use workscribe_testkit::databases;
 
-use crate::support::{HeldHasher, at_once, header_names, on_every_storage};
+use crate::support::*;
 
 const NEW: &str = "another fine password";
-
-async fn forgot(app: &TestApp, email: &str) -> Answer {
-    app.post("/auth/forgot-password").json(&json!({"email": email})).send().await
-}
 
 /// The token of a link to a new password, just asked for.
 async fn reset_token(app: &TestApp) -> String {
@@ -31,14 +22,8 @@ async fn reset_token(app: &TestApp) -> String {
     app.mailed_token("ada@example.com").await
 }
 
-async fn reset(app: &TestApp, token: &str, password: &str) -> Answer {
-    let body = json!({"token": token, "new_password": password});
-    app.post("/auth/reset-password").json(&body).send().await
-}
-
 async fn login(app: &TestApp, password: &str) -> Answer {
-    let body = json!({"email": "ada@example.com", "password": password});
-    app.post("/auth/login").json(&body).send().await
+    crate::support::login(app, "ada@example.com", password).await
 }
 
 async fn change(app: &TestApp, login: &Login, current: &str, new: &str) -> Answer {
@@ -49,8 +34,7 @@ async fn change(app: &TestApp, login: &Login, current: &str, new: &str) -> Answe
 /// Whether an access token and its refresh token are both refused.
 async fn assert_ended(app: &TestApp, login: &Login) {
     app.get("/auth/me").bearer(login).send().await.refused(401, "UNAUTHENTICATED");
-    let body = json!({"refresh_token": login.refresh});
-    app.post("/auth/refresh").json(&body).send().await.refused(401, "INVALID_TOKEN");
+    refresh(app, &login.refresh).await.refused(401, "INVALID_TOKEN");
 }
 
 async fn stored_hash(app: &TestApp) -> String {
@@ -76,8 +60,7 @@ async fn insert_with_hash(app: &TestApp, hash: String) {
 
 on_every_storage! {
     async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session(on: On) {
-        let app = on.app().await;
-        let phone = app.register("ada@example.com").await;
+        let (app, phone) = on.ada().await;
         let laptop = app.login("ada@example.com").await;
         app.drain().await;
         forgot(&app, " ADA@example.com").await.expect(StatusCode::NO_CONTENT);
@@ -94,8 +77,7 @@ on_every_storage! {
     }
 
     async fn of_20_resets_with_one_token_at_once_one_is_accepted(on: On) {
-        let app = Arc::new(on.app().await);
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let token = reset_token(&app).await;
         let answers = at_once((0..20).map(|turn| {
             let (app, token) = (Arc::clone(&app), token.clone());
@@ -114,8 +96,7 @@ on_every_storage! {
     }
 
     async fn a_forgotten_password_is_answered_alike_for_a_known_and_an_unknown_address(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         app.drain().await;
         drop(app.mail.take());
         let known = forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
@@ -128,8 +109,7 @@ on_every_storage! {
     }
 
     async fn a_link_leads_to_the_configured_url_whatever_the_host_header_says(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         app.drain().await;
         drop(app.mail.take());
         let body = json!({"email": "ada@example.com"});
@@ -143,8 +123,7 @@ on_every_storage! {
     }
 
     async fn a_link_is_good_for_an_hour(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let first = reset_token(&app).await;
         app.clock.advance(TimeDelta::minutes(1));
         let second = reset_token(&app).await;
@@ -154,8 +133,7 @@ on_every_storage! {
     }
 
     async fn a_reset_takes_every_earlier_link_away(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let first = reset_token(&app).await;
         let second = reset_token(&app).await;
         reset(&app, &second, NEW).await.expect(StatusCode::NO_CONTENT);
@@ -163,8 +141,7 @@ on_every_storage! {
     }
 
     async fn a_token_is_good_for_its_own_purpose_alone(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let verification = app.mailed_token("ada@example.com").await;
         reset(&app, &verification, NEW).await.refused(400, "INVALID_TOKEN");
         let body = json!({"token": reset_token(&app).await});
@@ -172,8 +149,7 @@ on_every_storage! {
     }
 
     async fn a_password_that_is_too_weak_leaves_the_link_good(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         let token = reset_token(&app).await;
         for (weak, fault) in
             [("short", "TOO_SHORT"), ("password1", "TOO_COMMON"), (&"x".repeat(129), "TOO_LONG")]
@@ -185,8 +161,7 @@ on_every_storage! {
     }
 
     async fn a_change_of_password_keeps_this_session_and_ends_the_others(on: On) {
-        let app = on.app().await;
-        let other = app.register("ada@example.com").await;
+        let (app, other) = on.ada().await;
         let this = app.login("ada@example.com").await;
         change(&app, &this, "a wrong password", NEW).await.refused(401, "INVALID_CREDENTIALS");
         let refused = change(&app, &this, PASSWORD, "short").await.refused(422, "VALIDATION_FAILED");
@@ -195,8 +170,7 @@ on_every_storage! {
         change(&app, &this, PASSWORD, NEW).await.expect(StatusCode::NO_CONTENT);
         assert_ended(&app, &other).await;
         app.get("/auth/me").bearer(&this).send().await.expect(StatusCode::OK);
-        let body = json!({"refresh_token": this.refresh});
-        let next = Login::of(app.post("/auth/refresh").json(&body).send().await.expect(StatusCode::OK));
+        let next = Login::of(refresh(&app, &this.refresh).await.expect(StatusCode::OK));
         app.get("/auth/me").bearer(&next).send().await.expect(StatusCode::OK);
         login(&app, PASSWORD).await.refused(401, "INVALID_CREDENTIALS");
         login(&app, NEW).await.expect(StatusCode::OK);
@@ -285,8 +259,7 @@ on_every_storage! {
     }
 
     async fn a_hash_of_another_cost_is_upgraded_at_login(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         assert!(stored_hash(&app).await.starts_with("$ws1$2b$04$"));
         let stricter = app.another_node(|builder| builder.hasher(Arc::new(BcryptHasher::new(5))));
         login(&stricter, PASSWORD).await.expect(StatusCode::OK);
@@ -351,8 +324,7 @@ on_every_storage! {
     }
 
     async fn no_job_holds_a_mailed_token(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         app.clock.advance(TimeDelta::seconds(1));
         forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
         // Claimed to look at what is stored, with a lease that ends at once.

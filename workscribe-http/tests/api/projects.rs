@@ -1,11 +1,7 @@
 //! Projects and their labels: made, listed, changed, archived.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts, walk};
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 on_every_storage! {
     async fn a_project_is_made_by_an_admin_and_read_by_its_id_or_key(on: On) {

@@ -3,11 +3,7 @@
 
 mod faults;
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, PASSWORD, TestApp};
-
-use crate::support::on_every_storage;
+use crate::support::*;
 
 const JSON: &str = "application/json";
 
@@ -24,8 +20,7 @@ fn assert_is_time(value: &Value) {
 
 on_every_storage! {
     async fn every_refusal_is_a_problem_document(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let body = json!({"email": "ada@example.com", "password": "a wrong password"});
         let answers = [
             (app.get("/auth/me").send().await, 401, "UNAUTHENTICATED"),
@@ -73,8 +68,7 @@ on_every_storage! {
     }
 
     async fn head_is_answered_like_get_without_the_body(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         for path in ["/health", "/livez", "/readyz", "/openapi.json", "/docs", "/api/v1/auth/me"] {
             let get = app.request(Method::GET, path).bearer(&ada).send().await.expect(StatusCode::OK);
             let head = app.request(Method::HEAD, path).bearer(&ada).send().await.expect(StatusCode::OK);
@@ -87,8 +81,7 @@ on_every_storage! {
     }
 
     async fn a_body_is_json_and_says_so(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let body = json!({"display_name": "Ada"}).to_string();
         let patch = async |media_type: Option<&str>, body: &str| {
             let call = app.patch("/auth/me").bearer(&ada).raw(body);
@@ -166,9 +159,7 @@ on_every_storage! {
     }
 
     async fn a_nul_in_path_query_or_body_is_a_refusal_like_any_other(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let id = ada.user_id.clone();
         for (method, path, status) in [
             (Method::GET, "/organizations/%00".to_owned(), 404),
@@ -207,9 +198,7 @@ on_every_storage! {
     }
 
     async fn a_page_has_a_limit_and_a_cursor_of_ours(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         for path in ["/organizations", "/organizations/engines/members", "/organizations/engines/invitations"] {
             for limit in ["0", "101", "-1", "x", "", "1.5", "1e2", "99999999999999999999", "%2B%2B1"] {
                 let answer = app.get(&format!("{path}?limit={limit}")).bearer(&ada).send().await;
@@ -232,15 +221,14 @@ on_every_storage! {
     }
 
     async fn answers_of_the_api_are_not_stored_and_their_times_have_six_digits(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         // A time of whole seconds has six digits too.
         let whole = app.app.now() + chrono::TimeDelta::microseconds(876_544);
         app.clock.set(whole);
         let made = app.organization(&ada, "engines").await;
         assert_is_time(&made["created_at"]);
         assert_eq!(made["created_at"], "2033-05-18T03:33:21.000000Z");
-        let read = app.get("/organizations/engines").bearer(&ada).send().await;
+        let read = app.get(ORG).bearer(&ada).send().await;
         assert_eq!(read.json["created_at"], made["created_at"]);
         for path in ["/auth/me", "/auth/sessions", "/organizations", "/nothing", "/organizations/none"] {
             let answer = app.get(path).bearer(&ada).send().await;

@@ -1,19 +1,13 @@
 //! How many requests a user and an organization may make.
 
-use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
-use serde_json::json;
-use workscribe_core::Settings;
-use workscribe_core::limits::{Limit, Limits};
 use workscribe_http::HttpOptions;
-use workscribe_testkit::app::{Answer, Login, TestApp};
 
-use crate::support::{HeldHasher, On, on_every_storage};
+use crate::support::*;
 
 /// An application that counts requests by these limits.
 async fn limited(on: On, limits: Limits) -> TestApp {
-    let settings = Settings { limits, ..Settings::default() };
-    counting(on.app_with(|builder| builder.settings(settings)).await)
+    counting(on.app_with(|builder| builder.settings(with_limits(limits))).await)
 }
 
 fn counting(app: TestApp) -> TestApp {
@@ -76,8 +70,7 @@ on_every_storage! {
     async fn of_one_users_requests_so_many_are_worked_on_and_others_wait_or_are_refused(on: On) {
         let hasher = HeldHasher::holding("what takes long");
         let limits = Limits::default().with(Limit::RequestsAtOncePerUser, 1).with(Limit::RequestsWaitingPerUser, 60);
-        let settings = Settings { limits, ..Settings::default() };
-        let app = counting(on.app_with(|builder| builder.hasher(hasher.clone()).settings(settings)).await);
+        let app = counting(on.app_with(|builder| builder.hasher(hasher.clone()).settings(with_limits(limits))).await);
         let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
         let change = json!({"current_password": "what takes long", "new_password": "another fine password"});
         let held = app.post("/auth/change-password").bearer(&ada).json(&change).send();

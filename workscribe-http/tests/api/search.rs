@@ -1,10 +1,7 @@
 //! Search: projects, tasks and comments by their words.
 
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts};
-use crate::workshop::{ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{WEB, Workshop, id, path_of, says};
 
 on_every_storage! {
     async fn everything_is_found_by_its_words(on: On) {

@@ -1,11 +1,6 @@
 //! Sessions: listed, ended one by one or together, on this node at once and on another within the time of its cache.
 
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Login, PASSWORD, TestApp};
-
-use crate::support::on_every_storage;
+use crate::support::*;
 
 async fn login_from(app: &TestApp, user_agent: &str) -> Login {
     app.clock.advance(TimeDelta::seconds(1));
@@ -50,16 +45,14 @@ on_every_storage! {
         assert_eq!(sessions[1]["created_at"], "2033-05-18T03:33:21.123456Z");
         assert_eq!(sessions[1]["ip"], Value::Null);
         app.clock.advance(TimeDelta::minutes(1));
-        let body = json!({"refresh_token": phone.refresh});
-        app.post("/auth/refresh").json(&body).send().await.expect(StatusCode::OK);
+        refresh(&app, &phone.refresh).await.expect(StatusCode::OK);
         let sessions = listed(&app, &phone).await;
         assert_eq!(sessions[1]["created_at"], "2033-05-18T03:33:21.123456Z");
         assert_eq!(sessions[1]["last_used_at"], "2033-05-18T03:34:22.123456Z");
     }
 
     async fn one_session_is_ended_and_no_other(on: On) {
-        let app = on.app().await;
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         let second = login_from(&app, "Phone/1.0").await;
         let grace = app.register("grace@example.com").await;
         let id = current(&app, &first).await;
@@ -73,8 +66,7 @@ on_every_storage! {
         assert!(is_in(&app, &first).await);
         end(&second, &id).await.expect(StatusCode::NO_CONTENT);
         assert!(!is_in(&app, &first).await);
-        let body = json!({"refresh_token": first.refresh});
-        app.post("/auth/refresh").json(&body).send().await.refused(401, "INVALID_TOKEN");
+        refresh(&app, &first.refresh).await.refused(401, "INVALID_TOKEN");
         assert!(is_in(&app, &second).await && is_in(&app, &grace).await);
         end(&second, &id).await.refused(404, "SESSION_NOT_FOUND");
     }
@@ -96,14 +88,12 @@ on_every_storage! {
     }
 
     async fn a_logout_ends_access_at_once(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let other = login_from(&app, "Phone/1.0").await;
         assert!(is_in(&app, &ada).await);
         app.post("/auth/logout").bearer(&ada).send().await.expect(StatusCode::NO_CONTENT);
         assert!(!is_in(&app, &ada).await);
-        let body = json!({"refresh_token": ada.refresh});
-        app.post("/auth/refresh").json(&body).send().await.refused(401, "INVALID_TOKEN");
+        refresh(&app, &ada.refresh).await.refused(401, "INVALID_TOKEN");
         app.post("/auth/logout").bearer(&ada).send().await.refused(401, "UNAUTHENTICATED");
         assert!(is_in(&app, &other).await);
     }

@@ -1,10 +1,6 @@
 //! Statuses: the columns of a board.
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{on_every_storage, texts};
+use crate::support::*;
 use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
 on_every_storage! {

@@ -1,16 +1,22 @@
-//! Applications on each storage.
+//! Applications on each storage, and what every test file imports.
 
-use std::sync::Arc;
+pub(crate) use std::sync::Arc;
 
 use async_trait::async_trait;
-use poem::http::StatusCode;
-use serde_json::Value;
+pub(crate) use chrono::TimeDelta;
+pub(crate) use poem::http::{Method, StatusCode};
+pub(crate) use serde_json::{Value, json};
 use tokio::sync::Notify;
+pub(crate) use workscribe_core::Settings;
+pub(crate) use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::BcryptHasher;
 use workscribe_core::ports::{PasswordHasher, Secret, Verdict};
 use workscribe_core::{Builder, Error};
-use workscribe_testkit::app::{Answer, Login, TestApp};
+pub(crate) use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 use workscribe_testkit::databases;
+
+/// The path of the organization `engines`.
+pub(crate) const ORG: &str = "/organizations/engines";
 
 /// Which storage an application stands on.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,20 @@ impl On {
         self.app_with(|builder| builder).await
     }
 
+    /// An application in which Ada has an account.
+    pub(crate) async fn ada(self) -> (Arc<TestApp>, Login) {
+        let app = Arc::new(self.app().await);
+        let ada = app.register("ada@example.com").await;
+        (app, ada)
+    }
+
+    /// An application in which Ada owns the organization `engines`.
+    pub(crate) async fn engines(self) -> (Arc<TestApp>, Login) {
+        let (app, ada) = self.ada().await;
+        app.organization(&ada, "engines").await;
+        (app, ada)
+    }
+
     /// An application with other parts or settings.
     pub(crate) async fn app_with(self, change: impl FnOnce(Builder) -> Builder) -> TestApp {
         let database = match self {
@@ -33,6 +53,32 @@ impl On {
         };
         TestApp::with(database.storage, change)
     }
+}
+
+/// Settings with other limits.
+pub(crate) fn with_limits(limits: Limits) -> Settings {
+    Settings { limits, ..Settings::default() }
+}
+
+/// Tries to log in.
+pub(crate) async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
+    app.post("/auth/login").json(&json!({"email": email, "password": password})).send().await
+}
+
+/// Uses a refresh token.
+pub(crate) async fn refresh(app: &TestApp, token: &str) -> Answer {
+    app.post("/auth/refresh").json(&json!({"refresh_token": token})).send().await
+}
+
+/// Asks for a link to a new password.
+pub(crate) async fn forgot(app: &TestApp, email: &str) -> Answer {
+    app.post("/auth/forgot-password").json(&json!({"email": email})).send().await
+}
+
+/// Sets a new password with the token of a mail.
+pub(crate) async fn reset(app: &TestApp, token: &str, password: &str) -> Answer {
+    let body = json!({"token": token, "new_password": password});
+    app.post("/auth/reset-password").json(&body).send().await
 }
 
 /// The names of an answer's headers, sorted.

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_testkit::app::TestApp;
 use workscribe_testkit::databases;
 use workscribe_testkit::wire::Proxy;
 
-use crate::support::{on_every_storage, texts, walk_of};
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, says};
+use crate::support::*;
+use crate::workshop::{NOTHING, WEB, Workshop, id, says};
 
 const SORTS: [&str; 9] = [
     "position",

@@ -1,14 +1,9 @@
 //! Tasks: made, read, changed, removed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-
-use crate::support::{at_once, on_every_storage};
-use crate::workshop::{NOTHING, ORG, WEB, Workshop, id, path_of, says};
+use crate::support::*;
+use crate::workshop::{NOTHING, WEB, Workshop, id, path_of, says};
 
 fn nested(depth: usize) -> Value {
     (1..depth).fold(json!({}), |inner, _| json!({ "content": inner }))

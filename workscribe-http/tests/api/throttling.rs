@@ -1,31 +1,21 @@
 //! Delays after failed logins, and limits by address.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
-use poem::http::StatusCode;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
-use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use workscribe_core::identity::{Client, IssuedTokens};
-use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::ports::Secret;
-use workscribe_core::{Code, Error, Settings};
+use workscribe_core::{Code, Error};
 use workscribe_http::HttpOptions;
-use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
 
-use crate::support::{HeldHasher, On, header_names, on_every_storage};
+use crate::support::*;
 
 const WRONG: &str = "a wrong password";
-
-async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
-    app.post("/auth/login").json(&json!({"email": email, "password": password})).send().await
-}
 
 async fn fail(app: &TestApp, email: &str, times: usize) {
     for _ in 0..times {
@@ -53,8 +43,7 @@ fn look(answer: &Answer) -> (u16, Value, Vec<&str>, Option<&str>) {
 
 on_every_storage! {
     async fn after_5_failures_a_delay_doubles_up_to_15_minutes_and_lapses(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         fail(&app, "ada@example.com", 5).await;
         for seconds in [15, 30, 60, 120, 240, 480, 900, 900, 900] {
             for password in [WRONG, PASSWORD] {
@@ -72,8 +61,7 @@ on_every_storage! {
     }
 
     async fn a_success_forgets_the_failures(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         for _ in 0..3 {
             fail(&app, "ada@example.com", 4).await;
             app.login("ada@example.com").await;
@@ -81,8 +69,7 @@ on_every_storage! {
     }
 
     async fn a_day_without_a_failure_forgets_them(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         fail(&app, "ada@example.com", 4).await;
         app.clock.advance(TimeDelta::days(1) + TimeDelta::seconds(1));
         fail(&app, "ada@example.com", 4).await;
@@ -90,34 +77,28 @@ on_every_storage! {
     }
 
     async fn a_delay_is_one_accounts_alone_and_its_sessions_go_on(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         app.register("grace@example.com").await;
         fail(&app, "ada@example.com", 5).await;
         login(&app, "ada@example.com", PASSWORD).await.refused(429, "RATE_LIMITED");
         app.login("grace@example.com").await;
         app.get("/auth/me").bearer(&ada).send().await.expect(StatusCode::OK);
-        let body = json!({"refresh_token": ada.refresh});
-        app.post("/auth/refresh").json(&body).send().await.expect(StatusCode::OK);
+        refresh(&app, &ada.refresh).await.expect(StatusCode::OK);
     }
 
     async fn a_reset_ends_the_delay(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         fail(&app, "ada@example.com", 5).await;
         login(&app, "ada@example.com", PASSWORD).await.refused(429, "RATE_LIMITED");
         app.drain().await;
-        let body = json!({"email": "ada@example.com"});
-        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
         let token = app.mailed_token("ada@example.com").await;
-        let body = json!({"token": token, "new_password": "another fine password"});
-        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        reset(&app, &token, "another fine password").await.expect(StatusCode::NO_CONTENT);
         login(&app, "ada@example.com", "another fine password").await.expect(StatusCode::OK);
     }
 
     async fn an_unknown_address_is_refused_like_a_wrong_password_in_all_but_the_requests_id(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         for turn in 0..8 {
             let known = login(&app, "ada@example.com", WRONG).await;
             let unknown = login(&app, "nobody@example.com", WRONG).await;
@@ -155,8 +136,8 @@ on_every_storage! {
     async fn guesses_of_the_present_password_count_as_failed_logins(on: On) {
         let hasher = HeldHasher::holding(PASSWORD);
         // One of a user's at a time would wait for the one that is held.
-        let settings = Settings { limits: Limits::default().lifted(), ..Settings::default() };
-        let app = on.app_with(|builder| builder.hasher(hasher.clone()).settings(settings)).await;
+        let limits = Limits::default().lifted();
+        let app = on.app_with(|builder| builder.hasher(hasher.clone()).settings(with_limits(limits))).await;
         let ada = app.register("ada@example.com").await;
         let wrong = async {
             hasher.arrived().await;
@@ -173,8 +154,7 @@ on_every_storage! {
     }
 
     async fn strangers_failures_lock_the_owner_out_of_nothing(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         for _ in 0..5 {
             log_in_from(&app, "203.0.113.7", WRONG).await.unwrap_err();
         }
@@ -188,8 +168,7 @@ on_every_storage! {
     }
 
     async fn guessing_from_everywhere_delays_all_but_known_networks_and_a_reset_unlocks(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap();
         for number in 0..50 {
             let refused = log_in_from(&app, &format!("203.0.{number}.1"), WRONG).await.unwrap_err();
@@ -205,17 +184,14 @@ on_every_storage! {
         let refused = log_in_from(&app, "192.0.2.1", PASSWORD).await.unwrap_err();
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));
         app.drain().await;
-        let body = json!({"email": "ada@example.com"});
-        app.post("/auth/forgot-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
         let token = app.mailed_token("ada@example.com").await;
-        let body = json!({"token": token, "new_password": "another fine password"});
-        app.post("/auth/reset-password").json(&body).send().await.expect(StatusCode::NO_CONTENT);
+        reset(&app, &token, "another fine password").await.expect(StatusCode::NO_CONTENT);
         log_in_from(&app, "192.0.2.1", "another fine password").await.unwrap();
     }
 
     async fn a_network_is_known_for_30_days(on: On) {
-        let app = on.app().await;
-        app.register("ada@example.com").await;
+        let (app, _) = on.ada().await;
         log_in_from(&app, "198.51.100.1", PASSWORD).await.unwrap();
         app.clock.advance(TimeDelta::days(30) + TimeDelta::seconds(1));
         for number in 0..50 {
@@ -251,8 +227,7 @@ on_every_storage! {
             ("/auth/reset-password", Limit::MailedTokensPerAddress, 400),
         ];
         let limits = rates.iter().fold(Limits::default(), |limits, (_, limit, _)| limits.with(*limit, 3));
-        let settings = Settings { limits, ..Settings::default() };
-        let app = on.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+        let app = on.app_with(|builder| builder.settings(with_limits(limits)).limiter(limiter)).await;
         for (path, limit, accepted) in rates {
             let (name, window) = (limit.name(), limit.per().unwrap().as_secs());
             let third = window / 3;
@@ -325,8 +300,7 @@ async fn login_over_tcp(server: SocketAddr, forwarded_for: &str, email: &str) ->
 async fn serve(trusted_proxies: &[&str]) -> (TestApp, SocketAddr) {
     let limiter = Arc::new(LocalRateLimiter::default());
     let limits = Limits::default().with(Limit::LoginsPerAddress, 1);
-    let settings = Settings { limits, ..Settings::default() };
-    let app = On::Sqlite.app_with(|builder| builder.settings(settings).limiter(limiter)).await;
+    let app = On::Sqlite.app_with(|builder| builder.settings(with_limits(limits)).limiter(limiter)).await;
     let apis = workscribe_http::all(&app.app);
     let trusted_proxies = trusted_proxies.iter().map(|net| net.parse().unwrap()).collect();
     let options = HttpOptions { trusted_proxies, ..HttpOptions::default() };

@@ -1,17 +1,11 @@
 //! Reads that come together are looked up together, and none hears of what was.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use poem::http::StatusCode;
-use serde_json::json;
-use workscribe_testkit::app::{Login, TestApp};
 use workscribe_testkit::databases;
 use workscribe_testkit::wire::Proxy;
 
-use crate::support::{at_once, on_every_storage};
-
-const ORG: &str = "/organizations/engines";
+use crate::support::*;
 
 /// Asks for the same things again and again, so that others' look-ups have company, until it is dropped.
 struct Company(Arc<AtomicBool>);
@@ -41,9 +35,7 @@ impl Drop for Company {
 
 on_every_storage! {
     async fn in_company_a_role_holds_from_the_next_request_and_a_logout_ends_access(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, ada) = on.engines().await;
         let new = json!({"name": "The web", "key": "WEB"});
         app.post(&format!("{ORG}/projects")).bearer(&ada).json(&new).send().await.expect(StatusCode::CREATED);
         let grace = app.member(&ada, "engines", "grace@example.com", "member").await;
@@ -63,8 +55,7 @@ on_every_storage! {
     }
 
     async fn everybody_hears_of_what_they_asked_for(on: On) {
-        let app = Arc::new(on.app().await);
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let mut people = vec![ada.clone()];
         for (number, project) in ["WEB", "APP"].iter().enumerate() {
             if number == 0 {

@@ -2,24 +2,16 @@
 
 mod access;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
-use poem::http::StatusCode;
-use serde_json::json;
 use workscribe_core::Hook;
 use workscribe_core::events::DomainEvent;
-use workscribe_core::{Error, Settings, UnitOfWork, WorkScribe};
-use workscribe_testkit::app::{Answer, Login, TestApp};
+use workscribe_core::{Error, UnitOfWork, WorkScribe};
 
-use crate::support::{at_once, on_every_storage};
-
-async fn refresh(app: &TestApp, token: &str) -> Answer {
-    app.post("/auth/refresh").json(&json!({"refresh_token": token})).send().await
-}
+use crate::support::*;
 
 async fn next(app: &TestApp, login: &Login) -> Login {
     Login::of(refresh(app, &login.refresh).await.expect(StatusCode::OK))
@@ -55,8 +47,7 @@ impl Recorder {
 
 on_every_storage! {
     async fn a_refresh_gives_two_new_tokens(on: On) {
-        let app = on.app().await;
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         let second = next(&app, &first).await;
         assert_ne!(first.access, second.access);
         assert_ne!(first.refresh, second.refresh);
@@ -67,8 +58,7 @@ on_every_storage! {
     }
 
     async fn within_the_grace_a_repeat_gives_the_same_successor(on: On) {
-        let app = on.app().await;
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         let second = next(&app, &first).await;
         app.clock.advance(TimeDelta::seconds(29));
         let repeated = next(&app, &first).await;
@@ -110,8 +100,7 @@ on_every_storage! {
     }
 
     async fn of_100_refreshes_with_one_token_at_once_one_live_branch_is_left(on: On) {
-        let app = Arc::new(on.app().await);
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         let answers = at_once((0..100).map(|_| {
             let (app, token) = (Arc::clone(&app), first.refresh.clone());
             async move { refresh(&app, &token).await }
@@ -141,8 +130,7 @@ on_every_storage! {
     }
 
     async fn a_refresh_token_is_good_for_30_days_from_its_last_use(on: On) {
-        let app = on.app().await;
-        let first = app.register("ada@example.com").await;
+        let (app, first) = on.ada().await;
         app.clock.advance(TimeDelta::days(30) - TimeDelta::seconds(1));
         let second = next(&app, &first).await;
         app.clock.advance(TimeDelta::days(30) - TimeDelta::seconds(1));

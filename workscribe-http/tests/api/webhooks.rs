@@ -3,18 +3,13 @@
 
 mod deliveries;
 mod events;
-
-use std::sync::Arc;
+mod listening;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::TimeDelta;
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login};
 
-use crate::support::{at_once, on_every_storage, texts, walk};
-use crate::workshop::{NOTHING, ORG, Workshop, id, text};
+use crate::support::*;
+use crate::workshop::{NOTHING, Workshop, id, text};
 
 const HOOKS: &str = "/organizations/engines/webhooks";
 const URL: &str = "https://hooks.example/engines";

@@ -1,12 +1,7 @@
 //! An organization in which work is done: for tests of projects, tasks and what belongs to them.
 
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login, TestApp};
+use crate::support::*;
 
-use crate::support::On;
-
-pub(crate) const ORG: &str = "/organizations/engines";
 pub(crate) const WEB: &str = "/organizations/engines/projects/WEB";
 
 /// The organization `engines` with its owner Ada, the member Grace, and the project WEB.

@@ -77,8 +77,11 @@ pub struct Case {
     /// The path of its function below this module.
     pub name: &'static str,
     /// Runs it on an empty storage. It panics where the storage breaks the rule.
-    pub run: fn(Arc<dyn Storage>) -> Pin<Box<dyn Future<Output = ()>>>,
+    pub run: fn(Arc<dyn Storage>) -> Running,
 }
+
+/// A case that runs.
+pub type Running = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Every case of storages, for a program that runs them in its own way; a test uses [`conformance!`](crate::conformance!).
 #[must_use]

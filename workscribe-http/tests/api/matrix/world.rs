@@ -1,12 +1,6 @@
 //! Two organizations that know nothing of each other, and everybody who may call.
 
-use std::sync::Arc;
-
-use poem::http::StatusCode;
-use serde_json::{Value, json};
-use workscribe_testkit::app::{Answer, Login, PASSWORD, TestApp};
-
-use crate::support::{texts, walk};
+use crate::support::*;
 
 /// Another password that every rule allows.
 const NEW_PASSWORD: &str = "a horse of another colour";

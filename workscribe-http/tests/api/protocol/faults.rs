@@ -1,17 +1,15 @@
 //! Other origins, panics, and a storage that fails.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
-use poem::http::{Method, StatusCode};
 use poem_openapi::OpenApi;
-use serde_json::json;
 use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
 use workscribe_http::{ApiResult, HttpOptions, NoContent};
-use workscribe_testkit::app::{Answer, PASSWORD, TestApp, token_of};
+use workscribe_testkit::app::token_of;
 
-use crate::support::on_every_storage;
+use crate::support::*;
 
 const ORIGIN: &str = "https://app.example.com";
 
@@ -198,8 +196,7 @@ async fn the_log_tells_the_cause_and_the_request_and_no_secret() {
     app.request(Method::PUT, &format!("/api/v1/auth/invitations/{invitation}")).send().await;
     let query = format!("/auth/me?access_token={}", ada.access);
     app.get(&query).send().await.refused(401, "UNAUTHENTICATED");
-    let body = json!({"refresh_token": ada.refresh});
-    app.post("/auth/refresh").json(&body).send().await.expect(StatusCode::OK);
+    refresh(&app, &ada.refresh).await.expect(StatusCode::OK);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for told in [refused.json["request_id"].as_str().unwrap(), DRIVERS_TEXT, "acceptInvitation", "status=401"]
     {

@@ -1,22 +1,18 @@
 //! Access tokens: what is in them, which are refused, and how their keys change.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 use workscribe_core::identity::{SecretKey, SecretRing};
 use workscribe_core::local::{JwtIssuer, SigningKey};
 use workscribe_core::ports::Secret;
-use workscribe_testkit::app::{Login, TEST_KEY, TestApp};
+use workscribe_testkit::app::TEST_KEY;
 
-use crate::support::{at_once, on_every_storage};
+use crate::support::*;
 
 // A key pair for these tests alone.
 const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
@@ -120,9 +116,7 @@ async fn under_load(app: &Arc<TestApp>, first: &Login, rotation: impl Future<Out
 
 on_every_storage! {
     async fn an_access_token_names_user_and_session_and_no_role(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
-        app.organization(&ada, "engines").await;
+        let (app, _) = on.engines().await;
         let ada = app.login("ada@example.com").await;
         let (header, claims) = taken_apart(&ada.access);
         let sessions = app.get("/auth/sessions").bearer(&ada).send().await;
@@ -140,8 +134,7 @@ on_every_storage! {
     }
 
     async fn only_what_this_server_signed_as_an_access_token_is_accepted(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         let (header, claims) = taken_apart(&ada.access);
         assert_eq!(status(&app, &hs256(&header, &claims, TEST_KEY)).await, 200, "these tests sign as the server does");
         let mut forged = vec![
@@ -229,14 +222,12 @@ on_every_storage! {
     }
 
     async fn an_access_token_ends_after_15_minutes_and_a_small_leeway(on: On) {
-        let app = on.app().await;
-        let ada = app.register("ada@example.com").await;
+        let (app, ada) = on.ada().await;
         app.clock.advance(TimeDelta::seconds(899));
         assert_eq!(status(&app, &ada.access).await, 200);
         app.clock.advance(TimeDelta::seconds(31));
         assert_eq!(status(&app, &ada.access).await, 401);
-        let body = json!({"refresh_token": ada.refresh});
-        app.post("/auth/refresh").json(&body).send().await.expect(StatusCode::OK);
+        refresh(&app, &ada.refresh).await.expect(StatusCode::OK);
     }
 
     async fn an_eddsa_key_signs_and_its_public_half_is_published(on: On) {

@@ -1,14 +1,15 @@
 //! Deliveries: trials, repeats, what came of them, and who signs them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::SecondsFormat;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use workscribe_core::local::LocalRateLimiter;
 use workscribe_core::webhooks::{DeliverWebhook, PreparedDelivery, SendResult, Sent};
+
+use crate::support::*;
 
 use super::*;
 

@@ -1,34 +1,16 @@
-//! Comments on tasks over HTTP, and what happened.
+//! Comments on tasks over HTTP.
 
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path};
+use serde_json::Value;
 use workscribe_core::Code::CommentNotFound;
-use workscribe_core::WorkScribe;
 use workscribe_core::id::{CommentId, TaskId};
+use workscribe_core::work;
 
-use crate::auth::BearerAuth;
-use crate::body::Body;
-use crate::once::Once;
-use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, STALE, WITH_TASK};
-use crate::problem::{ApiResult, codes};
-use crate::query::{Asked, Id, PageCount, PageCursor, PageLimit, only_page};
-use crate::reply::{Created, NoContent, Reply, Versioned};
-use crate::tags::Tags;
-use crate::wire::{IdempotencyKey, IfMatch, Slug};
+use super::tasks::{Person, location};
+use crate::prelude::*;
 
-use super::dto::{ActivityList, Comment, CommentList, CreateCommentRequest, UpdateCommentRequest};
-
-/// Comments on tasks, and what happened.
-pub struct CommentsApi {
-    app: WorkScribe,
-}
-
-impl CommentsApi {
-    /// The API of an application.
-    #[must_use]
-    pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone() }
-    }
+api! {
+    /// Comments on tasks.
+    CommentsApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
@@ -39,11 +21,8 @@ impl CommentsApi {
         &self,
         auth: BearerAuth,
         task_id: Path<Id<TaskId>>,
-        limit: Asked<PageLimit>,
-        cursor: Asked<PageCursor>,
-        count: Asked<PageCount>,
+        page: Asked<Paging>,
     ) -> ApiResult<Reply<CommentList>, WITH_TASK> {
-        let page = only_page(limit, cursor, count)?;
         let mut uow = auth.read(&self.app).await?;
         let at = auth.enter_task(&mut *uow, &task_id).await?;
         let found = self.app.tasks().comments(&mut *uow, &at, &page).await?;
@@ -65,7 +44,7 @@ impl CommentsApi {
         let made = once.run(|mut uow| async move {
             let at = auth.enter_task(&mut *uow, &task_id).await?;
             let comment = self.app.tasks().comment(&mut *uow, &at, body.0).await?;
-            let location = format!("{}/comments/{}", super::location(at.id), comment.id);
+            let location = format!("{}/comments/{}", location(at.id), comment.id);
             Ok((uow, Created::new(comment, location)))
         });
         Ok(made.await?)
@@ -109,40 +88,49 @@ impl CommentsApi {
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
+}
 
-    /// List what happened to a task
-    ///
-    /// The newest first.
-    #[oai(path = "/tasks/:task_id/activity", method = "get", operation_id = "listTaskActivity")]
-    async fn task_activity(
-        &self,
-        auth: BearerAuth,
-        task_id: Path<Id<TaskId>>,
-        limit: Asked<PageLimit>,
-        cursor: Asked<PageCursor>,
-        count: Asked<PageCount>,
-    ) -> ApiResult<Reply<ActivityList>, WITH_TASK> {
-        let page = only_page(limit, cursor, count)?;
-        let mut uow = auth.read(&self.app).await?;
-        let at = auth.enter_task(&mut *uow, &task_id).await?;
-        Ok(Reply::new(self.app.tasks().activity(&mut *uow, at.scope(), Some(at.id), &page).await?))
+answers! {
+    /// A comment on a task.
+    Comment of comment: work::Comment {
+        /// Its id.
+        id: Uuid,
+        /// On which task.
+        task_id: Uuid,
+        /// The user who wrote it.
+        author_id: Uuid = comment.author.id,
+        /// Who wrote it.
+        author: Person,
+        /// What it says.
+        body_json: RichText = comment.body,
+        /// Whether it was changed after it was made.
+        is_edited: bool,
+        /// When it was made.
+        created_at: Time,
+        /// When it was last changed.
+        updated_at: Time,
     }
+}
 
-    /// List what happened in an organization
-    ///
-    /// The newest first, also to what is gone.
-    #[oai(path = "/organizations/:slug/activity", method = "get", operation_id = "listActivity")]
-    async fn activity(
-        &self,
-        auth: BearerAuth,
-        slug: Path<Slug>,
-        limit: Asked<PageLimit>,
-        cursor: Asked<PageCursor>,
-        count: Asked<PageCount>,
-    ) -> ApiResult<Reply<ActivityList>, IN_ORGANIZATION> {
-        let page = only_page(limit, cursor, count)?;
-        let mut uow = auth.read(&self.app).await?;
-        let at = auth.enter(&mut *uow, &slug).await?;
-        Ok(Reply::new(self.app.tasks().activity(&mut *uow, at.scope(), None, &page).await?))
+lists! {
+    /// A page of comments, the oldest first.
+    CommentList {
+        /// The comments.
+        comments: Comment
     }
+}
+
+inputs! {
+    /// A new comment.
+    CreateCommentRequest {
+        /// A ProseMirror document, or any other JSON object, of at most 256 KiB and nested at most 64 deep. A node of the type
+        /// `mention` whose `attrs.id` is a member's user id tells that member.
+        body_json: Required<RichText>,
+    } => Value = body_json;
+
+    /// A change of a comment.
+    UpdateCommentRequest {
+        /// As for a new comment.
+        body_json: Patch<RichText>,
+    } => Option<Value> = body_json;
 }

@@ -1,58 +1,19 @@
 //! Accounts and sessions over HTTP.
 
-mod dto;
-
-use poem_openapi::param::{Header, Path};
-use poem_openapi::{ApiResponse, OpenApi};
+use poem_openapi::{ApiResponse, Enum, Object};
+use serde::Serialize;
 use workscribe_core::Code::*;
-use workscribe_core::WorkScribe;
 use workscribe_core::id::SessionId;
-use workscribe_core::identity::{Email, RegisterOutcome};
+use workscribe_core::identity::{self, IssuedTokens, ProfileChange, Register, RegisterOutcome};
 use workscribe_core::limits::Limit;
+use workscribe_core::ports::Secret;
 
-use crate::auth::{BearerAuth, OptionalActor};
-use crate::body::{Body, Json, OptionalBody};
-use crate::caller::Caller;
-use crate::field::Nullable;
-use crate::problem::refuses::STALE;
-use crate::problem::{ApiResult, codes};
-use crate::query::Id;
-use crate::reply::{NoContent, Reply, Versioned, if_match};
-use crate::tags::Tags;
-use crate::wire::{IfMatch, MailedToken};
+use crate::prelude::*;
 
-pub use dto::*;
-
-/// Register, log in, refresh, log out; one's account, password, sessions and invitations.
-pub struct IdentityApi {
-    app: WorkScribe,
+api! {
+    /// Register, log in, refresh, log out; one's account, password and sessions.
+    IdentityApi
 }
-
-impl IdentityApi {
-    /// The API of an application.
-    #[must_use]
-    pub fn new(app: &WorkScribe) -> Self {
-        Self { app: app.clone() }
-    }
-}
-
-/// The answers to a registration.
-#[derive(ApiResponse)]
-pub enum RegisterResponse {
-    /// The account is there and logged in.
-    #[oai(status = 201)]
-    Registered(
-        Json<Tokens>,
-        /// Where the account is.
-        #[oai(header = "Location")]
-        String,
-    ),
-    /// Under the policy `verify_first`: a mail was sent, whether or not there was an account before.
-    #[oai(status = 202)]
-    MailSent,
-}
-
-const ME: &str = "/api/v1/auth/me";
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tags::Identity")]
 impl IdentityApi {
@@ -128,7 +89,7 @@ impl IdentityApi {
     ) -> ApiResult<NoContent, { codes(&[RateLimited]) }> {
         caller.limit(&self.app, Limit::PasswordResetsPerAddress).await?;
         // Cut, since what is no address is counted too, and a limiter keeps what it counts by.
-        let account: String = body.0.trim().to_lowercase().chars().take(Email::MAX_BYTES).collect();
+        let account: String = body.0.trim().to_lowercase().chars().take(identity::Email::MAX_BYTES).collect();
         caller.limit_by(&self.app, Limit::PasswordResetsPerAccount, &account).await?;
         let mut uow = self.app.begin().await?;
         self.app.identity().forgot_password(&mut *uow, &body.0).await?;
@@ -258,53 +219,175 @@ impl IdentityApi {
         self.app.commit(uow).await?;
         Ok(NoContent::Done)
     }
+}
 
-    /// Look at an invitation
-    ///
-    /// For those who hold the token of its mail.
-    #[oai(path = "/invitations/:token", method = "get", operation_id = "getInvitation")]
-    async fn invitation(
-        &self,
-        caller: Caller,
-        token: Path<MailedToken>,
-    ) -> ApiResult<Reply<InvitationPreview>, { codes(&[InvitationNotFound, InvitationExpired, RateLimited]) }>
-    {
-        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
-        let mut uow = self.app.read().await?;
-        let preview = self.app.organizations().preview_invitation(&mut *uow, &token).await?;
-        Ok(Reply::new(preview))
-    }
+/// Where one's account is.
+const ME: &str = "/api/v1/auth/me";
 
-    /// Accept an invitation
-    ///
-    /// With an access token whose account has the invited address, that account joins. Without one, and without an
-    /// account of that address, `display_name` and `password` make one.
-    #[oai(path = "/invitations/:token/accept", method = "post", operation_id = "acceptInvitation")]
-    async fn accept_invitation(
-        &self,
-        caller: Caller,
-        actor: OptionalActor,
-        token: Path<MailedToken>,
-        body: OptionalBody<AcceptInvitationRequest>,
-    ) -> ApiResult<
-        Reply<Tokens>,
-        {
-            codes(&[
-                LoginRequired,
-                Unauthenticated,
-                EmailMismatch,
-                InvitationNotFound,
-                InvitationExpired,
-                AlreadyMember,
-                LimitReached,
-                RateLimited,
-                Overloaded,
-            ])
-        },
-    > {
-        caller.limit(&self.app, Limit::MailedTokensPerAddress).await?;
-        let (actor, organizations) = (actor.0.as_ref(), self.app.organizations());
-        let tokens = organizations.accept_invitation(&token, actor, &body.0, caller.client()).await?;
-        Ok(Reply::new(tokens))
+/// The answers to a registration.
+#[derive(ApiResponse)]
+pub enum RegisterResponse {
+    /// The account is there and logged in.
+    #[oai(status = 201)]
+    Registered(
+        Json<Tokens>,
+        /// Where the account is.
+        #[oai(header = "Location")]
+        String,
+    ),
+    /// Under the policy `verify_first`: a mail was sent, whether or not there was an account before.
+    #[oai(status = 202)]
+    MailSent,
+}
+
+answers! {
+    /// A person with an account.
+    User of user: identity::User {
+        /// Their id.
+        id: Uuid,
+        /// Their e-mail address, in lower case.
+        email: Email,
+        /// The name others see.
+        display_name: PersonName,
+        /// Where their picture is.
+        avatar_url: Nullable<PictureUrl>,
+        /// Whether they have shown that the address is theirs.
+        email_verified: bool,
+        /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
+        /// `/auth/me` alone.
+        #[oai(skip_serializing_if_is_none)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        email_bouncing: Option<bool> = None::<bool>,
+        /// When the account was made.
+        created_at: Time,
+        /// When it was last changed.
+        updated_at: Time,
     }
+}
+
+impl From<identity::Account> for User {
+    fn from(account: identity::Account) -> Self {
+        Self { email_bouncing: Some(account.email_bouncing), ..account.user.into() }
+    }
+}
+
+/// How an access token is to be sent.
+#[derive(Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum TokenType {
+    /// In an `Authorization: Bearer` header.
+    Bearer,
+}
+
+answers! {
+    /// What a login gives.
+    Tokens of tokens: IssuedTokens {
+        /// The access token, a JWT. Send it as `Authorization: Bearer`.
+        access_token: String = tokens.access_token.expose(),
+        /// The refresh token, to be used once for new tokens.
+        refresh_token: Token = tokens.refresh_token.expose(),
+        /// Always `bearer`.
+        token_type: TokenType = TokenType::Bearer,
+        /// How long the access token is good, in seconds.
+        expires_in: i64,
+        /// The user.
+        user: User,
+    }
+}
+
+answers! {
+    /// One login.
+    Session of (session, current): (identity::Session, bool) {
+        /// Its id.
+        id: Uuid = session.id,
+        /// When it began.
+        created_at: Time = session.created_at,
+        /// When its refresh token was last used.
+        last_used_at: Time = session.last_used_at,
+        /// The address it came from.
+        ip: Nullable<Ip> = session.client.ip,
+        /// What the client calls itself.
+        user_agent: Nullable<UserAgent> = session.client.user_agent,
+        /// Whether it is the session of this request.
+        current: bool = current,
+    }
+}
+
+/// One's own sessions, newest first: 100 at the most.
+#[derive(Object, Serialize)]
+pub struct SessionList {
+    /// The sessions.
+    pub sessions: Vec<Session>,
+    /// Always null: the list is whole.
+    pub next_cursor: Nullable<String>,
+}
+
+inputs! {
+    /// A new account.
+    RegisterRequest {
+        /// 2–100 characters.
+        #[oai(validator(min_length = 2, max_length = 100))]
+        display_name: Required<PersonName>,
+        /// An e-mail address; compared without case.
+        #[oai(validator(max_length = 254))]
+        email: Required<Email>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        password: Required<Password>,
+    } => Register = Register { email, display_name, password };
+
+    /// An address and a password.
+    LoginRequest {
+        /// The account's address.
+        email: Required<Email>,
+        /// Its password.
+        password: Required<Password>,
+    } => (String, Secret) = (email, password);
+
+    /// A refresh token.
+    RefreshRequest {
+        /// The token of the last login or refresh.
+        refresh_token: Required<Token>,
+    } => String = refresh_token;
+
+    /// Whose password was forgotten.
+    ForgotPasswordRequest {
+        /// The account's address.
+        email: Required<Email>,
+    } => String = email;
+
+    /// A new password, with the token of a mail.
+    ResetPasswordRequest {
+        /// The token of the link in the mail.
+        token: Required<Token>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        new_password: Required<Password>,
+    } => (String, Secret) = (token, new_password);
+
+    /// A new password.
+    ChangePasswordRequest {
+        /// The present password.
+        current_password: Required<Password>,
+        /// 8–128 characters, not one of the common passwords.
+        #[oai(validator(min_length = 8, max_length = 128))]
+        new_password: Required<Password>,
+    } => (Secret, Secret) = (current_password, new_password);
+
+    /// The token of a mail.
+    VerifyEmailRequest {
+        /// The token of the link in the mail.
+        token: Required<Token>,
+    } => String = token;
+
+    /// A change of one's profile. What is left out stays as it is.
+    UpdateMeRequest {
+        /// 2–100 characters.
+        #[oai(validator(min_length = 2, max_length = 100))]
+        display_name: Patch<PersonName>,
+        /// An address that begins with `https://` or `http://`; null takes the picture away.
+        #[oai(validator(max_length = 2048))]
+        avatar_url: Clearable<PictureUrl>,
+    } => ProfileChange = ProfileChange { display_name, avatar_url };
 }
