@@ -69,50 +69,6 @@ macro_rules! ids {
     )+};
 }
 
-/// Every id, by its name: the only list of them. `every_id!(name)` calls the macro `name!` with
-/// `$($(#[$doc:meta])* $id:ident),+ $(,)?`.
-#[macro_export]
-macro_rules! every_id {
-    ($callback:ident) => {
-        $callback! {
-            /// A person with an account.
-            UserId,
-            /// One login of a user, with its family of refresh tokens.
-            SessionId,
-            /// An organization: the tenant.
-            OrgId,
-            /// An invitation into an organization.
-            InvitationId,
-            /// A project.
-            ProjectId,
-            /// A status of a project: a column of its board.
-            StatusId,
-            /// A label of a project.
-            LabelId,
-            /// A task.
-            TaskId,
-            /// A comment on a task.
-            CommentId,
-            /// An entry of the history.
-            ActivityId,
-            /// A notification to one person.
-            NotificationId,
-            /// A job in the queue.
-            JobId,
-            /// An endpoint of an organization, which receives messages about events.
-            WebhookId,
-            /// A message to one or more endpoints.
-            WebhookMessageId,
-            /// The delivery of a message to one endpoint.
-            WebhookDeliveryId,
-            /// A single-use token that is sent by mail.
-            OneTimeTokenId,
-            /// One HTTP request, or one piece of background work, in logs and problem documents.
-            RequestId,
-        }
-    };
-}
-
 every_id!(ids);
 
 /// Builds a UUIDv7 from a time and ten random bytes.

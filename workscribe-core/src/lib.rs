@@ -30,6 +30,9 @@
 //! 3. A conformance case for every store method: all storages run them.
 //! 4. Handlers in `workscribe-http`, and rows in the tenancy matrix. The matrix fails until they exist.
 
+#[macro_use]
+mod catalog;
+
 mod app;
 pub mod clock;
 pub mod error;

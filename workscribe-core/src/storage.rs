@@ -59,58 +59,6 @@ pub enum Party {
     User(UserId),
 }
 
-/// The only list of all stores, with their accessors. `every_store!(name)` calls the macro `name!` with
-/// `$($(#[$doc:meta])* $accessor:ident: $store:path;)+`, so that each unit of work writes its accessors only once.
-#[macro_export]
-macro_rules! every_store {
-    ($callback:ident) => {
-        $callback! {
-            /// Users and their credentials.
-            users: $crate::identity::UserStore;
-            /// Failed logins, by account.
-            attempts: $crate::identity::AttemptStore;
-            /// Addresses that refuse mail.
-            bounces: $crate::identity::BounceStore;
-            /// Sessions and single-use tokens.
-            tokens: $crate::identity::TokenStore;
-            /// Organizations, and the door into them.
-            organizations: $crate::tenancy::OrganizationStore;
-            /// Members of an organization.
-            members: $crate::tenancy::MemberStore;
-            /// Invitations into an organization.
-            invitations: $crate::tenancy::InvitationStore;
-            /// Projects, and the door to one.
-            projects: $crate::work::ProjectStore;
-            /// The statuses of a project.
-            statuses: $crate::work::StatusStore;
-            /// The labels of a project and of its tasks.
-            labels: $crate::work::LabelStore;
-            /// Tasks, and the door to one.
-            tasks: $crate::work::TaskStore;
-            /// The order of tasks in the columns of boards.
-            board: $crate::work::BoardStore;
-            /// Comments on tasks.
-            comments: $crate::work::CommentStore;
-            /// The history.
-            activity: $crate::work::ActivityStore;
-            /// Notifications to people.
-            notifications: $crate::notifications::NotificationStore;
-            /// The search index.
-            search: $crate::search::SearchStore;
-            /// Whole organizations, row by row, for export and import.
-            transfer: $crate::transfer::TransferStore;
-            /// Webhooks, their messages and their deliveries.
-            webhooks: $crate::webhooks::WebhookStore;
-            /// Answers stored for repeated requests.
-            idempotency: $crate::idempotency::IdempotencyStore;
-            /// Enqueues jobs in the transaction of the rows that cause them.
-            outbox: $crate::outbox::Outbox;
-            /// The queue, for workers and operators.
-            jobs: $crate::outbox::JobStore;
-        }
-    };
-}
-
 macro_rules! accessors {
     ($($(#[$doc:meta])* $accessor:ident: $store:path;)+) => {
         $($(#[$doc])* fn $accessor(&mut self) -> &mut dyn $store;)+

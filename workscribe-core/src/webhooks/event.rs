@@ -38,58 +38,51 @@ impl Message {
     }
 }
 
-/// The data of an event's message. Things have the same form as in the API. A task has no description, as in lists, since a
-/// description may be as large as all other messages of a day.
-pub(crate) fn data(event: &DomainEvent) -> Value {
-    match event {
-        DomainEvent::MemberJoined { user, role, .. } | DomainEvent::MemberRoleChanged { user, role, .. } => {
-            json!({ "member": { "user_id": user, "role": role } })
+macro_rules! value_or_null {
+    () => {
+        Value::Null
+    };
+    ($value:expr) => {
+        $value
+    };
+}
+
+/// Makes the function of the data of an event's message. Things have the same form as in the API. A task has no description, as in
+/// lists, since a description may be as large as all other messages of a day.
+macro_rules! data {
+    ($($(#[$doc:meta])* $event:ident = $name:literal { $($field:ident: $type:ty),* }
+        $(history of $subject:ident)? $(webhooks $data:literal = $value:expr)?;)+) => {
+        #[allow(unused_variables, reason = "a message needs not say all that hooks get")]
+        pub(crate) fn data(event: &DomainEvent) -> Value {
+            match event { $(DomainEvent::$event { $($field),* } => value_or_null!($($value)?),)+ }
         }
-        DomainEvent::MemberRemoved { user, .. } => json!({ "member": { "user_id": user } }),
-        DomainEvent::InvitationCreated { invitation } => json!({ "invitation": invited(invitation) }),
-        DomainEvent::InvitationRevoked { invitation, .. } => json!({ "invitation": { "id": invitation } }),
-        DomainEvent::ProjectCreated { project: it } | DomainEvent::ProjectUpdated { project: it } => {
-            json!({ "project": project(it) })
-        }
-        DomainEvent::StatusCreated { status: it } | DomainEvent::StatusUpdated { status: it } => {
-            json!({ "project_id": it.project_id, "status": status(it) })
-        }
-        DomainEvent::StatusDeleted { status: it, moved_to } => {
-            json!({ "project_id": it.project_id, "status": status(it), "moved_to": moved_to })
-        }
-        DomainEvent::LabelCreated { label: it }
-        | DomainEvent::LabelUpdated { label: it }
-        | DomainEvent::LabelDeleted { label: it } => {
-            json!({ "project_id": it.project_id, "label": label(it) })
-        }
-        DomainEvent::TaskCreated { task: it } | DomainEvent::TaskDeleted { task: it } => {
-            json!({ "task": task(it) })
-        }
-        DomainEvent::TaskUpdated { before, after } => {
-            let mut changed = differing(&task(before), &task(after));
-            if before.description != after.description {
-                changed.push("description_json".to_owned());
-            }
-            json!({ "task": task(after), "changed": changed })
-        }
-        DomainEvent::CommentCreated { task, comment: it }
-        | DomainEvent::CommentUpdated { task, comment: it }
-        | DomainEvent::CommentDeleted { task, comment: it } => json!({
-            "comment": comment(it),
-            "task": {
-                "id": task.id,
-                "task_id": task.key().to_string(),
-                "project_id": task.project_id,
-                "title": task.title,
-            },
-        }),
-        DomainEvent::UserRegistered { .. }
-        | DomainEvent::RefreshTokenReused { .. }
-        | DomainEvent::PasswordChanged { .. }
-        | DomainEvent::OrganizationCreated { .. }
-        | DomainEvent::OrganizationUpdated { .. }
-        | DomainEvent::OrganizationDeleted { .. } => Value::Null,
+    };
+}
+
+every_event!(data);
+
+/// The names of the fields of a task that differ.
+fn changed(before: &Task, after: &Task) -> Vec<String> {
+    let mut changed = differing(&said(before), &said(after));
+    if before.description != after.description {
+        changed.push("description_json".to_owned());
     }
+    changed
+}
+
+/// What identifies a task to people and programs.
+fn brief(task: &Task) -> Value {
+    let (id, key) = (task.id, task.key().to_string());
+    json!({ "id": id, "task_id": key, "project_id": task.project_id, "title": task.title })
+}
+
+/// A thing as the API shows it.
+trait Said {
+    fn said(&self) -> Value;
+}
+
+fn said<T: Said>(it: &T) -> Value {
+    it.said()
 }
 
 /// The fields that differ, except those that follow from other fields.
@@ -102,89 +95,103 @@ fn differing(before: &Value, after: &Value) -> Vec<String> {
     Map::iter(after).filter_map(differs).collect()
 }
 
-fn person(person: &Person) -> Value {
-    json!({ "id": person.id, "display_name": person.display_name, "avatar_url": person.avatar_url })
+impl Said for Person {
+    fn said(&self) -> Value {
+        json!({ "id": self.id, "display_name": self.display_name, "avatar_url": self.avatar_url })
+    }
 }
 
-fn invited(invitation: &Invitation) -> Value {
-    json!({
-        "id": invitation.id,
-        "email": invitation.email,
-        "role": invitation.role,
-        "status": invitation.stored_status.as_str(),
-        "invited_by": invitation.invited_by,
-        "expires_at": time(invitation.expires_at),
-        "created_at": time(invitation.created_at),
-    })
+impl Said for Invitation {
+    fn said(&self) -> Value {
+        json!({
+            "id": self.id,
+            "email": self.email,
+            "role": self.role,
+            "status": self.stored_status.as_str(),
+            "invited_by": self.invited_by,
+            "expires_at": time(self.expires_at),
+            "created_at": time(self.created_at),
+        })
+    }
 }
 
-fn project(project: &Project) -> Value {
-    json!({
-        "id": project.id,
-        "org_id": project.org_id,
-        "name": project.name,
-        "key": project.key.to_string(),
-        "description": project.description,
-        "type": project.kind,
-        "is_archived": project.is_archived,
-        "created_by": project.created_by,
-        "created_at": time(project.created_at),
-        "updated_at": time(project.updated_at),
-    })
+impl Said for Project {
+    fn said(&self) -> Value {
+        json!({
+            "id": self.id,
+            "org_id": self.org_id,
+            "name": self.name,
+            "key": self.key.to_string(),
+            "description": self.description,
+            "type": self.kind,
+            "is_archived": self.is_archived,
+            "created_by": self.created_by,
+            "created_at": time(self.created_at),
+            "updated_at": time(self.updated_at),
+        })
+    }
 }
 
-fn status(status: &Status) -> Value {
-    json!({
-        "id": status.id,
-        "name": status.name,
-        "category": status.category,
-        "position": status.position,
-        "color": status.color,
-    })
+impl Said for Status {
+    fn said(&self) -> Value {
+        json!({
+            "id": self.id,
+            "name": self.name,
+            "category": self.category,
+            "position": self.position,
+            "color": self.color,
+        })
+    }
 }
 
-fn label(label: &Label) -> Value {
-    json!({ "id": label.id, "name": label.name, "color": label.color })
+impl Said for Label {
+    fn said(&self) -> Value {
+        json!({ "id": self.id, "name": self.name, "color": self.color })
+    }
 }
 
-fn task(task: &Task) -> Value {
-    json!({
-        "id": task.id,
-        "org_id": task.org_id,
-        "project_id": task.project_id,
-        "number": task.number,
-        "task_id": task.key().to_string(),
-        "title": task.title,
-        "status_id": task.status.id,
-        "status": status(&task.status),
-        "assignee_id": task.assignee.as_ref().map(|person| person.id),
-        "assignee": task.assignee.as_ref().map(person),
-        "reporter_id": task.reporter.id,
-        "reporter": person(&task.reporter),
-        "priority": task.priority,
-        "type": task.kind,
-        "parent_task_id": task.parent_id,
-        "labels": task.labels,
-        "position": task.position,
-        "due_date": task.due_date,
-        "subtask_count": task.subtask_count,
-        "comment_count": task.comment_count,
-        "created_at": time(task.created_at),
-        "updated_at": time(task.updated_at),
-    })
+impl Said for Task {
+    fn said(&self) -> Value {
+        json!({
+            "id": self.id,
+            "org_id": self.org_id,
+            "project_id": self.project_id,
+            "number": self.number,
+            "task_id": self.key().to_string(),
+            "title": self.title,
+            "status_id": self.status.id,
+            "status": said(&self.status),
+            "assignee_id": self.assignee.as_ref().map(|person| person.id),
+            "assignee": self.assignee.as_ref().map(said),
+            "reporter_id": self.reporter.id,
+            "reporter": said(&self.reporter),
+            "priority": self.priority,
+            "type": self.kind,
+            "parent_task_id": self.parent_id,
+            "labels": self.labels,
+            "position": self.position,
+            "due_date": self.due_date,
+            "subtask_count": self.subtask_count,
+            "comment_count": self.comment_count,
+            "created_at": time(self.created_at),
+            "updated_at": time(self.updated_at),
+        })
+    }
 }
 
-fn comment(comment: &Comment) -> Value {
-    json!({
-        "id": comment.id,
-        "task_id": comment.task_id,
-        "author_id": comment.author.id,
-        "author": person(&comment.author),
-        "body_json": comment.body.as_json(),
-        "is_edited": comment.is_edited,
-        "created_at": time(comment.created_at),
-        "updated_at": time(comment.updated_at),
-    })
+impl Said for Comment {
+    fn said(&self) -> Value {
+        json!({
+            "id": self.id,
+            "task_id": self.task_id,
+            "author_id": self.author.id,
+            "author": said(&self.author),
+            "body_json": self.body.as_json(),
+            "is_edited": self.is_edited,
+            "created_at": time(self.created_at),
+            "updated_at": time(self.updated_at),
+        })
+    }
 }
 
 /// The time as in the API: RFC 3339 in UTC with microseconds.
