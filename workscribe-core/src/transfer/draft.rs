@@ -18,7 +18,8 @@ use crate::tenancy::{Role, Slug};
 use crate::work::order::GAP;
 use crate::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType, name_key};
 
-use super::bundle::{Bundle, fault_at, refused};
+use super::bundle::Bundle;
+use super::check::fault_at;
 use super::record::{
     ActivityRow, CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, Record, StatusRow, TaskRow,
     UserRow,
@@ -396,7 +397,7 @@ impl Draft {
     /// The organization, if there were no faults.
     pub(super) fn finish(mut self) -> Result<Foreign, Error> {
         if !self.faults.is_empty() {
-            return Err(refused(self.faults));
+            return Err(Error::invalid(self.faults));
         }
         self.close();
         if let Some(error) = self.hindered {

@@ -105,7 +105,7 @@ pub fn github(input: &str, settings: &Settings) -> Result<Foreign, Error> {
 }
 
 fn fault(at: usize, number: Option<i64>, problem: &str) -> Error {
-    super::bundle::refused(vec![field(at, number, problem)])
+    Error::invalid(vec![field(at, number, problem)])
 }
 
 /// Issues have no lines, so they are counted from 1.

@@ -40,13 +40,13 @@ pub fn jira(input: impl Read, settings: &Settings) -> Result<Foreign, Error> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
     let columns = match reader.headers() {
         Ok(names) => Columns::of(names),
-        Err(error) => return Err(super::bundle::refused(vec![broken(1, error)])),
+        Err(error) => return Err(Error::invalid(vec![broken(1, error)])),
     };
     for name in ["summary", "issue key"] {
         if columns.first(name).is_none() {
             let message = format!("Line 1: this is no export of Jira: it has no column “{name}”.");
             let fault = FieldError { pointer: "/1".into(), code: "NO_COLUMN", message };
-            return Err(super::bundle::refused(vec![fault]));
+            return Err(Error::invalid(vec![fault]));
         }
     }
     let mut issues = Issues::default();

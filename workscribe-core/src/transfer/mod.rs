@@ -5,7 +5,7 @@
 //! | `record.rs` | [`Record`]: the content of a line of an export |
 //! | `store.rs` | the store trait |
 //! | `export.rs` | [`Export`]: everything as it was at one moment, line by line |
-//! | `bundle.rs` | [`Bundle`]: an organization to be imported, read and checked |
+//! | `bundle.rs`, `check.rs` | [`Bundle`]: an organization to be imported, read and checked |
 //! | `spool.rs` | the rows of a bundle whose number is unbounded, on disk |
 //! | `import.rs`, `remap.rs` | the import of a bundle, in one transaction, and the new ids |
 //! | `draft.rs` | makes a bundle from other sources than an export |
@@ -13,6 +13,7 @@
 //! | `demo.rs`, `demo_texts.rs` | an organization for demonstration |
 
 mod bundle;
+mod check;
 mod demo;
 mod demo_texts;
 mod draft;

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `model.rs` | [`Project`], [`Status`], [`Label`] and the rules for their fields |
-//! | `task.rs` | [`Task`], and the filters and the order of lists of tasks |
+//! | `task.rs`, `task_lists.rs` | [`Task`], and the filters and the order of lists of tasks |
 //! | `document.rs` | [`Document`]: rich texts, their plain text, and the people whom they mention |
 //! | `comment.rs`, `history.rs` | [`Comment`] and [`Activity`] |
 //! | `order.rs` | how the positions of tasks on a board are chosen |
@@ -36,6 +36,7 @@ mod record;
 mod statuses;
 mod store;
 mod task;
+mod task_lists;
 mod tasks;
 
 pub use crate::identity::Person;
@@ -59,8 +60,8 @@ pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};
 pub use statuses::{NewStatus, StatusEdit};
 pub use store::{ActivityStore, CommentStore, Entered, LabelStore, ProjectStore, StatusStore, TaskStore};
-pub use task::{
-    AssigneeFilter, NO_DUE_DATE, NewTask, Numbered, ParentFilter, Priority, Room, Task, TaskCursor,
-    TaskFields, TaskFilter, TaskLabel, TaskOrder, TaskQuery, TaskSort, TaskType, TaskWrite,
+pub use task::{NewTask, Numbered, Priority, Room, Task, TaskFields, TaskLabel, TaskType, TaskWrite};
+pub use task_lists::{
+    AssigneeFilter, NO_DUE_DATE, ParentFilter, TaskCursor, TaskFilter, TaskOrder, TaskQuery, TaskSort,
 };
 pub use tasks::Tasks;

@@ -17,7 +17,8 @@ use super::history::{Activity, NewActivity};
 use super::model::{
     Archived, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, Status, StatusChange,
 };
-use super::task::{NewTask, Numbered, Task, TaskQuery, TaskWrite};
+use super::task::{NewTask, Numbered, Task, TaskWrite};
+use super::task_lists::TaskQuery;
 
 /// The result of a look-up behind a door: the membership, and the thing that was looked up.
 #[derive(Debug, Clone, PartialEq)]

@@ -17,7 +17,8 @@ use super::labels::no_such_label;
 use super::model::{Project, TaskKey, name_key};
 use super::projects::no_such_project;
 use super::record::{Change, Trail, amend, index_task, writable};
-use super::task::{NewTask, Priority, Room, Task, TaskFields, TaskLabel, TaskQuery, TaskType};
+use super::task::{NewTask, Priority, Room, Task, TaskFields, TaskLabel, TaskType};
+use super::task_lists::TaskQuery;
 
 /// Tasks, comments and the history. [`WorkScribe::tasks`] returns it.
 ///
