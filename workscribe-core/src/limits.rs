@@ -2,7 +2,7 @@
 //! done, and how much at a time.
 //!
 //! The declaration gives the checks of the services, the rules of the limiter, the host's setting `WORKSCRIBE_LIMITS`,
-//! `GET /api/v1/limits`, and `docs/LIMITS.md`, which a test compares. To add a limit, add a line in [`limits!`](self), use it,
+//! `GET /api/v1/limits`, and `docs/LIMITS.md`, which a test compares. To add a limit, add a line in `catalog.rs`, use it,
 //! and add a row in that document.
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Errors for the caller: a stable code, a sentence that a person can act on, and pointers to fields.
 //!
 //! Every refusal of a service is an [`Error`] with a [`Code`]. The code determines the [`ErrorKind`], which an adapter maps to its
-//! protocol (HTTP does so in one place). To add a code, add a line in [`codes!`](self) and use it.
+//! protocol (HTTP does so in one place). To add a code, add a line in `catalog.rs` and use it.
 
 mod violations;
 

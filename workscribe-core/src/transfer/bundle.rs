@@ -20,11 +20,6 @@ pub struct Bundle {
     tree: Tree,
 }
 
-/// Whether the number of rows of this kind is unbounded.
-const fn is_of_many(record: &Record) -> bool {
-    matches!(record, Record::Task(_) | Record::Comment(_) | Record::Activity(_) | Record::Notification(_))
-}
-
 impl Bundle {
     /// Reads an export. Names are put into their stored form: characters that change the direction of text are removed, and
     /// people whose names have no visible character are named by their address. Any other name without a visible character is a
@@ -73,9 +68,9 @@ impl Bundle {
                 (mut record, _) => {
                     let is_mended = record.mend();
                     check.record(number, &record);
-                    if is_of_many(&record) && is_mended {
+                    if record.is_of_many() && is_mended {
                         rest.add(&record)?;
-                    } else if is_of_many(&record) {
+                    } else if record.is_of_many() {
                         rest.add_line(&bytes)?;
                     } else {
                         head.push(record);
@@ -115,7 +110,7 @@ impl Bundle {
             let (number, mut record) = line?;
             record.mend();
             check.record(number, &record);
-            if is_of_many(&record) {
+            if record.is_of_many() {
                 rest.add(&record)?;
             } else {
                 head.push(record);

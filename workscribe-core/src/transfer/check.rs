@@ -9,7 +9,10 @@ use crate::identity::{Email, avatar_url, display_name};
 use crate::tenancy::{Role, Slug};
 use crate::work::{Color, ProjectKey, line, name_key, text};
 
-use super::record::{FORMAT, Header, ProjectRow, Record, TaskRow, UserRow, VERSION};
+use super::record::{FORMAT, Header, Record, VERSION};
+use super::rows::{
+    CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, StatusRow, TaskRow, UserRow,
+};
 
 /// The maximum number of faults in one error.
 const FAULTS: usize = 20;
@@ -120,66 +123,60 @@ impl Check {
                 self.fault(at, "UNKNOWN_USER", format!("no line before this describes the user {user}"));
             }
         }
-        match record {
-            Record::Header(_) => self.fault(at, "SECOND_HEADER", "there is a second header"),
-            Record::End(_) => self.fault(at, "NOT_WHOLE", "the end is not the last line"),
-            Record::Organization(row) => {
-                if self.organization.replace(at).is_some() {
-                    self.fault(at, "SECOND_ORGANIZATION", "there is a second organization");
-                }
-                self.valid(at, display_name(&row.name));
-                if Slug::existing(row.slug.as_str()).is_none() {
-                    self.fault(at, "INVALID_SLUG", "no organization can have this slug");
-                }
-                self.version(at, row.version);
-            }
-            Record::User(row) => self.user(at, row),
-            Record::Member(row) => {
-                if self.members.insert(row.user_id, row.role).is_some() {
-                    self.fault(at, "DUPLICATE", "this person is a member already");
-                }
-                self.version(at, row.version);
-            }
-            Record::Project(row) => self.project(at, row),
-            Record::Status(row) => {
-                let is_new = self.statuses.insert(row.id, row.project_id).is_none();
-                self.named(at, is_new, "status", row.project_id, &row.name);
-                if let Some(project) = self.projects.get_mut(&row.project_id) {
-                    project.has_status = true;
-                }
-                if let Some(color) = &row.color {
-                    self.valid(at, Color::parse(color.as_str()));
-                }
-                self.version(at, row.version);
-            }
-            Record::Label(row) => {
-                let is_new = self.labels.insert(row.id, row.project_id).is_none();
-                self.named(at, is_new, "label", row.project_id, &row.name);
-                self.valid(at, Color::parse(row.color.as_str()));
-                self.version(at, row.version);
-            }
-            Record::Task(row) => self.task(at, row),
-            Record::Comment(row) => {
-                self.unique(at, "comment", row.id.into());
-                if !self.tasks.contains_key(&row.task_id) {
-                    let problem = format!("no line before this describes the task {}", row.task_id);
-                    self.fault(at, "UNKNOWN_TASK", problem);
-                }
-                self.comments.entry(row.task_id).or_default().comments += 1;
-                self.version(at, row.version);
-            }
-            Record::Activity(row) => {
-                self.unique(at, "line of the history", row.id.into());
-                self.storable(at, &[&row.field_name, &row.old_value, &row.new_value]);
-            }
-            Record::Notification(row) => {
-                self.unique(at, "notification", row.id.into());
-                self.storable(at, &[&Some(row.title.clone()), &row.body]);
-            }
+        record.check(at, self);
+    }
+
+    pub(super) fn organization(&mut self, at: u64, row: &OrganizationRow) {
+        if self.organization.replace(at).is_some() {
+            self.fault(at, "SECOND_ORGANIZATION", "there is a second organization");
+        }
+        self.valid(at, display_name(&row.name));
+        if Slug::existing(row.slug.as_str()).is_none() {
+            self.fault(at, "INVALID_SLUG", "no organization can have this slug");
+        }
+        self.version(at, row.version);
+    }
+
+    pub(super) fn member(&mut self, at: u64, row: &MemberRow) {
+        if self.members.insert(row.user_id, row.role).is_some() {
+            self.fault(at, "DUPLICATE", "this person is a member already");
+        }
+        self.version(at, row.version);
+    }
+
+    pub(super) fn status(&mut self, at: u64, row: &StatusRow) {
+        let is_new = self.statuses.insert(row.id, row.project_id).is_none();
+        self.named(at, is_new, "status", row.project_id, &row.name);
+        if let Some(project) = self.projects.get_mut(&row.project_id) {
+            project.has_status = true;
+        }
+        if let Some(color) = &row.color {
+            self.valid(at, Color::parse(color.as_str()));
+        }
+        self.version(at, row.version);
+    }
+
+    pub(super) fn label(&mut self, at: u64, row: &LabelRow) {
+        let is_new = self.labels.insert(row.id, row.project_id).is_none();
+        self.named(at, is_new, "label", row.project_id, &row.name);
+        self.valid(at, Color::parse(row.color.as_str()));
+        self.version(at, row.version);
+    }
+
+    pub(super) fn comment(&mut self, at: u64, row: &CommentRow) {
+        self.unique(at, "comment", row.id.into());
+        self.known_task(at, row.task_id);
+        self.comments.entry(row.task_id).or_default().comments += 1;
+        self.version(at, row.version);
+    }
+
+    pub(super) fn known_task(&mut self, at: u64, task: TaskId) {
+        if !self.tasks.contains_key(&task) {
+            self.fault(at, "UNKNOWN_TASK", format!("no line before this describes the task {task}"));
         }
     }
 
-    fn user(&mut self, at: u64, row: &UserRow) {
+    pub(super) fn user(&mut self, at: u64, row: &UserRow) {
         if !self.users.insert(row.id) {
             self.fault(at, "DUPLICATE", "there is a second user with this id");
         }
@@ -194,7 +191,7 @@ impl Check {
         }
     }
 
-    fn project(&mut self, at: u64, row: &ProjectRow) {
+    pub(super) fn project(&mut self, at: u64, row: &ProjectRow) {
         let seen = SeenProject { line: at, last_number: row.last_number, has_status: false };
         if self.projects.insert(row.id, seen).is_some() {
             self.fault(at, "DUPLICATE", "there is a second project with this id");
@@ -223,7 +220,7 @@ impl Check {
         }
     }
 
-    fn task(&mut self, at: u64, row: &TaskRow) {
+    pub(super) fn task(&mut self, at: u64, row: &TaskRow) {
         let seen = SeenTask { line: at, project: row.project_id, parent: row.parent_id };
         if self.tasks.insert(row.id, seen).is_some() {
             self.fault(at, "DUPLICATE", "there is a second task with this id");
@@ -305,7 +302,7 @@ impl Check {
         }
     }
 
-    fn unique(&mut self, at: u64, what: &'static str, id: uuid::Uuid) {
+    pub(super) fn unique(&mut self, at: u64, what: &'static str, id: uuid::Uuid) {
         if !self.others.insert((what, id)) {
             self.fault(at, "DUPLICATE", format!("there is a second {what} with this id"));
         }
@@ -318,7 +315,7 @@ impl Check {
     }
 
     /// Postgres stores no U+0000 in a text.
-    fn storable(&mut self, at: u64, texts: &[&Option<String>]) {
+    pub(super) fn storable(&mut self, at: u64, texts: &[&Option<String>]) {
         if texts.iter().any(|text| text.as_deref().is_some_and(|text| text.contains('\0'))) {
             self.fault(at, "CONTROL_CHARACTER", "a text has the character U+0000");
         }

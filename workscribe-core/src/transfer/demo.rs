@@ -21,7 +21,8 @@ use super::bundle::Bundle;
 use super::demo_texts::{COMMENTS, CUSTOMERS, DESCRIPTIONS, PEOPLE, PLACES, THEMES, Theme, VERBS};
 use super::draft::{Draft, Settings, TaskDraft};
 use super::import::{Ids, ImportOptions, Imported, Progress, Transfer};
-use super::record::{ActivityRow, CommentRow, NotificationRow, Record};
+use super::record::Record;
+use super::rows::{ActivityRow, CommentRow, NotificationRow};
 
 /// The address of the demo's owner.
 pub const DEMO_OWNER: &str = PEOPLE[0].1;

@@ -20,9 +20,9 @@ use crate::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCate
 
 use super::bundle::Bundle;
 use super::check::fault_at;
-use super::record::{
-    ActivityRow, CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, Record, StatusRow, TaskRow,
-    UserRow,
+use super::record::Record;
+use super::rows::{
+    ActivityRow, CommentRow, LabelRow, MemberRow, OrganizationRow, ProjectRow, StatusRow, TaskRow, UserRow,
 };
 use super::spool::SpoolWriter;
 

@@ -11,7 +11,8 @@ use crate::storage::UnitOfWork;
 use crate::tenancy::{Action, In, OrgScope, Organization, Slug};
 
 use super::Transfer;
-use super::record::{End, FORMAT, Header, Kind, OrganizationRow, Record, VERSION};
+use super::record::{End, FORMAT, Header, Kind, Record, VERSION};
+use super::rows::OrganizationRow;
 
 /// How many rows are read in one statement.
 const PAGE: u32 = 100;

@@ -14,8 +14,9 @@ use crate::tenancy::{OrgScope, Organization, Role, Slug};
 use crate::work::{Comment, Project, TaskFields, comment_document, project_document, task_document};
 
 use super::bundle::Bundle;
-use super::record::{CommentRow, MemberRow, OrganizationRow, ProjectRow, Record, TaskRow, UserRow};
+use super::record::Record;
 use super::remap::{Remap, renewed};
+use super::rows::{CommentRow, MemberRow, OrganizationRow, ProjectRow, TaskRow, UserRow};
 
 /// How many rows are given to the storage at once.
 const BATCH: usize = 500;
@@ -116,7 +117,7 @@ impl Transfer<'_> {
             key
         });
         let remap = Remap { users, key, now: self.app.now() };
-        let head: Vec<Record> = bundle.head().iter().map(|record| remap.apply(record.clone())).collect();
+        let head: Vec<Record> = bundle.head().iter().map(|record| record.clone().renewed(&remap)).collect();
         let owner = first_owner(&head).ok_or_else(|| {
             let message = "The file has no owner of the organization.";
             Error::invalid(vec![FieldError {
@@ -146,7 +147,7 @@ impl Transfer<'_> {
             }
             so_far.done += batch.len() as u64;
             let batch: Vec<Record> =
-                batch.into_iter().map(|record| remap.apply(counted(bundle, record))).collect();
+                batch.into_iter().map(|record| counted(bundle, record).renewed(&remap)).collect();
             self.restore(uow, &scope, &batch, &mut counts).await?;
         }
         for batch in bundle.parents().chunks(BATCH) {
@@ -172,7 +173,7 @@ impl Transfer<'_> {
         let documents: Vec<SearchDocument> =
             rows.iter().filter_map(|record| document(scope, record)).collect();
         uow.search().put_all(scope, &documents).await?;
-        rows.iter().filter_map(kind).for_each(|kind| *counts.entry(kind).or_default() += 1);
+        rows.iter().filter_map(Record::counted_as).for_each(|kind| *counts.entry(kind).or_default() += 1);
         Ok(())
     }
 
@@ -374,18 +375,4 @@ fn comment(row: &CommentRow) -> Comment {
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
-}
-
-/// The name of a kind of rows in the result.
-const fn kind(record: &Record) -> Option<&'static str> {
-    Some(match record {
-        Record::Member(_) => "members",
-        Record::Project(_) => "projects",
-        Record::Label(_) => "labels",
-        Record::Task(_) => "tasks",
-        Record::Comment(_) => "comments",
-        Record::Activity(_) => "entries of the history",
-        Record::Notification(_) => "notifications",
-        _ => return None,
-    })
 }

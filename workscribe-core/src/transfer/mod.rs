@@ -23,6 +23,7 @@ mod import;
 mod jira;
 mod record;
 mod remap;
+mod rows;
 mod spool;
 mod store;
 
@@ -33,8 +34,9 @@ pub use export::Export;
 pub use github::github;
 pub use import::{Ids, ImportOptions, Imported, Progress, Transfer};
 pub use jira::jira;
-pub use record::{
-    ActivityRow, CommentRow, End, FORMAT, Header, Kind, LabelRow, MemberRow, NotificationRow,
-    OrganizationRow, ProjectRow, Record, StatusRow, TaskRow, UserRow, VERSION,
+pub use record::{End, FORMAT, Header, Kind, Record, VERSION};
+pub use rows::{
+    ActivityRow, CommentRow, LabelRow, MemberRow, NotificationRow, OrganizationRow, ProjectRow, StatusRow,
+    TaskRow, UserRow,
 };
 pub use store::TransferStore;

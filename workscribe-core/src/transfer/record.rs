@@ -1,19 +1,18 @@
 //! The content of an export: one record on each line.
 
-use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, micros};
-use crate::events::EventKind;
-use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
-use crate::identity::{Email, display_name};
-use crate::names::kept_form;
-use crate::notifications::{EntityType, NotificationType};
-use crate::tenancy::{Role, Slug};
-use crate::work::{Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
+use crate::every_row;
+use crate::id::UserId;
 
-use super::draft::person_name;
+use super::check::Check;
+use super::remap::Remap;
+use super::rows::{
+    ActivityRow, CommentRow, LabelRow, MemberRow, NotificationRow, OrganizationRow, ProjectRow, StatusRow,
+    TaskRow, UserRow,
+};
 
 /// The name of the format.
 pub const FORMAT: &str = "workscribe-export";
@@ -21,69 +20,98 @@ pub const FORMAT: &str = "workscribe-export";
 /// misread something; an optional field does not need a new version.
 pub const VERSION: u32 = 1;
 
-/// One line of an export.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Record {
-    /// The first line.
-    Header(Header),
-    /// The second line.
-    Organization(OrganizationRow),
-    /// A person, before the first line that refers to them.
-    User(UserRow),
-    /// A membership.
-    Member(MemberRow),
-    /// A project.
-    Project(ProjectRow),
-    /// A status of a project.
-    Status(StatusRow),
-    /// A label of a project.
-    Label(LabelRow),
-    /// A task.
-    Task(TaskRow),
-    /// A comment on a task.
-    Comment(CommentRow),
-    /// An entry of the history.
-    Activity(ActivityRow),
-    /// A notification to a person.
-    Notification(NotificationRow),
-    /// The last line.
-    End(End),
+/// Makes [`Record`] and [`Kind`] from the list of rows that a storage reads page by page, in the order in which they are exported.
+/// `many` are rows of unbounded number, which wait on disk during an import. The text is the name of the rows in its result.
+macro_rules! records {
+    ($($(#[$doc:meta])* $kind:ident($row:ty) $($many:ident)? $(, $name:literal)?;)+) => {
+        /// One line of an export.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all = "snake_case")]
+        pub enum Record {
+            /// The first line.
+            Header(Header),
+            /// The second line.
+            Organization(OrganizationRow),
+            /// A person, before the first line that refers to them.
+            User(UserRow),
+            $($(#[$doc])* $kind($row),)+
+            /// The last line.
+            End(End),
+        }
+
+        /// The kinds of rows that a storage reads page by page.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $kind,)+ }
+
+        impl Kind {
+            /// All kinds, in the order in which they are exported.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)+];
+        }
+
+        impl Record {
+            fn row(&self) -> &dyn Row {
+                match self {
+                    Self::Header(row) => row,
+                    Self::Organization(row) => row,
+                    Self::User(row) => row,
+                    $(Self::$kind(row) => row,)+
+                    Self::End(row) => row,
+                }
+            }
+
+            fn row_mut(&mut self) -> &mut dyn Row {
+                match self {
+                    Self::Header(row) => row,
+                    Self::Organization(row) => row,
+                    Self::User(row) => row,
+                    $(Self::$kind(row) => row,)+
+                    Self::End(row) => row,
+                }
+            }
+
+            /// Whether a bundle may have any number of such rows.
+            pub(super) const fn is_of_many(&self) -> bool {
+                match self {
+                    $(Self::$kind(_) => !stringify!($($many)?).is_empty(),)+
+                    _ => false,
+                }
+            }
+
+            /// The name of such rows in the result of an import, if it counts them.
+            pub(super) fn counted_as(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$kind(_) => [$($name)?].first().copied(),)+
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-/// The kinds of rows that a storage reads page by page, in the order in which they are exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`MemberRow`]
-    Member,
-    /// [`ProjectRow`]
-    Project,
-    /// [`StatusRow`]
-    Status,
-    /// [`LabelRow`]
-    Label,
-    /// [`TaskRow`]
-    Task,
-    /// [`CommentRow`]
-    Comment,
-    /// [`ActivityRow`]
-    Activity,
-    /// [`NotificationRow`]
-    Notification,
-}
+every_row!(records);
 
-impl Kind {
-    /// All kinds, in the order in which they are exported.
-    pub const ALL: [Self; 8] = [
-        Self::Member,
-        Self::Project,
-        Self::Status,
-        Self::Label,
-        Self::Task,
-        Self::Comment,
-        Self::Activity,
-        Self::Notification,
-    ];
+/// What an export and an import do with each kind of row.
+pub(super) trait Row {
+    /// The id by which the rows of its kind are sorted.
+    fn id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
+    /// The people whom it names, without those whom a text mentions: anybody can write any id into a text.
+    fn people(&self) -> [Option<UserId>; 2] {
+        [None, None]
+    }
+
+    /// Puts its names into their stored form; `true` if one has changed.
+    fn mend(&mut self) -> bool {
+        false
+    }
+
+    /// Gives it the new ids of an import.
+    fn renew(&mut self, _new: &Remap) {}
+
+    /// Checks it, as the line `at`, against the lines before it.
+    fn check(&self, at: u64, check: &mut Check);
 }
 
 /// The header of an export.
@@ -105,154 +133,16 @@ pub struct End {
     pub records: u64,
 }
 
-/// An organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct OrganizationRow {
-    pub id: OrgId,
-    pub name: String,
-    pub slug: Slug,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
+impl Row for Header {
+    fn check(&self, at: u64, check: &mut Check) {
+        check.fault(at, "SECOND_HEADER", "there is a second header");
+    }
 }
 
-/// A person, as others in the organization see them, without their credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct UserRow {
-    pub id: UserId,
-    pub email: Email,
-    pub display_name: String,
-    pub avatar_url: Option<String>,
-}
-
-/// A membership.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct MemberRow {
-    pub user_id: UserId,
-    pub role: Role,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub joined_at: Timestamp,
-}
-
-/// A project, with the counters for its next task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct ProjectRow {
-    pub id: ProjectId,
-    pub name: String,
-    pub key: ProjectKey,
-    pub description: Option<String>,
-    pub kind: ProjectType,
-    pub is_archived: bool,
-    /// The number of the latest task.
-    pub last_number: i64,
-    /// The last position that was given to a task; see [`crate::work::order`].
-    pub last_position: i64,
-    pub created_by: UserId,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
-}
-
-/// A status.
-pub type StatusRow = Status;
-
-/// A label.
-pub type LabelRow = Label;
-
-/// A task with its labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct TaskRow {
-    pub id: TaskId,
-    pub project_id: ProjectId,
-    pub number: i64,
-    pub title: String,
-    #[serde(with = "rich_text_or_none")]
-    pub description: Option<Document>,
-    pub status_id: StatusId,
-    pub position: i64,
-    pub assignee_id: Option<UserId>,
-    pub reporter_id: UserId,
-    pub priority: Priority,
-    pub kind: TaskType,
-    pub parent_id: Option<TaskId>,
-    /// In the order of the ids.
-    pub label_ids: Vec<LabelId>,
-    pub due_date: Option<NaiveDate>,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
-    /// The number of its subtasks. An export does not contain it: an import counts them.
-    #[serde(skip)]
-    pub subtask_count: i64,
-    /// The number of its comments. An export does not contain it: an import counts them.
-    #[serde(skip)]
-    pub comment_count: i64,
-}
-
-/// A comment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct CommentRow {
-    pub id: CommentId,
-    pub task_id: TaskId,
-    pub author_id: UserId,
-    #[serde(with = "rich_text")]
-    pub body: Document,
-    pub is_edited: bool,
-    pub version: i64,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-    #[serde(with = "micros")]
-    pub updated_at: Timestamp,
-}
-
-/// An entry of the history. Its project and its task may have been removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct ActivityRow {
-    pub id: ActivityId,
-    pub project_id: Option<ProjectId>,
-    pub task_id: Option<TaskId>,
-    pub actor_id: UserId,
-    #[serde(deserialize_with = "kind_of_history")]
-    pub action: EventKind,
-    pub field_name: Option<String>,
-    pub old_value: Option<String>,
-    pub new_value: Option<String>,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
-}
-
-/// A notification. The thing that it is about may have been removed. The state of its mail is left out: its own server sends it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the model")]
-pub struct NotificationRow {
-    pub id: NotificationId,
-    pub user_id: UserId,
-    pub kind: NotificationType,
-    pub title: String,
-    pub body: Option<String>,
-    pub entity_type: EntityType,
-    pub entity_id: Uuid,
-    pub actor_id: Option<UserId>,
-    pub is_read: bool,
-    /// Whether a digest includes it. An export does not contain it.
-    #[serde(skip)]
-    pub is_mailed: bool,
-    #[serde(with = "micros")]
-    pub created_at: Timestamp,
+impl Row for End {
+    fn check(&self, at: u64, check: &mut Check) {
+        check.fault(at, "NOT_WHOLE", "the end is not the last line");
+    }
 }
 
 impl Record {
@@ -269,110 +159,29 @@ impl Record {
     /// The id by which the rows of its kind are sorted.
     #[must_use]
     pub fn id(&self) -> Uuid {
-        match self {
-            Self::Header(_) | Self::End(_) => Uuid::nil(),
-            Self::Organization(row) => row.id.into(),
-            Self::User(row) => row.id.into(),
-            Self::Member(row) => row.user_id.into(),
-            Self::Project(row) => row.id.into(),
-            Self::Status(row) => row.id.into(),
-            Self::Label(row) => row.id.into(),
-            Self::Task(row) => row.id.into(),
-            Self::Comment(row) => row.id.into(),
-            Self::Activity(row) => row.id.into(),
-            Self::Notification(row) => row.id.into(),
-        }
+        self.row().id()
     }
 
     /// Puts its names into their stored form, since an export may be older than the rules for names; `true` if one has changed.
     /// Other faults stay, and the check refuses them. Only people get another name, since the importer cannot rename them.
     pub(super) fn mend(&mut self) -> bool {
-        match self {
-            Self::Organization(row) => mend(&mut row.name),
-            Self::Project(row) => mend(&mut row.name) | row.description.as_mut().is_some_and(mend_text),
-            Self::Status(row) => mend(&mut row.name),
-            Self::Label(row) => mend(&mut row.name),
-            Self::Task(row) => mend(&mut row.title),
-            Self::User(row) => {
-                let is_mended = mend(&mut row.display_name);
-                let is_unseen = display_name(&row.display_name).is_err_and(|fault| fault.code == "BLANK");
-                if is_unseen {
-                    row.display_name = person_name(&row.email, "");
-                }
-                is_mended || is_unseen
-            }
-            _ => false,
-        }
+        self.row_mut().mend()
     }
 
     /// The people whom it names, without those whom a text mentions: anybody can write any id into a text.
     pub fn people(&self) -> impl Iterator<Item = UserId> + use<> {
-        let (first, second) = match self {
-            Self::Member(row) => (Some(row.user_id), None),
-            Self::Project(row) => (Some(row.created_by), None),
-            Self::Task(row) => (Some(row.reporter_id), row.assignee_id),
-            Self::Comment(row) => (Some(row.author_id), None),
-            Self::Activity(row) => (Some(row.actor_id), None),
-            Self::Notification(row) => (Some(row.user_id), row.actor_id),
-            _ => (None, None),
-        };
-        first.into_iter().chain(second)
-    }
-}
-
-/// A kind of event that the history contains; any other kind is an error.
-fn kind_of_history<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
-    let kind = EventKind::deserialize(from)?;
-    let unknown = || <D::Error as serde::de::Error>::custom(format!("the history has no {}", kind.as_str()));
-    if kind.is_in_history() { Ok(kind) } else { Err(unknown()) }
-}
-
-fn mend(name: &mut String) -> bool {
-    let kept = kept_form(name).trim().to_owned();
-    replace(name, kept)
-}
-
-fn mend_text(text: &mut String) -> bool {
-    let kept = kept_form(text);
-    replace(text, kept)
-}
-
-/// Replaces a text; `true` if it has changed.
-fn replace(text: &mut String, kept: String) -> bool {
-    let is_other = kept != *text;
-    *text = kept;
-    is_other
-}
-
-/// A rich text as JSON.
-mod rich_text {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::work::Document;
-
-    pub(super) fn serialize<S: Serializer>(document: &Document, to: S) -> Result<S::Ok, S::Error> {
-        document.as_json().serialize(to)
+        self.row().people().into_iter().flatten()
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Document, D::Error> {
-        let value = serde_json::Value::deserialize(from)?;
-        Document::parse(value).map_err(|fault| D::Error::custom(fault.message))
-    }
-}
-
-/// The same for an optional text.
-mod rich_text_or_none {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::work::Document;
-
-    pub(super) fn serialize<S: Serializer>(document: &Option<Document>, to: S) -> Result<S::Ok, S::Error> {
-        document.as_ref().map(Document::as_json).serialize(to)
+    /// The record with the new ids of an import.
+    pub(super) fn renewed(mut self, new: &Remap) -> Self {
+        self.row_mut().renew(new);
+        self
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Document>, D::Error> {
-        let value = Option::<serde_json::Value>::deserialize(from)?;
-        value.map(Document::parse).transpose().map_err(|fault| D::Error::custom(fault.message))
+    /// Checks it, as the line `at`, against the lines before it.
+    pub(super) fn check(&self, at: u64, check: &mut Check) {
+        self.row().check(at, check);
     }
 }
 

@@ -6,11 +6,9 @@ use uuid::Uuid;
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::id::{ActivityId, Id, OrgId, UserId, uuid_v7};
+use crate::id::{Id, OrgId, UserId, uuid_v7};
 use crate::identity::secrets::hmac;
 use crate::work::Document;
-
-use super::record::Record;
 
 /// Maps old ids to new ones: those of people, who may have accounts here, and those of all other rows.
 pub(super) struct Remap {
@@ -42,54 +40,8 @@ impl Remap {
         self.users.get(&id).copied().unwrap_or(id)
     }
 
-    /// The record with its new ids.
-    pub(super) fn apply(&self, mut record: Record) -> Record {
-        match &mut record {
-            Record::Header(_) | Record::End(_) | Record::User(_) => {}
-            Record::Organization(row) => row.id = self.id(row.id),
-            Record::Member(row) => row.user_id = self.user(row.user_id),
-            Record::Project(row) => {
-                row.id = self.id(row.id);
-                row.created_by = self.user(row.created_by);
-            }
-            Record::Status(row) => {
-                (row.id, row.project_id) = (self.id(row.id), self.id(row.project_id));
-            }
-            Record::Label(row) => {
-                (row.id, row.project_id) = (self.id(row.id), self.id(row.project_id));
-            }
-            Record::Task(row) => {
-                (row.id, row.project_id) = (self.id(row.id), self.id(row.project_id));
-                (row.status_id, row.parent_id) =
-                    (self.id(row.status_id), row.parent_id.map(|parent| self.id(parent)));
-                row.assignee_id = row.assignee_id.map(|user| self.user(user));
-                row.reporter_id = self.user(row.reporter_id);
-                row.label_ids.iter_mut().for_each(|label| *label = self.id(*label));
-                row.description = row.description.as_ref().map(|text| self.document(text));
-            }
-            Record::Comment(row) => {
-                (row.id, row.task_id) = (self.id(row.id), self.id(row.task_id));
-                row.author_id = self.user(row.author_id);
-                row.body = self.document(&row.body);
-            }
-            Record::Activity(row) => {
-                row.id = self.id(row.id);
-                row.project_id = row.project_id.map(|project| self.id(project));
-                row.task_id = row.task_id.map(|task| self.id(task));
-                row.actor_id = self.user(row.actor_id);
-            }
-            Record::Notification(row) => {
-                row.id = self.id(row.id);
-                row.user_id = self.user(row.user_id);
-                row.actor_id = row.actor_id.map(|user| self.user(user));
-                row.entity_id = self.id(ActivityId::from(row.entity_id)).into();
-            }
-        }
-        record
-    }
-
     /// The text with new ids in its mentions.
-    fn document(&self, document: &Document) -> Document {
+    pub(super) fn document(&self, document: &Document) -> Document {
         let is_same = |user: &UserId| self.user(*user) == *user;
         if document.mentions().iter().all(is_same) {
             return document.clone();

@@ -7,7 +7,8 @@ use crate::id::{TaskId, UserId};
 use crate::store_error::StoreError;
 use crate::tenancy::{OrgScope, Slug};
 
-use super::record::{Kind, Record, UserRow};
+use super::record::{Kind, Record};
+use super::rows::UserRow;
 
 /// Whole organizations, as stored rows.
 #[async_trait]

@@ -119,6 +119,11 @@ pub(super) trait Table: Clone + Send + Sync + Unpin + 'static {
     const INSERT: &'static str;
     /// A page by id: `$1` is the organization, `$2` the previous id, `$3` the limit.
     const PAGE: &'static str;
+    /// The name of that statement.
+    const NAME_OF_PAGE: &'static str;
+    /// `INSERT` of the rows of an import, with `RESTORE_END` after the rows.
+    const NAME_OF_RESTORE: &'static str;
+    const RESTORE_END: &'static str;
 
     fn read(row: &Row) -> Result<Self, sqlx::Error>;
 
@@ -209,6 +214,7 @@ macro_rules! table {
         }
         $(written { $($also:ident: $make:expr),+ $(,)? })?
         $(unread { $($absent:ident: $value:expr),+ $(,)? })?
+        $(restored $end:literal)?
     ) => {
         impl Table for $row {
             const INSERT: &'static str = concat!(
@@ -219,6 +225,9 @@ macro_rules! table {
                 "SELECT ", columns_of!($key $(, $field $($column)?)*), " FROM ", $table, " WHERE org_id = $1 AND ",
                 stringify!($key), " > $2 ORDER BY ", stringify!($key), " LIMIT $3"
             );
+            const NAME_OF_PAGE: &'static str = concat!($table, ": page to export");
+            const NAME_OF_RESTORE: &'static str = concat!($table, ": restore");
+            const RESTORE_END: &'static str = concat!("" $(, $end)?);
 
             fn read(row: &Row) -> Result<Self, sqlx::Error> {
                 Ok(Self {
@@ -315,19 +324,13 @@ impl Unit {
         self.write_all(vec![insertion(name, org, rows.to_vec(), "")]).await.map(drop)
     }
 
-    /// Inserts any number of rows, in portions of equal size, so that nearly all statements have the same text.
-    pub(super) async fn insert_many<T: Table>(
-        &mut self,
-        name: &'static str,
-        org: Uuid,
-        rows: &[T],
-        end: &'static str,
-    ) -> Result<(), StoreError> {
+    /// Inserts the rows of an import, in portions of equal size, so that nearly all statements have the same text.
+    pub(super) async fn restore_all<T: Table>(&mut self, org: Uuid, rows: &[T]) -> Result<(), StoreError> {
         self.flush().await?;
         for rows in rows.chunks(PORTION) {
             let mut insert = Statement::default();
-            push_insertion(&mut insert, org, rows, end);
-            self.execute_now(name, insert.build(), rows.len() == PORTION).await?;
+            push_insertion(&mut insert, org, rows, T::RESTORE_END);
+            self.execute_now(T::NAME_OF_RESTORE, insert.build(), rows.len() == PORTION).await?;
         }
         Ok(())
     }

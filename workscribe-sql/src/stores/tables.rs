@@ -12,6 +12,8 @@ use super::unit::Row;
 
 table! {
     MemberRow = "ws_members", columns member_columns "m." { user_id, role, version, joined_at }
+    restored " ON CONFLICT (org_id, user_id)
+               DO UPDATE SET role = excluded.role, version = excluded.version, joined_at = excluded.joined_at"
 }
 
 table! {

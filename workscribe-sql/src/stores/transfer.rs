@@ -5,26 +5,51 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::id::{LabelId, TaskId, UserId};
 use workscribe_core::identity::Email;
 use workscribe_core::tenancy::{OrgScope, Slug};
-use workscribe_core::transfer::{Kind, Record, TaskRow, TransferStore, UserRow};
+use workscribe_core::transfer::{self, Kind, Record, TaskRow, TransferStore, UserRow};
+use workscribe_core::{StoreError, every_row};
 
 use super::Unit;
 use super::bind::BindAll as _;
 use super::pending::{Statement, push_rows};
 use super::table::{PORTION, Stored, Table};
 
-/// The rows of one kind, in their original order.
-macro_rules! of_kind {
-    ($rows:expr, $kind:ident) => {
-        $rows
-            .iter()
-            .filter_map(|record| if let Record::$kind(row) = record { Some(row.clone()) } else { None })
-            .collect::<Vec<_>>()
+/// Reads a page of the rows of a kind.
+macro_rules! page_of_kind {
+    ($($(#[$doc:meta])* $kind:ident($row:ident) $($many:ident)? $(, $name:literal)?;)+) => {
+        impl Unit {
+            async fn page_of(&mut self, kind: Kind, place: Place) -> Result<Vec<Record>, StoreError> {
+                Ok(match kind {
+                    $(Kind::$kind => {
+                        let rows = self.page_rows::<transfer::$row>(place).await?;
+                        rows.into_iter().map(Record::$kind).collect()
+                    })+
+                })
+            }
+
+            /// Adds rows, kind by kind.
+            async fn restore_rows(&mut self, org: Uuid, mut records: Vec<Record>) -> Result<(), StoreError> {
+                $(
+                    let (mut rows, mut others) = (Vec::new(), Vec::new());
+                    for record in records {
+                        match record {
+                            Record::$kind(row) => rows.push(row),
+                            other => others.push(other),
+                        }
+                    }
+                    self.restore_all(org, &rows).await?;
+                    records = others;
+                )+
+                drop(records);
+                Ok(())
+            }
+        }
     };
 }
+
+every_row!(page_of_kind);
 
 /// The start of a page.
 #[derive(Clone, Copy)]
@@ -35,48 +60,42 @@ struct Place {
 }
 
 impl Unit {
-    async fn page_rows<T: Table>(&mut self, name: &'static str, place: Place) -> Result<Vec<T>, StoreError> {
+    async fn page_rows<T: Table>(&mut self, place: Place) -> Result<Vec<T>, StoreError> {
         let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((place.org, place.after, place.limit));
-        Ok(self.all(name, page).await?.into_iter().map(|row| row.0).collect())
+        Ok(self.all(T::NAME_OF_PAGE, page).await?.into_iter().map(|row| row.0).collect())
     }
 
-    async fn page_of<T: Table>(
-        &mut self,
-        name: &'static str,
-        place: Place,
-        record: fn(T) -> Record,
-    ) -> Result<Vec<Record>, StoreError> {
-        Ok(self.page_rows(name, place).await?.into_iter().map(record).collect())
-    }
-
-    async fn page_of_tasks(&mut self, place: Place) -> Result<Vec<Record>, StoreError> {
-        let mut tasks: Vec<TaskRow> = self.page_rows("ws_tasks: page to export", place).await?;
+    /// Gives the tasks of a page their labels.
+    async fn label_page(&mut self, org: Uuid, records: &mut [Record]) -> Result<(), StoreError> {
+        let tasks = records.iter_mut().filter_map(|record| match record {
+            Record::Task(task) => Some(task),
+            _ => None,
+        });
+        let tasks: Vec<&mut TaskRow> = tasks.collect();
+        if tasks.is_empty() {
+            return Ok(());
+        }
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
         let labels = query_as::<_, (Uuid, Uuid)>(concat!(
             "SELECT task_id, label_id FROM ws_task_labels WHERE org_id = $1 AND task_id IN ",
             ids_of!("$2"),
             " ORDER BY task_id, label_id"
         ))
-        .bind_all((place.org, Json(ids)));
+        .bind_all((org, Json(ids)));
         // Both are in the order of the tasks' ids.
         let mut labels = self.all("ws_task_labels: page to export", labels).await?.into_iter().peekable();
-        for task in &mut tasks {
+        for task in tasks {
             while let Some((_, label)) = labels.next_if(|(id, _)| *id == task.id.as_uuid()) {
                 task.label_ids.push(label.into());
             }
         }
-        Ok(tasks.into_iter().map(Record::Task).collect())
+        Ok(())
     }
 
-    async fn restore_tasks(&mut self, scope: &OrgScope, rows: Vec<TaskRow>) -> Result<(), StoreError> {
-        let org = scope.org().as_uuid();
-        let parents: Vec<_> = rows.iter().filter_map(|row| Some((row.id, row.parent_id?))).collect();
-        let labels: Vec<(TaskId, LabelId)> =
-            rows.iter().flat_map(|row| row.label_ids.iter().map(|label| (row.id, *label))).collect();
-        // The tasks have no parent at first, because a parent may come later.
-        let rows: Vec<_> = rows.into_iter().map(|row| TaskRow { parent_id: None, ..row }).collect();
-        self.insert_many("ws_tasks: restore", org, &rows, "").await?;
-        for labels in labels.chunks(PORTION) {
+    /// Adds the labels of restored tasks.
+    async fn restore_labels(&mut self, org: Uuid, tasks: &[&TaskRow]) -> Result<(), StoreError> {
+        let labels = tasks.iter().flat_map(|task| task.label_ids.iter().map(|label| (task.id, *label)));
+        for labels in labels.collect::<Vec<(TaskId, LabelId)>>().chunks(PORTION) {
             let mut insert = Statement::new("INSERT INTO ws_task_labels (org_id, task_id, label_id) ");
             push_rows(&mut insert, labels, |values, (task, label)| {
                 values.push_bind(org).push_bind(task.as_uuid()).push_bind(label.as_uuid());
@@ -84,7 +103,7 @@ impl Unit {
             let keep = labels.len() == PORTION;
             self.execute_now("ws_task_labels: restore", insert.build(), keep).await?;
         }
-        self.adopt(scope, &parents).await
+        Ok(())
     }
 }
 
@@ -111,18 +130,9 @@ impl TransferStore for Unit {
             after: after.unwrap_or(Uuid::nil()),
             limit: i64::from(limit),
         };
-        match kind {
-            Kind::Member => self.page_of("ws_members: page to export", place, Record::Member).await,
-            Kind::Project => self.page_of("ws_projects: page to export", place, Record::Project).await,
-            Kind::Status => self.page_of("ws_statuses: page to export", place, Record::Status).await,
-            Kind::Label => self.page_of("ws_labels: page to export", place, Record::Label).await,
-            Kind::Task => self.page_of_tasks(place).await,
-            Kind::Comment => self.page_of("ws_comments: page to export", place, Record::Comment).await,
-            Kind::Activity => self.page_of("ws_activity: page to export", place, Record::Activity).await,
-            Kind::Notification => {
-                self.page_of("ws_notifications: page to export", place, Record::Notification).await
-            }
-        }
+        let mut records = self.page_of(kind, place).await?;
+        self.label_page(place.org, &mut records).await?;
+        Ok(records)
     }
 
     async fn people(&mut self, users: &[UserId]) -> Result<Vec<UserRow>, StoreError> {
@@ -144,26 +154,25 @@ impl TransferStore for Unit {
 
     async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError> {
         let org = scope.org().as_uuid();
-        self.insert_many(
-            "ws_members: restore",
-            org,
-            &of_kind!(rows, Member),
-            " ON CONFLICT (org_id, user_id)
-              DO UPDATE SET role = excluded.role, version = excluded.version, joined_at = excluded.joined_at",
-        )
-        .await?;
-        self.insert_many("ws_projects: restore", org, &of_kind!(rows, Project), "").await?;
-        self.insert_many("ws_statuses: restore", org, &of_kind!(rows, Status), "").await?;
-        self.insert_many("ws_labels: restore", org, &of_kind!(rows, Label), "").await?;
-        self.restore_tasks(scope, of_kind!(rows, Task)).await?;
-        self.insert_many("ws_comments: restore", org, &of_kind!(rows, Comment), "").await?;
-        self.insert_many("ws_activity: restore", org, &of_kind!(rows, Activity), "").await?;
-        let notifications = of_kind!(rows, Notification);
-        let mut unread = BTreeMap::<Uuid, i64>::new();
-        for row in notifications.iter().filter(|row| !row.is_read) {
-            *unread.entry(row.user_id.as_uuid()).or_default() += 1;
+        // Each task without its parent at first, which may follow.
+        let bare = rows.iter().cloned().map(|row| match row {
+            Record::Task(task) => Record::Task(TaskRow { parent_id: None, ..task }),
+            other => other,
+        });
+        self.restore_rows(org, bare.collect()).await?;
+        let (mut tasks, mut unread) = (Vec::new(), BTreeMap::<Uuid, i64>::new());
+        for row in rows {
+            match row {
+                Record::Task(row) => tasks.push(row),
+                Record::Notification(row) if !row.is_read => {
+                    *unread.entry(row.user_id.as_uuid()).or_default() += 1;
+                }
+                _ => {}
+            }
         }
-        self.insert_many("ws_notifications: restore", org, &notifications, "").await?;
+        self.restore_labels(org, &tasks).await?;
+        let parents: Vec<_> = tasks.iter().filter_map(|row| Some((row.id, row.parent_id?))).collect();
+        self.adopt(scope, &parents).await?;
         self.count_unread(org, unread).await?;
         self.flush().await
     }

@@ -157,9 +157,14 @@ fn names_in_sources() -> BTreeSet<String> {
         let source = std::fs::read_to_string(file).unwrap();
         let quoted = source.match_indices("\"ws_").filter_map(|(at, _)| source[at + 1..].split('"').next());
         names.extend(quoted.filter(|name| name.contains(": ") && !name.contains('\n')).map(str::to_owned));
-        // The statements that `table!` makes for a table whose rows belong to rows of another table.
-        let tables = source.match_indices("\", in ").filter_map(|(at, _)| source[..at].rsplit('"').next());
-        names.extend(tables.map(|table| format!("{table}: version")));
+        // The statements that `table!` makes.
+        for table in source.split("\ntable! {").skip(1) {
+            let (table, rest) = table.split_once(" = \"").unwrap().1.split_once('"').unwrap();
+            names.extend(["page to export", "restore"].map(|what| format!("{table}: {what}")));
+            if rest.starts_with(", in ") {
+                names.insert(format!("{table}: version"));
+            }
+        }
     }
     // The second read after a wait for a lock, if a status was created during the wait.
     names.remove("ws_tasks: read locked");

@@ -121,7 +121,7 @@ fn rows_of(user: UserId) -> Vec<Record> {
 /// Every row of an organization except its members, read in pages of one row.
 async fn stored(storage: &Arc<dyn Storage>, scope: &OrgScope) -> Vec<Record> {
     let mut rows = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Member) {
+    for kind in Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Member) {
         let mut after = None;
         while let [row] = read!(storage, uow => uow.transfer().page(scope, kind, after, 1)).as_slice() {
             after = Some(row.id());

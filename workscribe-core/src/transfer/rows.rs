@@ -1,0 +1,457 @@
+//! The rows of an export: what each contains, which ids and people it names, and how an import checks it.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::clock::{Timestamp, micros};
+use crate::events::EventKind;
+use crate::id::{ActivityId, CommentId, LabelId, NotificationId, OrgId, ProjectId, StatusId, TaskId, UserId};
+use crate::identity::{Email, display_name};
+use crate::names::kept_form;
+use crate::notifications::{EntityType, NotificationType};
+use crate::tenancy::{Role, Slug};
+use crate::work::{Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
+
+use super::check::Check;
+use super::draft::person_name;
+use super::record::Row;
+use super::remap::Remap;
+
+/// Every kind of row that a storage reads page by page, in the order in which they are exported, as
+/// `$($(#[$doc:meta])* $kind:ident($row:ty) $($many:ident)? $(, $name:literal)?;)+`.
+#[macro_export]
+macro_rules! every_row {
+    ($callback:ident) => {
+        $callback! {
+            /// A membership.
+            Member(MemberRow), "members";
+            /// A project.
+            Project(ProjectRow), "projects";
+            /// A status of a project.
+            Status(StatusRow);
+            /// A label of a project.
+            Label(LabelRow), "labels";
+            /// A task.
+            Task(TaskRow) many, "tasks";
+            /// A comment on a task.
+            Comment(CommentRow) many, "comments";
+            /// An entry of the history.
+            Activity(ActivityRow) many, "entries of the history";
+            /// A notification to a person.
+            Notification(NotificationRow) many, "notifications";
+        }
+    };
+}
+
+/// An organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct OrganizationRow {
+    pub id: OrgId,
+    pub name: String,
+    pub slug: Slug,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+impl Row for OrganizationRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn mend(&mut self) -> bool {
+        mend(&mut self.name)
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        self.id = new.id(self.id);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.organization(at, self);
+    }
+}
+
+/// A person, as others in the organization see them, without their credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct UserRow {
+    pub id: UserId,
+    pub email: Email,
+    pub display_name: String,
+    pub avatar_url: Option<String>,
+}
+
+impl Row for UserRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn mend(&mut self) -> bool {
+        let is_mended = mend(&mut self.display_name);
+        let is_unseen = display_name(&self.display_name).is_err_and(|fault| fault.code == "BLANK");
+        if is_unseen {
+            self.display_name = person_name(&self.email, "");
+        }
+        is_mended || is_unseen
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.user(at, self);
+    }
+}
+
+/// A membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct MemberRow {
+    pub user_id: UserId,
+    pub role: Role,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub joined_at: Timestamp,
+}
+
+impl Row for MemberRow {
+    fn id(&self) -> Uuid {
+        self.user_id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.user_id), None]
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        self.user_id = new.user(self.user_id);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.member(at, self);
+    }
+}
+
+/// A project, with the counters for its next task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct ProjectRow {
+    pub id: ProjectId,
+    pub name: String,
+    pub key: ProjectKey,
+    pub description: Option<String>,
+    pub kind: ProjectType,
+    pub is_archived: bool,
+    /// The number of the latest task.
+    pub last_number: i64,
+    /// The last position that was given to a task; see [`crate::work::order`].
+    pub last_position: i64,
+    pub created_by: UserId,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+impl Row for ProjectRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.created_by), None]
+    }
+
+    fn mend(&mut self) -> bool {
+        mend(&mut self.name) | self.description.as_mut().is_some_and(mend_text)
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        self.id = new.id(self.id);
+        self.created_by = new.user(self.created_by);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.project(at, self);
+    }
+}
+
+/// A status.
+pub type StatusRow = Status;
+
+impl Row for StatusRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn mend(&mut self) -> bool {
+        mend(&mut self.name)
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        (self.id, self.project_id) = (new.id(self.id), new.id(self.project_id));
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.status(at, self);
+    }
+}
+
+/// A label.
+pub type LabelRow = Label;
+
+impl Row for LabelRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn mend(&mut self) -> bool {
+        mend(&mut self.name)
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        (self.id, self.project_id) = (new.id(self.id), new.id(self.project_id));
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.label(at, self);
+    }
+}
+
+/// A task with its labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub project_id: ProjectId,
+    pub number: i64,
+    pub title: String,
+    #[serde(with = "rich_text_or_none")]
+    pub description: Option<Document>,
+    pub status_id: StatusId,
+    pub position: i64,
+    pub assignee_id: Option<UserId>,
+    pub reporter_id: UserId,
+    pub priority: Priority,
+    pub kind: TaskType,
+    pub parent_id: Option<TaskId>,
+    /// In the order of the ids.
+    pub label_ids: Vec<LabelId>,
+    pub due_date: Option<NaiveDate>,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+    /// The number of its subtasks. An export does not contain it: an import counts them.
+    #[serde(skip)]
+    pub subtask_count: i64,
+    /// The number of its comments. An export does not contain it: an import counts them.
+    #[serde(skip)]
+    pub comment_count: i64,
+}
+
+impl Row for TaskRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.reporter_id), self.assignee_id]
+    }
+
+    fn mend(&mut self) -> bool {
+        mend(&mut self.title)
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        (self.id, self.project_id) = (new.id(self.id), new.id(self.project_id));
+        (self.status_id, self.parent_id) =
+            (new.id(self.status_id), self.parent_id.map(|parent| new.id(parent)));
+        self.assignee_id = self.assignee_id.map(|user| new.user(user));
+        self.reporter_id = new.user(self.reporter_id);
+        self.label_ids.iter_mut().for_each(|label| *label = new.id(*label));
+        self.description = self.description.as_ref().map(|text| new.document(text));
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.task(at, self);
+    }
+}
+
+/// A comment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct CommentRow {
+    pub id: CommentId,
+    pub task_id: TaskId,
+    pub author_id: UserId,
+    #[serde(with = "rich_text")]
+    pub body: Document,
+    pub is_edited: bool,
+    pub version: i64,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "micros")]
+    pub updated_at: Timestamp,
+}
+
+impl Row for CommentRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.author_id), None]
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        (self.id, self.task_id) = (new.id(self.id), new.id(self.task_id));
+        self.author_id = new.user(self.author_id);
+        self.body = new.document(&self.body);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.comment(at, self);
+    }
+}
+
+/// An entry of the history. Its project and its task may have been removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct ActivityRow {
+    pub id: ActivityId,
+    pub project_id: Option<ProjectId>,
+    pub task_id: Option<TaskId>,
+    pub actor_id: UserId,
+    #[serde(deserialize_with = "kind_of_history")]
+    pub action: EventKind,
+    pub field_name: Option<String>,
+    pub old_value: Option<String>,
+    pub new_value: Option<String>,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+}
+
+impl Row for ActivityRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.actor_id), None]
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        self.id = new.id(self.id);
+        self.project_id = self.project_id.map(|project| new.id(project));
+        self.task_id = self.task_id.map(|task| new.id(task));
+        self.actor_id = new.user(self.actor_id);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.unique(at, "line of the history", self.id.into());
+        check.storable(at, &[&self.field_name, &self.old_value, &self.new_value]);
+    }
+}
+
+/// A notification. The thing that it is about may have been removed. The state of its mail is left out: its own server sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "as in the model")]
+pub struct NotificationRow {
+    pub id: NotificationId,
+    pub user_id: UserId,
+    pub kind: NotificationType,
+    pub title: String,
+    pub body: Option<String>,
+    pub entity_type: EntityType,
+    pub entity_id: Uuid,
+    pub actor_id: Option<UserId>,
+    pub is_read: bool,
+    /// Whether a digest includes it. An export does not contain it.
+    #[serde(skip)]
+    pub is_mailed: bool,
+    #[serde(with = "micros")]
+    pub created_at: Timestamp,
+}
+
+impl Row for NotificationRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn people(&self) -> [Option<UserId>; 2] {
+        [Some(self.user_id), self.actor_id]
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        self.id = new.id(self.id);
+        self.user_id = new.user(self.user_id);
+        self.actor_id = self.actor_id.map(|user| new.user(user));
+        self.entity_id = new.id(ActivityId::from(self.entity_id)).into();
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.unique(at, "notification", self.id.into());
+        check.storable(at, &[&Some(self.title.clone()), &self.body]);
+    }
+}
+
+/// A kind of event that the history contains; any other kind is an error.
+fn kind_of_history<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
+    let kind = EventKind::deserialize(from)?;
+    let unknown = || <D::Error as serde::de::Error>::custom(format!("the history has no {}", kind.as_str()));
+    if kind.is_in_history() { Ok(kind) } else { Err(unknown()) }
+}
+
+fn mend(name: &mut String) -> bool {
+    let kept = kept_form(name).trim().to_owned();
+    replace(name, kept)
+}
+
+fn mend_text(text: &mut String) -> bool {
+    let kept = kept_form(text);
+    replace(text, kept)
+}
+
+/// Replaces a text; `true` if it has changed.
+fn replace(text: &mut String, kept: String) -> bool {
+    let is_other = kept != *text;
+    *text = kept;
+    is_other
+}
+
+/// A rich text as JSON.
+mod rich_text {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::work::Document;
+
+    pub(super) fn serialize<S: Serializer>(document: &Document, to: S) -> Result<S::Ok, S::Error> {
+        document.as_json().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Document, D::Error> {
+        let value = serde_json::Value::deserialize(from)?;
+        Document::parse(value).map_err(|fault| D::Error::custom(fault.message))
+    }
+}
+
+/// The same for an optional text.
+mod rich_text_or_none {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::work::Document;
+
+    pub(super) fn serialize<S: Serializer>(document: &Option<Document>, to: S) -> Result<S::Ok, S::Error> {
+        document.as_ref().map(Document::as_json).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Document>, D::Error> {
+        let value = Option::<serde_json::Value>::deserialize(from)?;
+        value.map(Document::parse).transpose().map_err(|fault| D::Error::custom(fault.message))
+    }
+}
