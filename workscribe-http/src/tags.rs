@@ -30,7 +30,7 @@ tags! {
     Organizations: "Organizations, their members and their invitations.";
     Projects: "Projects, their statuses and their labels.";
     Tasks: "Tasks, boards, comments and the history.";
-    Notifications: "Notifications to the caller about assigned tasks, mentions and finished tasks. Nobody gets one about their own actions.";
+    Notifications: "The caller's notifications about assigned tasks, mentions and finished tasks that other people caused.";
     Search: "Search in projects, tasks and comments.";
     Webhooks: &WEBHOOKS;
     Health: "The health, readiness and public keys of the server, and its limits.";

@@ -197,7 +197,7 @@ const ARCHIVED_NAMES: [(&str, Archived); 3] =
 impl Parameter for Archived {
     fn schema() -> MetaSchema {
         let description =
-            Some("Whether to list archived projects: `true` for only those, `false` for none of them, `all` for both kinds.");
+            Some("Whether to list archived projects: `true` for only those, `false` for none, `all` for both.");
         let default = Some("false".into());
         MetaSchema { description, default, ..names(ARCHIVED_NAMES.map(|(name, _)| name)) }
     }
