@@ -197,7 +197,7 @@ const ARCHIVED_NAMES: [(&str, Archived); 3] =
 impl Parameter for Archived {
     fn schema() -> MetaSchema {
         let description =
-            Some("Whether to list archived projects: `true` for only those, `false` for none, `all` for both.");
+            Some("Which projects to list: the archived ones (`true`), the others (`false`) or both (`all`).");
         let default = Some("false".into());
         MetaSchema { description, default, ..names(ARCHIVED_NAMES.map(|(name, _)| name)) }
     }
