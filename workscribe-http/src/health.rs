@@ -34,7 +34,7 @@ impl HealthApi {
 
     /// Check whether the server is ready
     ///
-    /// Use this as a readiness probe. It checks what the server needs, such as its database, and responds 503 if a part is not ready.
+    /// Use this as a readiness probe. It checks what the server needs, such as its database. It responds 503 if a part fails.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readyz(&self) -> ReadyResponse {
         let parts = self.app.storage().readiness().await;

@@ -15,7 +15,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `tenancy`, `work`, `webhooks` | the areas with more than one aggregate: for each, a file with its `#[OpenApi]` struct and bodies |
+//! | `tenancy`, `work`, `webhooks` | the areas with several aggregates: for each, a file with its `#[OpenApi]` struct and bodies |
 //! | `identity`, `notifications`, `search`, `export`, `limits`, `health` | the other areas: one such file |
 //! | `admin` | [`mount_admin`]: the operators' API, with its own document and token |
 //! | `mount` | [`mount()`]: combines APIs into one endpoint, with the layers that every request needs |

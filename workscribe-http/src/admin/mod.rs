@@ -47,8 +47,8 @@ use gate::Gate;
 /// If the storage needs longer than this, the response has no numbers of jobs. Prometheus waits 10 s.
 const STATS_TIMEOUT: Duration = Duration::from_secs(5);
 
-const DESCRIPTION: &str = "For the operators of a WorkScribe server: its jobs and queues, and its metrics. Every refusal is a problem \
-     document (RFC 9457) with a stable `code`.";
+const DESCRIPTION: &str = "Jobs, queues and metrics, for the operators of a WorkScribe server. Every refusal is a problem document \
+     (RFC 9457) with a stable `code`.";
 
 /// Returns what the process's metrics recorder has recorded, in the text format of Prometheus.
 pub type Recorded = Arc<dyn Fn() -> String + Send + Sync>;
