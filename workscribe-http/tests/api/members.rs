@@ -313,6 +313,7 @@ async fn open_of(app: &TestApp, by: &Login, of: &Login) -> u64 {
     app.get(&path).bearer(by).send().await.expect(StatusCode::OK).json["total"].as_u64().unwrap()
 }
 
+/// Invites a person with an account again, as a member.
 async fn rejoin(app: &TestApp, by: &Login, who: &Login) {
     let body = json!({"email": who.email, "role": "member"});
     app.post(&format!("{ORG}/invite")).bearer(by).json(&body).send().await.expect(StatusCode::CREATED);
