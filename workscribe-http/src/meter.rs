@@ -86,7 +86,7 @@ impl Meter {
         if let Some(line) = turns.get(&user) {
             return Arc::clone(line);
         }
-        // When the map would grow, users without running requests are removed.
+        // When the map would grow, users without requests are removed.
         if turns.len() == turns.capacity() {
             turns.retain(|_, line| {
                 Arc::strong_count(line) > 1 || line.places.available_permits() < self.rules.at_once

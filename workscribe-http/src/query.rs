@@ -195,7 +195,7 @@ impl<T: Identified> Id<T> {
     /// The id.
     ///
     /// # Errors
-    /// The refusal of [`Identified::missing`].
+    /// The refusal for an unknown id, if the text is not an id.
     pub fn read(&self) -> Result<T, Error> {
         self.0.parse().map_err(|_| T::missing())
     }
@@ -203,7 +203,7 @@ impl<T: Identified> Id<T> {
     /// The row with this id, in the version that `If-Match` asks for.
     ///
     /// # Errors
-    /// The refusal of [`Identified::missing`].
+    /// The refusal for an unknown id, if the text is not an id.
     pub fn target(&self, condition: &Header<Option<IfMatch>>) -> Result<Target<T>, Error> {
         Ok(Target::new(self.read()?, if_match(condition.0.as_deref())))
     }

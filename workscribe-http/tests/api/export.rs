@@ -52,7 +52,7 @@ on_every_storage! {
             let owner = app.register(&format!("owner{number}@example.com")).await;
             app.organization(&owner, slug).await;
             let path = format!("/organizations/{slug}/export");
-            // With two exports that wait for a reader, one more than the limit may run.
+            // Two exports read the database at a time. If an unread one kept its turn, the third one would wait.
             unread.push(app.get(&path).bearer(&owner).open().await);
             app.get(&path).bearer(&owner).send().await.refused(503, "OVERLOADED");
         }

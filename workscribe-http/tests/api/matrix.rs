@@ -47,7 +47,7 @@ fn operations(document: &Value) -> Vec<Operation> {
     operations
 }
 
-/// The part of a request that is replaced by something of another organization.
+/// The part of a request that is replaced by something that is not the caller's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Swap<'a> {
     Nothing,
