@@ -186,7 +186,7 @@ async fn try_it(url: &str, pool: &SqlitePool) -> Outcome<()> {
     }
     expect(
         answer == "Hello! Open billing accounts: 2.",
-        "the jobs ran, and the own route says so",
+        "the jobs ran, as the application's own route shows",
         &answer.into(),
     )
 }

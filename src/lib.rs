@@ -1,5 +1,5 @@
 //! The multi-tenant backbone of a work-management product, as a library: users and sessions, organizations with members
-//! and invitations, and the jobs and mails behind them. On SQLite or Postgres, in your process, beside your own tables.
+//! and invitations, and the jobs and mails for them. It runs in your process, on SQLite or Postgres, next to your own tables.
 //!
 //! # Quick start
 //!
@@ -31,27 +31,27 @@
 //! # }
 //! ```
 //!
-//! `examples/embed.rs` is a whole application: WorkScribe's API mounted beside routes of its own, a row of its own written
-//! in WorkScribe's transaction by a [hook](Hook), and a job of its own. Run it: `cargo run --example embed`.
+//! `examples/embed.rs` is a complete application. It mounts WorkScribe's API next to its own routes, a [hook](Hook) writes its
+//! own row in WorkScribe's transaction, and it has its own job. Run it: `cargo run --example embed`.
 //!
 //! # Features
 //!
-//! | feature | on by default | what it brings |
+//! | feature | on by default | what it adds |
 //! |---|---|---|
-//! | `sqlite` | yes | `sql`: storage in a SQLite file, your pool or its own |
+//! | `sqlite` | yes | `sql`: storage in a SQLite file, with your pool or its own |
 //! | `postgres` | | `sql`: storage on Postgres 15 or newer |
 //! | `http` | yes | `http`: the JSON API as poem endpoints, with its OpenAPI document |
-//! | `jobs` | yes | `jobs`: the worker, the mails and their transports |
+//! | `jobs` | yes | `jobs`: the worker, and the mails with their transports |
 //! | `redis` | | `redis`: token store, rate limits and wake-ups shared by several servers |
 //!
-//! Without any there is the domain alone, and you bring a [`Storage`]. What you share with WorkScribe must be of the same
-//! major version: a pool of sqlx 0.9, routes of poem 3.
+//! Without any feature there is only the domain, and you provide a [`Storage`]. What you share with WorkScribe must have the
+//! same major version: a pool of sqlx 0.9, routes of poem 3.
 //!
 //! # Where to look
 //!
 //! | you want to | look at |
 //! |---|---|
-//! | put it together | [`WorkScribe::builder`], [`Settings`] |
+//! | configure and build it | [`WorkScribe::builder`], [`Settings`] |
 //! | call it from your own code | [`identity::Identity`], [`tenancy::Organizations`], [`tenancy::In`] |
 //! | write your rows in its transaction | [`Hook`], `sql::sqlite::Unit::of`, `sql::postgres::Unit::of` |
 //! | run its calls in your transaction | `Unit::from_transaction`, `Unit::into_transaction` |

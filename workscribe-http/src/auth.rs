@@ -1,4 +1,4 @@
-//! Who makes a request: the bearer of an access token (RFC 6750).
+//! The caller of a request: the bearer of an access token (RFC 6750).
 
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
@@ -15,29 +15,29 @@ use workscribe_core::{Error, UnitOfWork, WorkScribe};
 use crate::meter::Metering;
 use crate::problem::ApiError;
 
-/// The access token of a login. It is good for 15 minutes.
-// Taking one as an argument makes an operation refuse everybody else with 401.
+/// The access token of a login. It is valid for 15 minutes.
+// An operation that has it as an argument refuses all other callers with 401.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check")]
 pub struct BearerAuth(Bearing);
 
-/// A bearer, and what counts their request.
+/// A bearer, and the counter of their request.
 pub(crate) struct Bearing {
     actor: Actor,
     app: WorkScribe,
     metering: Metering,
-    /// Until the handler has ended.
+    /// Held until the handler ends.
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl BearerAuth {
-    /// Who it is.
+    /// The user and their session.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.0.actor
     }
 
-    /// A unit for reading, on behalf of the bearer until it enters an organization.
+    /// A unit of work for reading. It works for the bearer until it enters an organization.
     pub(crate) async fn read(&self, app: &WorkScribe) -> Result<Box<dyn UnitOfWork>, Error> {
         let mut uow = app.read().await?;
         uow.on_behalf_of(Party::User(self.0.actor.user));
@@ -68,13 +68,13 @@ impl BearerAuth {
         self.counted(In::task(uow, task, self.0.actor.user).await?)
     }
 
-    /// Counts the request for an organization: after the door, so that no stranger uses its limit up.
+    /// Counts the request for an organization. It comes after the door, so that strangers cannot use up the organization's limit.
     fn counted<T>(&self, at: In<T>) -> Result<In<T>, Error> {
         self.0.metering.organization(&self.0.app, at.scope().org())?;
         Ok(at)
     }
 
-    /// A transaction, on behalf of the bearer until it enters an organization.
+    /// A transaction. It works for the bearer until it enters an organization.
     pub(crate) async fn begin(&self, app: &WorkScribe) -> Result<Box<dyn UnitOfWork>, Error> {
         let mut uow = app.begin().await?;
         uow.on_behalf_of(Party::User(self.0.actor.user));
@@ -91,7 +91,7 @@ async fn check(request: &Request, bearer: Bearer) -> Result<Bearing> {
     Ok(Bearing { actor, app: app.clone(), metering, _turn: turn })
 }
 
-/// The bearer of a valid access token, or nobody. A token that is not valid is refused with 401.
+/// The bearer of a valid access token, or nobody. An invalid token is refused with 401.
 pub struct OptionalActor(pub Option<Actor>);
 
 impl<'a> ApiExtractor<'a> for OptionalActor {
@@ -122,7 +122,7 @@ impl<'a> ApiExtractor<'a> for OptionalActor {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         });
-        // Something else than a bearer is checked like an invalid one.
+        // Any other scheme is checked like an invalid token.
         check(request, Bearer { token: token.unwrap_or_default() })
             .await
             .map(|bearing| Self(Some(bearing.actor)))

@@ -1,4 +1,4 @@
-//! Bodies: JSON in, with a pointer to whatever is wrong in it, and JSON out.
+//! Request bodies in JSON, with a pointer to each fault, and response bodies in JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,39 +21,39 @@ use workscribe_core::{Code, Error};
 use crate::problem::{ApiError, JSON};
 use crate::taken::{misfit, pointer};
 
-/// The largest body, in bytes.
+/// The maximum size of a body, in bytes.
 pub const MAX_BODY: usize = Limit::BodyBytes.default_value() as usize;
-/// The deepest nesting of arrays and objects in a body: more than a document in it may have, so that one that is too deep
-/// is refused by its own name.
+/// The maximum nesting of arrays and objects in a body. It is higher than for a document in a body, so that a document that is too
+/// deep is refused with its own code.
 pub const MAX_DEPTH: usize = Limit::BodyDepth.default_value() as usize;
-/// A body must have arrived after this time.
+/// A body must arrive within this time.
 const READ_TIMEOUT: Duration = Duration::from_secs(Limit::BodySeconds.default_value() as u64);
 
-/// What a body says: an object whose fields are [`Required`](crate::Required), [`Patch`](crate::Patch) or
+/// The type of a body: an object whose fields are [`Required`](crate::Required), [`Patch`](crate::Patch) or
 /// [`Clearable`](crate::Clearable).
 pub trait Input: ParseFromJSON {
-    /// What it says, as the services take it.
+    /// The value that the services take.
     type Of: Send;
 
-    /// Reads its fields, and notes every fault. What stands within a field has a pointer to it.
+    /// Reads the fields. Each fault is added to `faults`, with a pointer that begins with `within`.
     fn read(self, within: &str, faults: &mut Violations) -> Self::Of;
 
-    /// Gives a field that came under an older name its own.
+    /// Renames a field that has an older name.
     ///
     /// # Errors
-    /// The field's name, when it came under both.
+    /// The name of a field that came under both names.
     fn rename(_fields: &mut Map<String, Value>) -> Result<(), &'static str> {
         Ok(())
     }
 }
 
-/// A JSON body, as the services take what it says.
+/// A JSON body, as the services take it.
 pub struct Body<T: Input, const IS_REQUIRED: bool = true>(pub T::Of, Digest256);
 
-/// A JSON body that may be left out, which is as if it said nothing.
+/// A JSON body that may be left out, which has the same effect as an empty object.
 pub type OptionalBody<T> = Body<T, false>;
 
-/// The SHA-256 of a body as it came, by which a repeated request is known.
+/// The SHA-256 hash of a body as the client sent it, by which a repeated request is recognized.
 type Digest256 = [u8; 32];
 
 impl<T: Input> Body<T> {
@@ -109,7 +109,7 @@ pub(crate) async fn read(body: &mut RequestBody) -> Result<Vec<u8>> {
     }
 }
 
-/// Reads a body. Its faults are told together, unless it is no JSON object at all.
+/// Reads a body. All its faults are reported together, unless it is not a JSON object.
 pub(crate) fn parse<T: Input>(bytes: &[u8]) -> Result<T::Of, ApiError> {
     if depth(bytes) > MAX_DEPTH {
         return Err(invalid(String::new(), "TOO_DEEP", "Nest arrays and objects at most 100 deep.").into());
@@ -130,7 +130,7 @@ fn fields(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     if let Ok(Fields(fields)) = serde_json::from_slice(bytes) {
         return Ok(fields);
     }
-    // Once more, for the place of the fault.
+    // Reads it again, to find the place of the fault.
     let (mut json, mut track) = (serde_json::Deserializer::from_slice(bytes), Track::new());
     let fields = Fields::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
     let Fields(fields) = fields.map_err(|error| refusal(&track.path(), &error))?;
@@ -138,7 +138,7 @@ fn fields(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     Ok(fields)
 }
 
-/// The fault of an object in which a field stands twice.
+/// The fault of an object that has a field twice.
 fn twice(field: &str, at: &Path) -> Error {
     Error::invalid(vec![misfit(at, &serde_json::Error::custom(format!("duplicate field `{field}`")))])
 }
@@ -150,7 +150,7 @@ pub(crate) fn object<'de, T: Input, D: Deserializer<'de>>(deserializer: D) -> Re
     T::parse_from_json(Some(fields.into())).map_err(|error| D::Error::custom(error.into_message()))
 }
 
-/// Makes an input one that can be within a field of another.
+/// Allows an input as a field of another input.
 macro_rules! nested {
     ($type:ty) => {
         impl<'de> ::serde::Deserialize<'de> for $type {
@@ -164,7 +164,7 @@ macro_rules! nested {
 }
 pub(crate) use nested;
 
-/// The fields of an object, each once.
+/// The fields of an object, without duplicates.
 struct Fields(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -197,7 +197,7 @@ impl<'de> Deserialize<'de> for Fields {
 
 fn refusal(path: &Path, error: &serde_json::Error) -> Error {
     let text = error.to_string();
-    // A lone surrogate is JSON by its grammar (RFC 8259 §8.2) and no text, so it is a fault of the field.
+    // A lone surrogate is valid in the grammar of JSON (RFC 8259 §8.2), but it is not text, so it is a fault of the field.
     if text.contains("surrogate") || text.contains("unexpected end of hex escape") {
         return invalid(pointer(path), "INVALID_UNICODE", "This text holds half of a surrogate pair.");
     }
@@ -215,7 +215,7 @@ fn malformed(error: &serde_json::Error) -> Error {
     Error::new(Code::MalformedBody, format!("The body is not valid JSON: {error}."))
 }
 
-/// How deep arrays and objects are nested, brackets within texts left aside.
+/// The nesting of arrays and objects. Brackets in strings do not count.
 fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in bytes {
@@ -234,12 +234,12 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
-/// What can be answered: poem-openapi describes it, serde writes it.
+/// A type of response: poem-openapi describes it, and serde writes it.
 pub trait Answer: Type + ToJSON + Serialize {}
 
 impl<T: Type + ToJSON + Serialize> Answer for T {}
 
-/// A JSON body to answer with.
+/// A JSON body of a response.
 pub struct Json<T>(pub T);
 
 impl<T: Type> Payload for Json<T> {
@@ -260,7 +260,7 @@ impl<T: Type> Payload for Json<T> {
 
 impl<T: Answer> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        // What is written is what is described: while tests run, of every answer.
+        // The written JSON must match the described one. Debug builds check this for every response.
         debug_assert_eq!(serde_json::to_value(&self.0).ok(), self.0.to_json(), "of {}", T::name());
         match serde_json::to_vec(&self.0) {
             Ok(body) => Response::builder().header(header::CONTENT_TYPE, JSON).body(body),
@@ -281,7 +281,7 @@ mod tests {
     use crate::wire::Name;
 
     inputs! {
-        /// What these tests send.
+        /// A body for these tests.
         Thing(faults) {
             /// A text.
             name also "title": Required<String>,
@@ -302,7 +302,7 @@ mod tests {
             (name, part.map(|part: Option<Part>| part.map(|part| part.read("/part", faults))))
         };
 
-        /// What is within.
+        /// An inner object.
         Part {
             /// A number.
             size: Required<i64>,
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(faults(r#"{"name": "x", "type": x}"#), malformed);
         assert_eq!(faults(r#"{"name": "\ud800"}"#), invalid("/name INVALID_UNICODE"));
         assert_eq!(faults(r#"{"name": "\udc00x"}"#), invalid("/name INVALID_UNICODE"));
-        // An array with the fields in their order is no object, at whatever depth.
+        // An array with the fields in their order is not an object, at any depth.
         for array in ["[]", r#"["x", [], null, null]"#, "null", "5", "\"x\""] {
             assert_eq!(faults(array), invalid(" WRONG_TYPE"), "{array}");
         }

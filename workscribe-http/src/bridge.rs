@@ -1,4 +1,4 @@
-//! For applications on another framework: a mounted API as a [`tower_service::Service`], which axum and others nest.
+//! The bridge to other frameworks: a mounted API as a [`tower_service::Service`], which axum and others can nest.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -18,16 +18,16 @@ use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, RequestParts, Response};
 use tower_service::Service;
 
-/// A mounted API as a service. It does not fail; refusals are answers. Cloning it is cheap.
+/// A mounted API as a service. It never returns an error: refusals are responses. Cloning it is cheap.
 ///
 /// The API's paths begin with `/api/v1`, `/docs` and so on, so nest it at the root: in axum as the `fallback_service`.
-/// The address of the peer is taken from a `SocketAddr` among the request's extensions; without one, limits count all
-/// requests as one client's.
+/// It takes the client's address from a `SocketAddr` in the request's extensions; without one, the limits count all requests as
+/// those of one client.
 #[derive(Clone)]
 pub struct ApiService(Arc<BoxEndpoint<'static, Response>>);
 
 impl ApiService {
-    /// A service of what [`mount`](crate::mount()) made.
+    /// Makes a service of the endpoint that [`mount`](crate::mount()) returns.
     #[must_use]
     pub fn new(api: BoxEndpoint<'static, Response>) -> Self {
         Self(Arc::new(api))

@@ -1,4 +1,4 @@
-//! Where a request comes from, and how often it may.
+//! The origin of a request, and its rate limits.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use workscribe_core::limits::Limit;
 use workscribe_core::ports::{RateDecision, RateRule};
 use workscribe_core::{Code, Error, WorkScribe};
 
-/// The address a request comes from. `X-Forwarded-For` counts only as far as configured proxies vouch for it: from the
-/// right, the first address that is not one of theirs.
+/// The address from which a request comes. `X-Forwarded-For` is believed only as far as configured proxies wrote it: the result
+/// is the first address from the right that is not a proxy's.
 #[must_use]
 pub(crate) fn client_ip(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(&canonical(*ip)));
@@ -33,12 +33,12 @@ pub(crate) fn client_ip(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Ip
     Some(client)
 }
 
-/// An IPv4 address that came as an IPv6 one is IPv4.
+/// Turns an IPv4 address that is mapped to IPv6 back into IPv4.
 fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
 
-/// What a limit counts by: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given
+/// The key under which a limit counts: an IPv4 address, or the /64 of an IPv6 address, which is the range that one customer gets
 /// (RFC 6177 §2).
 fn limit_key(ip: Option<IpAddr>) -> String {
     match ip {
@@ -50,12 +50,12 @@ fn limit_key(ip: Option<IpAddr>) -> String {
     }
 }
 
-/// The limits a request was counted under, for the headers of its answer.
+/// The limits under which a request was counted, for the headers of its response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counted(Arc<Mutex<Vec<(RateRule, RateDecision)>>>);
 
 impl Counted {
-    /// Notes one, and refuses what is above it.
+    /// Adds a decision, and refuses the request when it is above the limit.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
@@ -73,7 +73,7 @@ impl Counted {
         .with_retry_after(decision.retry_after))
     }
 
-    /// The limit that refused the request, if one of these did.
+    /// The limit that refused the request, if any.
     pub(crate) fn exhausted(&self) -> Option<&'static str> {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counted.iter().find(|(_, decision)| !decision.allowed).map(|(rule, _)| rule.name)
@@ -89,7 +89,7 @@ impl Counted {
         for (number, (rule, decision)) in counted.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
             let reset = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
-            // Writing to a text does not fail.
+            // Writing to a string does not fail.
             let _ = write!(policies, "{comma}\"{}\";q={};w={}", rule.name, rule.limit, rule.window.as_secs());
             let _ = write!(limits, "{comma}\"{}\";r={};t={reset}", rule.name, decision.remaining);
         }
@@ -101,20 +101,20 @@ impl Counted {
     }
 }
 
-/// Who calls, as far as the connection and its headers tell.
+/// The caller of a request, as the connection and its headers show.
 pub struct Caller {
     client: Client,
     counted: Counted,
 }
 
 impl Caller {
-    /// What is kept with a session.
+    /// The address and the user agent, which are stored with a session.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Counts this request by the caller's address.
+    /// Counts this request under the caller's address.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
@@ -122,7 +122,7 @@ impl Caller {
         self.limit_by(app, limit, &limit_key(self.client.ip)).await
     }
 
-    /// Counts this request by another key.
+    /// Counts this request under another key.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
@@ -133,7 +133,7 @@ impl Caller {
     }
 }
 
-/// The client's address, put on the request by the outermost layer.
+/// The client's address, which the outermost layer adds to the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientIp(pub(crate) Option<IpAddr>);
 

@@ -6,8 +6,8 @@ use poem::http::{HeaderValue, Method};
 use poem::middleware::Cors;
 use poem::{Endpoint, Request, Response, Result, http::header};
 
-/// Cross-origin requests (the Fetch standard's CORS protocol): answered for the configured origins. For another origin
-/// no header is sent, and the browser refuses; the request itself is not an error, so a page of the server's own works.
+/// Answers cross-origin requests (the Fetch standard's CORS protocol) from the configured origins. For another origin it sends
+/// no CORS headers, and the browser refuses; the request itself is not an error, so pages of the server itself work.
 pub(crate) struct CorsGate<E> {
     origins: Vec<String>,
     open: BoxEndpoint<'static, Response>,

@@ -1,7 +1,7 @@
-//! How APIs, parameters and bodies are declared: parameters and requests with what of the domain they ask for, answers and lists
-//! with what of the domain they show. Documents, JSON and conversions come from one declaration.
+//! Macros that declare APIs, parameters and bodies, each with the value of the domain that it is made into or from. Documents, JSON
+//! and conversions come from one declaration.
 
-/// Makes an API of an application: a struct, and how it is made.
+/// Makes an API of an application: a struct and its constructor.
 macro_rules! api {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -10,7 +10,7 @@ macro_rules! api {
         }
 
         impl $name {
-            /// The API of an application.
+            /// Makes the API of an application.
             #[must_use]
             pub fn new(app: &::workscribe_core::WorkScribe) -> Self {
                 Self { app: app.clone() }
@@ -20,9 +20,9 @@ macro_rules! api {
 }
 pub(crate) use api;
 
-/// Makes what operations take from their queries, and what the services take of it: an expression of the parameters, each `None`
-/// where it was not given or has a fault. A parameter stands under its own name unless it says which (`as`), and has the
-/// description of its type unless a comment gives one.
+/// Makes the parameters of a query, and the value that the service takes: an expression of the parameters, each `None` if it is
+/// absent or has a fault. A parameter has its own name, or another one in the query (`as`). It has the description of its type
+/// unless a comment gives one.
 macro_rules! params {
     ($(
         $(#[$doc:meta])*
@@ -56,7 +56,7 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// The name of a field or a parameter on the wire.
+/// The name of a field or a parameter in the API.
 macro_rules! on_the_wire {
     ($name:ident) => {
         stringify!($name)
@@ -67,8 +67,8 @@ macro_rules! on_the_wire {
 }
 pub(crate) use on_the_wire;
 
-/// Makes answers of types of the domain. A field shows the domain's of the same name unless it says which (`=`), and stands under
-/// its own name unless it says which (`as`).
+/// Makes responses from types of the domain. A field has the value of the domain's field of the same name, or of an expression
+/// (`=`). It has its own name, or another one in JSON (`as`).
 macro_rules! answers {
     ($(
         $(#[$doc:meta])*
@@ -101,7 +101,7 @@ macro_rules! shown {
 }
 pub(crate) use shown;
 
-/// Makes pages of lists: of what, and under which name.
+/// Makes pages of lists: the type of the items, and the name of their field.
 macro_rules! lists {
     ($($(#[$doc:meta])* $name:ident { $(#[$items_doc:meta])* $items:ident: $item:ty })+) => {$(
         $(#[$doc])*
@@ -109,9 +109,9 @@ macro_rules! lists {
         pub struct $name {
             $(#[$items_doc])*
             pub $items: Vec<$item>,
-            /// What to ask for the next page with; null on the last.
+            /// The `cursor` for the next page; null on the last page.
             pub next_cursor: $crate::field::Nullable<String>,
-            /// How many there are in all, when asked with `count=true`.
+            /// The number of all items of the list. The response has it if the request has `count=true`.
             #[oai(skip_serializing_if_is_none)]
             #[serde(skip_serializing_if = "Option::is_none")]
             pub total: Option<i64>,
@@ -127,8 +127,8 @@ macro_rules! lists {
 }
 pub(crate) use lists;
 
-/// Makes what bodies say, and what the services take of it: an expression of the fields, for which the faults of all are noted
-/// first. A field stands under its own name unless it says which (`as`), and is taken under an older one too (`also`).
+/// Makes request bodies, and the value that the service takes: an expression of the fields, after the faults of all of them were
+/// collected. A field has its own name, or another one in JSON (`as`), and may also have an older name (`also`).
 macro_rules! inputs {
     ($(
         $(#[$doc:meta])*

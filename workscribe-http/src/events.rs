@@ -1,10 +1,10 @@
-//! The names of events in the API: of those in the history, and of those that webhooks are told of.
+//! The names of events in the API: the events in the history, and the events of webhooks.
 
 use workscribe_core::events::EventKind;
 
 use crate::wire::{Name, Named};
 
-/// Makes a type of the kinds of events that have one reading.
+/// Makes a type for the kinds of events of one reading.
 macro_rules! readings {
     ($($(#[doc = $doc:literal])+ $name:ident = $marker:ident, $all:path;)+) => {$(
         $(#[doc = $doc])+
@@ -36,9 +36,9 @@ macro_rules! readings {
 }
 
 readings! {
-    /// What was done.
+    /// What the user did.
     ActivityAction = HistoryKind, EventKind::in_history;
 
-    /// What a message tells of.
+    /// The event that a message is about.
     WebhookEvent = WebhookKind, EventKind::of_webhooks;
 }

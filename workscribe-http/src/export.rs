@@ -1,7 +1,7 @@
-//! A whole organization over HTTP, as JSON lines.
+//! The export of an organization over HTTP, as JSON lines.
 //!
-//! The rows go from the database into a temporary file as fast as the database gives them, and from there to the client as fast as it
-//! takes them: a slow client holds a file and no connection.
+//! The rows go from the database into a temporary file as fast as the database returns them, and from there to the client as fast
+//! as it reads them: a slow client uses a file and no connection.
 
 use std::collections::HashMap;
 use std::io::{self, SeekFrom};
@@ -31,12 +31,12 @@ use crate::problem::{ApiResult, codes};
 use crate::tags::Tags;
 use crate::wire::Slug;
 
-/// How long an export waits for its turn to read the database.
+/// The maximum time that an export waits until it may read the database.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How much of a file is read at once.
+/// How many bytes of a file are read at once.
 const PART: usize = 64 << 10;
 
-/// Taking organizations out.
+/// The export of organizations.
 pub struct ExportApi {
     app: WorkScribe,
     reading: Arc<Semaphore>,
@@ -46,11 +46,11 @@ pub struct ExportApi {
 /// 200 with a file.
 #[derive(ApiResponse)]
 pub enum Exported {
-    /// Every row, one JSON object a line. The last line is `{"type":"end",…}`; without it the file is not whole.
+    /// Every row, as one JSON object per line. The last line is `{"type":"end",…}`; without it the file is incomplete.
     #[oai(status = 200, content_type = "application/x-ndjson")]
     Ok(
         Binary<Body>,
-        /// Under which name to keep it.
+        /// The name under which to save the file.
         #[oai(header = "Content-Disposition")]
         String,
     ),
@@ -67,9 +67,10 @@ impl ExportApi {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Organizations")]
 impl ExportApi {
-    /// Take an organization out
+    /// Export an organization
     ///
-    /// With all that belongs to it, as it is at this moment: for another server, or to keep. For owners.
+    /// Returns everything that belongs to the organization, as it is at this moment. Use it to move the organization to another
+    /// server, or to keep a copy. Requires an owner.
     #[oai(path = "/organizations/:slug/export", method = "get", operation_id = "exportOrganization")]
     async fn export(
         &self,
@@ -91,7 +92,7 @@ impl ExportApi {
 }
 
 impl ExportApi {
-    /// A place for one more file.
+    /// Reserves a place for one more file.
     fn place(&self, scope: &OrgScope) -> Result<FilePlace, Error> {
         let limits = &self.app.settings().limits;
         let parties = [
@@ -107,19 +108,19 @@ fn busy(why: &str) -> Error {
         .with_retry_after(Duration::from_secs(60))
 }
 
-/// How many files there are, of whom.
+/// How many files exist, for each organization and each user.
 #[derive(Debug, Default)]
 struct Files(Mutex<HashMap<Party, usize>>);
 
 impl Files {
-    /// Takes a place for one, of so many in all, and of parties that may each have so many.
+    /// Reserves a place: `most` is the maximum of all files, and each party has its own maximum.
     fn take(self: &Arc<Self>, most: usize, parties: &[(Party, usize)]) -> Result<FilePlace, Error> {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has = |party: &Party| files.get(party).copied().unwrap_or_default();
         if parties.iter().any(|(party, its_most)| has(party) >= *its_most) {
             return Err(busy("An export of yours is still being taken."));
         }
-        // Each counts for its organization.
+        // Each file counts once for its organization.
         let of_organizations = files.iter().filter(|(party, _)| matches!(party, Party::Organization(_)));
         if of_organizations.map(|(_, number)| number).sum::<usize>() >= most {
             return Err(busy("Other organizations are being exported."));
@@ -132,7 +133,7 @@ impl Files {
     }
 }
 
-/// The place of one file, until it is dropped.
+/// The place of one file. Dropping it frees the place.
 struct FilePlace {
     files: Arc<Files>,
     parties: Vec<Party>,
@@ -152,14 +153,14 @@ impl Drop for FilePlace {
     }
 }
 
-/// How far a file has come.
+/// How much of a file is written.
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     bytes: u64,
     is_whole: bool,
 }
 
-/// The lines, by way of a file that has no name any more and goes with the answer.
+/// The body of the response. It is read from a file without a name, which is deleted with the response.
 fn body(
     export: Export,
     turn: OwnedSemaphorePermit,
@@ -187,13 +188,13 @@ fn body(
         match taking.next().await {
             Ok(Some(part)) => Some((Ok(part), Some(taking))),
             Ok(None) => None,
-            // Breaks the answer off, so that nobody takes it for the whole.
+            // Aborts the response, so that nobody takes it for a complete file.
             Err(error) => Some((Err(error), None)),
         }
     })))
 }
 
-/// Writes the lines into a file, until the last or until nobody wants them.
+/// Writes the lines into a file, until the last line or until the client has gone.
 async fn write(mut export: Export, mut file: File, told: &watch::Sender<Progress>) -> Result<(), Error> {
     while let Some(lines) = export.next().await? {
         file.write_all(lines.as_bytes()).await.map_err(Error::internal)?;
@@ -207,7 +208,7 @@ async fn write(mut export: Export, mut file: File, told: &watch::Sender<Progress
     Ok(())
 }
 
-/// A client's way through the file.
+/// The position of a client in the file.
 struct Taking {
     reader: File,
     taken: u64,

@@ -1,4 +1,4 @@
-//! Fields: of requests, which may be absent, null or wrong, and are told of together; of answers, which may be null.
+//! Fields of requests, which may be absent, null or wrong, and whose faults are reported together; nullable fields of responses.
 
 use std::borrow::Cow;
 
@@ -10,15 +10,15 @@ use workscribe_core::error::{FieldError, Violations};
 
 use crate::taken::Taken;
 
-/// What came in a field.
+/// What a request has for a field.
 enum Came<T> {
-    /// Nothing.
+    /// The field is absent.
     Absent,
     /// Null.
     Null,
     /// A value.
     Value(T),
-    /// Something else than the field's type, with a pointer within the field.
+    /// A value of another type, with a pointer within the field.
     Wrong(FieldError),
 }
 
@@ -41,7 +41,7 @@ fn wrong<T>(
     None
 }
 
-/// Makes a field of a request, of a way to read what came and a schema.
+/// Makes a type of field from the function that reads it and its schema.
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident { required: $required:literal, nullable: $nullable:literal, of: $of:expr })+) => {$(
         $(#[$doc])*
@@ -53,7 +53,7 @@ macro_rules! fields {
             }
         }
 
-        /// Checks of poem-openapi's describe a field; the services make them.
+        /// The validators of poem-openapi only describe a field; the services check it.
         impl<T: Type> Type for $name<T> {
             const IS_REQUIRED: bool = $required;
             type RawValueType = T::RawValueType;
@@ -86,7 +86,7 @@ macro_rules! fields {
             }
         }
 
-        /// Requests are not written.
+        /// Requests are not serialized.
         impl<T: Type> ToJSON for $name<T> {
             fn to_json(&self) -> Option<Value> {
                 None
@@ -96,13 +96,13 @@ macro_rules! fields {
 }
 
 fields! {
-    /// A field that must be there. Null is a value like any other, which few types take.
+    /// A field that must be present. Null is a value like any other, which few types accept.
     Required { required: true, nullable: false, of: Came::of }
     /// A field that may be left out, and cannot be null.
     Patch { required: false, nullable: false, of: or_clear }
-    /// A field that may be left out or null, which is the same.
+    /// A field that may be absent or null, with the same meaning.
     Optional { required: false, nullable: true, of: or_clear }
-    /// A field that may be left out, and that null clears.
+    /// A field that may be absent, and that null clears.
     Clearable { required: false, nullable: true, of: or_clear }
 }
 
@@ -111,7 +111,7 @@ fn or_clear<T: Taken>(value: Value) -> Came<T> {
 }
 
 impl<T: Default> Required<T> {
-    /// The value. After a fault, which is noted at its place, it is of no use.
+    /// The value. A fault is added to `faults`, and then the value must not be used.
     pub fn read<V: From<T>>(self, within: &str, at: &str, faults: &mut Violations) -> V {
         let value = match self.0 {
             Came::Value(value) => Some(value),
@@ -126,7 +126,7 @@ impl<T: Default> Required<T> {
 }
 
 impl<T> Patch<T> {
-    /// The value, if there is one. A fault is noted at its place.
+    /// The value, if there is one. A fault is added to `faults`.
     pub fn read<V: From<T>>(self, within: &str, at: &str, faults: &mut Violations) -> Option<V> {
         match self.0 {
             Came::Absent => None,
@@ -145,14 +145,14 @@ impl<T> Patch<T> {
 }
 
 impl<T> Optional<T> {
-    /// The value, if there is one. A fault is noted at its place.
+    /// The value, if there is one. A fault is added to `faults`.
     pub fn read<V: From<T>>(self, within: &str, at: &str, faults: &mut Violations) -> Option<V> {
         Clearable(self.0).read(within, at, faults).flatten()
     }
 }
 
 impl<T> Clearable<T> {
-    /// The value or null, if the field is there. A fault is noted at its place.
+    /// The value or null, if the field is present. A fault is added to `faults`.
     pub fn read<V: From<T>>(self, within: &str, at: &str, faults: &mut Violations) -> Option<Option<V>> {
         match self.0 {
             Came::Absent => None,
@@ -167,7 +167,7 @@ impl<T> Clearable<T> {
 fn or_null<T: Type>() -> MetaSchemaRef {
     let schema = match T::schema_ref() {
         MetaSchemaRef::Inline(schema) => *schema,
-        // What may be null needs a type beside it: that of what is referred to.
+        // `nullable` needs a type next to it: the type of the referenced schema.
         MetaSchemaRef::Reference(name) => {
             let mut registry = Registry::new();
             T::register(&mut registry);
@@ -178,7 +178,7 @@ fn or_null<T: Type>() -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema { nullable: true, ..schema }))
 }
 
-/// A field of an answer that is always there and may be null.
+/// A field of a response that is always present and may be null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nullable<T>(pub Option<T>);
 

@@ -10,25 +10,31 @@ use workscribe_core::VERSION;
 use crate::prelude::*;
 
 api! {
-    /// Health, liveness, readiness and keys: outside the prefix.
+    /// The health, liveness, readiness and keys of the server, outside of the prefix.
     HealthApi
 }
 
 #[OpenApi(tag = "Tags::Health")]
 impl HealthApi {
-    /// Ask for health
+    /// Get the health of the server
+    ///
+    /// Returns the version of the server. It does not check the database; use `getReadiness` for that.
     #[oai(path = "/health", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Reply<Health> {
         Reply::new(Health { status: Condition::Ok, version: VERSION.into() })
     }
 
-    /// Ask whether the process runs
+    /// Check whether the process runs
+    ///
+    /// Use this as a liveness probe. It always succeeds while the process answers requests.
     #[oai(path = "/livez", method = "get", operation_id = "getLiveness")]
     async fn livez(&self) -> Reply<Health> {
         self.health().await
     }
 
-    /// Ask whether the server can do its work
+    /// Check whether the server is ready
+    ///
+    /// Use this as a readiness probe. It checks what the server needs, such as its database. It responds 503 if a part fails.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readyz(&self) -> ReadyResponse {
         let parts = self.app.storage().readiness().await;
@@ -43,6 +49,8 @@ impl HealthApi {
     }
 
     /// Get the public keys of access tokens
+    ///
+    /// Returns a JSON Web Key Set, with which other services can verify access tokens.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "getJwks")]
     async fn jwks(&self) -> Reply<Jwks> {
         let set = self.app.issuer().jwks();
@@ -52,41 +60,41 @@ impl HealthApi {
     }
 }
 
-/// How the server is.
+/// The state of the server.
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// All is well.
+    /// Everything works.
     Ok,
-    /// Something it needs is not ready.
+    /// A part that the server needs is not ready.
     NotReady,
 }
 
-/// That the server runs.
+/// The health of the server.
 #[derive(Object, Serialize)]
 pub struct Health {
     /// Always `ok`.
     pub status: Condition,
-    /// The server's version.
+    /// The version of the server.
     pub version: Version,
 }
 
-/// One part that is not ready.
+/// A part that is not ready.
 #[derive(Object, Serialize)]
 pub struct NotReadyPart {
     /// `database`, `migrations` or `redis`.
     pub part: String,
-    /// What is the matter.
+    /// Why it is not ready.
     pub reason: String,
 }
 
-/// Whether the server can do its work.
+/// Whether the server is ready.
 #[derive(Object, Serialize)]
 pub struct Readiness {
     /// `ok`, or `not_ready`.
     pub status: Condition,
-    /// What is not ready; empty when all is.
+    /// The parts that are not ready; empty when the server is ready.
     pub not_ready: Vec<NotReadyPart>,
 }
 
@@ -97,13 +105,13 @@ pub struct Jwks {
     pub keys: Vec<BTreeMap<String, Value>>,
 }
 
-/// The answers to the question for readiness.
+/// The responses of the readiness check.
 #[derive(ApiResponse)]
 pub enum ReadyResponse {
-    /// The server can do its work.
+    /// The server is ready.
     #[oai(status = 200)]
     Ready(Json<Readiness>),
-    /// The server cannot do its work now; the body names what is not ready.
+    /// The server is not ready; the body names the parts that are not.
     #[oai(status = 503)]
     NotReady(Json<Readiness>),
 }

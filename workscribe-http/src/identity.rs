@@ -11,7 +11,7 @@ use workscribe_core::ports::Secret;
 use crate::prelude::*;
 
 api! {
-    /// Register, log in, refresh, log out; one's account, password and sessions.
+    /// Registration, login, refresh and logout; the caller's account, password and sessions.
     IdentityApi
 }
 
@@ -19,7 +19,7 @@ api! {
 impl IdentityApi {
     /// Register
     ///
-    /// Makes an account and logs it in. A mail with a link verifies the address.
+    /// Creates an account and logs it in. The mail that it sends contains a link that verifies the address.
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
@@ -37,9 +37,9 @@ impl IdentityApi {
 
     /// Log in
     ///
-    /// After five failures for an account from one network (an IPv4 /24, an IPv6 /64) further tries from there wait, first 15
-    /// seconds and at the most 15 minutes; after fifty from anywhere, those from networks in which the account was not logged in
-    /// for 30 days wait too.
+    /// Returns an access token and a refresh token. After five failures for an account from one network (an IPv4 /24, an IPv6 /64),
+    /// further attempts from there must wait: first 15 seconds, at most 15 minutes. After fifty failures from all networks, attempts
+    /// must also wait from every network in which the account had no login for 30 days.
     #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn login(
         &self,
@@ -55,10 +55,10 @@ impl IdentityApi {
         Ok(Reply::new(tokens))
     }
 
-    /// Get new tokens for a refresh token
+    /// Refresh the tokens
     ///
-    /// A refresh token is used once. Used again within 30 seconds, while its successor is unused, it gives the same
-    /// successor; used again later, it ends its session.
+    /// Returns new tokens for a refresh token, which can be used once. If it is used again within 30 seconds, and its successor is
+    /// unused, the response has the same successor. If it is used again later, its session ends.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,
@@ -69,7 +69,7 @@ impl IdentityApi {
 
     /// Log out
     ///
-    /// Ends the session of the access token, its refresh tokens included.
+    /// Ends the session of the access token. Its refresh token stops working.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, auth: BearerAuth) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
@@ -78,9 +78,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// Ask for a link to a new password
+    /// Request a link to set a new password
     ///
-    /// Answers the same whether or not there is such an account. The link is good for one hour, once.
+    /// Sends a mail if the account exists. The response is the same if it does not. The link is valid for one hour, for one use.
     #[oai(path = "/forgot-password", method = "post", operation_id = "forgotPassword")]
     async fn forgot_password(
         &self,
@@ -88,7 +88,7 @@ impl IdentityApi {
         body: Body<ForgotPasswordRequest>,
     ) -> ApiResult<NoContent, { codes(&[RateLimited]) }> {
         caller.limit(&self.app, Limit::PasswordResetsPerAddress).await?;
-        // Cut, since what is no address is counted too, and a limiter keeps what it counts by.
+        // Cut, since a text that is not an address is counted too, and a limiter stores its keys.
         let account: String = body.0.trim().to_lowercase().chars().take(identity::Email::MAX_BYTES).collect();
         caller.limit_by(&self.app, Limit::PasswordResetsPerAccount, &account).await?;
         let mut uow = self.app.begin().await?;
@@ -99,7 +99,7 @@ impl IdentityApi {
 
     /// Set a new password with the token of a mail
     ///
-    /// Ends every session of the account.
+    /// Use this after `forgotPassword`. It ends every session of the account.
     #[oai(path = "/reset-password", method = "post", operation_id = "resetPassword")]
     async fn reset_password(
         &self,
@@ -112,7 +112,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// Get one's account
+    /// Get the caller's account
+    ///
+    /// Returns the profile, and whether the address refuses mail.
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
     async fn me(&self, auth: BearerAuth) -> ApiResult<Versioned<User>> {
         let mut uow = auth.read(&self.app).await?;
@@ -120,7 +122,9 @@ impl IdentityApi {
         Ok(Versioned::new(account))
     }
 
-    /// Change one's account
+    /// Update the caller's account
+    ///
+    /// Changes the name or the picture that others see. The address cannot be changed.
     #[oai(path = "/me", method = "patch", operation_id = "updateMe")]
     async fn update_me(
         &self,
@@ -136,10 +140,10 @@ impl IdentityApi {
         Ok(Versioned::new(account))
     }
 
-    /// Change one's password
+    /// Change the caller's password
     ///
-    /// Ends one's other sessions. After five wrong current passwords further tries in this session wait, first 15 seconds and at
-    /// the most 15 minutes.
+    /// Ends all other sessions of the caller. After five wrong current passwords, further attempts in this session must wait: first
+    /// 15 seconds, at most 15 minutes.
     #[oai(path = "/change-password", method = "post", operation_id = "changePassword")]
     async fn change_password(
         &self,
@@ -153,7 +157,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// List one's sessions
+    /// List the caller's sessions
+    ///
+    /// Returns the logins that are still valid, newest first, and which of them made this request.
     #[oai(path = "/sessions", method = "get", operation_id = "listSessions")]
     async fn sessions(&self, auth: BearerAuth) -> ApiResult<Reply<SessionList>> {
         let mut uow = auth.read(&self.app).await?;
@@ -166,7 +172,9 @@ impl IdentityApi {
         Ok(Reply::new(SessionList { sessions: sessions.collect(), next_cursor: Nullable(None) }))
     }
 
-    /// End one of one's sessions
+    /// End a session of the caller
+    ///
+    /// Logs out another device, for example a lost one. Its access and refresh tokens stop working.
     #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "endSession")]
     async fn end_session(
         &self,
@@ -180,7 +188,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// End all of one's sessions but the present one
+    /// End all other sessions of the caller
+    ///
+    /// Logs out every other device. The session of this request remains.
     #[oai(path = "/sessions", method = "delete", operation_id = "endOtherSessions")]
     async fn end_other_sessions(&self, auth: BearerAuth) -> ApiResult<NoContent> {
         let mut uow = auth.begin(&self.app).await?;
@@ -189,7 +199,9 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// Verify one's address with the token of a mail
+    /// Verify an address with the token of a mail
+    ///
+    /// Use this with the token of the link that registration or `resendVerification` sends. It needs no login.
     #[oai(path = "/verify-email", method = "post", operation_id = "verifyEmail")]
     async fn verify_email(
         &self,
@@ -203,10 +215,10 @@ impl IdentityApi {
         Ok(NoContent::Done)
     }
 
-    /// Send the link that verifies one's address again
+    /// Send the link that verifies the caller's address again
     ///
-    /// Nothing is sent to an address that is verified, unless it refused the last mail: following the link then shows that it
-    /// takes mail again.
+    /// Sends nothing to a verified address, unless it refused the last mail: then the use of the link proves that it accepts mail
+    /// again.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resendVerification")]
     async fn resend_verification(
         &self,
@@ -221,21 +233,21 @@ impl IdentityApi {
     }
 }
 
-/// Where one's account is.
+/// The path of the caller's account.
 const ME: &str = "/api/v1/auth/me";
 
-/// The answers to a registration.
+/// The responses to a registration.
 #[derive(ApiResponse)]
 pub enum RegisterResponse {
-    /// The account is there and logged in.
+    /// The account was created, and the user is logged in.
     #[oai(status = 201)]
     Registered(
         Json<Tokens>,
-        /// Where the account is.
+        /// The path of the account.
         #[oai(header = "Location")]
         String,
     ),
-    /// Under the policy `verify_first`: a mail was sent, whether or not there was an account before.
+    /// Under the policy `verify_first`: a mail was sent, whether or not the account existed before.
     #[oai(status = 202)]
     MailSent,
 }
@@ -243,24 +255,24 @@ pub enum RegisterResponse {
 answers! {
     /// A person with an account.
     User of user: identity::User {
-        /// Their id.
+        /// The id of the user.
         id: Uuid,
-        /// Their e-mail address, in lower case.
+        /// The e-mail address, in lower case.
         email: Email,
-        /// The name others see.
+        /// The name that others see.
         display_name: PersonName,
-        /// Where their picture is.
+        /// The URL of the picture.
         avatar_url: Nullable<PictureUrl>,
-        /// Whether they have shown that the address is theirs.
+        /// Whether the user has proved that the address is theirs.
         email_verified: bool,
-        /// Whether the address refused the last mail, so that notifications do not come by mail any more. In the answers of
-        /// `/auth/me` alone.
+        /// Whether the address refused the last mail, so that notifications no longer come by mail. Only the responses of
+        /// `/auth/me` have it.
         #[oai(skip_serializing_if_is_none)]
         #[serde(skip_serializing_if = "Option::is_none")]
         email_bouncing: Option<bool> = None::<bool>,
-        /// When the account was made.
+        /// When the account was created.
         created_at: Time,
-        /// When it was last changed.
+        /// When the account was last changed.
         updated_at: Time,
     }
 }
@@ -271,7 +283,7 @@ impl From<identity::Account> for User {
     }
 }
 
-/// How an access token is to be sent.
+/// How to send an access token.
 #[derive(Enum, Serialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -281,15 +293,15 @@ pub enum TokenType {
 }
 
 answers! {
-    /// What a login gives.
+    /// The tokens of a login.
     Tokens of tokens: IssuedTokens {
         /// The access token, a JWT. Send it as `Authorization: Bearer`.
         access_token: String = tokens.access_token.expose(),
-        /// The refresh token, to be used once for new tokens.
+        /// The refresh token, which can be used once to get new tokens.
         refresh_token: Token = tokens.refresh_token.expose(),
         /// Always `bearer`.
         token_type: TokenType = TokenType::Bearer,
-        /// How long the access token is good, in seconds.
+        /// How long the access token is valid, in seconds.
         expires_in: i64,
         /// The user.
         user: User,
@@ -299,27 +311,27 @@ answers! {
 answers! {
     /// One login.
     Session of (session, current): (identity::Session, bool) {
-        /// Its id.
+        /// The id of the session.
         id: Uuid = session.id,
-        /// When it began.
+        /// When the session began.
         created_at: Time = session.created_at,
         /// When its refresh token was last used.
         last_used_at: Time = session.last_used_at,
-        /// The address it came from.
+        /// The address from which the user logged in.
         ip: Nullable<Ip> = session.client.ip,
-        /// What the client calls itself.
+        /// The name that the client sends.
         user_agent: Nullable<UserAgent> = session.client.user_agent,
         /// Whether it is the session of this request.
         current: bool = current,
     }
 }
 
-/// One's own sessions, newest first: 100 at the most.
+/// The caller's sessions, newest first: at most 100.
 #[derive(Object, Serialize)]
 pub struct SessionList {
     /// The sessions.
     pub sessions: Vec<Session>,
-    /// Always null: the list is whole.
+    /// Always null: the list is complete.
     pub next_cursor: Nullable<String>,
 }
 
@@ -329,31 +341,31 @@ inputs! {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
         display_name: Required<PersonName>,
-        /// An e-mail address; compared without case.
+        /// An e-mail address. Upper and lower case are the same.
         #[oai(validator(max_length = 254))]
         email: Required<Email>,
-        /// 8–128 characters, not one of the common passwords.
+        /// 8–128 characters. It must not be a common password.
         #[oai(validator(min_length = 8, max_length = 128))]
         password: Required<Password>,
     } => Register = Register { email, display_name, password };
 
-    /// An address and a password.
+    /// The address and the password of an account.
     LoginRequest {
-        /// The account's address.
+        /// The address of the account.
         email: Required<Email>,
-        /// Its password.
+        /// The password of the account.
         password: Required<Password>,
     } => (String, Secret) = (email, password);
 
     /// A refresh token.
     RefreshRequest {
-        /// The token of the last login or refresh.
+        /// The refresh token of the last login or refresh.
         refresh_token: Required<Token>,
     } => String = refresh_token;
 
-    /// Whose password was forgotten.
+    /// The account whose password was forgotten.
     ForgotPasswordRequest {
-        /// The account's address.
+        /// The address of the account.
         email: Required<Email>,
     } => String = email;
 
@@ -361,16 +373,16 @@ inputs! {
     ResetPasswordRequest {
         /// The token of the link in the mail.
         token: Required<Token>,
-        /// 8–128 characters, not one of the common passwords.
+        /// 8–128 characters. It must not be a common password.
         #[oai(validator(min_length = 8, max_length = 128))]
         new_password: Required<Password>,
     } => (String, Secret) = (token, new_password);
 
-    /// A new password.
+    /// A new password, with the current one.
     ChangePasswordRequest {
-        /// The present password.
+        /// The current password.
         current_password: Required<Password>,
-        /// 8–128 characters, not one of the common passwords.
+        /// 8–128 characters. It must not be a common password.
         #[oai(validator(min_length = 8, max_length = 128))]
         new_password: Required<Password>,
     } => (Secret, Secret) = (current_password, new_password);
@@ -381,12 +393,12 @@ inputs! {
         token: Required<Token>,
     } => String = token;
 
-    /// A change of one's profile. What is left out stays as it is.
+    /// A change of the caller's profile. A field that is left out does not change.
     UpdateMeRequest {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
         display_name: Patch<PersonName>,
-        /// An address that begins with `https://` or `http://`; null takes the picture away.
+        /// A URL that begins with `https://` or `http://`; null removes the picture.
         #[oai(validator(max_length = 2048))]
         avatar_url: Clearable<PictureUrl>,
     } => ProfileChange = ProfileChange { display_name, avatar_url };

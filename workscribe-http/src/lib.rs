@@ -1,4 +1,4 @@
-//! WorkScribe over HTTP: an OpenAPI-described JSON API over poem, to be served by a host or mounted by an embedder.
+//! WorkScribe over HTTP: a JSON API on poem with an OpenAPI document, which a host serves or an embedder mounts.
 //!
 //! ```no_run
 //! # use workscribe_core::WorkScribe;
@@ -15,30 +15,30 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `tenancy`, `work`, `webhooks` | the areas of the core with more than one aggregate: a file with a public `#[OpenApi]` struct and its bodies for each |
-//! | `identity`, `notifications`, `search`, `export`, `limits`, `health` | the others: one such file |
-//! | `admin` | [`mount_admin`]: the operators' API, with a document and a token of its own |
-//! | `mount` | [`mount()`]: APIs into one endpoint, with what every request needs around them |
+//! | `tenancy`, `work`, `webhooks` | the areas with several aggregates: for each, a file with its `#[OpenApi]` struct and bodies |
+//! | `identity`, `notifications`, `search`, `export`, `limits`, `health` | the other areas: one such file |
+//! | `admin` | [`mount_admin`]: the operators' API, with its own document and token |
+//! | `mount` | [`mount()`]: combines APIs into one endpoint, with the layers that every request needs |
 //! | `problem` | refusals as problem documents (RFC 9457), in one place |
-//! | `body`, `field`, `taken`, `reply` | bodies in and out; fields that may be absent, null or wrong; statuses and `ETag` |
+//! | `body`, `field`, `taken`, `reply` | request and response bodies; absent, null or wrong fields; statuses and `ETag` |
 //! | `dto` | how APIs, parameters and bodies are declared |
 //! | `prelude` | what every file with operations imports |
-//! | `query`, `paging` | parameters of queries and paths; those of every list |
-//! | `time`, `wire` | times and days; names, rich texts and texts that describe themselves |
-//! | `auth`, `caller`, `once` | the bearer; address and limits; `Idempotency-Key` |
+//! | `query`, `paging` | parameters of queries and paths; the parameters of every list |
+//! | `time`, `wire` | times and days; names, rich texts and strings with a schema |
+//! | `auth`, `caller`, `once` | the bearer; the client's address and the rate limits; `Idempotency-Key` |
 //! | `openapi` | completes the derived document |
-//! | `resend` | what Resend tells of addresses that refuse mail |
+//! | `resend` | the events of Resend about addresses that refuse mail |
 //! | `cors` | cross-origin requests |
 //! | `bridge` | [`ApiService`]: for axum and other tower-based frameworks |
 //!
 //! # How to add an operation
 //!
-//! A method in its aggregate's `#[OpenApi]` block: open a unit of work, go through the door
-//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, answer. Its query is declared with `params!`, its bodies
-//! with `inputs!` and `answers!`, and what it refuses with beyond what follows from its shape stands in its answer
-//! ([`ApiResult`]). Operations on one path belong in one block, or the document loses one of them. A new block is one line of the
-//! list at the end of this file. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and give the tenancy matrix
-//! its row: it fails until there is one.
+//! Write a method in the `#[OpenApi]` block of its aggregate: open a unit of work, go through the door
+//! ([`In`](workscribe_core::tenancy::In)), call one service method, commit, and respond. Declare its query with `params!` and its
+//! bodies with `inputs!` and `answers!`. The codes with which it refuses, beyond those that follow from its shape, belong in its
+//! return type ([`ApiResult`]). Put operations on one path in one block, or the document loses one of them. Add a new block to the
+//! list at the end of this file. Then run `cargo run -p workscribe-host -- openapi > docs/openapi.json`, and add a row to the
+//! tenancy matrix, which fails until it has one.
 
 pub mod admin;
 mod auth;
@@ -98,19 +98,19 @@ pub use work::{ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, Status
 
 use workscribe_core::WorkScribe;
 
-/// Makes pairs within pairs, since poem-openapi takes tuples of 16 APIs at most.
+/// Makes nested pairs, since poem-openapi takes tuples of at most 16 APIs.
 macro_rules! pairs {
     () => { () };
     (($($first:tt)+) $($rest:tt)*) => { ($($first)+, pairs!($($rest)*)) };
 }
 
-/// Makes the type and the function of all APIs from one list.
+/// Makes the type and the function for all APIs from one list.
 macro_rules! apis {
     ($($api:ident,)+) => {
         /// Every API of WorkScribe.
         pub type AllApis = pairs!($(($api))+);
 
-        /// Every API of WorkScribe: what the host serves.
+        /// Every API of WorkScribe, as the host serves it.
         #[must_use]
         pub fn all(app: &WorkScribe) -> AllApis {
             pairs!($(($api::new(app)))+)

@@ -1,11 +1,11 @@
-//! The bounds of the product over HTTP.
+//! The limits of the product over HTTP.
 
 use workscribe_core::limits::{self, Limit, Limits};
 
 use crate::prelude::*;
 
 api! {
-    /// The limits, for anyone: they tell nothing of a tenant.
+    /// The limits. They need no login, since they reveal nothing about a tenant.
     LimitsApi
 }
 
@@ -13,8 +13,8 @@ api! {
 impl LimitsApi {
     /// List the limits
     ///
-    /// How much of each thing there may be on this server, how large requests and answers may be, and how often they may come. Rates
-    /// that this server does not hold anybody to are left out.
+    /// Returns how much of each thing this server allows, how large requests and responses may be, and how many requests it accepts
+    /// in a time. The list leaves out rates that this server does not enforce.
     #[oai(path = "/limits", method = "get", operation_id = "listLimits")]
     async fn list(&self) -> Reply<LimitList> {
         Reply::new(&self.app.settings().limits)
@@ -27,27 +27,27 @@ named! {
 }
 
 answers! {
-    /// A bound of what there may be, or of how often.
+    /// A limit of a count, a size or a rate.
     LimitInfo of (limits, limit): (&Limits, Limit) {
-        /// Its name, which stands as `limit_name` in the parameters of a problem, and of a rate as `policy` there and in the `RateLimit`
-        /// headers.
+        /// The name of the limit. A problem has it as the parameter `limit_name`; for a rate, `policy` and the `RateLimit` headers
+        /// have it too.
         limit_name: String = limit.name(),
-        /// What it is on this server.
+        /// The value on this server.
         limit: i64 = limits.of(limit),
-        /// What it counts.
+        /// The unit of the value.
         unit: LimitUnit = limit.unit(),
-        /// Of a rate, within how many seconds; null of what is no rate.
+        /// The window of a rate, in seconds; null if the limit is not a rate.
         per_seconds: Nullable<i64> =
             limit.per().map(|per| i64::try_from(per.as_secs()).unwrap_or(i64::MAX)),
-        /// The code that answers who would pass it; null where nobody is refused.
+        /// The code of the refusal above the limit; null if nothing is refused.
         code: Nullable<String> = Some(limit.code()).filter(|code| !code.is_empty()),
-        /// What it says to people.
+        /// A sentence for people.
         detail: String = limits.sentence(limit),
     }
 
-    /// The bounds of what there may be, and of how often.
+    /// All limits of this server.
     LimitList of limits: &Limits {
-        /// All of them.
+        /// The limits.
         limits: Vec<LimitInfo> = {
             let held = Limit::ALL.iter().filter(|limit| !limits.is_lifted(**limit));
             held.map(|limit| LimitInfo::from((limits, *limit))).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
-//! How many requests a user, and an organization, may make, and how many of a user's are worked on at a time.
+//! Limits the rate of requests of a user and of an organization, and how many requests of a user run at a time.
 //!
-//! Counted within this process, so that it costs no round trip: of several servers each has the limit for itself. They are far above
-//! what people and well-behaved programs need, and keep one of them from taking the server from all others.
+//! Each process counts its own requests, which costs no round trip: with several servers, each applies the limits separately. The
+//! limits are far above what people and well-behaved programs need. They keep one client from using up the whole server.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,19 +18,19 @@ use workscribe_core::{Code, Error, WorkScribe};
 
 use crate::caller::Counted;
 
-/// How many requests may be made with access tokens.
+/// The limits of requests with access tokens.
 #[derive(Debug, Clone, Copy)]
 struct Rules {
     user: RateRule,
     organization: RateRule,
-    /// How many of one user's are worked on at a time, and how many wait for their turn.
+    /// How many requests of one user run at a time, and how many wait for their turn.
     at_once: usize,
     waiting: usize,
 }
 
 impl Rules {
     fn of(limits: &Limits) -> Self {
-        // Those of ten seconds may come at once.
+        // The requests of ten seconds may come in one burst.
         let rule = |limit| {
             let RateRule { name, limit, window } = limits.rule(limit);
             RateRule { name, limit: limit.saturating_mul(10), window: window * 10 }
@@ -44,13 +44,13 @@ impl Rules {
     }
 }
 
-/// How long a user's request waits for its turn at the most.
+/// The maximum time that a user's request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who is refused for now (429, 503) is answered after this pause, so that a program that asks again at once is slowed down by itself.
+/// A refusal that asks to try again (429, 503) is sent after this pause, so that a program that retries at once is slowed down.
 pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 
-/// How often the log names one who is above the limit.
+/// How often the log names a user or an organization above its limit.
 const TOLD: RateRule = RateRule { name: "told", limit: 1, window: Duration::from_secs(60) };
 
 /// Counts requests.
@@ -62,7 +62,7 @@ pub(crate) struct Meter {
     turns: Mutex<HashMap<UserId, Arc<Line>>>,
 }
 
-/// The requests of one user.
+/// The running and waiting requests of one user.
 #[derive(Debug)]
 struct Line {
     places: Arc<Semaphore>,
@@ -70,7 +70,7 @@ struct Line {
 }
 
 impl Meter {
-    /// One that counts by the limits of an application; none where they are lifted.
+    /// A meter with the limits of an application; `None` when they are lifted.
     pub(crate) fn of(limits: &Limits) -> Option<Self> {
         let meter = Self {
             rules: Rules::of(limits),
@@ -86,7 +86,7 @@ impl Meter {
         if let Some(line) = turns.get(&user) {
             return Arc::clone(line);
         }
-        // Those of whom nothing is worked on go when the map would grow.
+        // When the map would grow, users without requests are removed.
         if turns.len() == turns.capacity() {
             turns.retain(|_, line| {
                 Arc::strong_count(line) > 1 || line.places.available_permits() < self.rules.at_once
@@ -99,7 +99,7 @@ impl Meter {
     }
 }
 
-/// Counts who waits, also when they give up.
+/// Counts a waiting request, and removes it from the count also when it gives up.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -108,7 +108,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What counts one request; of a server without limits, nothing.
+/// The counter of one request; it counts nothing on a server without limits.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metering {
     meter: Option<Arc<Meter>>,
@@ -116,13 +116,13 @@ pub(crate) struct Metering {
 }
 
 impl Metering {
-    /// Of a request.
+    /// The counter of a request.
     pub(crate) fn of(request: &Request) -> Self {
         let meter = request.data::<Arc<Meter>>().cloned();
         Self { meter, counted: request.data::<Counted>().cloned().unwrap_or_default() }
     }
 
-    /// Counts it for a user.
+    /// Counts the request for a user.
     ///
     /// # Errors
     /// `RATE_LIMITED`.
@@ -130,11 +130,11 @@ impl Metering {
         self.count(app, |rules| &rules.user, user)
     }
 
-    /// Waits until it is worked on, among others of the same user. It has its turn until what is answered is dropped; a server without
-    /// limits has no turns.
+    /// Waits until the request may run, among those of the same user. The turn lasts until the returned permit is dropped. A server
+    /// without limits has no turns.
     ///
     /// # Errors
-    /// `OVERLOADED` when too many wait, or for too long.
+    /// `OVERLOADED` when too many requests wait, or when this one waits too long.
     pub(crate) async fn turn(&self, user: UserId) -> Result<Option<OwnedSemaphorePermit>, Error> {
         let Some(meter) = &self.meter else { return Ok(None) };
         let line = meter.line(user);
@@ -158,7 +158,7 @@ impl Metering {
         Ok(Some(turn))
     }
 
-    /// Counts it for an organization.
+    /// Counts the request for an organization.
     ///
     /// # Errors
     /// `RATE_LIMITED`.

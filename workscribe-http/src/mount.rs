@@ -1,4 +1,4 @@
-//! Puts APIs together into one endpoint, with what every request needs around them.
+//! Combines APIs into one endpoint, with the layers that every request needs.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,17 +26,17 @@ use crate::meter::{Meter, PAUSE};
 use crate::resend::{self, ResendEvents};
 use crate::{openapi, problem};
 
-/// How the API is served.
+/// The options of the served API.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Origins whose pages may call the API from a browser, such as `https://app.example.com`.
+    /// The origins whose pages may call the API from a browser, such as `https://app.example.com`.
     pub cors_origins: Vec<String>,
-    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    /// The networks of the proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The secret of Resend's webhook. Where it is given, `POST /hooks/resend` takes the events that tell of addresses which
-    /// refuse mail: `email.bounced`, `email.suppressed`, `suppression.added` and `suppression.removed`.
+    /// The secret of Resend's webhook. If it is set, `POST /hooks/resend` accepts the events about addresses that refuse mail:
+    /// `email.bounced`, `email.suppressed`, `suppression.added` and `suppression.removed`.
     pub resend_webhook: Option<VerifyingSecret>,
-    /// Whether the requests of users and organizations are counted, by the limits of the application's settings.
+    /// Whether the requests of users and organizations are counted, with the limits in the application's settings.
     pub counts_requests: bool,
 }
 
@@ -51,10 +51,10 @@ impl Default for HttpOptions {
     }
 }
 
-/// Makes one endpoint of an API, or of several as a tuple: any subset of WorkScribe's, an embedder's own among them.
+/// Makes one endpoint of an API, or of several as a tuple: any of WorkScribe's APIs, and an embedder's own.
 ///
-/// Around every request: an id (in `X-Request-Id`, problems and logs), the client's address, CORS, problem documents for
-/// every refusal, and a line in the log. Beside the APIs there are `/openapi.json` and the page `/docs`.
+/// Every request gets an id (in `X-Request-Id`, problems and logs), the client's address, CORS, a problem document if it is
+/// refused, and a line in the log. The endpoint also has `/openapi.json` and the page `/docs`.
 pub fn mount<T: OpenApi + 'static>(
     app: &WorkScribe,
     apis: T,
@@ -83,7 +83,7 @@ pub fn mount<T: OpenApi + 'static>(
     around(app, routes.boxed(), allowed, options)
 }
 
-/// The APIs, and what stands beside them. A router around routers would write every request's URI anew.
+/// The APIs, and the routes next to them. A router around routers would rewrite the URI of every request.
 struct Routes {
     beside: Route,
     api: BoxEndpoint<'static, Response>,
@@ -100,7 +100,7 @@ impl Endpoint for Routes {
     }
 }
 
-/// Paths and their methods, for the `Allow` header of a 405.
+/// The paths and their methods, for the `Allow` header of a 405.
 pub(crate) fn methods(document: &Value) -> Vec<(Vec<String>, String)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths
@@ -119,7 +119,7 @@ pub(crate) fn methods(document: &Value) -> Vec<(Vec<String>, String)> {
         .collect()
 }
 
-/// What every request needs, around routes. `allowed` has the methods of each path that takes more than GET.
+/// Adds the layers that every request needs to some routes. `allowed` has the methods of each path that takes more than GET.
 pub(crate) fn around(
     app: &WorkScribe,
     route: BoxEndpoint<'static, Response>,
@@ -136,14 +136,14 @@ pub(crate) fn around(
     front.boxed()
 }
 
-/// The metric of requests that were refused for now.
+/// The metric that counts requests refused for now.
 const REFUSED: &str = "workscribe_requests_refused_total";
 
-/// The id of a request, on the request.
+/// The id of a request, which the request carries.
 #[derive(Clone)]
 struct Id(String);
 
-/// The outermost layer: gives the request what the inner ones read, and the answer its headers.
+/// The outermost layer. It gives the request what the inner layers read, and the response its headers.
 struct Front<E> {
     app: WorkScribe,
     trusted_proxies: Vec<IpNet>,
@@ -176,14 +176,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Front<E> {
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if ["/api/", "/admin/"].iter().any(|prefix| path.starts_with(prefix)) {
-            // Answers hold a tenant's data, payloads or tokens: no cache may keep them.
+            // Responses contain a tenant's data, payloads or tokens, so no cache may store them.
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         Ok(response)
     }
 }
 
-/// One line a request. The operation stands for the path, since a path may hold a mailed token.
+/// Writes one line per request. It has the operation in place of the path, since a path may contain a mailed token.
 fn log(method: &Method, path: &str, response: &Response, started: Instant) {
     let operation = response.data::<OperationId>().map(|operation| operation.0);
     let path = (operation.is_none() && !path.contains("/invitations/")).then_some(path);
@@ -192,7 +192,7 @@ fn log(method: &Method, path: &str, response: &Response, started: Instant) {
     tracing::info!(%method, operation, path, status, micros, "answered");
 }
 
-/// Between CORS and the routes: panics and refusals become answers here, so that CORS headers are on them too.
+/// The layer between CORS and the routes. It turns panics and refusals into responses, so that they get CORS headers too.
 struct Inner {
     app: WorkScribe,
     meter: Option<Arc<Meter>>,
@@ -209,7 +209,7 @@ impl Inner {
                 && pattern.iter().zip(&wanted).all(|(part, have)| part.starts_with('{') || part == have)
         };
         let fitting = || self.allowed.iter().filter(|(pattern, _)| fits(pattern));
-        // The router prefers a path without parameters, such as `/tasks/bulk-positions` to `/tasks/{task_id}`.
+        // The router prefers a path without parameters: `/tasks/bulk-positions` over `/tasks/{task_id}`.
         let parameters = |pattern: &[String]| pattern.iter().filter(|part| part.starts_with('{')).count();
         let fewest = fitting().map(|(pattern, _)| parameters(pattern)).min();
         let methods: Vec<&str> = fitting()
@@ -221,8 +221,8 @@ impl Inner {
     }
 }
 
-/// poem takes a header that is no text for one that was not sent, and then a change would be made without its condition.
-/// An empty one is refused instead: as a version that nothing has, and as a key that is too short.
+/// Replaces a condition or key that is not text by an empty one. poem treats such a header as absent, and would make the change
+/// without the condition. An empty one is refused: as a version that no resource has, or as a key that is too short.
 fn keep_conditions(headers: &mut HeaderMap) {
     for name in [header::IF_MATCH, HeaderName::from_static("idempotency-key")] {
         if headers.get_all(&name).iter().any(|value| value.to_str().is_err()) {

@@ -1,4 +1,4 @@
-//! One's notifications over HTTP, and how they come.
+//! The caller's notifications over HTTP, and the settings for their mails.
 
 use poem_openapi::registry::MetaSchema;
 use workscribe_core::Code::NotificationNotFound;
@@ -12,15 +12,15 @@ use crate::prelude::*;
 use crate::work::Person;
 
 api! {
-    /// One's notifications, of all organizations.
+    /// The caller's notifications, from all organizations.
     NotificationsApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Notifications")]
 impl NotificationsApi {
-    /// List one's notifications
+    /// List the caller's notifications
     ///
-    /// Of all organizations, the newest first.
+    /// Returns the notifications from all organizations of which the caller is a member, newest first.
     #[oai(path = "/notifications", method = "get", operation_id = "listNotifications")]
     async fn list(
         &self,
@@ -33,7 +33,9 @@ impl NotificationsApi {
         Ok(Reply::new(found))
     }
 
-    /// Mark a notification as read, or as unread
+    /// Mark a notification as read or unread
+    ///
+    /// Without a body, it marks the notification as read. It changes nothing for other people.
     #[oai(
         path = "/notifications/:notification_id/read",
         method = "patch",
@@ -52,7 +54,9 @@ impl NotificationsApi {
         Ok(Reply::new(marked))
     }
 
-    /// Mark all of one's notifications as read
+    /// Mark all notifications of the caller as read
+    ///
+    /// Marks those of all organizations, or of the one that `organization` names, and returns how many were unread.
     #[oai(path = "/notifications/mark-all-read", method = "post", operation_id = "markAllNotificationsRead")]
     async fn read_all(
         &self,
@@ -65,7 +69,9 @@ impl NotificationsApi {
         Ok(Reply::new(updated))
     }
 
-    /// Get how notifications come
+    /// Get the caller's notification settings
+    ///
+    /// Returns which kinds of notifications also come by mail.
     #[oai(path = "/notifications/preferences", method = "get", operation_id = "getNotificationPreferences")]
     async fn preferences(&self, auth: BearerAuth) -> ApiResult<Reply<NotificationPreferences>> {
         let mut uow = auth.read(&self.app).await?;
@@ -73,9 +79,9 @@ impl NotificationsApi {
         Ok(Reply::new(preferences))
     }
 
-    /// Change how notifications come
+    /// Update the caller's notification settings
     ///
-    /// It holds for notifications from then on.
+    /// Turns mails on or off for each kind. It applies to notifications from now on.
     #[oai(
         path = "/notifications/preferences",
         method = "patch",
@@ -94,19 +100,19 @@ impl NotificationsApi {
 }
 
 named! {
-    /// Why somebody is told.
+    /// The reason for a notification.
     NotificationType = notifications::NotificationType;
 
-    /// What a notification is about.
+    /// The kind of thing that a notification is about.
     EntityType = notifications::EntityType;
 }
 
 answers! {
-    /// From which organization a notification comes.
+    /// The organization from which a notification comes.
     NotificationOrganization of (slug, name): (Slug, String) {
-        /// Its name in URLs.
+        /// The name of the organization in URLs.
         slug: OrgSlug = slug,
-        /// Its name.
+        /// The name of the organization.
         name: Title = name,
     }
 }
@@ -114,41 +120,41 @@ answers! {
 answers! {
     /// A notification.
     Notification of notification: notifications::Notification {
-        /// Its id.
+        /// The id of the notification.
         id: Uuid,
-        /// From which organization.
+        /// The id of the organization.
         org_id: Uuid,
-        /// From which organization.
+        /// The organization.
         organization: NotificationOrganization = (notification.org_slug, notification.org_name),
-        /// Why.
+        /// The reason.
         kind as "type": NotificationType,
-        /// One line.
+        /// The text, in one line.
         title: String,
-        /// What more there is to say.
+        /// Further text.
         body: Nullable<String>,
-        /// What it is about.
+        /// The kind of thing that it is about.
         entity_type: EntityType,
-        /// Which one. It may be gone.
+        /// The id of that thing. The thing may be deleted.
         entity_id: Uuid,
-        /// Who caused it.
+        /// The user who caused it.
         actor: Nullable<Person>,
-        /// Whether it was read.
+        /// Whether the notification was read.
         is_read: bool,
-        /// When.
+        /// When the notification was created.
         created_at: Time,
     }
 }
 
 answers! {
-    /// A page of notifications, the newest first.
+    /// A page of notifications, newest first.
     NotificationList of found: NotificationPage {
         /// The notifications.
         notifications: Vec<Notification> = found.page.items.into_iter().map(Notification::from).collect::<Vec<_>>(),
-        /// What to ask for the next page with; null on the last.
+        /// The `cursor` for the next page; null on the last page.
         next_cursor: Nullable<String> = found.page.next_cursor,
-        /// How many are unread, on whichever page; those of one organization when one is asked for.
+        /// The number of unread notifications on all pages: of one organization if the request names one.
         unread_count: i64 = found.unread,
-        /// How many there are in all, when asked with `count=true`.
+        /// The number of all notifications of the list. The response has it if the request has `count=true`.
         #[oai(skip_serializing_if_is_none)]
         #[serde(skip_serializing_if = "Option::is_none")]
         total: Option<i64> = found.page.total,
@@ -156,25 +162,25 @@ answers! {
 }
 
 inputs! {
-    /// Whether a notification was read.
+    /// Whether the notification was read.
     ReadNotificationRequest {
-        /// `true` unless given.
+        /// Whether it was read. The default is `true`.
         is_read: Patch<bool>,
     } => bool = is_read.unwrap_or(true);
 }
 
 answers! {
-    /// What marking all as read did.
+    /// The result of marking all notifications as read.
     ReadNotifications of updated: u64 {
-        /// How many were unread.
+        /// How many of them were unread.
         updated: u64 = updated,
     }
 }
 
 answers! {
-    /// How one kind of notification comes, besides in the list.
+    /// How a kind of notification comes, besides in the list.
     Channels of email: bool {
-        /// By mail.
+        /// Whether it also comes by mail.
         email: bool = email,
     }
 }
@@ -182,29 +188,29 @@ answers! {
 answers! {
     /// How notifications come, by kind.
     NotificationPreferences of preferences: notifications::Preferences {
-        /// A task was given to one.
+        /// A task was assigned to the caller.
         task_assigned: Channels,
-        /// A comment names one.
+        /// A comment mentions the caller.
         mention: Channels,
-        /// A task that one made or does was finished.
+        /// A task was finished that the caller reported or is assigned to.
         task_done: Channels,
     }
 }
 
 inputs! {
-    /// A change of how one kind comes.
+    /// A change of how a kind of notification comes.
     ChannelsChange {
-        /// By mail.
+        /// Whether it also comes by mail.
         email: Patch<bool>,
     } => Option<bool> = email;
 
-    /// A change of how notifications come. What is left out stays as it is.
+    /// A change of how notifications come. A field that is left out does not change.
     UpdatePreferencesRequest(faults) {
-        /// A task was given to one.
+        /// A task was assigned to the caller.
         task_assigned: Patch<ChannelsChange>,
-        /// A comment names one.
+        /// A comment mentions the caller.
         mention: Patch<ChannelsChange>,
-        /// A task that one made or does was finished.
+        /// A task was finished that the caller reported or is assigned to.
         task_done: Patch<ChannelsChange>,
     } => PreferencesChange = {
         let mut email = |change: Option<ChannelsChange>, within| change?.read(within, faults);
@@ -222,15 +228,15 @@ params! {
     /// Which notifications to list.
     NotificationsQuery {
         organization: Slug,
-        /// Whether to list only what is unread.
+        /// Whether to list only unread notifications.
         unread: bool,
     } => NotificationFilter = NotificationFilter { organization, unread: unread.unwrap_or(false) };
 
-    /// Which notifications to mark.
+    /// Which notifications to mark as read.
     OfOrganization { organization: Slug } => NotificationFilter = NotificationFilter { organization, unread: false };
 }
 
-/// A slug that no organization of the caller has fits nothing.
+/// A slug that no organization of the caller has matches no notification.
 impl Parameter for Slug {
     fn schema() -> MetaSchema {
         MetaSchema {

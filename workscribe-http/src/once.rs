@@ -1,4 +1,4 @@
-//! Requests that may be sent twice: the `Idempotency-Key` of POSTs that create.
+//! Requests that may be sent twice: the `Idempotency-Key` of each POST that creates something.
 
 use poem_openapi::param::Header;
 use poem_openapi::types::ParseFromJSON;
@@ -17,9 +17,9 @@ use crate::query::fault;
 use crate::reply::{Created, if_match};
 use crate::wire::IdempotencyKey;
 
-/// A request that creates something, and by what it is known when it comes again. Its key is kept by organization, and is good
-/// for one project or one task of it, so the door comes before the claim, and again within the transaction. Without a key there
-/// is nothing to look up.
+/// A request that creates something, and the key by which a repeat is recognized. The key is stored for an organization and applies
+/// to one project or one task of it. So the door comes before the claim, and again in the transaction. Without a key, nothing is
+/// looked up.
 pub(crate) struct Once<'a> {
     app: &'a WorkScribe,
     user: UserId,
@@ -31,7 +31,7 @@ pub(crate) struct Once<'a> {
 }
 
 impl<'a> Once<'a> {
-    /// A request for an operation, where it is of no organization.
+    /// A request for an operation that belongs to no organization.
     pub(crate) fn new<T: Input>(
         app: &'a WorkScribe,
         auth: &BearerAuth,
@@ -43,7 +43,7 @@ impl<'a> Once<'a> {
         Self { app, user, key: key.0, operation, digest, org: None, within: None }
     }
 
-    /// The request, in an organization.
+    /// Sets the organization of the request.
     pub(crate) async fn in_organization(mut self, slug: &str) -> Result<Self, Error> {
         if self.key.is_some() {
             let at = In::organization(&mut *self.app.read().await?, slug, self.user).await?;
@@ -52,7 +52,7 @@ impl<'a> Once<'a> {
         Ok(self)
     }
 
-    /// The request, in a project.
+    /// Sets the project of the request.
     pub(crate) async fn in_project(mut self, slug: &str, project: &str) -> Result<Self, Error> {
         if self.key.is_some() {
             let at = In::project(&mut *self.app.read().await?, slug, project, self.user).await?;
@@ -61,7 +61,7 @@ impl<'a> Once<'a> {
         Ok(self)
     }
 
-    /// The request, on a task.
+    /// Sets the task of the request.
     pub(crate) async fn on_task(mut self, task: &str) -> Result<Self, Error> {
         if self.key.is_some() {
             let at = In::task(&mut *self.app.read().await?, task, self.user).await?;
@@ -70,9 +70,9 @@ impl<'a> Once<'a> {
         Ok(self)
     }
 
-    /// Claims the key, if there is one, and carries the request out in a transaction, or answers what was answered before. The
-    /// answer is stored in the transaction of the work, so that either both are there or neither. A refusal rolls back and gives
-    /// the key back.
+    /// Claims the key, if there is one, and runs the request in a transaction, or returns the stored response of an earlier run.
+    /// The response is stored in the transaction of the work, so that either both are stored or neither. A refusal rolls back and
+    /// releases the key.
     pub(crate) async fn run<T, W>(
         self,
         work: impl FnOnce(Box<dyn UnitOfWork>) -> W,
@@ -141,7 +141,7 @@ async fn commit<T: Answer>(
     app.commit(uow).await
 }
 
-/// If this fails too, the claim ends by itself after a minute.
+/// Releases a claim. If this fails too, the claim expires after a minute.
 async fn release(app: &WorkScribe, key: &idempotency::IdempotencyKey) {
     let released = async {
         let mut uow = app.begin().await?;

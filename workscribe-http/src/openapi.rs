@@ -1,9 +1,9 @@
-//! The OpenAPI document as a product: what poem-openapi derives, completed so that linters find nothing and client
-//! generators need no edits.
+//! Completes the OpenAPI document that poem-openapi derives, so that linters find nothing and client generators need no manual
+//! changes.
 //!
-//! What is added here follows from shapes: the refusals of whatever has a bearer, a body or a query, and the one `Problem`
-//! schema; security, also where there is none; canonical header names. What is particular to an operation stands in its handler's
-//! answer ([`ApiResult`](crate::ApiResult)), and what is particular to a field or a parameter in its type.
+//! What is added here follows from shapes: the refusals of every operation with a bearer, a body or a query; the one `Problem`
+//! schema; `security`, also for operations without a token; canonical header names. Codes of single operations are in the return
+//! type of their handlers ([`ApiResult`](crate::ApiResult)), and descriptions of fields and parameters are in their types.
 
 mod whole;
 
@@ -21,10 +21,10 @@ use crate::query::AN_ID;
 pub use whole::whole;
 
 const DESCRIPTION: &str = "The multi-tenant backbone of a work-management product: users and sessions, organizations with members and \
-     invitations, projects with boards of tasks, comments, notifications, search and webhooks. Every refusal is a problem document (RFC 9457) with a stable `code`. What a caller may not see is \
-     answered like what does not exist.";
+     invitations, projects with boards of tasks, comments, notifications, search and webhooks. Every refusal is a problem document \
+     (RFC 9457) with a stable `code`. A resource that the caller may not see gets the same response as one that does not exist.";
 
-/// The finished document of an API, under a policy: registering has one answer or the other.
+/// The finished document of an API. The policy decides which of two responses a registration has.
 #[must_use]
 pub fn document<T: OpenApi>(apis: T, policy: RegistrationPolicy) -> Value {
     let service = OpenApiService::new(apis, "WorkScribe", VERSION);
@@ -41,7 +41,7 @@ pub(crate) fn finish(mut document: Value, policy: RegistrationPolicy) -> Value {
     for operation in members(&mut document["paths"]).flat_map(members) {
         finish_operation(operation, policy);
     }
-    // What is not answered with success is no part of an operation that poem-openapi knows, so it left the schema out.
+    // poem-openapi knows only successful responses of the operations, so it left out the schema of problems.
     let mut registry = Registry::new();
     Problem::register(&mut registry);
     for (name, schema) in &registry.schemas {
@@ -81,7 +81,7 @@ fn finish_operation(operation: &mut Value, policy: RegistrationPolicy) {
         }
     };
     if is_secured {
-        // What everybody with a token may meet: it is not valid, too many requests, too many at a time.
+        // Any request with a token may get these: the token is invalid, too many requests, or too many at a time.
         for code in [Code::Unauthenticated, Code::RateLimited, Code::Overloaded] {
             add(status_of(code.kind()).as_u16(), code.as_str());
         }
@@ -96,7 +96,7 @@ fn finish_operation(operation: &mut Value, policy: RegistrationPolicy) {
         add(422, Code::ValidationFailed.as_str());
     }
     if refusals.is_empty() {
-        // Every operation has a refusal: the linters want one, and a wrong method gets it.
+        // Linters require a refusal for every operation. Each refuses a wrong method.
         refusals.insert(405, vec!["METHOD_NOT_ALLOWED".to_owned()]);
     }
     keep_one_success(responses, policy);
@@ -107,7 +107,7 @@ fn finish_operation(operation: &mut Value, policy: RegistrationPolicy) {
     }
 }
 
-/// Takes what handlers refuse with out of the responses: the codes, by status.
+/// Removes the refusals of handlers from the responses, and returns their codes by status.
 fn take_refusals(responses: &mut Map<String, Value>) -> BTreeMap<u16, Vec<String>> {
     let mut refusals = BTreeMap::new();
     responses.retain(|status, response| {
@@ -119,8 +119,8 @@ fn take_refusals(responses: &mut Map<String, Value>) -> BTreeMap<u16, Vec<String
     refusals
 }
 
-/// Generators want one success an operation. Where there are two, one says what was made and one says nothing, which is the answer
-/// of a server that verifies addresses first.
+/// Generators expect one success per operation. Where there are two, one has a body and the other has none: a server that requires
+/// verified addresses first uses the second.
 fn keep_one_success(responses: &mut Map<String, Value>, policy: RegistrationPolicy) {
     let says_something = policy == RegistrationPolicy::Open;
     let is_success = |status: &str| status.starts_with('2');
@@ -142,9 +142,9 @@ fn problem_response(status: u16, codes: &[String]) -> Value {
         401 => response["headers"] = json!({"WWW-Authenticate": header("How to authenticate: `Bearer`.")}),
         429 => {
             response["headers"] = json!({
-                "Retry-After": header("After how many seconds the request may be sent again."),
-                "RateLimit": header("What is left of the limit."),
-                "RateLimit-Policy": header("The limit and its window."),
+                "Retry-After": header("How many seconds to wait before the request is sent again."),
+                "RateLimit": header("What remains of each limit."),
+                "RateLimit-Policy": header("Each limit and its window."),
             });
         }
         _ => {}
@@ -154,7 +154,7 @@ fn problem_response(status: u16, codes: &[String]) -> Value {
 
 fn finish_response(response: &mut Value) {
     if response["description"].as_str().is_none_or(str::is_empty) {
-        response["description"] = json!("The answer.");
+        response["description"] = json!("The response.");
     }
     if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
         let renamed = std::mem::take(headers).into_iter().map(|(name, mut header)| {
@@ -165,7 +165,7 @@ fn finish_response(response: &mut Value) {
     }
 }
 
-/// A header's name as the RFCs write it; poem-openapi writes capitals.
+/// A header's name as the RFCs write it; poem-openapi writes it in capitals.
 fn canonical(name: &str) -> String {
     if name == "ETAG" {
         return "ETag".to_owned();
@@ -174,7 +174,7 @@ fn canonical(name: &str) -> String {
     name.split('-').map(word).collect::<Vec<String>>().join("-")
 }
 
-/// The parameters of a query are one to poem-openapi: a schema with a part for each ([`Asked`](crate::Asked)).
+/// Splits a query, which is one parameter for poem-openapi: a schema with a property for each ([`Asked`](crate::Asked)).
 fn single(together: Value) -> Vec<Value> {
     let parts = together["schema"]["allOf"].as_array().into_iter().flatten();
     let properties = parts.filter_map(|part| part["properties"].as_object()).flatten();
@@ -188,7 +188,7 @@ fn single(together: Value) -> Vec<Value> {
 }
 
 fn finish_parameter(parameter: &mut Value) {
-    // Its type says what it is, where the operation does not.
+    // The type's description, where the operation gives none.
     let of_type = parameter["schema"].as_object_mut().and_then(|schema| schema.remove("description"));
     let is_query = parameter["in"] == "query";
     if let Some(object) = parameter.as_object_mut() {
@@ -201,7 +201,7 @@ fn finish_parameter(parameter: &mut Value) {
 }
 
 fn finish_property(property: &mut Value) {
-    // poem-openapi repeats the description as a schema of its own, which generators stumble over.
+    // poem-openapi repeats the description as a schema of its own, which generators do not understand.
     if let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) {
         parts.retain(|part| part.get("$ref").is_some());
     }

@@ -9,13 +9,13 @@ use workscribe_core::page::PageRequest;
 use crate::dto::params;
 use crate::query::Parameter;
 
-/// Items on a page.
+/// The maximum number of items on a page.
 pub(crate) struct PageLimit(pub(crate) u32);
 
 impl Parameter for PageLimit {
     fn schema() -> MetaSchema {
         MetaSchema {
-            description: Some("Items on a page: 1–100, 25 unless given."),
+            description: Some("The maximum number of items on a page: 1–100. The default is 25."),
             minimum: Some(1.0),
             maximum: Some(PageRequest::MAX_LIMIT.into()),
             default: Some(json!(PageRequest::DEFAULT_LIMIT)),
@@ -29,12 +29,12 @@ impl Parameter for PageLimit {
     }
 }
 
-/// Where a page begins.
+/// The place where a page begins.
 pub(crate) struct PageCursor(pub(crate) String);
 
 impl Parameter for PageCursor {
     fn schema() -> MetaSchema {
-        let description = Some("The `next_cursor` of the page before.");
+        let description = Some("The `next_cursor` of the previous page.");
         MetaSchema { description, max_length: Some(64), ..MetaSchema::new("string") }
     }
 
@@ -48,12 +48,12 @@ params! {
     pub(crate) Paging(faults) {
         limit: PageLimit,
         cursor: PageCursor,
-        /// Whether to answer the `total`.
+        /// Whether the response has the `total`.
         count: bool,
     } => PageRequest = page(limit, cursor, count, faults);
 }
 
-/// Reads which page the caller wants. After a fault, which is noted, the page is of no use.
+/// Reads which page the caller wants. Faults are added to `faults`; after one, the page must not be used.
 pub(crate) fn page(
     limit: Option<PageLimit>,
     cursor: Option<PageCursor>,
@@ -63,7 +63,7 @@ pub(crate) fn page(
     window(limit, cursor, count, faults, PageRequest::new).unwrap_or(PageRequest::first())
 }
 
-/// Reads which page the caller wants, by the list's own way to begin one.
+/// Reads which page the caller wants. `page` begins a page of this kind of list.
 pub(crate) fn window<T>(
     limit: Option<PageLimit>,
     cursor: Option<PageCursor>,

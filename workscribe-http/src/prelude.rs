@@ -1,4 +1,4 @@
-//! What every file with operations imports: what handlers, parameters and bodies are written with.
+//! What every file with operations imports, to write handlers, parameters and bodies.
 
 pub(crate) use poem_openapi::OpenApi;
 pub(crate) use poem_openapi::param::{Header, Path};

@@ -1,8 +1,8 @@
-//! Errors on the wire: one problem document (RFC 9457) for everything that is refused, made in one place.
+//! Errors in the API: every refusal becomes a problem document (RFC 9457), in one place.
 //!
-//! A handler's [`ApiError`] travels to the outermost layer as it is; there it becomes a document with the request's id,
-//! and a line in the log if it is the server's fault. What poem refuses by itself (an unknown route, a wrong method, a
-//! body that is too large) is given the same form there.
+//! A handler's [`ApiError`] goes to the outermost layer unchanged. There it becomes a document with the request's id, and a line in
+//! the log if the server is at fault. The refusals of poem itself (an unknown route, a wrong method, a body that is too large) get
+//! the same form there.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -22,18 +22,18 @@ use workscribe_core::{Code, Error, ErrorKind};
 
 use crate::wire;
 
-/// The media type of bodies.
+/// The media type of JSON bodies.
 pub(crate) const JSON: &str = "application/json";
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A refusal, on its way to the caller, of an operation that refuses with these codes.
+/// The refusal of an operation that refuses with these codes.
 #[derive(Debug)]
 pub struct ApiError<const CODES: Codes = 0>(pub(crate) Error);
 
-/// What a handler answers, with the codes that its operation refuses with besides those that follow from its shape: a
-/// bearer, a body, a query.
+/// The result of a handler, with the codes with which its operation refuses. The codes that follow from its shape (a bearer, a
+/// body, a query) are not listed.
 pub type ApiResult<T, const CODES: Codes = 0> = Result<T, ApiError<CODES>>;
 
 impl<const CODES: Codes> From<Error> for ApiError<CODES> {
@@ -42,7 +42,7 @@ impl<const CODES: Codes> From<Error> for ApiError<CODES> {
     }
 }
 
-/// A refusal as poem carries it.
+/// A refusal inside of a poem error.
 #[derive(Clone)]
 struct Carried(Arc<Error>);
 
@@ -65,7 +65,7 @@ impl<const CODES: Codes> ApiResponse for ApiError<CODES> {
     }
 }
 
-/// The responses of refusals. A schema with the codes stands for the document, which [`crate::openapi`] puts in its place.
+/// The responses for refusals. Each has a schema with the codes in place of the document; [`crate::openapi`] replaces it.
 fn refusals(set: Codes) -> Vec<MetaResponse> {
     let mut by_status: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
     for code in Code::ALL.iter().filter(|code| set & codes(&[**code]) != 0) {
@@ -80,10 +80,10 @@ fn refusals(set: Codes) -> Vec<MetaResponse> {
     by_status.into_iter().map(response).collect()
 }
 
-/// A set of codes: a bit for each.
+/// A set of codes, with one bit for each.
 pub type Codes = u128;
 
-/// The set of these codes.
+/// The set with these codes.
 #[must_use]
 pub const fn codes(codes: &[Code]) -> Codes {
     let (mut set, mut index) = (0, 0);
@@ -94,27 +94,27 @@ pub const fn codes(codes: &[Code]) -> Codes {
     set
 }
 
-/// Sets of codes that operations have in common.
+/// Sets of codes that several operations share.
 pub(crate) mod refuses {
     use workscribe_core::Code::*;
 
     use super::{Codes, codes};
 
-    /// What is done in an organization, by a role.
+    /// For operations in an organization, which require a role.
     pub(crate) const IN_ORGANIZATION: Codes = codes(&[OrganizationNotFound, InsufficientRole]);
-    /// What is done in a project of one.
+    /// For operations in a project.
     pub(crate) const IN_PROJECT: Codes = IN_ORGANIZATION | codes(&[ProjectNotFound]);
-    /// What is done with a task.
+    /// For operations on a task.
     pub(crate) const WITH_TASK: Codes = codes(&[TaskNotFound, InsufficientRole]);
-    /// What changes a project or its tasks.
+    /// For operations that change a project or its tasks.
     pub(crate) const ARCHIVED: Codes = codes(&[ProjectArchived]);
-    /// What has a condition.
+    /// For operations with a condition.
     pub(crate) const STALE: Codes = codes(&[StaleVersion]);
-    /// What makes one more, under an idempotency key.
+    /// For operations that create something, with an idempotency key.
     pub(crate) const CREATES: Codes = codes(&[LimitReached, IdempotencyInProgress, IdempotencyKeyReused]);
 }
 
-/// The status of a family of errors.
+/// The status of a kind of errors.
 #[must_use]
 pub const fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
@@ -132,43 +132,43 @@ pub const fn status_of(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// One fault of one field.
+/// A fault of a field.
 #[derive(Object, Serialize)]
 pub struct FieldProblem {
     /// A JSON pointer (RFC 6901) into the body, or `/query/…` for a query parameter.
     pub pointer: wire::Pointer,
-    /// What is wrong, for programs.
+    /// The code of the fault, for programs.
     pub code: String,
-    /// What is wrong, for people.
+    /// A sentence about the fault, for people.
     pub message: String,
 }
 
-/// A problem document (RFC 9457): the answer to every request that is refused.
+/// A problem document (RFC 9457): the response to every refused request.
 #[derive(Object, Serialize)]
 pub struct Problem {
     /// A URN that names the kind of problem: `urn:workscribe:problem:<code in kebab-case>`.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub type_: String,
-    /// A short summary that does not change from one occurrence to the next.
+    /// A short summary, which is the same for every occurrence.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// A sentence for people.
+    /// A sentence about this occurrence, for people.
     pub detail: String,
     /// The stable code, for programs.
     pub code: String,
-    /// What a translation of the sentence needs.
+    /// The values that a translation of the sentence needs.
     pub params: BTreeMap<String, Value>,
     /// The id of the request, as in the `X-Request-Id` header and in the server's log.
     pub request_id: wire::RequestId,
-    /// For a 422: every fault, by field.
+    /// For a 422: all faults, by field.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldProblem>>,
 }
 
-/// What a problem document is made from, whoever refused.
+/// The parts of a problem document, whether a service or poem refused.
 struct Refusal<'a> {
     status: StatusCode,
     code: &'a str,
@@ -199,7 +199,7 @@ impl Refusal<'_> {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(after) = self.retry_after {
-            // Rounded up: a client that waits this long is not refused for the same reason.
+            // Rounded up, so that a client that waits this long is not refused for the same reason.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
@@ -245,7 +245,7 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// Codes of what poem, and not a service, refuses.
+/// The codes of refusals that come from poem, not from a service.
 const ROUTER: &[(u16, &str, &str, &str)] = &[
     (
         400,
@@ -291,7 +291,7 @@ fn from_status(status: StatusCode, request_id: &str) -> Response {
     }
 }
 
-/// Gives every refusal the form of a problem document; other answers pass.
+/// Turns every refusal into a problem document. Other responses are not changed.
 pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Response {
     let response = answer.unwrap_or_else(poem::Error::into_response);
     if let Some(Carried(error)) = response.data::<Carried>() {
@@ -300,7 +300,7 @@ pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Respon
     let status = response.status();
     let is_refusal = status.is_client_error() || status.is_server_error();
     let is_problem = response.content_type() == Some(PROBLEM_JSON);
-    // The readiness answer is a 503 of its own kind.
+    // The readiness check responds 503 with its own JSON.
     let is_own_json = response.content_type() == Some(JSON);
     if is_refusal && !is_problem && !is_own_json {
         let mut problem = from_status(status, request_id);
@@ -312,7 +312,7 @@ pub(crate) fn finish(answer: poem::Result<Response>, request_id: &str) -> Respon
     response
 }
 
-/// The answer to a handler's panic: the same 500 as any other fault.
+/// The response to a panic of a handler: the same 500 as for any other fault of the server.
 pub(crate) fn panicked(payload: &(dyn std::any::Any + Send), request_id: &str) -> Response {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text =

@@ -1,5 +1,5 @@
-//! Parameters. All are taken as texts, so that what is wrong with one is a problem document with a pointer to it; the faults of
-//! a query are told together.
+//! Parameters. All are read as texts, so that a fault becomes a problem document with a pointer to the parameter. The faults of a
+//! query are reported together.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -23,37 +23,37 @@ use crate::reply::if_match;
 use crate::time::{Date, Time};
 use crate::wire::{IfMatch, Named, names, opaque};
 
-/// What a parameter of a query can be.
+/// A type that a parameter of a query can have.
 pub trait Parameter: Sized {
-    /// What it looks like, with a description for operations that give none.
+    /// Its schema, with a description for operations that give none.
     fn schema() -> MetaSchema;
 
-    /// Reads it.
+    /// Reads the parameter.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the text.
     fn parse(text: &str) -> Result<Self, Fault>;
 }
 
-/// What a parameter looks like, with a description of its own unless that is empty.
+/// The schema of a parameter, with the description of the operation unless that is empty.
 pub(crate) fn described<T: Parameter>(about: &'static str) -> MetaSchema {
     let schema = T::schema();
     MetaSchema { description: Some(about).filter(|about| !about.is_empty()).or(schema.description), ..schema }
 }
 
-/// What an operation takes from its query: parameters that are read together.
+/// The parameters of an operation's query, which are read together.
 pub trait Parameters {
-    /// What they say, as the services take it.
+    /// The value that the services take.
     type Of: Send;
 
-    /// The name and the schema of each, in the order of the document.
+    /// The name and the schema of each parameter, in the order of the document.
     fn schemas() -> Vec<(&'static str, MetaSchema)>;
 
-    /// Reads them, and notes every fault. After a fault the value is of no use.
+    /// Reads the parameters. Faults are added to `faults`; after one, the value must not be used.
     fn read(query: &Texts, faults: &mut Violations) -> Self::Of;
 }
 
-/// Both of two sets of parameters.
+/// Two sets of parameters together.
 impl<A: Parameters, B: Parameters> Parameters for (A, B) {
     type Of = (A::Of, B::Of);
 
@@ -66,21 +66,21 @@ impl<A: Parameters, B: Parameters> Parameters for (A, B) {
     }
 }
 
-/// The parameters of a query as they came.
+/// The parameters of a query as the client sent them.
 pub struct Texts(Vec<(String, String)>);
 
 impl Texts {
-    /// The first parameter of this name, if there is one. A fault is noted.
+    /// The first parameter with this name, if there is one. A fault is added to `faults`.
     pub fn read<T: Parameter>(&self, name: &str, faults: &mut Violations) -> Option<T> {
         let (_, text) = self.0.iter().find(|(known, _)| known == name)?;
         faults.keep(&format!("/query/{name}"), T::parse(text))
     }
 }
 
-/// What a query says, as the services take it. A query with faults is refused before the handler begins, and the problem names all
-/// of them.
+/// The query of a request, as the services take it. A query with faults is refused before the handler begins, and the problem lists
+/// all of them.
 ///
-/// To poem-openapi this is one parameter with a schema of one property for each; [`crate::openapi`] makes single parameters of it.
+/// For poem-openapi it is one parameter whose schema has a property for each; [`crate::openapi`] turns them into single parameters.
 pub struct Asked<P: Parameters>(pub P::Of);
 
 impl<P: Parameters> Deref for Asked<P> {
@@ -103,7 +103,7 @@ impl<'a, P: Parameters> ApiExtractor<'a> for Asked<P> {
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
-        // Properties of one object would lose their order.
+        // The properties of one object would lose their order.
         let each = |(name, schema)| {
             inline(MetaSchema { properties: vec![(name, inline(schema))], ..MetaSchema::new("object") })
         };
@@ -149,17 +149,17 @@ impl<T: Named> Parameter for T {
     }
 }
 
-/// The fault of a text that is none of some names.
+/// The fault of a text that is not one of the names.
 pub(crate) fn not_one_of(names: &[&str]) -> Fault {
     Fault::new("NOT_ONE_OF", format!("Use one of: {}.", names.join(", ")))
 }
 
-/// The fault of a text that is no id.
+/// The fault of a text that is not an id.
 pub(crate) fn not_an_id(message: &'static str) -> Fault {
     Fault::new("NOT_AN_ID", message)
 }
 
-/// Makes a parameter of a type that describes itself and reads texts.
+/// Makes a parameter of a type that has a schema and reads texts.
 macro_rules! written {
     ($($type:ty: $code:literal, $message:literal;)+) => {$(
         impl Parameter for $type {
@@ -179,23 +179,23 @@ written! {
     Time: "NOT_A_TIME", "Write a moment as 2026-11-23T09:30:00Z, of the years 1 to 9999.";
 }
 
-/// An id of the domain in a path.
+/// A kind of id that a path can contain.
 pub trait Identified: FromStr {
-    /// Of what it is the id.
+    /// The description of the id.
     const DESCRIPTION: &'static str;
 
-    /// The refusal of a text that is no id: nothing has it.
+    /// The refusal of a text that is not an id: no row has it.
     fn missing() -> Error;
 }
 
-/// An id in a path, as it came. A text that is no id is the id of nothing.
+/// An id in a path, as the client sent it. A text that is not an id is treated like an unknown id.
 pub struct Id<T>(String, PhantomData<fn() -> T>);
 
 impl<T: Identified> Id<T> {
     /// The id.
     ///
     /// # Errors
-    /// That there is nothing with it.
+    /// The refusal for an unknown id, if the text is not an id.
     pub fn read(&self) -> Result<T, Error> {
         self.0.parse().map_err(|_| T::missing())
     }
@@ -203,7 +203,7 @@ impl<T: Identified> Id<T> {
     /// The row with this id, in the version that `If-Match` asks for.
     ///
     /// # Errors
-    /// That there is nothing with this id.
+    /// The refusal for an unknown id, if the text is not an id.
     pub fn target(&self, condition: &Header<Option<IfMatch>>) -> Result<Target<T>, Error> {
         Ok(Target::new(self.read()?, if_match(condition.0.as_deref())))
     }
@@ -229,12 +229,12 @@ impl<T: Identified> ParseFromParameter for Id<T> {
     }
 }
 
-/// What an id looks like.
+/// The schema of an id.
 fn uuid() -> MetaSchema {
     MetaSchema { example: Some(Value::from(AN_ID)), ..MetaSchema::new_with_format("string", "uuid") }
 }
 
-/// An id like any other.
+/// The example of an id.
 pub(crate) const AN_ID: &str = "019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f";
 
 macro_rules! ids {
@@ -263,7 +263,7 @@ ids! {
     JobId: "The job's id.", JobNotFound, "There is no job with this id.";
 }
 
-/// Makes an id that a query can have.
+/// Makes an id that a query can contain.
 macro_rules! asked_ids {
     ($($id:ty),+) => {$(
         impl Parameter for $id {

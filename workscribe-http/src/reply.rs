@@ -1,4 +1,4 @@
-//! What operations answer when all is well: one type for each status.
+//! The successful responses of operations: one type for each status.
 
 use poem_openapi::ApiResponse;
 use workscribe_core::identity::Account;
@@ -11,7 +11,7 @@ use crate::body::{Answer, Json};
 /// 200 with a body.
 #[derive(ApiResponse)]
 pub enum Reply<T: Answer> {
-    /// The answer.
+    /// The result.
     #[oai(status = 200)]
     Ok(Json<T>),
 }
@@ -19,44 +19,44 @@ pub enum Reply<T: Answer> {
 /// 200 with a single resource and its version.
 #[derive(ApiResponse)]
 pub enum Versioned<T: Answer> {
-    /// The resource as it is now.
+    /// The resource after the request.
     #[oai(status = 200)]
     Ok(
         Json<T>,
-        /// The resource's version, for `If-Match`.
+        /// The version of the resource, for `If-Match`.
         #[oai(header = "ETag")]
         String,
     ),
 }
 
-/// 201 with the resource, where it is, and its version.
+/// 201 with the new resource, its path and its version.
 #[derive(ApiResponse)]
 pub enum Created<T: Answer> {
     /// The new resource.
     #[oai(status = 201)]
     Created(
         Json<T>,
-        /// Where the resource is.
+        /// The path of the resource.
         #[oai(header = "Location")]
         String,
-        /// The resource's version, for `If-Match`.
+        /// The version of the resource, for `If-Match`.
         #[oai(header = "ETag")]
         String,
     ),
 }
 
-/// 202 with what will be done.
+/// 202 with the work that was accepted.
 #[derive(ApiResponse)]
 pub enum Accepted<T: Answer> {
-    /// What will be done.
+    /// The work that will be done.
     #[oai(status = 202)]
     Accepted(Json<T>),
 }
 
-/// 204: done, and nothing to say.
+/// 204 without a body.
 #[derive(ApiResponse)]
 pub enum NoContent {
-    /// Done.
+    /// The request succeeded. The response has no body.
     #[oai(status = 204)]
     Done,
 }
@@ -68,7 +68,7 @@ impl<T: Answer> Reply<T> {
     }
 }
 
-/// What has a version, which grows with every change.
+/// A resource with a version, which grows with every change.
 pub trait Revised {
     /// The version.
     fn version(&self) -> i64;
@@ -113,14 +113,14 @@ impl<T: Answer> Created<T> {
         Self::of(value.into(), location, version)
     }
 
-    /// The same, of what is no resource of the domain's alone.
+    /// The same, for a value that is made of more than a resource of the domain.
     pub(crate) fn of(value: T, location: String, version: i64) -> Self {
         Self::Created(Json(value), location, etag(version))
     }
 }
 
 impl<T: Answer> Accepted<T> {
-    /// 202 with what will be done.
+    /// 202 with the work that was accepted.
     pub fn new(value: impl Into<T>) -> Self {
         Self::Accepted(Json(value.into()))
     }
@@ -132,8 +132,8 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The version that an `If-Match` header asks for (RFC 9110 §13.1.1): `None` for `*` or no header. A tag that this
-/// server did not make, a weak one included, is a version that nothing has, so the condition fails.
+/// The version that an `If-Match` header requires (RFC 9110 §13.1.1): `None` for `*` or no header. A tag that this server did
+/// not make, or a weak one, gives a version that no resource has, so the condition fails.
 #[must_use]
 pub fn if_match(header: Option<&str>) -> Option<i64> {
     let tag = header?.trim();

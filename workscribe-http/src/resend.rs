@@ -1,4 +1,4 @@
-//! What Resend tells of mails that it took and could not deliver.
+//! The events that Resend sends about mails that it accepted and could not deliver.
 
 use poem::http::StatusCode;
 use poem::{Endpoint, Request, RequestBody, Response};
@@ -16,36 +16,36 @@ use crate::field::{Optional, Required};
 use crate::problem::ApiError;
 use crate::wire::RichText;
 
-/// Where Resend's webhook leads. It is for Resend alone, so it is no operation of the document.
+/// The path for Resend's webhook. Only Resend calls it, so it is not an operation of the document.
 pub(crate) const PATH: &str = "/hooks/resend";
 
-/// Listens to Resend's events (<https://resend.com/docs/webhooks/event-types>):
+/// Receives Resend's events (<https://resend.com/docs/webhooks/event-types>):
 ///
 /// | event | what follows |
 /// |---|---|
 /// | `email.bounced`, `email.suppressed` | the recipients are marked as refusing mail |
 /// | `suppression.added` | the address is marked |
-/// | `suppression.removed` | its mark is taken away |
+/// | `suppression.removed` | the mark of the address is removed |
 /// | any other | nothing |
 ///
-/// A message that is not signed with the secret is answered with 401. To be told twice changes nothing.
+/// A message without a valid signature gets a 401. A repeated message changes nothing.
 pub(crate) struct ResendEvents {
     pub(crate) app: WorkScribe,
     pub(crate) secret: VerifyingSecret,
 }
 
 inputs! {
-    /// An event. Which shape its data have depends on its type.
+    /// An event. Its type determines the shape of its data.
     #[expect(unreachable_pub, reason = "other inputs are described to the world")]
     Event {
-        /// What happened.
+        /// The type of the event.
         kind as "type": Required<String>,
-        /// To what.
+        /// The data of the event.
         data: Optional<RichText>,
     } => (String, Value) = (kind, data.unwrap_or_default());
 }
 
-/// What is read of an event of a mail.
+/// The part of a mail event that is read.
 #[derive(Deserialize)]
 struct Sent {
     to: Vec<String>,
@@ -59,7 +59,7 @@ struct Cause {
     kind: Option<String>,
 }
 
-/// What is read of an event of the suppression list.
+/// The part of an event of the suppression list that is read.
 #[derive(Deserialize)]
 struct Listed {
     email: String,
@@ -67,7 +67,7 @@ struct Listed {
 
 impl ResendEvents {
     fn is_signed(&self, request: &Request, body: &[u8]) -> bool {
-        // The second names are those of the standard that came of the first.
+        // The second names are those of Standard Webhooks, which grew out of Svix's headers.
         let header = |one, other| request.header(one).or_else(|| request.header(other)).unwrap_or_default();
         let id = header("svix-id", "webhook-id");
         let timestamp = header("svix-timestamp", "webhook-timestamp");
@@ -87,7 +87,7 @@ impl ResendEvents {
             }
             _ => return Ok(()),
         };
-        // Resend tells Permanent, Transient and Undetermined apart. A full mailbox is not a dead one.
+        // Resend distinguishes Permanent, Transient and Undetermined. A full mailbox (Transient) still exists.
         if cause.as_deref() == Some("Transient") {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Finding things over HTTP.
+//! Search over HTTP.
 
 use poem_openapi::registry::MetaSchema;
 use workscribe_core::error::Fault;
@@ -8,7 +8,7 @@ use workscribe_core::search::{self, SearchKind, SearchRequest};
 use crate::prelude::*;
 
 api! {
-    /// Finding projects, tasks and comments.
+    /// Search in projects, tasks and comments.
     SearchApi
 }
 
@@ -16,8 +16,8 @@ api! {
 impl SearchApi {
     /// Search an organization
     ///
-    /// Finds what has all of the words, without regard to case and accents; the last may be the beginning of one. The key of
-    /// a task, such as WEB-42, finds that task first.
+    /// Finds projects, tasks and comments that have all the words, without regard to case and accents, best match first. The last
+    /// word may be the beginning of a word. A task's key, such as WEB-42, gives that task as the first result.
     #[oai(path = "/organizations/:slug/search", method = "get", operation_id = "search")]
     async fn search(
         &self,
@@ -35,50 +35,50 @@ impl SearchApi {
 }
 
 named! {
-    /// What can be found.
+    /// The kind of a result.
     SearchType = SearchKind;
 }
 
 answers! {
-    /// Something that was found.
+    /// A result of a search.
     SearchResult of result: search::SearchResult {
-        /// What it is.
+        /// The kind of the result.
         kind as "type": SearchType,
-        /// Its id.
+        /// The id of the project, task or comment.
         id: Uuid,
-        /// The project's name, or the title of the task that it is or is on.
+        /// The project's name, or the title of the task or of the comment's task.
         title: String,
-        /// Where it is: the project's or the task's key.
+        /// The key of the project, of the task or of the comment's task.
         subtitle: TaskKey,
-        /// The part of its text around the first word that was found there.
+        /// The part of the text around the first word that matches.
         snippet: Nullable<String>,
-        /// The key of the project that it is or is in.
+        /// The key of the project to which the result belongs.
         project_key: Nullable<ProjectKey> = Some(result.project_key),
-        /// The id of the task that it is or is on.
+        /// The id of the task, or of the comment's task.
         task_id: Nullable<Uuid> = result.task.map(|(id, _)| id),
-        /// When it was last changed.
+        /// When the thing was last changed.
         updated_at: Time,
     }
 }
 
 answers! {
-    /// What was found, the best match first.
+    /// The results of a search, best match first.
     SearchResults of (results, q): (Vec<search::SearchResult>, String) {
-        /// What was found.
+        /// The results.
         results: Vec<SearchResult> = results.into_iter().map(SearchResult::from).collect::<Vec<_>>(),
-        /// What was looked for.
+        /// The query.
         q: Sought = q,
     }
 }
 
 params! {
-    /// What to look for.
+    /// The parameters of a search.
     Search(faults) {
-        /// What to look for: 1–200 characters, each meant as it is.
+        /// The words to search for: 1–200 characters. No character has a special meaning.
         q: Sought,
-        /// Only things of this type.
+        /// Only results of this kind.
         kind as "type": SearchKind,
-        /// Results at the most: 1–100, 25 unless given.
+        /// The maximum number of results: 1–100. The default is 25.
         limit: PageLimit,
     } => (String, Option<SearchKind>, u32) = {
         if q.is_none() {

@@ -26,17 +26,17 @@ macro_rules! tags {
 }
 
 tags! {
-    Identity: "Accounts, sessions, passwords, and invitations to oneself.";
+    Identity: "Accounts, sessions and passwords, and the invitations that a person receives.";
     Organizations: "Organizations, their members and their invitations.";
-    Projects: "Projects, with their statuses and labels.";
-    Tasks: "Tasks, boards, comments, and what happened.";
-    Notifications: "Who is told of what.";
-    Search: "Finding things.";
+    Projects: "Projects, their statuses and their labels.";
+    Tasks: "Tasks, boards, comments and the history.";
+    Notifications: "The caller's notifications about assigned tasks, mentions and finished tasks that other people caused.";
+    Search: "Search in projects, tasks and comments.";
     Webhooks: &WEBHOOKS;
-    Health: "Whether the server runs and is ready, and what its limits are.";
+    Health: "The health, readiness and public keys of the server, and its limits.";
 }
 
-/// The section of webhooks, with a line for each event.
+/// The section about webhooks, with a row for each event.
 static WEBHOOKS: LazyLock<String> = LazyLock::new(|| {
     let rows = EventKind::of_webhooks().filter_map(|kind| Some((kind, kind.webhook_data()?)));
     let rows: String = rows.map(|(kind, data)| format!("| `{}` | {data} |\n", kind.as_str())).collect();
@@ -44,9 +44,9 @@ static WEBHOOKS: LazyLock<String> = LazyLock::new(|| {
 });
 
 const BEFORE_EVENTS: &str = "\
-Endpoints of an organization that are told of what happens in it.
+A webhook sends the events of an organization to a URL.
 
-Every event is sent to the webhooks that ask for it, as a POST with a JSON body
+Each event is sent to every webhook that subscribes to it, as a POST with a JSON body
 `{type, timestamp, organization_id, actor_id, data}`:
 
 | `type` | `data` |
@@ -54,16 +54,16 @@ Every event is sent to the webhooks that ask for it, as a POST with a JSON body
 ";
 
 const AFTER_EVENTS: &str = "\
-The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of
+The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` follow
 [Standard Webhooks](https://www.standardwebhooks.com), whose libraries verify them with the webhook's secret. Verify
-every message, over its body as it came.
+every message, over the exact bytes of its body.
 
-Answer with a 2xx within 15 seconds, and do the work afterwards. Any other answer, or none, is a failure: a message is
+Respond with a 2xx within 15 seconds, and do the work afterwards. Any other response, or none, is a failure: a message is
 tried nine times over 25 hours. Redirects are not followed. A 410 turns the webhook off, and so does a message that
-failed nine times while nothing else arrived; the owners get a mail then.
+failed nine times while no other message arrived. The owners of the organization then get a mail.
 
-A removed status or label is told once, not with a `task.updated` for each of its tasks, which may be all of a project's.
-A task whose parent was removed, or whose assignee left, tells its own.
+When a status or label is deleted, you get one message, and no `task.updated` for each of its tasks, which may be all tasks
+of a project. When the parent of a task is deleted, or its assignee leaves, you get a `task.updated` for that task.
 
-Messages arrive at least once and in no certain order: one with a `webhook-id` that was seen before is a repeat. They
-go to public addresses alone, over HTTPS.";
+A message arrives at least once, and messages may arrive in any order. A message with a `webhook-id` that you have seen
+before is a repeat. Messages are sent only to public addresses, over HTTPS.";

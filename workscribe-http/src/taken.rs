@@ -1,4 +1,4 @@
-//! What fields of requests can hold, and what is wrong with what came in the place of one.
+//! The types of fields in requests, and the fault when a value has another type.
 
 use poem_openapi::types::Type;
 use serde::de::DeserializeOwned;
@@ -7,12 +7,12 @@ use serde_path_to_error::{Path, Segment};
 use uuid::Uuid;
 use workscribe_core::error::FieldError;
 
-/// What a field of a request can hold.
+/// A type that a field of a request can have.
 pub trait Taken: Type + DeserializeOwned {
-    /// Takes what came.
+    /// Reads the value of the field.
     ///
     /// # Errors
-    /// What is wrong with it, with a pointer within it.
+    /// What is wrong with the value, with a pointer within it.
     fn take(value: Value) -> Result<Self, FieldError> {
         serde_path_to_error::deserialize(value).map_err(|error| misfit(error.path(), error.inner()))
     }
@@ -24,7 +24,7 @@ impl Taken for i64 {}
 impl Taken for Uuid {}
 impl<T: Taken> Taken for Vec<T> {}
 
-/// The fault of what is not of the type that it should be.
+/// The fault of a value that does not have the expected type.
 pub(crate) fn misfit(path: &Path, error: &serde_json::Error) -> FieldError {
     let text = error.to_string();
     let sentence = text.split(" at line ").next().unwrap_or(&text);
@@ -32,7 +32,7 @@ pub(crate) fn misfit(path: &Path, error: &serde_json::Error) -> FieldError {
     FieldError { pointer: pointer(path), code: "WRONG_TYPE", message }
 }
 
-/// The JSON pointer of a path.
+/// The JSON pointer to a path.
 pub(crate) fn pointer(path: &Path) -> String {
     path.iter()
         .map(|segment| match segment {

@@ -1,4 +1,4 @@
-//! Times on the wire: RFC 3339, UTC, six digits of a second, `Z`. And days.
+//! Times in JSON (RFC 3339, UTC, six digits of a second, `Z`) and days.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use workscribe_core::clock::{Timestamp, is_writable_day, parse_time};
 use crate::taken::Taken;
 use crate::wire::described;
 
-/// A moment, of the years 1 to 9999 where it comes from a client.
+/// A time. From a client it has a year from 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Time(pub Timestamp);
 
 impl Time {
-    /// Reads a moment of RFC 3339.
+    /// Reads a time in the form of RFC 3339.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         parse_time(text).map(Self)
@@ -56,13 +56,13 @@ impl TryFrom<String> for Time {
 
 described!(Time, "string_date-time", Time::described());
 
-/// A day, as `YYYY-MM-DD` of the years 1 to 9999.
+/// A day as `YYYY-MM-DD`, with a year from 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Date(pub NaiveDate);
 
 impl Date {
-    /// Reads a day; `None` for any other form than `YYYY-MM-DD`.
+    /// Reads a day; `None` for any form other than `YYYY-MM-DD`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;

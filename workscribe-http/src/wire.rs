@@ -1,4 +1,4 @@
-//! What stands for itself on the wire: names, rich texts, and texts that describe themselves.
+//! Types with a schema of their own in the document: names, rich texts and strings with an example.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use workscribe_core::work::Document;
 
 use crate::taken::Taken;
 
-/// Makes a type one of OpenAPI that poem-openapi does not look into: of its name, its schema and what that refers to.
+/// Makes a type one of OpenAPI, with its name, its schema and the schemas to which that refers. poem-openapi does not look inside.
 macro_rules! opaque {
     ($(where $generic:ident: $bound:path =>)? $type:ty, $name:expr, $schema:expr $(, $registry:ident => $register:expr)?) => {
         impl$(<$generic: $bound>)? ::poem_openapi::types::Type for $type {
@@ -45,7 +45,7 @@ macro_rules! opaque {
 }
 pub(crate) use opaque;
 
-/// Makes a type that serde reads and writes one of OpenAPI, with its schema in place.
+/// Makes a type that serde reads and writes one of OpenAPI, with an inline schema.
 macro_rules! described {
     ($type:ident, $name:literal, $schema:expr) => {
         $crate::wire::opaque!(
@@ -72,33 +72,33 @@ macro_rules! described {
 }
 pub(crate) use described;
 
-/// A type of the domain with a fixed set of names.
+/// A type of the domain with a fixed set of values, each with a name.
 pub trait Named: Copy + Send + Sync + 'static {
-    /// What the document calls it.
+    /// The name of its schema in the document.
     const NAME: &'static str;
-    /// What it is.
+    /// The description of its schema.
     const DESCRIPTION: &'static str;
 
     /// Every value, in order.
     fn all() -> Vec<Self>;
 
-    /// Its name.
+    /// The name of the value.
     fn as_name(self) -> &'static str;
 
-    /// The names of all, in order.
+    /// The names of all values, in order.
     #[must_use]
     fn names() -> Vec<&'static str> {
         Self::all().into_iter().map(Self::as_name).collect()
     }
 
-    /// The value of a name.
+    /// The value with this name.
     #[must_use]
     fn of_name(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|value| value.as_name() == name)
     }
 }
 
-/// Describes types of the domain that have `ALL` and `as_str`.
+/// Adds the schemas of types of the domain that have `ALL` and `as_str`.
 macro_rules! named {
     ($($(#[doc = $doc:literal])+ $name:ident = $domain:ty;)+) => {$(
         $(#[doc = $doc])+
@@ -126,7 +126,7 @@ macro_rules! named {
 }
 pub(crate) use named;
 
-/// A value of the domain, by its name.
+/// A value of the domain, written as its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name<T>(pub T);
 
@@ -177,13 +177,13 @@ impl<T: Named> ParseFromJSON for Name<T> {
     }
 }
 
-/// The schema of a text that is one of some names.
+/// The schema of a string that is one of some names.
 pub(crate) fn names(names: impl IntoIterator<Item = &'static str>) -> MetaSchema {
     let enum_items = names.into_iter().map(Value::from).collect();
     MetaSchema { enum_items, ..MetaSchema::new("string") }
 }
 
-/// A rich text: a ProseMirror document, or any other JSON object. What it holds is kept as it came.
+/// A rich text: a ProseMirror document, or any other JSON object. Its content is stored unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct RichText(pub Value);
@@ -206,7 +206,7 @@ impl Taken for RichText {
     }
 }
 
-/// The schema of an object that may hold anything.
+/// The schema of an object with any content.
 pub(crate) fn any_object() -> MetaSchema {
     let anything = MetaSchemaRef::Inline(Box::new(MetaSchema::ANY));
     MetaSchema { additional_properties: Some(Box::new(anything)), ..MetaSchema::new("object") }
@@ -224,7 +224,7 @@ impl From<RichText> for Value {
     }
 }
 
-/// Makes texts that describe themselves: fields with an example, and parts of paths, which have a description too.
+/// Makes strings with a schema of their own: fields with an example, and parts of paths and headers, with a description too.
 macro_rules! texts {
     ($($(#[doc = $doc:literal])+ $name:ident { $($fact:ident: $value:expr),* } $($flag:ident)?)+) => {$(
         $(#[doc = $doc])+
@@ -278,15 +278,15 @@ macro_rules! texts {
 texts! {
     /// An e-mail address.
     Email { example: "ada@example.com" }
-    /// What a person is called.
+    /// The name of a person.
     PersonName { example: "Ada Lovelace" }
-    /// Where a picture is.
+    /// The URL of a picture.
     PictureUrl { example: "https://example.com/ada.png" }
-    /// A password, which is never shown again.
+    /// A password. It is never shown again.
     Password { format: "password", example: "correct horse battery staple" } write_only
-    /// What travels by mail, or is given to be used once.
+    /// A secret text that a client can use once, or that came by mail.
     Token { example: "q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI" }
-    /// What a thing is called.
+    /// The name of a thing.
     Title { example: "Analytical Engines" }
     /// The name of an organization in URLs.
     OrgSlug { example: "analytical-engines" }
@@ -296,21 +296,21 @@ texts! {
     TaskKey { example: "WEB-42" }
     /// A colour.
     Colour { example: "#1f77b4" }
-    /// Where messages are sent.
+    /// The URL to which messages are sent.
     WebhookUrl { example: "https://example.com/webhooks" }
-    /// What signs messages.
+    /// The secret that signs messages.
     SigningSecret { example: "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=" }
-    /// An address of the network.
+    /// An IP address.
     Ip { example: "203.0.113.7" }
-    /// What a client calls itself.
+    /// The name that a client sends for itself.
     UserAgent { example: "Mozilla/5.0" }
-    /// A place in a body or a query.
+    /// A JSON pointer to a place in a body or a query.
     Pointer { example: "/email" }
     /// The id of a request.
     RequestId { example: "019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e60" }
-    /// What was looked for.
+    /// The query of a search.
     Sought { example: "engine" }
-    /// A version of the server.
+    /// The version of the server.
     Version { example: workscribe_core::VERSION }
     /// The name of a queue.
     QueueName { example: "default" }
@@ -319,13 +319,13 @@ texts! {
     Slug { min_length: 3_usize, max_length: 30_usize, example: "analytical-engines" }
     /// The project's id or key.
     ProjectRef { min_length: 2_usize, max_length: 36_usize, example: "WEB" }
-    /// The project's key, a hyphen and the task's number, in any case.
+    /// The project's key, a hyphen and the task's number, in upper or lower case.
     TaskRef { min_length: 4_usize, max_length: 30_usize, example: "WEB-42" }
-    /// The token of the link in the mail.
+    /// The token from the link in the mail.
     MailedToken { example: "q7ZlH0sE9Yx2v5Qm3kT8wB1nC4rD6fGjLpAaSsUuVvI" }
-    /// The `ETag` the request is meant for.
+    /// The `ETag` of the version that the request expects.
     IfMatch { example: "\"1\"" }
-    /// A key of the client's: the same request sent again under it is done once.
+    /// A key that the client chooses. If the same request is sent again with the same key, it takes effect once.
     IdempotencyKey { min_length: 1_usize, max_length: 255_usize }
     /// The queue's name.
     QueueRef { min_length: 1_usize, max_length: 100_usize, example: "default" }

@@ -1,4 +1,4 @@
-//! Who may see the admin API: whoever has the operator's token.
+//! Access to the admin API: callers with the operator's token have it.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use workscribe_core::{Code, Error};
 
 use crate::problem::ApiError;
 
-/// The operator's token, as its digest: so a comparison takes as long for a token of any length, and none is shown by
-/// mistake.
+/// The operator's token, stored as its hash: so a comparison takes equally long for tokens of any length, and no log shows
+/// the token by mistake.
 #[derive(Clone)]
 pub struct AdminToken([u8; 32]);
 
 impl AdminToken {
-    /// The shortest token, in characters.
+    /// The minimum length of a token, in characters.
     pub const SHORTEST: usize = 32;
 
-    /// A token; `None` when it is shorter than [`AdminToken::SHORTEST`], or cannot stand in a header: it is of ASCII letters,
-    /// digits and signs.
+    /// A token; `None` when it is shorter than [`AdminToken::SHORTEST`], or when a header cannot contain it: it may have ASCII
+    /// letters, digits and signs.
     #[must_use]
     pub fn new(token: &Secret) -> Option<Self> {
         let text = token.expose();
@@ -29,7 +29,7 @@ impl AdminToken {
         is_token.then(|| Self(Sha256::digest(text).into()))
     }
 
-    /// Whether a request brings it.
+    /// Whether a request has the token.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some((scheme, token)) = bearer.and_then(|text| text.split_once(' ')) else { return false };
@@ -44,7 +44,7 @@ impl fmt::Debug for AdminToken {
     }
 }
 
-/// Before every route: without the token one does not even learn which there are.
+/// Stands before all routes. Without the token, a caller does not even learn which routes exist.
 pub(super) struct Gate {
     pub(super) token: AdminToken,
     pub(super) next: Route,

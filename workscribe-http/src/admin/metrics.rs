@@ -1,48 +1,48 @@
-//! The queue in the text format of Prometheus (version 0.0.4).
+//! The metrics of the queues in the text format of Prometheus (version 0.0.4).
 
 use std::fmt::Write as _;
 
 use workscribe_core::clock::Timestamp;
 use workscribe_core::outbox::{Backlog, JobState, KindCounts, QueueState};
 
-/// How many organizations are shown by name: those that have the most jobs waiting.
+/// How many organizations the metrics name: those with the most waiting jobs.
 pub(super) const LARGEST: u32 = 10;
 
-/// What the storage tells of the jobs.
+/// The numbers of jobs, the queues, and the backlogs of organizations.
 pub(super) type Stats = (Vec<KindCounts>, Vec<QueueState>, Vec<Backlog>);
 
-/// The gauges of a queue as it is at a time; `None` when the storage does not tell.
+/// The gauges of the queues at a time; `None` when the storage does not answer.
 pub(super) fn gauges(stats: Option<Stats>, now: Timestamp) -> String {
     let mut text = String::new();
-    head(&mut text, "workscribe_storage_up", "Whether the storage told how many jobs there are.");
+    head(&mut text, "workscribe_storage_up", "Whether the storage returned the numbers of jobs.");
     line(&mut text, "workscribe_storage_up", &[], if stats.is_some() { 1.0 } else { 0.0 });
     let Some((stats, queues, backlogs)) = stats else { return text };
     head(&mut text, "workscribe_jobs", "Jobs by queue, kind and state.");
     for KindCounts { queue, kind, mut counts, .. } in stats.iter().cloned() {
         for state in JobState::ALL {
             let labels = [("queue", &*queue), ("kind", &*kind), ("state", state.as_str())];
-            // Exact up to 2^53, which no queue holds.
+            // Exact up to 2^53; no queue has so many jobs.
             line(&mut text, "workscribe_jobs", &labels, *counts.of(state) as f64);
         }
     }
     let name = "workscribe_jobs_oldest_due_seconds";
-    head(&mut text, name, "How long the oldest job that is due has waited; 0 when none is.");
+    head(&mut text, name, "How long the oldest due job has waited; 0 when no job is due.");
     for KindCounts { queue, kind, oldest_due, .. } in &stats {
         let waited = oldest_due.and_then(|due| (now - due).to_std().ok()).unwrap_or_default();
         line(&mut text, name, &[("queue", queue), ("kind", kind)], waited.as_secs_f64());
     }
     let name = "workscribe_jobs_waiting_of_organization";
-    head(&mut text, name, "Jobs that wait, of the organizations that have the most.");
+    head(&mut text, name, "Waiting jobs of the organizations that have the most.");
     for Backlog { queue, org, waiting, .. } in &backlogs {
         line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *waiting as f64);
     }
     let name = "workscribe_jobs_put_off_of_organization";
-    head(&mut text, name, "How many of those were put off.");
+    head(&mut text, name, "How many of those jobs were snoozed.");
     for Backlog { queue, org, snoozed, .. } in &backlogs {
         line(&mut text, name, &[("queue", queue), ("org_id", &org.to_string())], *snoozed as f64);
     }
     let name = "workscribe_queue_paused";
-    head(&mut text, name, "1 for a queue from which no worker takes anything, else 0.");
+    head(&mut text, name, "1 for a queue that is paused, else 0.");
     for QueueState { name: queue, paused_at } in &queues {
         line(&mut text, name, &[("queue", queue)], if paused_at.is_some() { 1.0 } else { 0.0 });
     }
@@ -50,7 +50,7 @@ pub(super) fn gauges(stats: Option<Stats>, now: Timestamp) -> String {
 }
 
 fn head(text: &mut String, name: &str, help: &str) {
-    // Writing into a text does not fail, here and below.
+    // Writing to a string does not fail, here and below.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
 }
 

@@ -1,11 +1,11 @@
-//! The operators' API: jobs, queues and metrics. It belongs to the installation and knows no tenants, so it is no part of
-//! [`all`](crate::all()) and its document, but an endpoint of its own, for a listener of its own, behind a token.
+//! The operators' API: jobs, queues and metrics. It belongs to the installation and knows no tenants. So it is not part of
+//! [`all`](crate::all()) and its document, but has its own endpoint, for a listener of its own, behind a token.
 //!
 //! | file | what |
 //! |---|---|
-//! | `mod.rs` | [`mount_admin`], the operations, and jobs, queues and counts as they are answered |
-//! | `gate.rs` | [`AdminToken`]: whoever has it may do everything here |
-//! | `metrics.rs` | the queue in the text format of Prometheus |
+//! | `mod.rs` | [`mount_admin`], the operations, and the responses with jobs, queues and counts |
+//! | `gate.rs` | [`AdminToken`], which gives access to everything here |
+//! | `metrics.rs` | the metrics of the queues in the text format of Prometheus |
 
 mod gate;
 mod metrics;
@@ -44,20 +44,20 @@ use crate::wire::{QueueName, QueueRef, named};
 pub use gate::AdminToken;
 use gate::Gate;
 
-/// A scrape that takes longer than this goes without the numbers of the storage. Prometheus waits 10 s.
+/// If the storage needs longer than this, the response has no numbers of jobs. Prometheus waits 10 s.
 const STATS_TIMEOUT: Duration = Duration::from_secs(5);
 
-const DESCRIPTION: &str = "For the operators of a WorkScribe server: its jobs and queues, and its metrics. Every refusal is a problem \
-     document (RFC 9457) with a stable `code`.";
+const DESCRIPTION: &str = "Jobs, queues and metrics, for the operators of a WorkScribe server. Every refusal is a problem document \
+     (RFC 9457) with a stable `code`.";
 
-/// What the process's metrics recorder has recorded, in the text format of Prometheus.
+/// Returns what the process's metrics recorder has recorded, in the text format of Prometheus.
 pub type Recorded = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Makes the operators' API: `/admin/…`, with its document at `/admin/openapi.json`, and `/metrics`.
+/// Makes the operators' API: `/admin/…` with its document at `/admin/openapi.json`, and `/metrics`.
 ///
-/// Every request needs `Authorization: Bearer <token>`; any other, whatever its path, is answered with 401. Serve it where only
-/// operators come: payloads of jobs may name people, and nothing is limited. `/metrics` answers what `recorded` gives, and
-/// gauges of the queue, for which it counts all jobs: scrape it every 15 s rather than every second.
+/// Every request needs `Authorization: Bearer <token>`; any other request, to any path, gets a 401. Serve it where only operators
+/// have access: payloads of jobs may name people, and no rate limits apply. `/metrics` returns the result of `recorded` and gauges
+/// of the queues, for which it counts all jobs: scrape it every 15 s rather than every second.
 pub fn mount_admin(
     app: &WorkScribe,
     token: AdminToken,
@@ -73,7 +73,7 @@ pub fn mount_admin(
     around(app, Gate { token, next }.boxed(), allowed, &HttpOptions::default())
 }
 
-/// The gate asks for the token before any operation is reached; here it is told of each.
+/// The gate checks the token before any operation, so the operations do not declare it. This adds it to each in the document.
 fn document(app: &WorkScribe, derived: &str) -> Value {
     let mut document: Value = serde_json::from_str(derived).unwrap_or_default();
     for path in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
@@ -93,14 +93,14 @@ fn document(app: &WorkScribe, derived: &str) -> Value {
 enum Tags {
     /// Jobs and their queues.
     Jobs,
-    /// What can be measured.
+    /// The metrics of this process and of the queues.
     Metrics,
 }
 
 /// 200 with metrics.
 #[derive(ApiResponse)]
 enum Metrics {
-    /// In the text format of Prometheus.
+    /// The metrics, in the text format of Prometheus.
     #[oai(status = 200, content_type = "text/plain; version=0.0.4; charset=utf-8")]
     Ok(PlainText<String>),
 }
@@ -114,7 +114,7 @@ fn is_name(text: &str) -> bool {
     (1..=NewJob::LONGEST_NAME).contains(&text.chars().count()) && !text.contains('\0')
 }
 
-/// The name of a kind or a queue.
+/// The name of a kind or of a queue.
 struct Called(String);
 
 impl Parameter for Called {
@@ -134,7 +134,7 @@ fn queue_name(text: &str) -> Result<&str, Error> {
 }
 
 impl AdminApi {
-    /// What the storage tells of the jobs, if it does in time.
+    /// The numbers of jobs; `None` when the storage does not return them in time.
     async fn count(&self) -> Option<metrics::Stats> {
         let jobs = self.app.jobs();
         let counted = async {
@@ -162,7 +162,7 @@ impl AdminApi {
 impl AdminApi {
     /// List jobs
     ///
-    /// The newest first. Those that are done are kept for a day, those that are buried for seven.
+    /// Returns jobs, newest first. Completed and cancelled jobs are kept for one day, buried jobs for seven days.
     #[oai(path = "/admin/jobs", method = "get", operation_id = "listJobs", tag = "Tags::Jobs")]
     async fn list(&self, asked: Asked<JobQuery>) -> ApiResult<Reply<JobList>> {
         let (filter, request) = asked.0;
@@ -173,14 +173,16 @@ impl AdminApi {
     }
 
     /// Get a job
+    ///
+    /// Returns the job with its payload and its last error.
     #[oai(path = "/admin/jobs/:job_id", method = "get", operation_id = "getJob", tag = "Tags::Jobs")]
     async fn find(&self, job_id: Path<Id<JobId>>) -> ApiResult<Reply<JobDetails>, { codes(&[JobNotFound]) }> {
         Ok(Reply::new(self.app.jobs().find(job_id.read()?).await?))
     }
 
-    /// Run a job again
+    /// Retry a job
     ///
-    /// One that has ended, or that waits for a later time, is due now, with at least one attempt more.
+    /// Makes a job that has ended, or that waits for a later time, due now. It gets at least one more attempt.
     #[oai(path = "/admin/jobs/:job_id/retry", method = "post", operation_id = "retryJob", tag = "Tags::Jobs")]
     async fn retry(
         &self,
@@ -191,7 +193,7 @@ impl AdminApi {
 
     /// Cancel a job
     ///
-    /// One that waits ends at once. Of one that runs it is asked, and its worker stops it within seconds.
+    /// A waiting job is cancelled at once. A running job is asked to stop, and its worker stops it within seconds.
     #[oai(
         path = "/admin/jobs/:job_id/cancel",
         method = "post",
@@ -207,7 +209,7 @@ impl AdminApi {
 
     /// Count the jobs
     ///
-    /// By queue, kind and state.
+    /// Returns the number of jobs by queue, kind and state. Use it to find a queue that falls behind, or jobs that were buried.
     #[oai(path = "/admin/job-stats", method = "get", operation_id = "getJobStats", tag = "Tags::Jobs")]
     async fn stats(&self) -> ApiResult<Reply<JobStats>> {
         let stats = self.app.jobs().stats().await?;
@@ -216,7 +218,7 @@ impl AdminApi {
 
     /// List the queues
     ///
-    /// Those in which there is a job, and those that are paused.
+    /// Returns the queues that have a job, and the queues that are paused.
     #[oai(path = "/admin/queues", method = "get", operation_id = "listQueues", tag = "Tags::Jobs")]
     async fn queues(&self) -> ApiResult<Reply<QueueList>> {
         let queues = self.app.jobs().queues().await?;
@@ -225,7 +227,7 @@ impl AdminApi {
 
     /// Pause a queue
     ///
-    /// No worker takes anything from it, on any server; what runs goes on. Jobs may be added still.
+    /// No worker on any server claims jobs from a paused queue. Running jobs continue, and new jobs can be enqueued.
     #[oai(
         path = "/admin/queues/:name/pause",
         method = "post",
@@ -239,7 +241,7 @@ impl AdminApi {
 
     /// Resume a queue
     ///
-    /// One that is not paused stays as it is.
+    /// Workers claim jobs from the queue again. It is no error when the queue is not paused.
     #[oai(
         path = "/admin/queues/:name/resume",
         method = "post",
@@ -253,7 +255,7 @@ impl AdminApi {
 
     /// Get the metrics
     ///
-    /// Of this process, and of the queue that it shares with others.
+    /// Returns the metrics of this process, and gauges of the queues that it shares with other processes.
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics", tag = "Tags::Metrics")]
     async fn metrics(&self) -> ApiResult<Metrics> {
         let stats = self.count().await;
@@ -265,11 +267,11 @@ impl AdminApi {
 params! {
     /// Which jobs to list.
     JobQuery(faults) {
-        /// Only those in this state.
+        /// Only jobs in this state.
         state: outbox::JobState,
-        /// Only those of this kind.
+        /// Only jobs of this kind.
         kind: Called,
-        /// Only those of this queue.
+        /// Only jobs in this queue.
         queue: Called,
         limit: PageLimit,
         cursor: PageCursor,
@@ -280,59 +282,59 @@ params! {
 }
 
 named! {
-    /// Where a job stands.
+    /// The state of a job.
     JobState = outbox::JobState;
 }
 
 answers! {
     /// A job.
     Job of job: JobRecord {
-        /// Its id.
+        /// The id of the job.
         id: Uuid,
         /// The name of its kind.
         kind: String,
-        /// The queue that it waits in, or waited in.
+        /// The name of its queue.
         queue: String,
-        /// Who goes first, from 1 (first) to 4 (last).
+        /// The priority in its queue, from 1 (first) to 4 (last).
         priority: i64 = job.priority.number(),
-        /// Where it stands.
+        /// The state of the job.
         state: JobState,
-        /// How many attempts were begun.
+        /// How many attempts have begun.
         attempt: i64,
-        /// After this many it is buried.
+        /// The job is buried when this many attempts have failed.
         max_attempts: i64,
-        /// How many milliseconds one attempt may take; null for without end.
+        /// How long one attempt may take, in milliseconds; null for no limit.
         timeout_ms: Nullable<i64> =
             job.timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
-        /// What keeps others like it out, while it does.
+        /// The unique key that the job holds now. No other job can have it meanwhile.
         unique_key: Nullable<String>,
-        /// Whether somebody asked for its end while it runs.
+        /// Whether an operator asks to cancel the job while it runs.
         cancel_requested: bool,
-        /// Not before this time.
+        /// The job is not due before this time.
         run_at: Time,
-        /// The worker that had it last.
+        /// The worker that claimed the job last.
         worker: Nullable<String>,
         /// When its last attempt began.
         claimed_at: Nullable<Time>,
-        /// Until when its worker has it, unless it says more.
+        /// When the lease expires, unless the worker extends it.
         lease_until: Nullable<Time>,
         /// Why its last failed attempt failed.
         last_error: Nullable<String>,
-        /// When it was written.
+        /// When the job was enqueued.
         created_at: Time,
-        /// When it ended.
+        /// When the job was completed, cancelled or buried.
         finished_at: Nullable<Time>,
     }
 }
 
-/// A job with what its handler gets.
+/// A job with the input of its handler.
 #[derive(Object, Serialize)]
 pub struct JobDetails {
     /// The job.
     #[oai(flatten)]
     #[serde(flatten)]
     pub job: Job,
-    /// What the handler gets. It may name people.
+    /// The input of the handler. It may name people.
     pub payload: Value,
 }
 
@@ -344,41 +346,41 @@ impl From<JobRecord> for JobDetails {
 }
 
 answers! {
-    /// A page of jobs, the newest first.
+    /// A page of jobs, newest first.
     JobList of page: Page<JobRecord> {
         /// The jobs, without their payloads.
         jobs: Vec<Job> = page.items.into_iter().map(Job::from).collect::<Vec<_>>(),
-        /// What to ask for the next page with; null on the last.
+        /// The `cursor` for the next page; null on the last page.
         next_cursor: Nullable<String>,
     }
 }
 
 answers! {
-    /// How many jobs of one kind in one queue are in which state.
+    /// The counts of one kind of job in one queue.
     KindStats of counts: KindCounts {
         /// The queue.
         queue: String,
         /// The kind.
         kind: String,
-        /// Waiting, now or for a later time.
+        /// Waiting, for a worker or for a later time.
         available: i64 = counts.counts.available,
         /// Claimed by a worker.
         running: i64 = counts.counts.running,
-        /// Done, within the last day.
+        /// Completed, within the last day.
         completed: i64 = counts.counts.completed,
-        /// Ended by a person, within the last day.
+        /// Cancelled by an operator, within the last day.
         cancelled: i64 = counts.counts.cancelled,
-        /// Given up, within the last seven days.
+        /// Failed for good, within the last seven days.
         buried: i64 = counts.counts.buried,
-        /// Since when the oldest of those that are due waits; null when none is.
+        /// When the oldest of the due jobs became due; null when no job is due.
         oldest_due: Nullable<Time>,
     }
 }
 
 answers! {
-    /// How many jobs there are.
+    /// The number of jobs.
     JobStats of kinds: Vec<KindCounts> {
-        /// By queue and kind.
+        /// The counts, by queue and kind.
         kinds: Vec<KindStats> = kinds.into_iter().map(KindStats::from).collect::<Vec<_>>(),
     }
 }
@@ -386,22 +388,22 @@ answers! {
 answers! {
     /// A queue.
     Queue of queue: QueueState {
-        /// Its name.
+        /// The name of the queue.
         name: QueueName,
-        /// Since when no worker takes anything from it; null when it is not paused.
+        /// When the queue was paused; null while workers claim from it.
         paused_at: Nullable<Time>,
     }
 }
 
 answers! {
-    /// The queues in which there is a job, and those that are paused.
+    /// The queues that have a job, and the queues that are paused.
     QueueList of queues: Vec<QueueState> {
         /// The queues, by name.
         queues: Vec<Queue> = queues.into_iter().map(Queue::from).collect::<Vec<_>>(),
     }
 }
 
-/// Anything of these as the JSON that the API answers, for programs that show it elsewhere.
+/// Turns a type of this API into the JSON of its responses, for programs that show it elsewhere.
 #[must_use]
 pub fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The document of every API of WorkScribe, without a server, and what is held of it.
+//! The document of every API of WorkScribe, made without a server, and the tests of its rules.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use workscribe_core::{NotReady, RegistrationPolicy, Storage, StoreError, UnitOfW
 /// The document of every API of WorkScribe: what the host serves.
 ///
 /// # Panics
-/// Never: the key of the application that stands in for one is long enough.
+/// Never: the key of the application that it builds for this is long enough.
 #[must_use]
 #[expect(clippy::expect_used, reason = "the key is a literal of more than 32 bytes")]
 pub fn whole() -> Value {
@@ -20,7 +20,7 @@ pub fn whole() -> Value {
     super::document(crate::all(&app), RegistrationPolicy::Open)
 }
 
-/// Describing an API takes no database.
+/// The description of an API needs no database.
 struct NoStorage;
 
 #[async_trait]
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// Every operation of the document, as (id, operation).
+    /// Every operation of the document, with its id.
     fn operations(document: &Value) -> Vec<(String, Value)> {
         let paths = document["paths"].as_object().unwrap().values();
         paths

@@ -1,4 +1,4 @@
-//! Invitations into organizations over HTTP: for those who invite, and for those who hold the token of the mail.
+//! Invitations to organizations over HTTP: for those who invite, and for those who have the token of the mail.
 
 use workscribe_core::Code::*;
 use workscribe_core::clock::Timestamp;
@@ -14,16 +14,16 @@ use crate::identity::Tokens;
 use crate::prelude::*;
 
 api! {
-    /// Invitations into organizations, for those who invite.
+    /// Invitations to organizations, for those who invite.
     InvitationsApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Organizations")]
 impl InvitationsApi {
-    /// Invite somebody
+    /// Invite a person
     ///
-    /// Sends a mail with a link that is good for 48 hours. A pending invitation to the same address is replaced. For
-    /// admins and owners.
+    /// Sends a mail with a link that is valid for 48 hours. It replaces a pending invitation to the same address. Requires an
+    /// admin or an owner.
     #[oai(path = "/organizations/:slug/invite", method = "post", operation_id = "inviteMember")]
     async fn invite(
         &self,
@@ -48,9 +48,9 @@ impl InvitationsApi {
         Ok(made.await?)
     }
 
-    /// List invitations
+    /// List an organization's invitations
     ///
-    /// In every status. For admins and owners.
+    /// Returns invitations in every status, newest first. Requires an admin or an owner.
     #[oai(path = "/organizations/:slug/invitations", method = "get", operation_id = "listInvitations")]
     async fn list(
         &self,
@@ -68,7 +68,7 @@ impl InvitationsApi {
 
     /// Send an invitation again
     ///
-    /// With a new link, good for 48 hours; the old one ends. For admins and owners.
+    /// Sends a mail with a new link that is valid for 48 hours. The old link stops working. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/invitations/:invitation_id/resend",
         method = "post",
@@ -92,9 +92,9 @@ impl InvitationsApi {
         Ok(NoContent::Done)
     }
 
-    /// Take an invitation back
+    /// Revoke an invitation
     ///
-    /// For admins and owners.
+    /// The link in the mail stops working. It is no error when the invitation is already revoked. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/invitations/:invitation_id",
         method = "delete",
@@ -118,15 +118,15 @@ impl InvitationsApi {
 }
 
 api! {
-    /// Invitations to oneself, for those who hold the token of the mail.
+    /// Invitations that a person receives, for those who have the token of the mail.
     OwnInvitationsApi
 }
 
 #[OpenApi(prefix_path = "/api/v1/auth", tag = "Tags::Identity")]
 impl OwnInvitationsApi {
-    /// Look at an invitation
+    /// Get an invitation
     ///
-    /// For those who hold the token of its mail.
+    /// Use this to show an invitation before it is accepted. It needs the token of the mail, and no login.
     #[oai(path = "/invitations/:token", method = "get", operation_id = "getInvitation")]
     async fn preview(
         &self,
@@ -142,8 +142,8 @@ impl OwnInvitationsApi {
 
     /// Accept an invitation
     ///
-    /// With an access token whose account has the invited address, that account joins. Without one, and without an
-    /// account of that address, `display_name` and `password` make one.
+    /// If the caller is logged in with the invited address, that account becomes a member. If nobody is logged in and the
+    /// address has no account, `display_name` and `password` create one.
     #[oai(path = "/invitations/:token/accept", method = "post", operation_id = "acceptInvitation")]
     async fn accept(
         &self,
@@ -175,30 +175,30 @@ impl OwnInvitationsApi {
 }
 
 named! {
-    /// Where an invitation stands.
+    /// The status of an invitation.
     InvitationStatus = tenancy::InvitationStatus;
 }
 
 answers! {
-    /// An invitation into an organization. Its token is in the mail only.
+    /// An invitation to an organization. Only the mail contains its token.
     Invitation of (invitation, now): (&tenancy::Invitation, Timestamp) {
-        /// Its id.
+        /// The id of the invitation.
         id: Uuid = invitation.id,
         /// The invited address.
         email: Email = &invitation.email,
-        /// As what: admin or member.
+        /// The invited role: admin or member.
         role: Role = invitation.role,
-        /// Where it stands.
+        /// The status.
         status: InvitationStatus = invitation.status(now),
-        /// Whether the address refused the last mail. In the list alone.
+        /// Whether the address refused the last mail. Only lists have this field.
         #[oai(skip_serializing_if_is_none)]
         #[serde(skip_serializing_if = "Option::is_none")]
         email_bouncing: Option<bool> = None::<bool>,
-        /// The user who invites.
+        /// The id of the user who invites.
         invited_by: Uuid = invitation.invited_by,
-        /// When it ends.
+        /// When the invitation expires.
         expires_at: Time = invitation.expires_at,
-        /// When it was made.
+        /// When the invitation was created.
         created_at: Time = invitation.created_at,
     }
 }
@@ -210,7 +210,7 @@ impl From<(&tenancy::ListedInvitation, Timestamp)> for Invitation {
 }
 
 lists! {
-    /// A page of invitations, the newest first.
+    /// A page of invitations, newest first.
     InvitationList {
         /// The invitations.
         invitations: Invitation
@@ -218,34 +218,34 @@ lists! {
 }
 
 answers! {
-    /// What becomes of an invitation, for those who hold its token.
+    /// An invitation, for those who have its token.
     InvitationPreview of preview: tenancy::InvitationPreview {
         /// The organization's name.
         org_name: Title,
         /// The organization's slug.
         org_slug: OrgSlug,
-        /// As what one is invited.
+        /// The invited role.
         role: Role = preview.invitation.role,
         /// The invited address.
         email: Email = preview.invitation.email,
         /// The name of the person who invites.
         inviter_name: PersonName,
-        /// When the invitation ends.
+        /// When the invitation expires.
         expires_at: Time = preview.invitation.expires_at,
     }
 }
 
 inputs! {
-    /// Whom to invite.
+    /// A new invitation.
     InviteRequest {
-        /// Their address.
+        /// The address to invite.
         #[oai(validator(max_length = 254))]
         email: Required<Email>,
-        /// As what: admin or member.
+        /// The role: admin or member.
         role: Required<Role>,
     } => tenancy::NewInvitation = tenancy::NewInvitation { email, role };
 
-    /// What makes an account while accepting an invitation: needed when there is none and nobody is logged in.
+    /// The account to create. It is required when nobody is logged in and the address has no account.
     AcceptInvitationRequest {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]

@@ -13,7 +13,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Organizations")]
 impl MembersApi {
-    /// List members
+    /// List an organization's members
+    ///
+    /// Returns the members in the order in which they joined. Every member may see the list.
     #[oai(path = "/organizations/:slug/members", method = "get", operation_id = "listMembers")]
     async fn list(
         &self,
@@ -27,9 +29,9 @@ impl MembersApi {
         Ok(Reply::new(found))
     }
 
-    /// Change a member's role
+    /// Update a member's role
     ///
-    /// Admins make members admins; owners do anything. An owner always remains.
+    /// Admins may make members admins. Owners may make any change, but the last owner must remain an owner.
     #[oai(path = "/organizations/:slug/members/:user_id", method = "patch", operation_id = "updateMember")]
     async fn update(
         &self,
@@ -49,7 +51,8 @@ impl MembersApi {
 
     /// Remove a member, or leave
     ///
-    /// Anybody may leave; admins remove members; owners remove anybody. An owner always remains.
+    /// Members may remove themselves, admins may remove members, and owners may remove anyone but the last owner. The person's open
+    /// tasks become unassigned, and the pending invitations that they sent are revoked. What they wrote remains.
     #[oai(path = "/organizations/:slug/members/:user_id", method = "delete", operation_id = "removeMember")]
     async fn remove(
         &self,
@@ -68,30 +71,30 @@ impl MembersApi {
 }
 
 named! {
-    /// What a member is in an organization.
+    /// The role of a member in an organization.
     Role = tenancy::Role;
 }
 
 answers! {
     /// A user in an organization.
     Member of member: tenancy::Member {
-        /// The user's id.
+        /// The id of the user.
         user_id: Uuid,
-        /// Their address.
+        /// Their e-mail address.
         email: Email,
         /// Their name.
         display_name: PersonName,
-        /// Where their picture is.
+        /// The URL of their picture.
         avatar_url: Nullable<PictureUrl>,
-        /// What they are.
+        /// Their role.
         role: Role,
-        /// Since when.
+        /// When they joined.
         joined_at: Time,
     }
 }
 
 lists! {
-    /// A page of members, by time of joining.
+    /// A page of members, in the order in which they joined.
     MemberList {
         /// The members.
         members: Member
@@ -101,7 +104,7 @@ lists! {
 inputs! {
     /// A new role.
     UpdateMemberRequest {
-        /// The role. Left out, it stays as it is.
+        /// The role. If it is left out, it does not change.
         role: Patch<Role>,
     } => Option<tenancy::Role> = role;
 }

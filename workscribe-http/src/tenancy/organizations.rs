@@ -14,9 +14,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Organizations")]
 impl OrganizationsApi {
-    /// Make an organization
+    /// Create an organization
     ///
-    /// The caller becomes its owner.
+    /// The caller becomes its owner and only member.
     #[oai(path = "/organizations", method = "post", operation_id = "createOrganization")]
     async fn create(
         &self,
@@ -33,7 +33,9 @@ impl OrganizationsApi {
         Ok(made.await?)
     }
 
-    /// List one's organizations
+    /// List the caller's organizations
+    ///
+    /// Returns the organizations of which the caller is a member, with their role in each, oldest first.
     #[oai(path = "/organizations", method = "get", operation_id = "listOrganizations")]
     async fn list(&self, auth: BearerAuth, page: Asked<Paging>) -> ApiResult<Reply<OrganizationList>> {
         let mut uow = auth.read(&self.app).await?;
@@ -41,9 +43,9 @@ impl OrganizationsApi {
         Ok(Reply::new(found))
     }
 
-    /// List one's organizations in short
+    /// List the names of the caller's organizations
     ///
-    /// For clients of the first server: the first 100, as a bare array. Use `GET /organizations`.
+    /// Returns the first 100 as a bare array, for clients of an earlier server. Use `GET /organizations` instead.
     #[oai(path = "/auth/orgs", method = "get", operation_id = "listOrganizationNames", deprecated)]
     async fn names(&self, auth: BearerAuth) -> ApiResult<Reply<Vec<OrganizationName>>> {
         let mut uow = auth.read(&self.app).await?;
@@ -53,6 +55,8 @@ impl OrganizationsApi {
     }
 
     /// Get an organization
+    ///
+    /// Finds an organization of which the caller is a member, by its slug.
     #[oai(path = "/organizations/:slug", method = "get", operation_id = "getOrganization")]
     async fn get(
         &self,
@@ -63,9 +67,9 @@ impl OrganizationsApi {
         Ok(Versioned::new(auth.enter(&mut *uow, &slug).await?.into_it()))
     }
 
-    /// Change an organization
+    /// Update an organization
     ///
-    /// For admins and owners.
+    /// Changes the name or the slug. After a change of the slug, the old URLs stop working. Requires an admin or an owner.
     #[oai(path = "/organizations/:slug", method = "patch", operation_id = "updateOrganization")]
     async fn update(
         &self,
@@ -82,9 +86,9 @@ impl OrganizationsApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove an organization
+    /// Delete an organization
     ///
-    /// With all that belongs to it. For owners.
+    /// Removes the organization with everything that belongs to it. This cannot be undone. Requires an owner.
     #[oai(path = "/organizations/:slug", method = "delete", operation_id = "deleteOrganization")]
     async fn delete(
         &self,
@@ -103,47 +107,47 @@ impl OrganizationsApi {
 answers! {
     /// An organization: a tenant.
     Organization of org: tenancy::Organization {
-        /// Its id.
+        /// The id of the organization.
         id: Uuid,
-        /// Its name.
+        /// The name.
         name: Title,
-        /// Its name in URLs.
+        /// The name in URLs.
         slug: OrgSlug,
-        /// When it was made.
+        /// When the organization was created.
         created_at: Time,
-        /// When it was last changed.
+        /// When the organization was last changed.
         updated_at: Time,
     }
 
-    /// An organization, and what one is in it.
+    /// An organization, and the caller's role in it.
     OwnOrganization of (org, role): (tenancy::Organization, tenancy::Role) {
-        /// Its id.
+        /// The id of the organization.
         id: Uuid = org.id,
-        /// Its name.
+        /// The name.
         name: Title = org.name,
-        /// Its name in URLs.
+        /// The name in URLs.
         slug: OrgSlug = org.slug,
-        /// What one is in it.
+        /// The caller's role.
         role: Role = role,
-        /// When it was made.
+        /// When the organization was created.
         created_at: Time = org.created_at,
-        /// When it was last changed.
+        /// When the organization was last changed.
         updated_at: Time = org.updated_at,
     }
 
-    /// An organization in short.
+    /// The names of an organization.
     OrganizationName of org: tenancy::Organization {
-        /// Its id.
+        /// The id of the organization.
         id: Uuid,
-        /// Its name.
+        /// The name.
         name: Title,
-        /// Its name in URLs.
+        /// The name in URLs.
         slug: OrgSlug,
     }
 }
 
 lists! {
-    /// A page of one's organizations, the oldest first.
+    /// A page of the caller's organizations, oldest first.
     OrganizationList {
         /// The organizations.
         organizations: OwnOrganization
@@ -156,17 +160,17 @@ inputs! {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
         name: Required<Title>,
-        /// 3–30 lower-case letters and digits, with single hyphens between them; some words are reserved.
+        /// 3–30 lower-case letters and digits, with single hyphens between them. Some words are reserved.
         #[oai(validator(min_length = 3, max_length = 30, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
         slug: Required<OrgSlug>,
     } => NewOrganization = NewOrganization { name, slug };
 
-    /// A change of an organization. What is left out stays as it is.
+    /// A change of an organization. A field that is left out does not change.
     UpdateOrganizationRequest {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
         name: Patch<Title>,
-        /// As for a new organization.
+        /// 3–30 lower-case letters and digits, with single hyphens between them. Some words are reserved.
         #[oai(validator(min_length = 3, max_length = 30, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
         slug: Patch<OrgSlug>,
     } => tenancy::OrganizationEdit = tenancy::OrganizationEdit { name, slug };

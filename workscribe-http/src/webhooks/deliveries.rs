@@ -1,4 +1,4 @@
-//! What was sent to webhooks, over HTTP.
+//! Deliveries to webhooks, over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ pub use crate::events::WebhookEvent;
 use crate::prelude::*;
 
 api! {
-    /// What was sent to webhooks.
+    /// Deliveries to webhooks.
     DeliveriesApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Webhooks")]
 impl DeliveriesApi {
-    /// List deliveries
+    /// List a webhook's deliveries
     ///
-    /// The newest first. They are kept for 30 days. For admins and owners.
+    /// Returns the deliveries, newest first. They are kept for 30 days. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id/deliveries",
         method = "get",
@@ -46,7 +46,7 @@ impl DeliveriesApi {
 
     /// Get a delivery
     ///
-    /// With what is sent, and what came of each attempt. For admins and owners.
+    /// Returns the delivery with the body of the message and the result of each attempt. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id/deliveries/:delivery_id",
         method = "get",
@@ -71,7 +71,7 @@ impl DeliveriesApi {
 
     /// Send a delivery again
     ///
-    /// As a delivery of its own with the same `message_id` and body, wherever the first one stands. For admins and owners.
+    /// Creates a delivery with the same `message_id` and body, whatever the status of the first one. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id/deliveries/:delivery_id/redeliver",
         method = "post",
@@ -97,44 +97,44 @@ impl DeliveriesApi {
 }
 
 named! {
-    /// Where a delivery stands.
+    /// The status of a delivery.
     WebhookDeliveryStatus = webhooks::DeliveryStatus;
 }
 
 params! {
     /// Which deliveries to list.
     StatusFilter {
-        /// Only those that stand there.
+        /// Only deliveries with this status.
         status: DeliveryStatus,
     } => Option<DeliveryStatus> = status;
 }
 
 answers! {
-    /// A message on its way to a webhook.
+    /// The delivery of a message to a webhook.
     WebhookDelivery of delivery: webhooks::WebhookDelivery {
-        /// Its id.
+        /// The id of the delivery.
         id: Uuid,
-        /// To which webhook.
+        /// The id of the webhook.
         webhook_id: Uuid,
-        /// What the receiver tells repeats by: the `webhook-id` of every attempt, also when it is sent again.
+        /// The id by which the receiver recognizes repeats: the `webhook-id` of every attempt, also when the message is sent again.
         message_id: Uuid,
-        /// What it tells of.
+        /// The event of the message.
         event: WebhookEvent,
-        /// Where it stands.
+        /// The status.
         status: WebhookDeliveryStatus,
-        /// How often it was tried.
+        /// The number of attempts.
         attempt_count: i64 = delivery.attempts,
-        /// When it is tried again, at the earliest; null unless it failed and is pending.
+        /// When the next attempt is due, at the earliest; null unless an attempt failed and the delivery is pending.
         next_attempt_at: Nullable<Time>,
-        /// When it was made.
+        /// When the delivery was created.
         created_at: Time,
-        /// When it was taken or given up.
+        /// When the message was delivered, or when the delivery failed for good.
         finished_at: Nullable<Time>,
     }
 }
 
 lists! {
-    /// A page of deliveries, the newest first.
+    /// A page of deliveries, newest first.
     WebhookDeliveryList {
         /// The deliveries.
         deliveries: WebhookDelivery
@@ -144,29 +144,29 @@ lists! {
 answers! {
     /// One attempt at a delivery.
     WebhookAttempt of attempt: webhooks::DeliveryAttempt {
-        /// Which one, from 1.
+        /// The number of the attempt, from 1.
         number: i64,
-        /// When it began.
+        /// When the attempt began.
         at: Time,
-        /// How long it took, in milliseconds.
+        /// How long the attempt took, in milliseconds.
         duration_ms: i64 = i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
-        /// The HTTP status of the answer, if there was one. What else was answered is not kept.
+        /// The HTTP status of the response, if there was one. The rest of the response is not stored.
         response_status: Nullable<u16>,
-        /// Why it failed; null if it did not.
+        /// Why the attempt failed; null if it succeeded.
         error: Nullable<String>,
     }
 }
 
-/// A delivery with what is sent, and what came of it.
+/// A delivery, with the body of the message and the attempts.
 #[derive(Object, Serialize)]
 pub struct WebhookDeliveryDetail {
     /// The delivery.
     #[oai(flatten)]
     #[serde(flatten)]
     pub delivery: WebhookDelivery,
-    /// The body that is sent.
+    /// The body of the message.
     pub payload: SentMessage,
-    /// The attempts in order.
+    /// The attempts, in order.
     pub attempts: Vec<WebhookAttempt>,
 }
 
@@ -188,21 +188,21 @@ impl WebhookDeliveryDetail {
 /// The body of a message to a webhook.
 #[derive(Object, Serialize)]
 pub struct WebhookMessage {
-    /// What it tells of.
+    /// The event.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: WebhookEvent,
-    /// When that was.
+    /// When it happened.
     pub timestamp: Time,
-    /// In which organization.
+    /// The id of the organization.
     pub organization_id: Uuid,
-    /// The user who did it.
+    /// The id of the user who caused it.
     pub actor_id: Uuid,
-    /// What is told, by the kind of event: see the section Webhooks.
+    /// The data of the event, by its type: see the section Webhooks.
     pub data: BTreeMap<String, Value>,
 }
 
-/// A [`WebhookMessage`] as it was sent, by this version or by an earlier one.
+/// A [`WebhookMessage`] as this version or an earlier one sent it.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub struct SentMessage(pub Value);

@@ -1,4 +1,4 @@
-//! Endpoints that are told of what happens, over HTTP.
+//! Endpoints that receive events, over HTTP.
 
 use workscribe_core::Code::{LimitReached, RateLimited, WebhookDisabled, WebhookNotFound};
 use workscribe_core::id::WebhookId;
@@ -14,9 +14,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Webhooks")]
 impl WebhooksApi {
-    /// List webhooks
+    /// List an organization's webhooks
     ///
-    /// For admins and owners.
+    /// Returns the webhooks, oldest first, without their secrets. Requires an admin or an owner.
     #[oai(path = "/organizations/:slug/webhooks", method = "get", operation_id = "listWebhooks")]
     async fn list(
         &self,
@@ -30,10 +30,10 @@ impl WebhooksApi {
         Ok(Reply::new(found))
     }
 
-    /// Make a webhook
+    /// Create a webhook
     ///
-    /// The answer has the secret that signs its messages, which is not shown again; so there is no `Idempotency-Key`. An
-    /// organization has at most 20. For admins and owners.
+    /// The response has the secret that signs the messages. The secret is not shown again, so there is no `Idempotency-Key`. An
+    /// organization has at most 20 webhooks. Requires an admin or an owner.
     ///
     /// The section Webhooks lists the events.
     #[oai(path = "/organizations/:slug/webhooks", method = "post", operation_id = "createWebhook")]
@@ -53,7 +53,7 @@ impl WebhooksApi {
 
     /// Get a webhook
     ///
-    /// For admins and owners.
+    /// Returns the webhook without its secret. Requires an admin or an owner.
     #[oai(path = "/organizations/:slug/webhooks/:webhook_id", method = "get", operation_id = "getWebhook")]
     async fn get(
         &self,
@@ -68,10 +68,10 @@ impl WebhooksApi {
         Ok(Versioned::new(webhook))
     }
 
-    /// Change a webhook, or turn it on or off
+    /// Update a webhook, or turn it on or off
     ///
-    /// What was made before the change is sent to the URL as it is then, and given up if the webhook is off. The events are
-    /// those of `createWebhook`. For admins and owners.
+    /// Deliveries that are pending go to the new URL, or fail if the webhook is off. The events are those of `createWebhook`.
+    /// Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id",
         method = "patch",
@@ -93,9 +93,9 @@ impl WebhooksApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove a webhook
+    /// Delete a webhook
     ///
-    /// With the log of its deliveries. What is on its way may arrive still. For admins and owners.
+    /// Removes the webhook and its deliveries. A message that is being sent may still arrive. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id",
         method = "delete",
@@ -116,10 +116,10 @@ impl WebhooksApi {
         Ok(NoContent::Done)
     }
 
-    /// Give a webhook a new secret
+    /// Rotate a webhook's secret
     ///
-    /// It is not shown again. For 24 hours the secret before it signs too, so that the receiver can change over without losing
-    /// a message; a secret before that signs no more. For admins and owners.
+    /// The new secret is not shown again. For 24 hours the previous secret signs too, so that the receiver can change to the new
+    /// one without losing a message. An older secret stops signing at once. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id/rotate-secret",
         method = "post",
@@ -139,9 +139,10 @@ impl WebhooksApi {
         Ok(Versioned::new(rotated))
     }
 
-    /// Try a webhook
+    /// Send a ping to a webhook
     ///
-    /// Sends it a `ping`, whatever it asks for. What comes of it is in its deliveries. For admins and owners.
+    /// Use this to test a webhook. It gets a `ping`, whichever events it subscribes to. See its deliveries for the result.
+    /// Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/webhooks/:webhook_id/ping",
         method = "post",
@@ -171,45 +172,45 @@ named! {
 }
 
 answers! {
-    /// An endpoint that is told of what happens.
+    /// An endpoint that receives the events of an organization.
     Webhook of webhook: webhooks::Webhook {
-        /// Its id.
+        /// The id of the webhook.
         id: Uuid,
-        /// Where messages are sent.
+        /// The URL to which messages are sent.
         url: WebhookUrl,
-        /// What it is for.
+        /// What the webhook is for.
         description: Nullable<String>,
-        /// The names of the events that it asks for, or `*` alone for all of them.
+        /// The names of the events that it subscribes to, or only `*` for all events.
         events: Vec<String> = webhook.events.names().into_iter().map(str::to_owned).collect::<Vec<_>>(),
         /// Whether messages are sent to it.
         is_enabled: bool = webhook.disabled.is_none(),
-        /// Why it is off; null while it is on.
+        /// Why the webhook is off; null while it is on.
         disabled_reason: Nullable<WebhookDisabledReason> = webhook.disabled.map(|disabled| disabled.reason),
-        /// Since when it is off; null while it is on.
+        /// When the webhook was turned off; null while it is on.
         disabled_at: Nullable<Time> = webhook.disabled.map(|disabled| disabled.at),
-        /// When it last took a message.
+        /// When it last accepted a message.
         last_success_at: Nullable<Time>,
-        /// The user who made it.
+        /// The id of the user who created the webhook.
         created_by: Uuid,
-        /// When it was made.
+        /// When the webhook was created.
         created_at: Time,
-        /// When it was last changed.
+        /// When the webhook was last changed.
         updated_at: Time,
     }
 
-    /// An endpoint, and the secret with which its messages are signed.
+    /// An endpoint, with the secret that signs its messages.
     WebhookWithSecret of (webhook, secret): (webhooks::Webhook, webhooks::SigningSecret) {
         /// The endpoint.
         #[oai(flatten)]
         #[serde(flatten)]
         webhook: Webhook = webhook,
-        /// `whsec_` and base64, as the libraries of Standard Webhooks take it. It is not shown again.
+        /// The secret: `whsec_` and base64, as the libraries of Standard Webhooks expect it. It is not shown again.
         secret: SigningSecret = secret.expose(),
     }
 }
 
 lists! {
-    /// A page of webhooks, the oldest first.
+    /// A page of webhooks, oldest first.
     WebhookList {
         /// The webhooks.
         webhooks: Webhook
@@ -219,32 +220,32 @@ lists! {
 inputs! {
     /// A new webhook.
     CreateWebhookRequest {
-        /// Where messages are sent: an HTTPS URL of at most 2,000 characters that can be reached from the public internet,
-        /// without a user name and without a fragment.
+        /// The URL to which messages are sent: HTTPS, at most 2,000 characters, reachable from the public internet, without a user
+        /// name and without a fragment.
         #[oai(validator(max_length = 2000))]
         url: Required<WebhookUrl>,
-        /// What it is for: at most 200 characters.
+        /// What the webhook is for: at most 200 characters.
         #[oai(validator(max_length = 200))]
         description: Clearable<String>,
-        /// Names of events, or `*` for all of them, those of later versions too.
+        /// The names of the events to subscribe to, or `*` for all events, including those of later versions.
         #[oai(validator(min_items = 1, max_items = 50))]
         events: Required<Vec<String>>,
-        /// Whether messages are sent to it: `true` unless given.
+        /// Whether messages are sent to it. The default is `true`.
         is_enabled: Patch<bool>,
     } => WebhookChange = WebhookChange { url: Some(url), description, events: Some(events), is_enabled };
 
-    /// A change of a webhook. What is left out stays as it is.
+    /// A change of a webhook. A field that is left out does not change.
     UpdateWebhookRequest {
-        /// As for a new webhook.
+        /// The URL to which messages are sent, with the same rules as for a new webhook.
         #[oai(validator(max_length = 2000))]
         url: Patch<WebhookUrl>,
         /// At most 200 characters, or null for none.
         #[oai(validator(max_length = 200))]
         description: Clearable<String>,
-        /// As for a new webhook; in the place of those that it asks for.
+        /// The names of all events to subscribe to, or `*`. They replace the current ones.
         #[oai(validator(min_items = 1, max_items = 50))]
         events: Patch<Vec<String>>,
-        /// `false` turns it off; `true` turns it on, whatever turned it off.
+        /// `false` turns the webhook off. `true` turns it on, whatever turned it off.
         is_enabled: Patch<bool>,
     } => WebhookChange = WebhookChange { url, description, events, is_enabled };
 }

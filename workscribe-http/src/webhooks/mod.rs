@@ -1,4 +1,4 @@
-//! Webhooks over HTTP. What they are told, and how, is in the description of [`Tags::Webhooks`](crate::tags::Tags::Webhooks).
+//! Webhooks over HTTP. The description of [`Tags::Webhooks`](crate::tags::Tags::Webhooks) says what they receive, and how.
 
 mod deliveries;
 mod endpoints;

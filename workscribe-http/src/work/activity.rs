@@ -1,4 +1,4 @@
-//! The history over HTTP: what happened, to a task and in an organization.
+//! The history of a task and of an organization, over HTTP.
 
 use workscribe_core::id::TaskId;
 use workscribe_core::work;
@@ -8,15 +8,15 @@ pub use crate::events::ActivityAction;
 use crate::prelude::*;
 
 api! {
-    /// What happened.
+    /// The history.
     ActivityApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
 impl ActivityApi {
-    /// List what happened to a task
+    /// List a task's history
     ///
-    /// The newest first.
+    /// Returns who changed what on the task, newest first.
     #[oai(path = "/tasks/:task_id/activity", method = "get", operation_id = "listTaskActivity")]
     async fn of_task(
         &self,
@@ -29,9 +29,9 @@ impl ActivityApi {
         Ok(Reply::new(self.app.tasks().activity(&mut *uow, at.scope(), Some(at.id), &page).await?))
     }
 
-    /// List what happened in an organization
+    /// List an organization's history
     ///
-    /// The newest first, also to what is gone.
+    /// Returns who changed what in the organization, newest first. Entries remain when the task or project is deleted.
     #[oai(path = "/organizations/:slug/activity", method = "get", operation_id = "listActivity")]
     async fn of_organization(
         &self,
@@ -46,33 +46,33 @@ impl ActivityApi {
 }
 
 answers! {
-    /// One line of the history. Values are as a person reads them: names, not ids.
+    /// An entry of the history. Values are names, as a person reads them, not ids.
     Activity of line: work::Activity {
-        /// Its id.
+        /// The id of the entry.
         id: Uuid,
-        /// On which task, if on one. It may be gone.
+        /// The id of the task, if the entry is about one. The task may be deleted.
         task_id: Nullable<Uuid>,
-        /// The user who did it.
+        /// The id of the user who made the change.
         actor_id: Uuid = line.actor.id,
-        /// Who did it.
+        /// The user who made the change.
         actor: Person,
-        /// What was done.
+        /// What the user did.
         action: ActivityAction,
-        /// Which field, for a change of one.
+        /// The name of the field, if one field was changed.
         field_name: Nullable<String>,
-        /// What it was; at most 1,000 characters of it.
+        /// The value before the change: at most its first 1,000 characters.
         old_value: Nullable<String>,
-        /// What it is now; at most 1,000 characters of it.
+        /// The value after the change: at most its first 1,000 characters.
         new_value: Nullable<String>,
-        /// When.
+        /// When it happened.
         created_at: Time,
     }
 }
 
 lists! {
-    /// A page of the history, the newest first.
+    /// A page of the history, newest first.
     ActivityList {
-        /// The lines.
+        /// The entries.
         activity: Activity
     }
 }

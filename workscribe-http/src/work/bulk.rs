@@ -1,4 +1,4 @@
-//! Many tasks at once over HTTP: all of them are changed or moved, or none.
+//! Many tasks in one request over HTTP: all of them are changed or moved, or none.
 
 use workscribe_core::Code::{self, InsufficientRole, LimitReached, WriteConflict};
 use workscribe_core::error::Violations;
@@ -9,15 +9,15 @@ use crate::body::{Input as _, nested};
 use crate::prelude::*;
 
 api! {
-    /// Many tasks at once.
+    /// Many tasks in one request.
     BulkApi
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
 impl BulkApi {
-    /// Change many tasks
+    /// Update many tasks
     ///
-    /// All of them, or none.
+    /// Makes the same change to 1–100 tasks of an organization. If one task cannot be changed, no task is changed.
     #[oai(path = "/organizations/:slug/tasks/bulk", method = "patch", operation_id = "updateTasks")]
     async fn update_many(
         &self,
@@ -35,7 +35,7 @@ impl BulkApi {
 
     /// Move many tasks
     ///
-    /// All of them to their places in their columns, or none. They are of one project.
+    /// Moves 1–100 tasks of one project within their columns. If one task cannot be moved, no task is moved.
     #[oai(path = "/tasks/bulk-positions", method = "patch", operation_id = "moveTasks")]
     async fn move_many(
         &self,
@@ -48,7 +48,7 @@ impl BulkApi {
         let first = first.task_id.to_string();
         let mut uow = auth.begin(&self.app).await?;
         let entered = auth.enter_task(&mut *uow, &first).await;
-        // It is named in the body, so there it is a fault of a field.
+        // The body names the task, so the fault is about a field of the body.
         let at = entered.map_err(|error| match error.code() {
             Code::TaskNotFound => fault("/updates/0/task_id", "NOT_FOUND", error.detail()),
             _ => error,
@@ -60,7 +60,7 @@ impl BulkApi {
 }
 
 answers! {
-    /// Tasks that were changed together, in the order of the request.
+    /// The changed tasks, in the order of the request.
     ChangedTasks of tasks: Vec<work::Task> {
         /// The tasks as they are now.
         tasks: Vec<TaskSummary> = tasks.into_iter().map(TaskSummary::from).collect::<Vec<_>>(),
@@ -68,26 +68,26 @@ answers! {
 }
 
 inputs! {
-    /// One change of many tasks. What is left out stays as it is.
+    /// A change of many tasks. A field that is left out does not change.
     UpdateTasksRequest {
-        /// 1–100 tasks, each once.
+        /// The ids of 1–100 tasks, without duplicates.
         #[oai(validator(min_items = 1, max_items = 100))]
         task_ids: Required<Vec<Uuid>>,
-        /// A status of the project that all of them are in; they go to the end of its column.
+        /// The id of a status of the tasks' project. The tasks go to the end of its column, in the order of the request.
         status_id: Patch<Uuid>,
-        /// A member of the organization, or null for nobody.
+        /// The user id of a member of the organization, or null for nobody.
         assignee_id: Clearable<Uuid>,
-        /// How much they press.
+        /// The priority.
         priority: Patch<Priority>,
-        /// By which day they are to be done, or null for none.
+        /// The day on which the tasks are due, or null for none.
         due_date: Clearable<Date>,
-        /// All of their labels, of the project that all of them are in.
+        /// The ids of all labels that the tasks will have, at most 50. The tasks must belong to the labels' project.
         #[oai(validator(max_items = 50))]
         label_ids: Patch<Vec<Uuid>>,
-        /// Labels to put on them beside those that they have.
+        /// The ids of labels to add to those that the tasks have, at most 50.
         #[oai(validator(max_items = 50))]
         add_label_ids: Patch<Vec<Uuid>>,
-        /// Labels to take off them.
+        /// The ids of labels to remove from the tasks, at most 50.
         #[oai(validator(max_items = 50))]
         remove_label_ids: Patch<Vec<Uuid>>,
     } => BulkChange = BulkChange {
@@ -101,18 +101,18 @@ inputs! {
         remove_label_ids: remove_label_ids.map(ids).unwrap_or_default(),
     };
 
-    /// The place of a task in its column.
+    /// The new position of a task in its column.
     TaskPlace {
-        /// The task's id.
+        /// The id of the task.
         task_id: Required<Uuid>,
-        /// How many tasks of the column are before it.
+        /// How many tasks of the column come before it.
         #[oai(validator(minimum(value = "0")))]
         position: Required<i64>,
     } => Placement = Placement { task_id, index: position };
 
-    /// Places of tasks of one project.
+    /// New positions of tasks of one project.
     MoveTasksRequest(faults) {
-        /// 1–100 tasks, each once. The first server's name for it, `positions`, is taken too.
+        /// 1–100 tasks, without duplicates. The server also accepts the name `positions`, which an earlier server used.
         #[oai(validator(min_items = 1, max_items = 100))]
         updates also "positions": Required<Vec<TaskPlace>>,
     } => Vec<Placement> = placements(updates, faults);

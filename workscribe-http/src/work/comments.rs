@@ -16,6 +16,8 @@ api! {
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Tasks")]
 impl CommentsApi {
     /// List a task's comments
+    ///
+    /// Returns the comments, oldest first. A page that reaches the limit `page_bytes` ends early.
     #[oai(path = "/tasks/:task_id/comments", method = "get", operation_id = "listComments")]
     async fn list(
         &self,
@@ -31,7 +33,7 @@ impl CommentsApi {
 
     /// Comment on a task
     ///
-    /// Members whom it mentions are told.
+    /// Adds a comment. Each member whom it mentions gets a notification.
     #[oai(path = "/tasks/:task_id/comments", method = "post", operation_id = "createComment")]
     async fn create(
         &self,
@@ -50,9 +52,9 @@ impl CommentsApi {
         Ok(made.await?)
     }
 
-    /// Change a comment
+    /// Update a comment
     ///
-    /// Members whom it mentions now and did not before are told. For its author.
+    /// Replaces the text of a comment. Members whom only the new text mentions get a notification. Requires the author.
     #[oai(path = "/tasks/:task_id/comments/:comment_id", method = "patch", operation_id = "updateComment")]
     async fn update(
         &self,
@@ -70,9 +72,9 @@ impl CommentsApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove a comment
+    /// Delete a comment
     ///
-    /// For its author, admins and owners.
+    /// Removes the comment from the task. Requires its author, an admin or an owner.
     #[oai(path = "/tasks/:task_id/comments/:comment_id", method = "delete", operation_id = "deleteComment")]
     async fn delete(
         &self,
@@ -93,27 +95,27 @@ impl CommentsApi {
 answers! {
     /// A comment on a task.
     Comment of comment: work::Comment {
-        /// Its id.
+        /// The id of the comment.
         id: Uuid,
-        /// On which task.
+        /// The id of the task.
         task_id: Uuid,
-        /// The user who wrote it.
+        /// The id of the author.
         author_id: Uuid = comment.author.id,
-        /// Who wrote it.
+        /// The author.
         author: Person,
-        /// What it says.
+        /// The text.
         body_json: RichText = comment.body,
-        /// Whether it was changed after it was made.
+        /// Whether the text was changed.
         is_edited: bool,
-        /// When it was made.
+        /// When the comment was created.
         created_at: Time,
-        /// When it was last changed.
+        /// When the comment was last changed.
         updated_at: Time,
     }
 }
 
 lists! {
-    /// A page of comments, the oldest first.
+    /// A page of comments, oldest first.
     CommentList {
         /// The comments.
         comments: Comment
@@ -123,14 +125,14 @@ lists! {
 inputs! {
     /// A new comment.
     CreateCommentRequest {
-        /// A ProseMirror document, or any other JSON object, of at most 256 KiB and nested at most 64 deep. A node of the type
-        /// `mention` whose `attrs.id` is a member's user id tells that member.
+        /// A ProseMirror document, or any other JSON object: at most 256 KiB, nested at most 64 deep. A node of the type `mention`
+        /// notifies the member whose user id is its `attrs.id`.
         body_json: Required<RichText>,
     } => Value = body_json;
 
-    /// A change of a comment.
+    /// A change of a comment. A field that is left out does not change.
     UpdateCommentRequest {
-        /// As for a new comment.
+        /// The new text, with the same rules as for a new comment.
         body_json: Patch<RichText>,
     } => Option<Value> = body_json;
 }

@@ -1,4 +1,4 @@
-//! Labels of a project's tasks over HTTP.
+//! The labels of a project's tasks, over HTTP.
 
 use workscribe_core::Code::{LabelNameTaken, LabelNotFound};
 use workscribe_core::id::LabelId;
@@ -14,7 +14,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Projects")]
 impl LabelsApi {
-    /// List labels
+    /// List a project's labels
+    ///
+    /// Returns the labels, oldest first.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/labels",
         method = "get",
@@ -33,9 +35,9 @@ impl LabelsApi {
         Ok(Reply::new(found))
     }
 
-    /// Make a label
+    /// Create a label
     ///
-    /// For admins and owners.
+    /// Adds a label that the project's tasks can have. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/labels",
         method = "post",
@@ -60,9 +62,9 @@ impl LabelsApi {
         Ok(made.await?)
     }
 
-    /// Change a label
+    /// Update a label
     ///
-    /// For admins and owners.
+    /// Changes the name or the colour, also on tasks that have the label. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/labels/:label_id",
         method = "patch",
@@ -88,9 +90,9 @@ impl LabelsApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove a label
+    /// Delete a label
     ///
-    /// From its tasks too. For admins and owners.
+    /// Removes the label from the project and from its tasks. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/labels/:label_id",
         method = "delete",
@@ -116,11 +118,11 @@ impl LabelsApi {
 answers! {
     /// A label of a project's tasks.
     Label of label: work::Label {
-        /// Its id.
+        /// The id of the label.
         id: Uuid,
-        /// Its name.
+        /// The name.
         name: Title,
-        /// Its colour, as `#rrggbb`.
+        /// The colour, as `#rrggbb`.
         color: Colour = label.color.as_str(),
     }
 }
@@ -132,7 +134,7 @@ impl From<work::TaskLabel> for Label {
 }
 
 lists! {
-    /// A page of labels, the oldest first.
+    /// A page of labels, oldest first.
     LabelList {
         /// The labels.
         labels: Label
@@ -142,20 +144,20 @@ lists! {
 inputs! {
     /// A new label.
     CreateLabelRequest {
-        /// 1–50 characters, unique in the project whatever their case.
+        /// 1–50 characters, unique in the project without regard to case.
         #[oai(validator(min_length = 1, max_length = 50))]
         name: Required<Title>,
-        /// Its colour, as `#rrggbb`.
+        /// The colour, as `#rrggbb`.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Required<Colour>,
     } => NewLabel = NewLabel { name, color };
 
-    /// A change of a label. What is left out stays as it is.
+    /// A change of a label. A field that is left out does not change.
     UpdateLabelRequest {
-        /// As for a new label.
+        /// 1–50 characters, unique in the project without regard to case.
         #[oai(validator(min_length = 1, max_length = 50))]
         name: Patch<Title>,
-        /// Its colour, as `#rrggbb`.
+        /// The colour, as `#rrggbb`.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Patch<Colour>,
     } => LabelEdit = LabelEdit { name, color };

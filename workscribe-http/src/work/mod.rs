@@ -1,10 +1,10 @@
-//! Projects over HTTP, and the work in them.
+//! Projects and the work in them, over HTTP.
 //!
 //! | file | what |
 //! |---|---|
-//! | `projects.rs`, `statuses.rs`, `labels.rs` | projects, and what their tasks can be given |
-//! | `tasks.rs`, `task_lists.rs`, `bulk.rs` | one task, lists of tasks, and many tasks at once |
-//! | `comments.rs`, `activity.rs` | what people say of a task, and what happened |
+//! | `projects.rs`, `statuses.rs`, `labels.rs` | projects, and the statuses and labels of their tasks |
+//! | `tasks.rs`, `task_lists.rs`, `bulk.rs` | single tasks, lists of tasks, and many tasks in one request |
+//! | `comments.rs`, `activity.rs` | the comments on a task, and the history |
 
 mod activity;
 mod bulk;

@@ -14,7 +14,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Projects")]
 impl ProjectsApi {
-    /// List projects
+    /// List an organization's projects
+    ///
+    /// Returns the projects, oldest first. Archived projects are included only if `archived` asks for them.
     #[oai(path = "/organizations/:slug/projects", method = "get", operation_id = "listProjects")]
     async fn list(
         &self,
@@ -29,9 +31,9 @@ impl ProjectsApi {
         Ok(Reply::new(found))
     }
 
-    /// Make a project
+    /// Create a project
     ///
-    /// It begins with the statuses To Do, In Progress, In Review and Done. For admins and owners.
+    /// The new project has the statuses To Do, In Progress, In Review and Done. Requires an admin or an owner.
     #[oai(path = "/organizations/:slug/projects", method = "post", operation_id = "createProject")]
     async fn create(
         &self,
@@ -51,6 +53,8 @@ impl ProjectsApi {
     }
 
     /// Get a project
+    ///
+    /// Finds a project by its id or by its key.
     #[oai(path = "/organizations/:slug/projects/:project_id", method = "get", operation_id = "getProject")]
     async fn get(
         &self,
@@ -64,9 +68,9 @@ impl ProjectsApi {
         Ok(Versioned::new(at.into_it()))
     }
 
-    /// Change, archive or restore a project
+    /// Update, archive or restore a project
     ///
-    /// An archived project can only be restored, with other changes in the same request. For admins and owners.
+    /// An archived project can only be restored, with other changes in the same request. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id",
         method = "patch",
@@ -90,7 +94,7 @@ impl ProjectsApi {
 
     /// Archive a project
     ///
-    /// It can be read and restored afterwards. For admins and owners.
+    /// Makes the project read-only. It can be restored with `updateProject`. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id",
         method = "delete",
@@ -112,38 +116,38 @@ impl ProjectsApi {
 }
 
 named! {
-    /// How a project is worked on.
+    /// How the members work on a project.
     ProjectType = work::ProjectType;
 }
 
 answers! {
     /// A project.
     Project of project: work::Project {
-        /// Its id.
+        /// The id of the project.
         id: Uuid,
-        /// Of which organization.
+        /// The id of the organization.
         org_id: Uuid,
-        /// Its name.
+        /// The name.
         name: Title,
-        /// The letters before its tasks' numbers.
+        /// The letters before the numbers of its tasks.
         key: ProjectKey,
-        /// What it is for.
+        /// The description.
         description: Nullable<String>,
-        /// How it is worked on.
+        /// How the members work on the project.
         kind as "type": ProjectType,
-        /// Whether it is read-only.
+        /// Whether the project is archived, and so read-only.
         is_archived: bool,
-        /// The user who made it.
+        /// The id of the user who created the project.
         created_by: Uuid,
-        /// When it was made.
+        /// When the project was created.
         created_at: Time,
-        /// When it was last changed.
+        /// When the project was last changed.
         updated_at: Time,
     }
 }
 
 lists! {
-    /// A page of projects, the oldest first.
+    /// A page of projects, oldest first.
     ProjectList {
         /// The projects.
         projects: Project
@@ -156,20 +160,20 @@ inputs! {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
         name: Required<Title>,
-        /// 2–10 letters and digits, beginning with a letter; kept in upper case. It does not change later.
+        /// 2–10 letters and digits, beginning with a letter; stored in upper case. It cannot be changed later.
         #[oai(validator(min_length = 2, max_length = 10, pattern = "^[A-Za-z][A-Za-z0-9]{1,9}$"))]
         key: Required<ProjectKey>,
         /// At most 10,000 characters.
         #[oai(validator(max_length = 10000))]
         description: Optional<String>,
-        /// How it is worked on: `kanban` unless given.
+        /// How the members work on the project. The default is `kanban`.
         kind as "type": Patch<ProjectType>,
     } => NewProject = {
         let kind = kind.unwrap_or(work::ProjectType::Kanban);
         NewProject { name, key, description, kind }
     };
 
-    /// A change of a project. What is left out stays as it is.
+    /// A change of a project. A field that is left out does not change.
     UpdateProjectRequest {
         /// 2–100 characters.
         #[oai(validator(min_length = 2, max_length = 100))]
@@ -177,7 +181,7 @@ inputs! {
         /// At most 10,000 characters, or null for none.
         #[oai(validator(max_length = 10000))]
         description: Clearable<String>,
-        /// `true` archives, `false` restores.
+        /// `true` archives the project, `false` restores it.
         is_archived: Patch<bool>,
     } => ProjectChange = ProjectChange { name, description, is_archived };
 }
@@ -193,7 +197,7 @@ const ARCHIVED_NAMES: [(&str, Archived); 3] =
 impl Parameter for Archived {
     fn schema() -> MetaSchema {
         let description =
-            Some("Whether to list archived projects: only those (`true`), none of them (`false`), or `all`.");
+            Some("Which projects to list: the archived ones (`true`), the others (`false`) or both (`all`).");
         let default = Some("false".into());
         MetaSchema { description, default, ..names(ARCHIVED_NAMES.map(|(name, _)| name)) }
     }

@@ -1,4 +1,4 @@
-//! Statuses of a project's tasks over HTTP: the columns of its board.
+//! The statuses of a project's tasks, over HTTP: the columns of its board.
 
 use workscribe_core::Code::{LastStatus, StatusInUse, StatusNameTaken, StatusNotFound};
 use workscribe_core::id::StatusId;
@@ -14,9 +14,9 @@ api! {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Projects")]
 impl StatusesApi {
-    /// List statuses
+    /// List a project's statuses
     ///
-    /// All of the project's, in the order of its board.
+    /// Returns all statuses, in the order of the board. There are no pages.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/statuses",
         method = "get",
@@ -34,9 +34,9 @@ impl StatusesApi {
         Ok(Reply::new(statuses.into_iter().map(Status::from).collect::<Vec<_>>()))
     }
 
-    /// Make a status
+    /// Create a status
     ///
-    /// A project has at most 50. For admins and owners.
+    /// Adds a column to the project's board. A project has at most 50 statuses. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/statuses",
         method = "post",
@@ -61,9 +61,9 @@ impl StatusesApi {
         Ok(made.await?)
     }
 
-    /// Change or move a status
+    /// Update or move a status
     ///
-    /// For admins and owners.
+    /// Changes the name, category or colour, or moves the column on the board. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/statuses/:status_id",
         method = "patch",
@@ -89,9 +89,9 @@ impl StatusesApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove a status
+    /// Delete a status
     ///
-    /// Its tasks go to the end of another, which must be named if there are any. For admins and owners.
+    /// Moves its tasks to the end of the status `move_to`, which is required if there are any. Requires an admin or an owner.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/statuses/:status_id",
         method = "delete",
@@ -119,22 +119,22 @@ impl StatusesApi {
 }
 
 named! {
-    /// What a status means, whatever it is called.
+    /// The meaning of a status, independent of its name.
     StatusCategory = work::StatusCategory;
 }
 
 answers! {
     /// A status of a project's tasks: a column of its board.
     Status of status: work::Status {
-        /// Its id.
+        /// The id of the status.
         id: Uuid,
-        /// Its name.
+        /// The name.
         name: Title,
-        /// What it means.
+        /// The meaning.
         category: StatusCategory,
-        /// Where it stands among the project's statuses, from 0.
+        /// The position among the project's statuses, from 0.
         position: i64,
-        /// Its colour, as `#rrggbb`.
+        /// The colour, as `#rrggbb`.
         color: Nullable<Colour> = status.color.as_ref().map(Color::as_str),
     }
 }
@@ -142,39 +142,39 @@ answers! {
 inputs! {
     /// A new status.
     CreateStatusRequest {
-        /// 1–50 characters, unique in the project whatever their case.
+        /// 1–50 characters, unique in the project without regard to case.
         #[oai(validator(min_length = 1, max_length = 50))]
         name: Required<Title>,
-        /// What it means.
+        /// The meaning.
         category: Required<StatusCategory>,
-        /// Where it goes among the others, from 0; at the end unless given.
+        /// The position among the other statuses, from 0. The default is the end.
         #[oai(validator(minimum(value = "0")))]
         position: Patch<i64>,
-        /// Its colour, as `#rrggbb`.
+        /// The colour, as `#rrggbb`.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Optional<Colour>,
     } => NewStatus = NewStatus { name, category, position, color };
 
-    /// A change of a status. What is left out stays as it is.
+    /// A change of a status. A field that is left out does not change.
     UpdateStatusRequest {
-        /// As for a new status.
+        /// 1–50 characters, unique in the project without regard to case.
         #[oai(validator(min_length = 1, max_length = 50))]
         name: Patch<Title>,
-        /// What it means.
+        /// The meaning.
         category: Patch<StatusCategory>,
-        /// Where it goes among the others, from 0.
+        /// The position among the other statuses, from 0.
         #[oai(validator(minimum(value = "0")))]
         position: Patch<i64>,
-        /// Its colour, as `#rrggbb`, or null for none.
+        /// The colour, as `#rrggbb`, or null for none.
         #[oai(validator(pattern = "^#[0-9A-Fa-f]{6}$"))]
         color: Clearable<Colour>,
     } => StatusEdit = StatusEdit { name, category, color, position };
 }
 
 params! {
-    /// Where the tasks of a removed status go.
+    /// Where the tasks of a deleted status go.
     MoveTo {
-        /// The status that its tasks are to have.
+        /// The id of the status that its tasks get.
         move_to: StatusId,
     } => Option<StatusId> = move_to;
 }

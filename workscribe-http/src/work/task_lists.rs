@@ -1,5 +1,5 @@
-//! Lists of tasks over HTTP: what they answer, and what their queries ask for. The operations are in `tasks.rs`, since one of them
-//! shares its path with another operation on tasks.
+//! Lists of tasks over HTTP: their responses and their queries. The operations are in `tasks.rs`, since one of them shares its path
+//! with another operation on tasks.
 
 use poem_openapi::registry::MetaSchema;
 use workscribe_core::Error;
@@ -28,21 +28,21 @@ params! {
     pub(super) ProjectTasks {
         /// Only tasks in this status.
         status_id: StatusId,
-        /// Only tasks of this user, or of nobody: `none`.
+        /// Only tasks assigned to this user; `none` for tasks that are assigned to nobody.
         assignee_id: AssigneeFilter,
-        /// Only tasks of this priority.
+        /// Only tasks with this priority.
         priority: Priority,
         /// Only tasks of this type.
         kind as "type": TaskType,
         /// Only tasks with this label.
         label_id: LabelId,
-        /// Only parts of this task, or of none: `none`.
+        /// Only subtasks of this task; `none` for tasks without a parent.
         parent_task_id: ParentFilter,
-        /// Only tasks with these words in their title or description. The last may be the beginning of one.
+        /// Only tasks with all these words in their title or description. The last one may be the beginning of a word.
         search: SearchWords,
         /// Only tasks due before this day.
         due_before: Date,
-        /// Only tasks changed after this moment.
+        /// Only tasks changed after this time.
         updated_after: Time,
     } => TaskFilter = TaskFilter {
         status: status_id,
@@ -57,17 +57,17 @@ params! {
         ..TaskFilter::default()
     };
 
-    /// Which tasks to list by what their statuses mean.
+    /// Which tasks to list, by the category of their status.
     pub(super) TasksByCategory {
-        /// Only tasks in a status of this category.
+        /// Only tasks whose status has this category.
         status_category: StatusCategory,
-        /// Only tasks of this priority.
+        /// Only tasks with this priority.
         priority: Priority,
     } => TaskFilter =
         TaskFilter { categories: status_category.into_iter().collect(), priority, ..TaskFilter::default() };
 }
 
-/// The longest search, in characters.
+/// The maximum length of a search, in characters.
 const SEARCH_CHARS: usize = 200;
 
 /// Makes parameters that are an id, or `none`.
@@ -93,7 +93,7 @@ ids_or_none! {
     ParentFilter: Of, None;
 }
 
-/// The words that are looked for. An empty field of a form filters nothing.
+/// The words to search for. An empty field of a form filters nothing.
 struct SearchWords(Option<Words>);
 
 impl Parameter for SearchWords {
@@ -109,7 +109,7 @@ impl Parameter for SearchWords {
     }
 }
 
-/// Makes ways to sort a list, each with the parameters of a page of a list that is sorted so.
+/// Makes the sorts of a list, each with the parameters of a page of a list with that sort.
 macro_rules! sorts {
     ($($(#[doc = $doc:literal])* $name:ident, $page:ident: $names:expr, $usual:ident = $usual_name:literal;)+) => {$(
         $(#[doc = $doc])*
@@ -117,7 +117,7 @@ macro_rules! sorts {
 
         impl Parameter for $name {
             fn schema() -> MetaSchema {
-                let description = Some("By what the list is sorted; a hyphen before it means falling.");
+                let description = Some("The sort of the list. A leading hyphen means descending.");
                 MetaSchema { description, default: Some($usual_name.into()), ..names($names.iter().copied()) }
             }
 
@@ -133,7 +133,7 @@ macro_rules! sorts {
                 sort: $name,
                 limit: PageLimit,
                 cursor: PageCursor,
-                /// Whether to answer the `total`.
+                /// Whether the response has the `total`.
                 count: bool,
             } => TaskPage = {
                 let usual = TaskSort { by: TaskOrder::$usual, descending: false };
@@ -151,18 +151,18 @@ macro_rules! sorts {
 sorts! {
     /// The sort of a project's list.
     BoardSort, BoardPage: TaskSort::NAMES, Board = "position";
-    /// The sort of a list over many projects, which have no board in common.
+    /// The sort of a list of tasks from many projects, which share no board.
     SortAcross, PageAcross: TaskSort::NAMES[1..], DueDate = "due_date";
 }
 
-/// Which page of a list of tasks the caller wants, checked before the door, behind which the project gets its id.
+/// Which page of a list of tasks the caller wants. It is checked before the door, and the project's id is known only after it.
 pub(super) struct TaskPage {
     sort: TaskSort,
     window: (Option<i64>, Option<String>, bool),
 }
 
 impl TaskPage {
-    /// The page of the tasks that pass a filter.
+    /// The page of the tasks that match a filter.
     pub(super) fn of(self, filter: TaskFilter) -> Result<TaskQuery, Error> {
         let (limit, cursor, count) = self.window;
         TaskQuery::new(filter, self.sort, limit, cursor.as_deref(), count)

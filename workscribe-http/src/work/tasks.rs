@@ -1,4 +1,4 @@
-//! Tasks over HTTP: listed, made, changed, moved and removed.
+//! Tasks over HTTP: listing, creating, finding, changing, moving and removing them.
 
 use workscribe_core::Code::{LabelNotFound, LimitReached, ParentCycle, TaskNotFound, WriteConflict};
 use workscribe_core::error::Violations;
@@ -21,7 +21,7 @@ api! {
 impl TasksApi {
     /// List a project's tasks
     ///
-    /// In the order of its board unless `sort` says otherwise.
+    /// Returns the tasks without their descriptions. The default order is that of the board.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/tasks",
         method = "get",
@@ -43,7 +43,8 @@ impl TasksApi {
 
     /// List a project's open tasks
     ///
-    /// In the order of its board; those of other categories than to do and in progress when asked for.
+    /// Returns the tasks with the category `todo` or `in_progress`, unless `status_category` asks for another one. The
+    /// default order is that of the board.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/backlog",
         method = "get",
@@ -63,9 +64,9 @@ impl TasksApi {
         self.list(auth, slug, project_id, Asked((filter, page))).await
     }
 
-    /// List one's tasks
+    /// List the caller's tasks
     ///
-    /// Those of the caller in every project of the organization, what is due first before the rest.
+    /// Returns the caller's assigned tasks in all projects of the organization. By default, those due first come first.
     #[oai(path = "/organizations/:slug/my-tasks", method = "get", operation_id = "listMyTasks")]
     async fn mine(
         &self,
@@ -81,9 +82,10 @@ impl TasksApi {
         Ok(Reply::new(self.app.tasks().list(&mut *uow, at.scope(), &query).await?))
     }
 
-    /// Make a task
+    /// Create a task
     ///
-    /// At the end of its column, with the next number of its project. The caller is its reporter; the assignee is told.
+    /// The task gets the next number of its project and goes to the end of its column. The caller is its reporter. The assignee
+    /// gets a notification.
     #[oai(
         path = "/organizations/:slug/projects/:project_id/tasks",
         method = "post",
@@ -108,7 +110,9 @@ impl TasksApi {
         Ok(made.await?)
     }
 
-    /// Get a task by its name for people
+    /// Get a task by its key
+    ///
+    /// Use this when you have the name that people use, such as WEB-42. `getTask` finds a task by its id.
     #[oai(path = "/organizations/:slug/tasks/:task_key", method = "get", operation_id = "getTaskByKey")]
     async fn get_by_key(
         &self,
@@ -123,6 +127,8 @@ impl TasksApi {
     }
 
     /// Get a task
+    ///
+    /// Finds a task by its id, with its description. The response does not contain its comments.
     #[oai(path = "/tasks/:task_id", method = "get", operation_id = "getTask")]
     async fn get(
         &self,
@@ -135,9 +141,9 @@ impl TasksApi {
         Ok(Versioned::new(at.into_it()))
     }
 
-    /// Change a task
+    /// Update a task
     ///
-    /// A new assignee is told, and so are its reporter and assignee when it is finished.
+    /// A new assignee gets a notification. When the task is finished, its reporter and its assignee get one.
     #[oai(path = "/tasks/:task_id", method = "patch", operation_id = "updateTask")]
     async fn update(
         &self,
@@ -157,10 +163,10 @@ impl TasksApi {
         Ok(Versioned::new(updated))
     }
 
-    /// Remove a task
+    /// Delete a task
     ///
-    /// With its comments. Its parts stay, as parts of nothing, and its history stays too. For its reporter, admins and
-    /// owners.
+    /// Removes the task with its comments. Its subtasks remain without a parent, and its history remains. Requires the
+    /// task's reporter, an admin or an owner.
     #[oai(path = "/tasks/:task_id", method = "delete", operation_id = "deleteTask")]
     async fn delete(
         &self,
@@ -178,7 +184,7 @@ impl TasksApi {
 
     /// Move a task
     ///
-    /// Into a column, and to a place in it: to its end unless one of `position`, `before_id` and `after_id` is given.
+    /// Moves the task to a column and to a position in it: to the end, unless `position`, `before_id` or `after_id` is given.
     #[oai(path = "/tasks/:task_id/move", method = "patch", operation_id = "moveTask")]
     async fn relocate(
         &self,
@@ -195,9 +201,9 @@ impl TasksApi {
         Ok(Versioned::new(moved))
     }
 
-    /// Put a label on a task
+    /// Add a label to a task
     ///
-    /// One that is on it stays.
+    /// It is no error when the task already has the label. A task has at most 50 labels.
     #[oai(path = "/tasks/:task_id/labels/:label_id", method = "post", operation_id = "addTaskLabel")]
     async fn add_label(
         &self,
@@ -216,9 +222,9 @@ impl TasksApi {
         Ok(Versioned::new(labelled))
     }
 
-    /// Take a label off a task
+    /// Remove a label from a task
     ///
-    /// One that is not on it is no error.
+    /// It is no error when the task does not have the label.
     #[oai(path = "/tasks/:task_id/labels/:label_id", method = "delete", operation_id = "removeTaskLabel")]
     async fn remove_label(
         &self,
@@ -236,75 +242,75 @@ impl TasksApi {
 }
 
 named! {
-    /// How much a task presses.
+    /// The priority of a task.
     Priority = work::Priority;
 
-    /// What sort of work a task is.
+    /// The type of work that a task is.
     TaskType = work::TaskType;
 }
 
 answers! {
-    /// A user as others see them beside what they did.
+    /// A user as others see them, next to what the user did.
     Person of person: work::Person {
-        /// Their id.
+        /// The id of the user.
         id: Uuid,
-        /// Their name.
+        /// The name.
         display_name: PersonName,
-        /// Where their picture is.
+        /// The URL of the picture.
         avatar_url: Nullable<PictureUrl>,
     }
 }
 
-/// Makes what is shown of a task: in full, and in lists, which leave something out.
+/// Makes the responses for a task: with all its fields, and in lists, which leave the description out.
 macro_rules! tasks {
     ($($(#[$doc:meta])* $name:ident of $task:ident { $($own:tt)* })+) => {
         answers! {$(
             $(#[$doc])*
             $name of $task: work::Task {
-                /// Its id.
+                /// The id of the task.
                 id: Uuid,
-                /// Of which organization.
+                /// The id of the organization.
                 org_id: Uuid,
-                /// Of which project.
+                /// The id of the project.
                 project_id: Uuid,
-                /// Its number in the project, from 1.
+                /// The number of the task in the project, from 1.
                 number: i64,
-                /// Its name for people.
+                /// The name of the task for people, such as WEB-42.
                 task_id: TaskKey = $task.key(),
-                /// What is to be done.
+                /// The title.
                 title: String,
                 $($own)*
-                /// The id of its status.
+                /// The id of the status.
                 status_id: Uuid = $task.status.id,
-                /// Where it stands.
+                /// The status.
                 status: Status,
-                /// The user who does it.
+                /// The user id of the assignee.
                 assignee_id: Nullable<Uuid> = $task.assignee.as_ref().map(|person| person.id),
-                /// Who does it.
+                /// The assignee.
                 assignee: Nullable<Person>,
-                /// The user who made it.
+                /// The id of the user who created the task.
                 reporter_id: Uuid = $task.reporter.id,
-                /// Who made it.
+                /// The user who created the task.
                 reporter: Person,
-                /// How much it presses.
+                /// The priority.
                 priority: Priority,
-                /// What sort of work it is.
+                /// The type.
                 kind as "type": TaskType,
-                /// The task of which it is a part.
+                /// The id of the parent, of which the task is a part.
                 parent_task_id: Nullable<Uuid> = $task.parent_id,
-                /// Its labels, by name.
+                /// The labels, by name.
                 labels: Vec<Label> = $task.labels.into_iter().map(Label::from).collect::<Vec<_>>(),
-                /// Its place in the column: lower is higher up. It may change when other tasks are moved.
+                /// The position in the column: a lower number is higher up. It may change when other tasks are moved.
                 position: i64,
-                /// By which day it is to be done.
+                /// The day on which the task is due.
                 due_date: Nullable<Date>,
-                /// How many tasks are a part of it.
+                /// The number of subtasks.
                 subtask_count: i64,
-                /// How many comments it has.
+                /// The number of comments.
                 comment_count: i64,
-                /// When it was made.
+                /// When the task was created.
                 created_at: Time,
-                /// When one of its fields was last changed.
+                /// When a field of the task was last changed.
                 updated_at: Time,
             }
         )+}
@@ -314,34 +320,34 @@ macro_rules! tasks {
 tasks! {
     /// A task.
     Task of task {
-        /// In full.
+        /// The description.
         description_json: Nullable<RichText> = task.description,
     }
-    /// A task as lists show it: without its description.
+    /// A task in a list: without its description.
     TaskSummary of task {}
 }
 
 inputs! {
     /// A new task.
     CreateTaskRequest {
-        /// 1–500 characters, not all of them spaces.
+        /// 1–500 characters, not only spaces.
         #[oai(validator(min_length = 1, max_length = 500))]
         title: Required<String>,
-        /// A ProseMirror document, or any other JSON object, of at most 256 KiB and nested at most 64 deep.
+        /// A ProseMirror document, or any other JSON object: at most 256 KiB, nested at most 64 deep.
         description as "description_json": Clearable<RichText>,
-        /// A status of the project; its first unless given.
+        /// The id of a status of the project. The default is its first status.
         status_id: Patch<Uuid>,
-        /// A member of the organization.
+        /// The user id of a member of the organization.
         assignee_id: Clearable<Uuid>,
-        /// How much it presses: `none` unless given.
+        /// The priority. The default is `none`.
         priority: Patch<Priority>,
-        /// What sort of work it is: `task` unless given.
+        /// The type. The default is `task`.
         kind as "type": Patch<TaskType>,
-        /// A task of the project, of which this is a part.
+        /// The id of a task of the same project that becomes the parent.
         parent_id as "parent_task_id": Clearable<Uuid>,
-        /// By which day it is to be done.
+        /// The day on which the task is due.
         due_date: Clearable<Date>,
-        /// Labels of the project: 50 at the most.
+        /// The ids of labels of the project, at most 50.
         #[oai(validator(max_items = 50))]
         label_ids: Patch<Vec<Uuid>>,
     } => TaskChange = {
@@ -349,26 +355,26 @@ inputs! {
         TaskChange { title, description, status_id, assignee_id, priority, kind, parent_id, due_date, label_ids }
     };
 
-    /// A change of a task. What is left out stays as it is.
+    /// A change of a task. A field that is left out does not change.
     UpdateTaskRequest {
-        /// 1–500 characters, not all of them spaces.
+        /// 1–500 characters, not only spaces.
         #[oai(validator(min_length = 1, max_length = 500))]
         title: Patch<String>,
-        /// As for a new task, or null for none.
+        /// A document with the same rules as for a new task, or null for none.
         description as "description_json": Clearable<RichText>,
-        /// A status of the project; the task goes to the end of its column.
+        /// The id of a status of the project. The task goes to the end of its column.
         status_id: Patch<Uuid>,
-        /// A member of the organization, or null for nobody.
+        /// The user id of a member of the organization, or null for nobody.
         assignee_id: Clearable<Uuid>,
-        /// How much it presses.
+        /// The priority.
         priority: Patch<Priority>,
-        /// What sort of work it is.
+        /// The type.
         kind as "type": Patch<TaskType>,
-        /// A task of the project that is not below this one, or null for none.
+        /// The id of a task of the project that becomes the parent, or null for none. It must not be below this task.
         parent_id as "parent_task_id": Clearable<Uuid>,
-        /// By which day it is to be done, or null for none.
+        /// The day on which the task is due, or null for none.
         due_date: Clearable<Date>,
-        /// All of its labels, of the project: 50 at the most.
+        /// The ids of all labels that the task will have: labels of the project, at most 50.
         #[oai(validator(max_items = 50))]
         label_ids: Patch<Vec<Uuid>>,
     } => TaskChange = {
@@ -376,17 +382,17 @@ inputs! {
         TaskChange { title, description, status_id, assignee_id, priority, kind, parent_id, due_date, label_ids }
     };
 
-    /// Where a task goes: into a column, and to a place in it. Of the three that name a place at most one is given; without one
+    /// The new column of a task, and its position there. Give at most one of the three fields for a position. Without them,
     /// the task goes to the end.
     MoveTaskRequest(faults) {
-        /// A status of the project; the one it has unless given.
+        /// The id of a status of the project. The default is the current status of the task.
         status_id: Patch<Uuid>,
-        /// How many tasks of the column are before it.
+        /// How many tasks of the column come before it.
         #[oai(validator(minimum(value = "0")))]
         position: Patch<i64>,
-        /// The task of the column that comes right after it.
+        /// The id of the task of the column that comes directly after it.
         before_id: Patch<Uuid>,
-        /// The task of the column that comes right before it.
+        /// The id of the task of the column that comes directly before it.
         after_id: Patch<Uuid>,
     } => Move = {
         let position = position.map(Destination::Index);
@@ -401,7 +407,7 @@ pub(super) fn ids<T: From<Uuid>>(ids: Vec<Uuid>) -> Vec<T> {
     ids.into_iter().map(T::from).collect()
 }
 
-/// The one place that is named, or the end.
+/// The position that is given, or the end.
 fn one_of(places: [(&str, Option<Destination>); 3], faults: &mut Violations) -> Destination {
     let mut given = places.into_iter().filter_map(|(pointer, to)| Some((pointer, to?)));
     let first = given.next().map_or(Destination::End, |(_, to)| to);

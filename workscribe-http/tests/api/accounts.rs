@@ -1,4 +1,4 @@
-//! Accounts: registration under both policies, one's profile, verification, accounts without a password or disabled.
+//! Accounts: registration under both policies, the profile, verification, and accounts without a password or disabled.
 
 use workscribe_core::RegistrationPolicy;
 use workscribe_testkit::app::PUBLIC_URL;
@@ -69,7 +69,7 @@ on_every_storage! {
         let app = on.app().await;
         let body = json!({"display_name": " \t ", "email": "ada@", "password": "short"});
         let refused = app.post("/auth/register").json(&body).send().await.refused(422, "VALIDATION_FAILED");
-        // A tab at the margin is trimmed, so what is left is too short.
+        // A tab at the beginning is trimmed, so the rest is too short.
         let expected = ["/email INVALID_EMAIL", "/display_name TOO_SHORT", "/password TOO_SHORT"];
         assert_eq!(refused.faults(), expected);
         let body = json!({"display_name": "a\u{0}b", "email": "a\u{0}@example.com", "password": "PassWord1"});

@@ -1,9 +1,9 @@
-//! What happened: a line for every change of a field.
+//! The history: an entry for every change of a field.
 
 use crate::support::*;
 use crate::workshop::{WEB, Workshop, id, path_of, says};
 
-/// A line as `action field: old > new`.
+/// An entry as `action field: old > new`.
 fn line(line: &Value) -> String {
     let text = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
     format!("{} {}: {} > {}", text("action"), text("field_name"), text("old_value"), text("new_value"))

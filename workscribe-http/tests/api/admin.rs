@@ -79,7 +79,7 @@ impl Office {
     }
 
     async fn enqueue(&self, jobs: &[NewJob]) -> Vec<JobId> {
-        // So that ids are in order of time.
+        // The clock advances, so that ids are in the order of time.
         self.shop.clock.advance(TimeDelta::milliseconds(1));
         self.shop.app.jobs().enqueue(jobs).await.unwrap().iter().map(|job| job.id).collect()
     }
@@ -94,7 +94,7 @@ impl Office {
         self.enqueue(&[job]).await[0]
     }
 
-    /// What a worker gets of a queue now.
+    /// The attempts that a worker claims from a queue now.
     async fn claim(&self, queue: &str) -> Vec<AttemptId> {
         let now = self.shop.app.now();
         let kinds = [Report::KIND, Greeting::KIND];
@@ -173,7 +173,7 @@ on_every_storage! {
         assert_eq!(office.get(&format!("/admin/jobs/{id}")).await["state"], "available", "nobody touched it");
         office.call(Method::GET, "/nowhere").await.refused(404, "NOT_FOUND");
         office.call(Method::DELETE, "/admin/jobs").await.refused(405, "METHOD_NOT_ALLOWED");
-        // And the API for everybody else has none of it.
+        // The public API has none of these paths.
         let public = office.shop.request(Method::GET, "/admin/jobs").header("authorization", &format!("Bearer {TOKEN}"));
         public.send().await.refused(404, "NOT_FOUND");
     }

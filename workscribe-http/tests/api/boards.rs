@@ -8,7 +8,7 @@ use workscribe_testkit::clock::SeededEntropy;
 use crate::support::*;
 use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};
 
-/// WEB with the tasks A to E in its first column.
+/// The project WEB with the tasks A to E in its first column.
 async fn filled(on: On) -> (Workshop, Vec<Value>) {
     let shop = Workshop::new(on).await;
     let mut tasks = Vec::new();
@@ -140,14 +140,14 @@ on_every_storage! {
                         _ => json!({"status_id": status, "after_id": other}),
                     };
                     let answer = shop.patch(&shop.ada, &format!("/tasks/{task}/move"), body).await;
-                    // The other may be in the other column by then, or be the task itself.
+                    // The other task may be in the other column by then, or be the same task.
                     assert!([200, 422].contains(&answer.status.as_u16()), "{}", answer.text);
                 }
             }
         });
         let mut all = workers.map(tokio::spawn).collect::<Vec<_>>();
         while let Some(worker) = all.pop() {
-            // A reader never sees one twice.
+            // A reader never sees a task twice.
             let page = shop.read(&shop.grace, &format!("{WEB}/tasks?limit=100")).await;
             let seen = texts(page["tasks"].as_array().unwrap(), "id");
             assert_eq!((seen.len(), seen.iter().collect::<BTreeSet<_>>().len()), (20, 20));

@@ -1,4 +1,4 @@
-//! Addresses that refuse mail: where it shows, what is not sent there any more, and how it ends.
+//! Addresses that refuse mail: where it is shown, which mails are no longer sent, and how the mark ends.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::workshop::{Workshop, id};
 const BOB: &str = "bob@example.com";
 const REASON: &str = "the server answered 550 5.1.1";
 
-/// What a webhook of the provider would say.
+/// What an embedder does when a webhook of the provider reports a bounce.
 async fn bounce(app: &TestApp, email: &str) {
     let mut uow = app.app.begin().await.unwrap();
     let email = Email::parse(email).unwrap();
@@ -28,7 +28,7 @@ async fn me(app: &TestApp, login: &Login) -> Value {
     app.get("/auth/me").bearer(login).send().await.expect(StatusCode::OK).json
 }
 
-/// Whether the invited address is shown as one that refuses mail.
+/// Whether the list of invitations shows that the address refuses mail.
 async fn invited(shop: &Workshop) -> Value {
     let listed = walk(&shop.app, &shop.ada, &format!("{ORG}/invitations"), 100).await;
     listed.iter().find(|invitation| invitation["email"] == BOB).unwrap()["email_bouncing"].clone()
@@ -38,7 +38,7 @@ async fn invite(shop: &Workshop) -> Value {
     shop.make(&shop.ada, &format!("{ORG}/invite"), json!({"email": BOB, "role": "member"})).await
 }
 
-/// Gives Grace a task, and lets the time of a digest pass. Answers how many mails went to her.
+/// Assigns a task to Grace, and lets the time of a digest pass. Returns how many mails were sent to her.
 async fn digests_after_a_new_task(shop: &Workshop) -> usize {
     shop.app.drain().await;
     drop(shop.app.mail.take());
@@ -62,7 +62,7 @@ const UNKNOWN: Headers = ["x-id", "x-timestamp", "x-signature"];
 /// The key of Resend's webhook.
 const KEY: [u8; 24] = *b"twenty-four bytes of it.";
 
-/// An application that listens to Resend.
+/// An application that receives Resend's events.
 async fn listening(on: On) -> TestApp {
     let app = on.app().await;
     let secret = VerifyingSecret::parse(&Secret::new(format!("whsec_{}", STANDARD.encode(KEY))));
@@ -71,7 +71,7 @@ async fn listening(on: On) -> TestApp {
     app.serving(apis, &options)
 }
 
-/// Sends what Resend would, signed over some bytes so many seconds ago.
+/// Sends a message as Resend does. Its signature is for `signed`, with a time that is so many seconds ago.
 async fn tell_signed(app: &TestApp, headers: Headers, signed: &str, seconds: i64, body: &str) -> Answer {
     let timestamp = app.app.now().timestamp() - seconds;
     let mut mac = Hmac::<Sha256>::new_from_slice(&KEY).unwrap();

@@ -1,4 +1,4 @@
-//! Many tasks changed at once.
+//! Changes of many tasks in one request.
 
 use crate::support::*;
 use crate::workshop::{NOTHING, WEB, Workshop, id, path_of};

@@ -1,4 +1,4 @@
-//! Comments: made, changed by their authors, removed by them or admins.
+//! Comments: creating them, changing them by their authors, and removing them by authors or admins.
 
 use crate::support::*;
 use crate::workshop::{NOTHING, Workshop, id, mentions, path_of, says};

@@ -1,8 +1,8 @@
-//! Requests under a condition: `ETag` with `If-Match`, and `Idempotency-Key`.
+//! Conditional requests: `ETag` with `If-Match`, and `Idempotency-Key`.
 
 use crate::support::*;
 
-/// Tags that are no version of anything, in whatever form.
+/// Tags in several forms that are the version of no resource.
 const STRANGE: [&str; 9] = ["\"0\"", "\"99\"", "\"x\"", "1", "W/\"1\"", "\"-1\"", "", "\"é\"", "\"1\" x"];
 
 async fn create(app: &TestApp, login: &Login, key: &str, body: &Value) -> Answer {

@@ -1,4 +1,4 @@
-//! Whole organizations over HTTP.
+//! Exports of organizations over HTTP.
 
 use workscribe_core::transfer::{Bundle, Ids, ImportOptions, Record};
 
@@ -19,7 +19,7 @@ on_every_storage! {
         assert!(!answer.text.contains("password"), "nothing by which somebody logs in");
 
         let bundle = Bundle::read(answer.text.as_bytes()).unwrap();
-        // The test's people have passwords, and never verified their addresses.
+        // The people of the test have passwords, and never verified their addresses.
         let options = ImportOptions {
             ids: Ids::Remap,
             slug: Some("copies".into()),
@@ -52,7 +52,7 @@ on_every_storage! {
             let owner = app.register(&format!("owner{number}@example.com")).await;
             app.organization(&owner, slug).await;
             let path = format!("/organizations/{slug}/export");
-            // Two more than may read the database at once would be one too many.
+            // Two exports read the database at a time. If an unread one kept its turn, the third one would wait.
             unread.push(app.get(&path).bearer(&owner).open().await);
             app.get(&path).bearer(&owner).send().await.refused(503, "OVERLOADED");
         }

@@ -1,4 +1,4 @@
-//! Cursors, days and moments that no server made: all of them refused or answered, none a fault of the server.
+//! Invented cursors, days and times: each is refused or answered, and none causes a fault of the server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,13 +7,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::support::*;
 use crate::workshop::{WEB, Workshop, id, path_of, says};
 
-/// Midnight of the first day of a year, in µs since 1970.
+/// The first midnight of a year, in µs since 1970.
 fn year(year: i32) -> i64 {
     let day = NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
     day.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_micros()
 }
 
-/// Where times and numbers end: for `chrono`, for Postgres, for RFC 3339, for 64 bits, and on both sides of each.
+/// The limits of times and numbers: for `chrono`, Postgres, RFC 3339 and 64 bits, with the values on both sides of each.
 fn extremes() -> Vec<i64> {
     let mut ends = vec![i64::MIN, 0, i64::MAX];
     let chrono = [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC].map(|end| end.timestamp_micros());
@@ -21,7 +21,7 @@ fn extremes() -> Vec<i64> {
     // Postgres counts from 2000, and its days begin with the Julian period.
     ends.push(i64::MAX - year(2000));
     ends.extend([-4713, -4712, 0, 1, 10_000].map(year));
-    // Of days since the year 1, and of ranks.
+    // The limits of days since the year 1, and of ranks.
     ends.extend([1, 5, 3_652_059, 3_652_060, i64::from(i32::MIN), i64::from(i32::MAX)]);
     let mut around: Vec<_> =
         ends.iter().flat_map(|end| [end.saturating_sub(1), *end, end.saturating_add(1)]).collect();
@@ -75,7 +75,7 @@ on_every_storage! {
     async fn a_cursor_of_any_place_among_tasks_is_refused_or_answered(on: On) {
         let shop = Workshop::new(on).await;
         shop.task(json!({"title": "Weave", "assignee_id": shop.ada.user_id, "due_date": "2026-12-01"})).await;
-        // In the order of their tags: `position` has no falling sort.
+        // In the order of their tags. `position` has no descending sort.
         let sorts = [
             "position", "", "created_at", "-created_at", "updated_at", "-updated_at", "due_date", "-due_date",
             "priority", "-priority",
@@ -102,7 +102,7 @@ on_every_storage! {
                 }
             }
         }
-        // Two boards of all places, and three lists in eight sorts of those that a task can have.
+        // Two boards with all places, and three lists in eight sorts with the places that a task can have.
         let count = |range: std::ops::Range<i64>| extremes().iter().filter(|end| range.contains(end)).count();
         let (times, days, ranks) = (count(year(1)..year(10_000)), count(1..3_652_060), count(0..5));
         assert_eq!(answered, 2 * extremes().len() * 5 + 3 * 2 * (2 * times + days + ranks));

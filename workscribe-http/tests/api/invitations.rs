@@ -1,4 +1,4 @@
-//! Invitations: from the mail to the membership, and every way in which they end. What happens to them at once is in
+//! Invitations: from the mail to the membership, and all ways in which they end. Concurrent requests are tested in
 //! `invitations/races.rs`.
 
 mod races;
@@ -18,9 +18,9 @@ async fn try_invite(app: &TestApp, by: &Login, email: &str, role: &str) -> Answe
     app.post(&format!("{ORG}/invite")).bearer(by).json(&body).send().await
 }
 
-/// Invites somebody as a member: the invitation, and the token of its mail.
+/// Invites a person as a member. Returns the invitation and the token of its mail.
 async fn invite(app: &TestApp, by: &Login, email: &str) -> (Value, String) {
-    // The mails of before go first, so that the invitation is the last.
+    // Earlier mails are sent first, so that the invitation is the last one.
     app.drain().await;
     let invited = try_invite(app, by, email, "member").await.expect(StatusCode::CREATED);
     (invited.json, app.mailed_token(email).await)
@@ -30,12 +30,12 @@ async fn preview(app: &TestApp, token: &str) -> Answer {
     app.get(&format!("/auth/invitations/{token}")).send().await
 }
 
-/// Accepts as somebody with an account, who is logged in.
+/// Accepts as a person with an account, who is logged in.
 async fn accept_as(app: &TestApp, token: &str, login: &Login) -> Answer {
     app.post(&format!("/auth/invitations/{token}/accept")).bearer(login).send().await
 }
 
-/// Accepts as somebody without an account.
+/// Accepts as a person without an account.
 async fn accept_anew(app: &TestApp, token: &str) -> Answer {
     let body = json!({"display_name": "Bob Babbage", "password": PASSWORD});
     app.post(&format!("/auth/invitations/{token}/accept")).json(&body).send().await
@@ -45,7 +45,7 @@ fn path_of(invitation: &Value) -> String {
     format!("{ORG}/invitations/{}", invitation["id"].as_str().unwrap())
 }
 
-/// Takes an invitation back.
+/// Revokes an invitation.
 async fn revoke(app: &TestApp, by: &Login, invitation: &Value) -> Answer {
     app.delete(&path_of(invitation)).bearer(by).send().await
 }
@@ -119,7 +119,7 @@ on_every_storage! {
         let (app, ada) = on.engines().await;
         let bob = app.member(&ada, "engines", BOB, "member").await;
         try_invite(&app, &ada, "BOB@example.com", "admin").await.refused(409, "ALREADY_MEMBER");
-        // An invitation that was written at the moment in which he joined by another.
+        // An invitation that was written at the moment when he joined with another one.
         let mut uow = app.app.begin().await.unwrap();
         let actor: UserId = ada.user_id.parse().unwrap();
         let scope = *In::organization(&mut *uow, "engines", actor).await.unwrap().scope();
@@ -173,7 +173,7 @@ on_every_storage! {
         accept_anew(&app, &token).await.refused(410, "INVITATION_EXPIRED");
         let ada = app.login(&ada.email).await;
         assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["expired"]);
-        // A new one takes its place.
+        // A new invitation replaces it.
         let (_, token) = invite(&app, &ada, BOB).await;
         assert_eq!(texts(&invitations(&app, &ada).await, "status"), ["pending"]);
         accept_anew(&app, &token).await.expect(StatusCode::OK);
@@ -219,7 +219,7 @@ on_every_storage! {
         assert_eq!((again.len(), &again[0]["id"]), (1, &invitation["id"]));
         assert_eq!(again[0]["expires_at"], "2033-05-22T02:33:20.123456Z");
         assert_eq!(again[0]["created_at"], invitation["created_at"]);
-        // Also one whose time is over.
+        // An expired invitation too.
         app.clock.advance(TimeDelta::hours(48));
         preview(&app, &token).await.refused(410, "INVITATION_EXPIRED");
         let ada = app.login(&ada.email).await;
@@ -376,7 +376,7 @@ on_every_storage! {
         let refused = send("forges", BOB).await.refused(429, "RATE_LIMITED");
         assert_eq!(refused.json["params"]["policy"], "invitation_mails_per_recipient");
         assert_eq!(refused.header("retry-after"), Some("8640"), "ten a day");
-        // What was refused for the address is not the organization's.
+        // Requests that the limit of the address refused do not count for the organization.
         for number in 0..9 {
             send("engines", &format!("guest-{number}@example.com")).await.expect(StatusCode::CREATED);
         }
@@ -393,7 +393,7 @@ on_every_storage! {
         app.organization(&ada, "engines").await;
         let (invitation, _) = invite(&app, &ada, BOB).await;
         for _ in 0..2 {
-            // The mail before has gone, so that the last one is of the last request.
+            // The earlier mail is already sent, so the last mail belongs to the last request.
             app.drain().await;
             resend(&app, &ada, &invitation).await.expect(StatusCode::NO_CONTENT);
         }

@@ -1,4 +1,4 @@
-//! What a tenant can grow ends somewhere, however many come at once.
+//! Everything that a tenant can create has a limit, even if many requests come at once.
 
 use workscribe_core::limits::{Changeable, Limit, Limits};
 
@@ -9,7 +9,7 @@ async fn shop_with(on: On, limits: Limits) -> Arc<Workshop> {
     Arc::new(Workshop::of(on.app_with(|builder| builder.settings(with_limits(limits))).await).await)
 }
 
-/// Insists that an answer says which limit was reached, and what it is.
+/// Checks that a response names the limit that was reached, and its value.
 #[track_caller]
 fn is_past(answer: Answer, limit: Limit, value: u32) {
     let problem = answer.refused(409, "LIMIT_REACHED").json;
@@ -20,7 +20,7 @@ fn is_past(answer: Answer, limit: Limit, value: u32) {
     assert!(problem["detail"].as_str().unwrap().contains(&value.to_string()), "{problem}");
 }
 
-/// Makes many at once, as Ada: `there` more of them come to be, and the others are told of the limit.
+/// Creates many things at once, as Ada. `there` of them are created, and the others are refused with the limit.
 async fn make_at_once(
     shop: &Arc<Workshop>,
     path: &str,
@@ -60,7 +60,7 @@ on_every_storage! {
         assert_eq!((of(&task).await, of(&other).await), (2, 1), "all of a bulk change or nothing");
         let all = shop.patch(&shop.ada, &path_of(&task), json!({"label_ids": labels})).await;
         assert_eq!(all.refused(422, "VALIDATION_FAILED").faults(), ["/label_ids TOO_MANY"]);
-        // One off and another on is no more than before.
+        // To remove one label and add another does not increase the number.
         let swap = json!({"task_ids": [id(&task)], "add_label_ids": [labels[2]], "remove_label_ids": [labels[0]]});
         shop.patch(&shop.ada, &many, swap).await.expect(StatusCode::OK);
     }
@@ -77,7 +77,7 @@ on_every_storage! {
         make_at_once(&shop, &format!("{WEB}/statuses"), statuses, 2, Limit::StatusesPerProject, 6).await;
         shop.remove(&shop.ada, WEB).await.expect(StatusCode::NO_CONTENT);
         let projects = (0..8).map(|n| json!({"name": format!("project {n}"), "key": format!("P{n}")})).collect();
-        // The archived one counts too.
+        // The archived project counts too.
         make_at_once(&shop, &format!("{ORG}/projects"), projects, 3, Limit::ProjectsPerOrganization, 4).await;
     }
 
@@ -100,7 +100,7 @@ on_every_storage! {
         let whole = shop.read(&shop.ada, &path_of(&whole)).await;
         assert_eq!((&whole["subtask_count"], &whole["comment_count"]), (&json!(3), &json!(3)));
         let others = (0..8).map(|n| json!({"title": format!("other {n}")})).collect();
-        // Five numbers are used: what was refused gave its own back.
+        // Five numbers are used: the refused requests gave theirs back.
         make_at_once(&shop, &tasks, others, 4, Limit::TasksPerProject, 9).await;
     }
 
@@ -108,7 +108,7 @@ on_every_storage! {
         let shop = shop_with(on, Limits::default().with(Limit::OrganizationsPerOwner, 3)).await;
         let new = |n: usize| json!({"name": format!("number {n}"), "slug": format!("number-{n}")});
         make_at_once(&shop, "/organizations", (0..8).map(new).collect(), 2, Limit::OrganizationsPerOwner, 3).await;
-        // Grace is in one of them, and owns none.
+        // Grace is a member of one of them, and owns none.
         shop.make(&shop.grace, "/organizations", json!({"name": "Compilers", "slug": "compilers"})).await;
         shop.remove(&shop.ada, ORG).await.expect(StatusCode::NO_CONTENT);
         shop.make(&shop.ada, "/organizations", new(9)).await;
@@ -128,7 +128,7 @@ on_every_storage! {
             .map(|invitation| invitation["email"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(pending.len(), 3);
-        // Another one to the same address takes the place of the first, whose mail has gone before.
+        // Another invitation to the same address replaces the first one, whose mail is already sent.
         shop.app.drain().await;
         shop.make(&shop.ada, &invite, json!({"email": pending[0], "role": "admin"})).await;
         let mut calls = Vec::new();
@@ -153,7 +153,7 @@ on_every_storage! {
         let path = format!("{}/comments", path_of(&task));
         let mut made = Vec::new();
         for length in [30_000, 50_000, 60_000, 10, 10, 200_000, 10, 99_000] {
-            // One after the other, so that their order is known.
+            // One after another, so that their order is known.
             shop.app.clock.advance(chrono::TimeDelta::milliseconds(1));
             made.push(id(&shop.make(&shop.ada, &path, json!({"body_json": says(&"x".repeat(length))})).await));
         }
@@ -219,7 +219,7 @@ on_every_storage! {
     }
 }
 
-/// The rows of the table in `docs/LIMITS.md`, as the declaration has them.
+/// The rows of the table in `docs/LIMITS.md`, made from the declaration.
 fn rows() -> Vec<String> {
     let defaults = Limits::default();
     let row = |limit: &Limit| {
@@ -244,7 +244,7 @@ fn the_document_of_limits_has_every_limit_as_it_is_declared_and_no_other() {
     assert!(there == rows, "docs/LIMITS.md must have these rows alone:\n{}", rows.join("\n"));
 }
 
-/// The limit of a field of a request, by its schema and name.
+/// The limit of a field in a request, by its schema and name.
 fn limit_of(schema: &str, field: &str) -> Option<Limit> {
     Some(match field {
         "title" => Limit::TitleCharacters,

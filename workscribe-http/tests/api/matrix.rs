@@ -1,8 +1,8 @@
-//! Guarantee 12: every operation of the document × every kind of caller × ids of one's own and of another organization.
+//! Guarantee 12: every operation of the document × every kind of caller × ids of the caller's and of another organization.
 //!
-//! What each caller gets for ids of their own is in `matrix/rows.rs`; what they get for ids of others follows from rules
-//! below. All of it is in `snapshots/matrix.txt`, so that a change of rights shows in review as a changed line. Write that
-//! file anew with `UPDATE_SNAPSHOTS=1`.
+//! `matrix/rows.rs` has what each caller gets for ids of their own organization. The rules below give what they get for other
+//! ids. `snapshots/matrix.txt` has all of it, so that a change of permissions shows in review as a changed line. Write that
+//! file again with `UPDATE_SNAPSHOTS=1`.
 
 mod rows;
 mod world;
@@ -15,12 +15,12 @@ use self::world::World;
 
 use crate::support::*;
 
-/// An operation as the document has it.
+/// An operation of the document.
 struct Operation {
     id: String,
     method: Method,
     path: String,
-    /// Where it is (`path`, `query` or `header`), and its name.
+    /// The location (`path`, `query` or `header`) and the name of each.
     parameters: Vec<(String, String)>,
     fields: BTreeSet<String>,
 }
@@ -47,18 +47,18 @@ fn operations(document: &Value) -> Vec<Operation> {
     operations
 }
 
-/// What of a request is exchanged for something that is not the caller's.
+/// The part of a request that is replaced by something that is not the caller's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Swap<'a> {
     Nothing,
-    /// A slug that nobody has.
+    /// A slug that no organization has.
     AbsentSlug,
     Parameter(&'a str),
     Field(&'a str),
 }
 
-/// Sends an operation, and checks what holds for every one: no fault of the server, no leak, the other organization as it
-/// was, and one's own too after a refusal.
+/// Sends an operation, and checks the rules for all operations: no fault of the server, no leak, no change of the other
+/// organization, and no change of the own organization after a refusal.
 async fn call(app: &TestApp, world: &World, at: (&Operation, &Row), caller: usize, swap: Swap<'_>) -> Answer {
     let (operation, row) = at;
     let (mut path, mut query, mut headers) = (operation.path.clone(), String::new(), Vec::new());
@@ -105,7 +105,7 @@ async fn call(app: &TestApp, world: &World, at: (&Operation, &Row), caller: usiz
     answer
 }
 
-/// A storage with as many worlds as are needed: a new one after each call that changed something.
+/// A storage with worlds: a new one after each call that changed something.
 struct Matrix {
     app: TestApp,
     world: World,
@@ -128,7 +128,7 @@ impl Matrix {
         answer
     }
 
-    /// Calls as everybody, and writes the line.
+    /// Calls as every caller, and writes the line.
     async fn line(&mut self, at: (&Operation, &Row), what: &str, swap: Swap<'_>) -> Vec<Answer> {
         let mut answers = Vec::new();
         for caller in 0..CALLERS.len() {
@@ -177,8 +177,8 @@ impl Matrix {
     }
 }
 
-/// What is not one's own is answered like what is not there: to those who could have done it with an id of their own. The
-/// others get what they get anyway.
+/// An id of another organization gets the same response as an unknown id, from callers who may do this with ids of their own. The
+/// others get the same response as for their own ids.
 #[track_caller]
 fn hidden(name: &str, own: &[Answer], answers: &[Answer]) {
     let code = match name {
@@ -193,7 +193,7 @@ fn hidden(name: &str, own: &[Answer], answers: &[Answer]) {
         "webhook_id" => "WEBHOOK_NOT_FOUND",
         "delivery_id" => "DELIVERY_NOT_FOUND",
         "task_key" => "TASK_NOT_FOUND",
-        // Doors: they are found, or not, before it is asked what one may do behind them.
+        // Doors: the look-up comes before the check of permissions.
         "project_id" => return behind_the_door("PROJECT_NOT_FOUND", own, answers),
         "task_id" => return behind_the_door("TASK_NOT_FOUND", own, answers),
         _ => panic!("the matrix does not know what refuses another's {name}"),
@@ -215,7 +215,7 @@ fn behind_the_door(code: &str, own: &[Answer], answers: &[Answer]) {
     refused(&answers[3..], code);
 }
 
-/// What is not one's own fits no filter, and is no place to move something to.
+/// An id of another organization matches no filter, and is not a valid destination of a move.
 #[track_caller]
 fn filtered(name: &str, own: &[Answer], answers: &[Answer]) {
     for (own, foreign) in own.iter().zip(answers) {
@@ -227,8 +227,8 @@ fn filtered(name: &str, own: &[Answer], answers: &[Answer]) {
             continue;
         }
         assert_eq!(own.status, foreign.status);
-        // A cursor is a place in a list, not a thing: one's own rows after it. That no others are among them is checked
-        // as a leak.
+        // A cursor is a place in a list, not a thing: the response has the caller's own rows after it. The check for leaks
+        // makes sure that it has no others.
         if name != "cursor" && own.status.is_success() {
             let plural =
                 ["tasks", "notifications"].into_iter().find(|plural| foreign.json.get(plural).is_some());
@@ -240,10 +240,10 @@ fn filtered(name: &str, own: &[Answer], answers: &[Answer]) {
     }
 }
 
-/// An id in a body that is not one's own is a fault of its field, to those who could have done it with one of their own.
+/// In a body, an id of another organization is a fault of its field, for callers who may do this with ids of their own.
 #[track_caller]
 fn at_fault(field: &str, own: &[Answer], answers: &[Answer]) {
-    // Names of things that are taken or not; and a label to take off may be one that is not there.
+    // Names may be taken in the other organization. A label to remove may be unknown.
     if ["slug", "email", "remove_label_ids"].contains(&field) {
         return;
     }
@@ -267,7 +267,7 @@ fn refused(answers: &[Answer], code: &str) {
     }
 }
 
-/// The same answer, but for the id of the request.
+/// The same response, except for the id of the request.
 #[track_caller]
 fn same(one: &Answer, other: &Answer) {
     let told = |answer: &Answer| {

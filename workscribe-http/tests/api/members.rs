@@ -1,4 +1,4 @@
-//! Members: listed, raised, lowered, removed; and an owner who always remains.
+//! Members: listing, changing roles, removing; and the owner who always remains.
 
 use workscribe_core::clock::Entropy as _;
 use workscribe_core::outbox::Job as _;
@@ -22,14 +22,14 @@ async fn remove(app: &TestApp, by: &Login, member: &Login) -> Answer {
     app.delete(&path_of(member)).bearer(by).send().await
 }
 
-/// Adds somebody new, in any role.
+/// Adds a new person with any role.
 async fn add(app: &TestApp, founder: &Login, email: &str, role: &str) -> Login {
     let added = app.member(founder, "engines", email, "member").await;
     set_role(app, founder, &added, role).await.expect(StatusCode::OK);
     added
 }
 
-/// Two people of every role. The first of each acts, on the second.
+/// Two people with every role. The first of each acts on the second.
 async fn people(app: &TestApp, founder: &Login) -> Vec<(&'static str, Login, Login)> {
     let mut people = Vec::new();
     for role in ROLES {
@@ -121,7 +121,7 @@ on_every_storage! {
         let (app, ada) = on.engines().await;
         let mut people = people(&app, &ada).await;
         let mut table = Vec::new();
-        // Members first: what they may not do is tried before anybody is gone.
+        // Members first, so that they try it before anyone is removed.
         for index in 0..people.len() {
             let mut line = format!("{:6}:", people[index].0);
             for target_index in 0..people.len() {
@@ -153,7 +153,7 @@ on_every_storage! {
         remove(&app, &ada, &ada).await.refused(409, "LAST_OWNER");
         remove(&app, &grace, &ada).await.refused(403, "INSUFFICIENT_ROLE");
         set_role(&app, &ada, &ada, "owner").await.expect(StatusCode::OK);
-        // With another owner they can, and then the other is the last.
+        // With another owner they can leave, and then the other one is the last.
         set_role(&app, &ada, &grace, "owner").await.expect(StatusCode::OK);
         set_role(&app, &ada, &ada, "member").await.expect(StatusCode::OK);
         remove(&app, &grace, &grace).await.refused(409, "LAST_OWNER");
@@ -170,7 +170,7 @@ on_every_storage! {
             app.get(&path).bearer(&grace).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
         }
         set_role(&app, &grace, &grace, "owner").await.refused(404, "ORGANIZATION_NOT_FOUND");
-        // Their account stays, and so does what they are elsewhere.
+        // Their account remains, and so do their memberships in other organizations.
         app.get("/auth/me").bearer(&grace).send().await.expect(StatusCode::OK);
         assert!(walk(&app, &grace, "/organizations", 10).await.is_empty());
         app.clock.advance(TimeDelta::seconds(1));
@@ -295,11 +295,10 @@ on_every_storage! {
     }
 }
 
-/// Invites somebody with an account back in, as a member.
-/// Gives somebody tasks of a project that is made for it.
+/// Assigns tasks of a new project to a person.
 async fn tasks_of(app: &TestApp, by: &Login, to: &Login, count: usize) {
     let project = json!({"name": "Website", "key": "WEB", "type": "kanban"});
-    // The second time it is there.
+    // At the second call the project exists.
     app.post(&format!("{ORG}/projects")).bearer(by).json(&project).send().await;
     for number in 0..count {
         let body = json!({"title": format!("Task {number}"), "assignee_id": to.user_id});
@@ -308,12 +307,13 @@ async fn tasks_of(app: &TestApp, by: &Login, to: &Login, count: usize) {
     }
 }
 
-/// How many tasks of the project somebody has.
+/// How many tasks of the project are assigned to a person.
 async fn open_of(app: &TestApp, by: &Login, of: &Login) -> u64 {
     let path = format!("{ORG}/projects/WEB/tasks?assignee_id={}&limit=1&count=true", of.user_id);
     app.get(&path).bearer(by).send().await.expect(StatusCode::OK).json["total"].as_u64().unwrap()
 }
 
+/// Invites a person with an account again, as a member.
 async fn rejoin(app: &TestApp, by: &Login, who: &Login) {
     let body = json!({"email": who.email, "role": "member"});
     app.post(&format!("{ORG}/invite")).bearer(by).json(&body).send().await.expect(StatusCode::CREATED);
@@ -321,7 +321,7 @@ async fn rejoin(app: &TestApp, by: &Login, who: &Login) {
     app.post(&path).bearer(who).send().await.expect(StatusCode::OK);
 }
 
-/// The members as anybody who is still in sees them.
+/// The members, as anyone who is still a member sees them.
 async fn members_now(app: &TestApp, everybody: &[Login]) -> Vec<Value> {
     for login in everybody {
         let answer = app.get(&format!("{ORG}/members")).bearer(login).send().await;
@@ -339,7 +339,7 @@ async fn owners_now(app: &TestApp, everybody: &[Login]) -> Vec<String> {
     texts(&owners, "user_id")
 }
 
-/// Makes the first of these the owners again, and the others members.
+/// Makes the first of these people owners again, and the others members.
 async fn restore(app: &TestApp, everybody: &[Login], owners: usize) {
     let id = owners_now(app, everybody).await.remove(0);
     let owner = everybody.iter().find(|login| login.user_id == id).unwrap();

@@ -1,9 +1,9 @@
-//! What names may be, wherever there are names: in one form of Unicode, something of them seen, and nothing that turns text around.
+//! Names everywhere: in one form of Unicode, with at least one visible character, and without characters that reverse text.
 
 use crate::support::*;
 use crate::workshop::{WEB, Workshop, id, path_of};
 
-/// Everything that has a name: how it is made and how it is changed, each with the field.
+/// Everything that has a name: how to create it and how to change it, each with the field.
 async fn everything(shop: &Workshop) -> Vec<(Method, String, Value, &'static str)> {
     let task = shop.task(json!({"title": "Weave"})).await;
     let label = format!("{WEB}/labels/{}", shop.label("late").await);

@@ -1,4 +1,4 @@
-//! Notifications: who is told of what, and how they are read.
+//! Notifications: who gets them, and how they are read.
 
 use crate::support::*;
 use crate::workshop::{NOTHING, Workshop, id, mentions, path_of, says};

@@ -1,4 +1,4 @@
-//! Organizations: made, listed, changed, removed.
+//! Organizations: creating, listing, changing and removing them.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -88,7 +88,7 @@ on_every_storage! {
 
     async fn a_list_neither_skips_nor_repeats_while_organizations_are_added(on: On) {
         let (app, ada) = on.ada().await;
-        // Three of every moment, so that the tie-break counts.
+        // Three with the same time each, so that the second sort key matters.
         for number in 0..30 {
             app.organization(&ada, &format!("org-{number:02}")).await;
             if number % 3 == 2 {
@@ -147,7 +147,7 @@ on_every_storage! {
         app.get(ORG).bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
         let found = app.get("/organizations/looms").bearer(&grace).send().await.expect(StatusCode::OK);
         assert_eq!(found.json, moved);
-        // The old slug is free, and one's own is not in one's way.
+        // The old slug is free, and an organization's own slug does not conflict with itself.
         app.organization(&ada, "engines").await;
         let same = json!({"slug": "looms"});
         app.patch("/organizations/looms").bearer(&ada).json(&same).send().await.expect(StatusCode::OK);
@@ -187,7 +187,7 @@ on_every_storage! {
         }
         let path = format!("/auth/invitations/{token}");
         app.get(&path).send().await.refused(404, "INVITATION_NOT_FOUND");
-        // Whoever takes the slug next finds nothing of before.
+        // The next owner of the slug finds nothing of the old organization.
         app.organization(&grace, "engines").await;
         assert_eq!(
             texts(&walk(&app, &grace, "/organizations/engines/members", 10).await, "email"),
@@ -224,7 +224,7 @@ on_every_storage! {
         create("forbidden", "first").await.refused(403, "INSUFFICIENT_ROLE");
         assert!(walk(&app, &ada, "/organizations", 10).await.is_empty());
         app.get("/organizations/forbidden").bearer(&ada).send().await.refused(404, "ORGANIZATION_NOT_FOUND");
-        // Neither the slug nor the key is taken.
+        // The slug and the idempotency key are still free.
         hook.allow();
         let made = create("forbidden", "first").await.expect(StatusCode::CREATED);
         assert_eq!(hook.created(), [made.json["id"].as_str().unwrap()]);
@@ -246,7 +246,7 @@ on_every_storage! {
     }
 }
 
-/// A hook that keeps what was created, and refuses one slug.
+/// A hook that stores which organizations were created, and refuses one slug.
 #[derive(Default)]
 struct Spy {
     refused: Mutex<Option<&'static str>>,
@@ -283,7 +283,7 @@ impl Hook for Spy {
         if *self.refused.lock().unwrap() == Some(organization.slug.as_str()) {
             return Err(Error::new(Code::InsufficientRole, "The embedder does not want this organization."));
         }
-        // The rows are there for the hook, though nobody else sees them yet.
+        // The hook sees the rows, although nobody else does yet.
         let found = uow.organizations().membership(&organization.slug, *owner).await?;
         let owner = found.map(|_| owner.to_string()).unwrap_or_default();
         self.seen.lock().unwrap().push((organization.id.to_string(), owner));

@@ -1,4 +1,4 @@
-//! Passwords: reset and change, what a hash covers, upgrades of old hashes, and what is never stored or answered.
+//! Passwords: reset and change, what a hash covers, upgrades of old hashes, and what is never stored or returned.
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
@@ -14,9 +14,9 @@ use crate::support::*;
 
 const NEW: &str = "another fine password";
 
-/// The token of a link to a new password, just asked for.
+/// Requests a link to set a new password, and returns its token.
 async fn reset_token(app: &TestApp) -> String {
-    // What else there is to mail goes first, since jobs that are due at once are run at once.
+    // Other mails are sent first, since due jobs run at once.
     app.drain().await;
     forgot(app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
     app.mailed_token("ada@example.com").await
@@ -43,7 +43,7 @@ async fn stored_hash(app: &TestApp) -> String {
     uow.users().credentials_by_email(&email).await.unwrap().unwrap().password_hash.unwrap()
 }
 
-/// An account as the first server left it.
+/// An account as the earlier server stored it.
 async fn insert_with_hash(app: &TestApp, hash: String) {
     let mut uow = app.app.begin().await.unwrap();
     let user = NewUser {
@@ -300,7 +300,7 @@ on_every_storage! {
                 tokio::spawn(async move { change(&app, &ada, PASSWORD, NEW).await })
             })
             .collect();
-        // One is being hashed, and is held; two wait for their turn.
+        // One check is held in the hasher, and two wait for their turn.
         for _ in 0..27 {
             let refused = flood.next().await.unwrap().unwrap().refused(503, "OVERLOADED");
             assert_eq!(refused.header("retry-after"), Some("2"));
@@ -327,7 +327,7 @@ on_every_storage! {
         let (app, _) = on.ada().await;
         app.clock.advance(TimeDelta::seconds(1));
         forgot(&app, "ada@example.com").await.expect(StatusCode::NO_CONTENT);
-        // Claimed to look at what is stored, with a lease that ends at once.
+        // Claimed to see what is stored, with a lease that expires at once.
         let mut uow = app.app.begin().await.unwrap();
         let now = app.app.now();
         let kinds = [SendAccountMail::KIND];

@@ -1,4 +1,4 @@
-//! Projects and their labels: made, listed, changed, archived.
+//! Projects and their labels: creating, listing, changing and archiving them.
 
 use crate::support::*;
 use crate::workshop::{WEB, Workshop, id, path_of, says};

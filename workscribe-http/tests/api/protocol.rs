@@ -1,5 +1,5 @@
-//! What holds for every operation: the form of refusals, limits of input, CORS, faults of the server. What crosses
-//! origins and what fails inside is in `protocol/faults.rs`.
+//! Rules for all operations: the form of refusals, limits of input, CORS, faults of the server. Tests of other origins and of
+//! faults are in `protocol/faults.rs`.
 
 mod faults;
 

@@ -1,11 +1,11 @@
-//! How many requests a user and an organization may make.
+//! The rate limits of users and organizations.
 
 use futures_util::future::{join, join_all};
 use workscribe_http::HttpOptions;
 
 use crate::support::*;
 
-/// An application that counts requests by these limits.
+/// An application that counts requests, with these limits.
 async fn limited(on: On, limits: Limits) -> TestApp {
     counting(on.app_with(|builder| builder.settings(with_limits(limits))).await)
 }
@@ -24,7 +24,7 @@ on_every_storage! {
         let app = limited(on, Limits::default().with(Limit::RequestsPerUser, 1)).await;
         let (ada, grace) = (app.register("ada@example.com").await, app.register("grace@example.com").await);
         for left in (0..10).rev() {
-            // Also one that is refused otherwise.
+            // Requests that are refused for another reason count too.
             let path = if left % 2 == 0 { "/auth/me" } else { "/organizations/nobody-has-it" };
             let answer = get(&app, &ada, path).await;
             assert_eq!(answer.header("ratelimit-policy"), Some("\"requests_per_user\";q=10;w=10"), "{}", answer.text);
@@ -76,7 +76,7 @@ on_every_storage! {
         let held = app.post("/auth/change-password").bearer(&ada).json(&change).send();
         let others = async {
             hasher.arrived().await;
-            // A line of 60, and some too many.
+            // 60 requests that wait, and some above the limit.
             let crowd = join_all((0..70).map(|_| get(&app, &ada, "/auth/me")));
             let meanwhile = async {
                 get(&app, &grace, "/auth/me").await.expect(200.try_into().unwrap());

@@ -1,4 +1,4 @@
-//! Sessions: listed, ended one by one or together, on this node at once and on another within the time of its cache.
+//! Sessions: listing them, and ending one or all, on this node at once and on another one within the time of its cache.
 
 use crate::support::*;
 

@@ -18,7 +18,7 @@ use workscribe_testkit::databases;
 /// The path of the organization `engines`.
 pub(crate) const ORG: &str = "/organizations/engines";
 
-/// Which storage an application stands on.
+/// The storage of an application.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum On {
     Sqlite,
@@ -26,7 +26,7 @@ pub(crate) enum On {
 }
 
 impl On {
-    /// An application with the usual settings.
+    /// An application with the default settings.
     pub(crate) async fn app(self) -> TestApp {
         self.app_with(|builder| builder).await
     }
@@ -70,7 +70,7 @@ pub(crate) async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post("/auth/refresh").json(&json!({"refresh_token": token})).send().await
 }
 
-/// Asks for a link to a new password.
+/// Requests a link to set a new password.
 pub(crate) async fn forgot(app: &TestApp, email: &str) -> Answer {
     app.post("/auth/forgot-password").json(&json!({"email": email})).send().await
 }
@@ -81,15 +81,15 @@ pub(crate) async fn reset(app: &TestApp, token: &str, password: &str) -> Answer 
     app.post("/auth/reset-password").json(&body).send().await
 }
 
-/// The names of an answer's headers, sorted.
+/// The names of a response's headers, sorted.
 pub(crate) fn header_names(answer: &Answer) -> Vec<&str> {
     let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     names
 }
 
-/// A hasher that holds every check of one password back until it is let go, so that a test decides what happens
-/// meanwhile.
+/// A hasher that holds every check of one password until it is released, so that a test decides what happens
+/// during the check.
 pub(crate) struct HeldHasher {
     inner: BcryptHasher,
     password: &'static str,
@@ -103,12 +103,12 @@ impl HeldHasher {
         Arc::new(Self { inner, password, arrived: Notify::new(), released: Notify::new() })
     }
 
-    /// Waits until a check of the password is held.
+    /// Waits until it holds a check of the password.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    /// Lets one check of the password go on.
+    /// Releases one check of the password.
     pub(crate) fn release(&self) {
         self.released.notify_one();
     }
@@ -130,7 +130,7 @@ impl PasswordHasher for HeldHasher {
     }
 }
 
-/// Makes two tests of one: on SQLite and on Postgres.
+/// Makes two tests of each: on SQLite and on Postgres.
 ///
 /// `on_every_storage! { async fn a_sentence(on: On) { … } }`
 macro_rules! on_every_storage {
@@ -155,7 +155,7 @@ macro_rules! on_every_storage {
 }
 pub(crate) use on_every_storage;
 
-/// Sends requests at the same time, each on a task of its own. The answers are in the order of the requests.
+/// Sends requests at the same time, each in its own tokio task. The responses are in the order of the requests.
 pub(crate) async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
@@ -168,7 +168,7 @@ where
     answers
 }
 
-/// Every item of a list, page by page. The items are under the last segment of the path.
+/// Every item of a list, page by page. The last segment of the path is the field with the items.
 pub(crate) async fn walk(app: &TestApp, login: &Login, path: &str, limit: usize) -> Vec<Value> {
     let plain = path.split('?').next().unwrap_or_default();
     walk_of(app, login, path, plain.rsplit('/').next().unwrap_or_default(), limit).await

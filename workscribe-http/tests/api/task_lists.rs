@@ -1,4 +1,4 @@
-//! Lists of tasks: filters, sorts, pages; one's own, and the backlog.
+//! Lists of tasks: filters, sorts and pages; the caller's own tasks, and the backlog.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ const SORTS: [&str; 9] = [
     "-priority",
 ];
 
-/// Two dozen tasks that differ in everything, some made at one moment.
+/// Two dozen tasks with different fields, some of them created at the same time.
 async fn filled(shop: &Workshop) -> Vec<Value> {
     let statuses = shop.statuses().await;
     let mut tasks = Vec::new();
@@ -41,7 +41,7 @@ async fn filled(shop: &Workshop) -> Vec<Value> {
     tasks
 }
 
-/// What a sort compares.
+/// The key by which a sort compares.
 fn key(sort: &str, task: &Value) -> (i64, i64, String) {
     let text = |name: &str| task[name].as_str().map(str::to_owned);
     match sort.trim_start_matches('-') {
@@ -229,7 +229,7 @@ async fn a_page_of_tasks_takes_at_most_three_round_trips_to_postgres_whatever_it
         format!("{WEB}/backlog?limit=25"),
     ];
     for page in &pages {
-        // On a connection's first times its statements are prepared, and planned again.
+        // A connection prepares statements at their first uses, and plans them again.
         for _ in 0..20 {
             shop.read(&shop.grace, page).await;
         }

@@ -1,4 +1,4 @@
-//! Tasks: made, read, changed, removed.
+//! Tasks: creating, reading, changing and removing them.
 
 use std::collections::BTreeSet;
 

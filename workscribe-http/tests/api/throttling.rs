@@ -1,4 +1,4 @@
-//! Delays after failed logins, and limits by address.
+//! Delays after failed logins, and rate limits by address.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,13 +28,13 @@ async fn change(app: &TestApp, login: &Login, current: &str) -> Answer {
     app.post("/auth/change-password").bearer(login).json(&body).send().await
 }
 
-/// Logs in over the service, from an address.
+/// Logs in through the service, from an address.
 async fn log_in_from(app: &TestApp, ip: &str, password: &str) -> Result<IssuedTokens, Error> {
     let client = Client { ip: Some(ip.parse().unwrap()), user_agent: None };
     app.app.identity().login("ada@example.com", &Secret::new(password), &client).await
 }
 
-/// What a caller can tell answers apart by, but for the request's id.
+/// Everything that a caller can see of a response, except for the request's id.
 fn look(answer: &Answer) -> (u16, Value, Vec<&str>, Option<&str>) {
     let mut body = answer.json.clone();
     body["request_id"].take();
@@ -117,7 +117,7 @@ on_every_storage! {
         let app = on.app_with(|builder| builder.hasher(hasher.clone())).await;
         app.register("ada@example.com").await;
         let wrong = async {
-            // The right one has passed the first look at the delay, and waits.
+            // The login with the right password has passed the first check of the delay, and waits.
             hasher.arrived().await;
             let answers = join_all((0..30).map(|_| login(&app, "ada@example.com", WRONG))).await;
             hasher.release();
@@ -135,7 +135,7 @@ on_every_storage! {
 
     async fn guesses_of_the_present_password_count_as_failed_logins(on: On) {
         let hasher = HeldHasher::holding(PASSWORD);
-        // One of a user's at a time would wait for the one that is held.
+        // Requests of one user run one at a time, so another one would wait for the one that is held.
         let limits = Limits::default().lifted();
         let app = on.app_with(|builder| builder.hasher(hasher.clone()).settings(with_limits(limits))).await;
         let ada = app.register("ada@example.com").await;
@@ -149,7 +149,7 @@ on_every_storage! {
         let (right, ()) = join(change(&app, &ada, PASSWORD), wrong).await;
         right.refused(429, "RATE_LIMITED");
         change(&app, &ada, WRONG).await.refused(429, "RATE_LIMITED");
-        // They count in their session alone.
+        // Failures count only in their session.
         login(&app, "ada@example.com", WRONG).await.refused(401, "INVALID_CREDENTIALS");
     }
 
@@ -178,7 +178,7 @@ on_every_storage! {
         assert_eq!(refused.code(), Code::RateLimited);
         assert_eq!(refused.retry_after(), Some(Duration::from_secs(15)));
         log_in_from(&app, "198.51.100.99", PASSWORD).await.unwrap();
-        // A guess more doubles the delay, which ends.
+        // One more failed guess doubles the delay, which then ends.
         app.clock.advance(TimeDelta::seconds(15));
         log_in_from(&app, "203.0.200.1", WRONG).await.unwrap_err();
         let refused = log_in_from(&app, "192.0.2.1", PASSWORD).await.unwrap_err();
@@ -241,11 +241,11 @@ on_every_storage! {
             };
             let policy = format!("\"{name}\";q=3;w={window}");
             for turn in 0..3 {
-                // Addresses nobody has registered, but for the logins.
+                // Addresses without an account, except for the logins.
                 let answer = send(if path == "/auth/login" { turn + 10 } else { turn }).await;
                 assert_eq!(answer.status.as_u16(), accepted, "{path}: {}", answer.text);
                 if path == "/auth/forgot-password" {
-                    // It is counted by the account, too.
+                    // It counts for the account too.
                     let both = format!("{policy}, \"password_resets_per_account\";q=5;w=3600");
                     assert_eq!(answer.header("ratelimit-policy"), Some(both.as_str()));
                     continue;
@@ -281,7 +281,7 @@ on_every_storage! {
     }
 }
 
-/// Sends a login over a connection and answers the status.
+/// Sends a login over a connection, and returns the status.
 async fn login_over_tcp(server: SocketAddr, forwarded_for: &str, email: &str) -> String {
     let body = json!({"email": email, "password": PASSWORD}).to_string();
     let request = format!(
@@ -296,7 +296,7 @@ async fn login_over_tcp(server: SocketAddr, forwarded_for: &str, email: &str) ->
     answer.split(' ').nth(1).unwrap().to_owned()
 }
 
-/// A server on a port of this machine, which is one of the trusted proxies or not. One login a minute is allowed.
+/// A server on a port of this machine, behind trusted proxies or not. It allows one login a minute.
 async fn serve(trusted_proxies: &[&str]) -> (TestApp, SocketAddr) {
     let limiter = Arc::new(LocalRateLimiter::default());
     let limits = Limits::default().with(Limit::LoginsPerAddress, 1);
@@ -319,7 +319,7 @@ async fn a_proxy_that_is_trusted_says_who_is_counted() {
         ("203.0.113.1", "200"),
         ("203.0.113.1", "429"),
         ("203.0.113.2", "200"),
-        // What a client made up stands to the left of what the proxy has seen.
+        // The addresses that a client invents are to the left of the one that the proxy has seen.
         ("198.51.100.7, 203.0.113.2", "429"),
         ("2001:db8:1:2::1", "200"),
         ("2001:db8:1:2:ffff::9", "429"),

@@ -1,4 +1,4 @@
-//! Reads that come together are looked up together, and none hears of what was.
+//! Concurrent reads share their look-ups, and no reader gets an outdated result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use workscribe_testkit::wire::Proxy;
 
 use crate::support::*;
 
-/// Asks for the same things again and again, so that others' look-ups have company, until it is dropped.
+/// Repeats the same reads until it is dropped, so that look-ups of others are shared.
 struct Company(Arc<AtomicBool>);
 
 impl Company {
@@ -116,6 +116,6 @@ async fn thirty_two_reads_at_once_make_a_few_statements() {
     }));
     assert!(answers.await.iter().all(|status| *status == 200));
     let traffic = proxy.traffic() - before;
-    // One of each of the three, and of the tasks the first two alone and then the others.
+    // One statement for each of the three. For tasks, the first two use one each, and the others share one.
     assert!((4..=10).contains(&traffic.statements), "{traffic:?}");
 }

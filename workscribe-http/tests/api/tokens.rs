@@ -1,4 +1,4 @@
-//! Refresh tokens: their rotation, their grace and what their reuse brings. Access tokens are in `tokens/access.rs`.
+//! Refresh tokens: rotation, the grace period, and the effect of reuse. The tests of access tokens are in `tokens/access.rs`.
 
 mod access;
 
@@ -21,7 +21,7 @@ async fn is_in(app: &TestApp, login: &Login) -> bool {
     app.get("/auth/me").bearer(login).send().await.status == StatusCode::OK
 }
 
-/// Keeps the events it is told.
+/// Stores the events that it receives.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<DomainEvent>>);
 
@@ -144,7 +144,7 @@ on_every_storage! {
         let app = on.app_with(|builder| builder.hook(recorder.clone())).await;
         let ada = app.register("ada@example.com").await;
         let bytes = URL_SAFE_NO_PAD.decode(&ada.refresh).unwrap();
-        // The session's id comes first; the rest is made up, by one bit or altogether.
+        // The session's id comes first; one bit of the rest is changed, or all of it is invented.
         let mut forgeries = vec![[&bytes[..16], &[7; 48]].concat()];
         for at in [16, 47, 48, 63] {
             let mut forged = bytes.clone();

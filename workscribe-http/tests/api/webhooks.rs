@@ -1,5 +1,5 @@
-//! Webhooks: who makes them, what they may be, and their secrets. What they are told is in `webhooks/events.rs`, and how it
-//! is sent in `webhooks/deliveries.rs`.
+//! Webhooks: who creates them, their fields, and their secrets. Tests of events are in `webhooks/events.rs`, and tests of
+//! deliveries in `webhooks/deliveries.rs`.
 
 mod deliveries;
 mod events;
@@ -14,7 +14,7 @@ use crate::workshop::{NOTHING, Workshop, id, text};
 const HOOKS: &str = "/organizations/engines/webhooks";
 const URL: &str = "https://hooks.example/engines";
 
-/// Makes a webhook, as Ada: the answer, which has the secret.
+/// Creates a webhook, as Ada. The response has its secret.
 async fn hook(shop: &Workshop, events: Value) -> Value {
     shop.make(&shop.ada, HOOKS, json!({"url": URL, "events": events})).await
 }
@@ -33,7 +33,7 @@ async fn ping(shop: &Workshop, webhook: &Value) -> Value {
     answer.expect(StatusCode::ACCEPTED).json
 }
 
-/// Every operation on webhooks, with a body that it takes.
+/// Every operation on webhooks, with a valid body.
 fn operations(webhook: &str, delivery: &str) -> Vec<(Method, String, Value)> {
     let hook = format!("{HOOKS}/{webhook}");
     vec![

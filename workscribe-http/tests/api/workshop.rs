@@ -1,4 +1,4 @@
-//! An organization in which work is done: for tests of projects, tasks and what belongs to them.
+//! An organization with work in it, for tests of projects, tasks and what belongs to them.
 
 use crate::support::*;
 
@@ -51,7 +51,7 @@ impl Workshop {
         self.app.delete(path).bearer(who).send().await
     }
 
-    /// Makes a task in WEB, as Ada.
+    /// Creates a task in WEB, as Ada.
     pub(crate) async fn task(&self, body: Value) -> Value {
         self.make(&self.ada, &format!("{WEB}/tasks"), body).await
     }
@@ -67,7 +67,7 @@ impl Workshop {
         id(&self.make(&self.ada, &format!("{WEB}/labels"), body).await)
     }
 
-    /// The titles of WEB's tasks in board order, as `status title`.
+    /// The titles of WEB's tasks in the order of the board, as `status title`.
     pub(crate) async fn board(&self) -> Vec<String> {
         let tasks = self.read(&self.ada, &format!("{WEB}/tasks?limit=100")).await;
         let line = |task: &Value| format!("{}: {}", text(&task["status"]["name"]), text(&task["title"]));
@@ -88,17 +88,17 @@ pub(crate) fn path_of(task: &Value) -> String {
     format!("/tasks/{}", id(task))
 }
 
-/// A document of one paragraph.
+/// A document with one paragraph.
 pub(crate) fn says(text: &str) -> Value {
     json!({"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]}]})
 }
 
-/// A document that mentions somebody by whatever is given for an id.
+/// A document that mentions a user by the given id.
 pub(crate) fn mentions(id: &Value) -> Value {
     json!({"type": "doc", "content": [{"type": "paragraph", "content": [
         {"type": "text", "text": "Look, "}, {"type": "mention", "attrs": {"id": id, "label": "you"}},
     ]}]})
 }
 
-/// An id that nothing has.
+/// An id that no row has.
 pub(crate) const NOTHING: &str = "019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f";

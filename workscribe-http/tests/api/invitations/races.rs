@@ -1,4 +1,4 @@
-//! Invitations of which many are made, accepted and revoked at once.
+//! Invitations that are created, accepted and revoked at once.
 
 use super::*;
 
@@ -58,7 +58,7 @@ on_every_storage! {
         let (app, ada) = on.engines().await;
         for round in 0..20 {
             let email = format!("guest-{round}@example.com");
-            // Half of them have an account, whose way is shorter.
+            // Half of them have an account, whose requests take less time.
             let login = if round % 2 == 0 { Some(app.register(&email).await) } else { None };
             let (invitation, token) = invite(&app, &ada, &email).await;
             let accepting = {
@@ -129,7 +129,7 @@ on_every_storage! {
     }
 }
 
-/// One of these answers is a login, and the others are refusals of the caller.
+/// One of these responses is a login, and the others are refusals of the caller.
 #[track_caller]
 fn one_got_in(answers: &[Answer]) {
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == StatusCode::OK);

@@ -1,15 +1,15 @@
-//! One row for each operation. A new operation needs one here; the document tells the rest: its method, its path, its
-//! parameters and the fields of its body.
+//! One row for each operation. A new operation needs a row here. The document gives its method, path, parameters, and the
+//! fields of its body.
 
-/// Who calls, in the order of the columns.
+/// The kinds of callers, in the order of the columns.
 pub(super) const CALLERS: [&str; 6] = ["anonymous", "outsider", "former", "member", "admin", "owner"];
 
-/// For whom an operation is.
+/// Who may use an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
-    /// Anyone, or whoever holds what the request itself carries: a password, a token.
+    /// Anyone, or anyone with the password or token that the request contains.
     Anyone,
-    /// Whoever is logged in.
+    /// Users who are logged in.
     Users,
     /// Members of the organization in the path.
     Members,
@@ -17,7 +17,7 @@ pub(super) enum For {
     TaskMembers,
 }
 
-/// An operation: for whom it is, its body, and the status that each caller gets for ids of the caller's own
+/// An operation: who may use it, its body, and the status that each caller gets for ids of the caller's own
 /// organization.
 pub(super) struct Row {
     pub(super) operation: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Row {
     pub(super) expected: [u16; 6],
 }
 
-/// Text between braces stands for something of the world; see `World::value`. A field that is `{absent}` is not sent.
+/// Text between braces is a placeholder for a value of the world; see `World::value`. A field that is `{absent}` is not sent.
 const fn row(operation: &'static str, reach: For, body: &'static str, expected: [u16; 6]) -> Row {
     Row { operation, reach, body, expected }
 }

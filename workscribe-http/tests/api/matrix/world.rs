@@ -1,16 +1,16 @@
-//! Two organizations that know nothing of each other, and everybody who may call.
+//! Two separate organizations, and every kind of caller.
 
 use crate::support::*;
 
-/// Another password that every rule allows.
+/// Another valid password.
 const NEW_PASSWORD: &str = "a horse of another colour";
 
-/// An organization, and what nobody outside of it may learn.
+/// An organization, with what nobody outside of it may learn.
 pub(super) struct Org {
     pub(super) slug: String,
-    /// Whoever reads it to see that nothing changed.
+    /// The user who reads it to see that nothing changed.
     pub(super) owner: Login,
-    /// Has no other part than to be acted on.
+    /// A member who takes no action; the callers act on them.
     pub(super) colleague: Login,
     invitation: String,
     token: String,
@@ -18,26 +18,26 @@ pub(super) struct Org {
     cursor: String,
     work: Work,
     webhook: String,
-    /// To the webhook.
+    /// A delivery to the webhook.
     delivery: String,
     /// Names, addresses and ids.
     pub(super) secrets: Vec<String>,
 }
 
-/// What is worked on in an organization. Its owner made all of it.
+/// The work in an organization. Its owner created all of it.
 struct Work {
     key: String,
     project: String,
-    /// The project's first status, where its tasks are, and one without tasks.
+    /// The project's first status, which its tasks have, and a status without tasks.
     first_status: String,
     status: String,
     label: String,
-    /// Two tasks of the colleague's.
+    /// Two tasks of the colleague.
     tasks: [String; 2],
     comment: String,
-    /// To the colleague.
+    /// A notification to the colleague.
     notification: String,
-    /// Of a board, and of the colleague's own tasks.
+    /// Cursors of a board, and of the colleague's own tasks.
     board_cursor: String,
     mine_cursor: String,
 }
@@ -157,38 +157,38 @@ impl Org {
         }
     }
 
-    /// All that its owner can read of it.
+    /// Everything in it that its owner can read.
     pub(super) async fn state(&self, app: &TestApp) -> Vec<Value> {
         let path = format!("/organizations/{}", self.slug);
         let mut state = vec![app.get(&path).bearer(&self.owner).send().await.json];
         for list in ["members", "invitations", "webhooks"] {
             state.extend(walk(app, &self.owner, &format!("{path}/{list}"), 100).await);
         }
-        // Every write but that of a place leaves a line of the history.
+        // Every write leaves an entry of the history, except that of a position.
         let board = format!("projects/{}/tasks", self.work.project);
         for list in ["activity?limit=20", "projects?archived=all", &board] {
             state.push(app.get(&format!("{path}/{list}")).bearer(&self.owner).send().await.json);
         }
         state.push(app.get("/notifications").bearer(&self.colleague).send().await.json);
-        // Not where they stand: a worker may try to send them meanwhile.
+        // Without their status: a worker may try to send them meanwhile.
         let deliveries = format!("{path}/webhooks/{}/deliveries", self.webhook);
         state.push(json!(texts(&walk(app, &self.owner, &deliveries, 100).await, "id")));
         state
     }
 }
 
-/// Of its people's addresses. The slug is not in it: those who left keep their addresses.
+/// The domain of its people's addresses. It is not the slug: former members keep their addresses.
 fn domain_of(slug: &str) -> String {
     format!("{}.example", slug.replace('-', "."))
 }
 
-/// The callers, their own organization (`home`), and one that is not theirs (`other`).
+/// The callers, their own organization (`home`), and another one (`other`).
 pub(super) struct World {
     pub(super) home: Org,
     pub(super) other: Arc<Org>,
-    /// The other organization as it always is.
+    /// The state of the other organization, which must not change.
     pub(super) other_state: Arc<Vec<Value>>,
-    /// In the order of [`super::rows::CALLERS`].
+    /// The callers, in the order of [`super::rows::CALLERS`].
     pub(super) callers: [Option<Login>; 6],
     number: usize,
 }
@@ -200,12 +200,12 @@ impl World {
         Self::around(app, 0, Arc::new(other), Arc::new(state)).await
     }
 
-    /// Another, beside the same organization that is not the callers'.
+    /// A new world with the same other organization.
     pub(super) async fn next(&self, app: &TestApp) -> Self {
         Self::around(app, self.number + 1, self.other.clone(), self.other_state.clone()).await
     }
 
-    /// Everything in it has the number in its name, so that many worlds fit into one storage.
+    /// Makes a world. Everything in it has the number in its name, so that many worlds fit into one storage.
     async fn around(app: &TestApp, number: usize, other: Arc<Org>, other_state: Arc<Vec<Value>>) -> Self {
         let mut home = Org::new(app, &format!("home-{number:04}")).await;
         let slug = home.slug.clone();
@@ -234,7 +234,7 @@ impl World {
         Self { home, other, other_state, callers, number }
     }
 
-    /// What stands between braces in the body of a row.
+    /// The value of a placeholder in the body of a row.
     fn value(&self, name: &str) -> String {
         match name {
             "password" => PASSWORD.to_owned(),
@@ -252,7 +252,7 @@ impl World {
         }
     }
 
-    /// The body of a row, with what is between braces put in.
+    /// The body of a row, with values in place of its placeholders.
     pub(super) fn fill(&self, body: &str) -> Value {
         if body.is_empty() {
             return Value::Null;
@@ -292,7 +292,7 @@ impl World {
         })
     }
 
-    /// A parameter of the caller's own organization. One that is not known here has to be added.
+    /// A parameter of the caller's own organization. Add new parameters here.
     pub(super) async fn own(&self, app: &TestApp, parameter: &str, caller: usize) -> Option<String> {
         Some(match parameter {
             "slug" => self.home.slug.clone(),
@@ -311,7 +311,7 @@ impl World {
             "label_id" => self.home.work.label.clone(),
             "task_id" => self.home.work.tasks[0].clone(),
             "task_key" => format!("{}-1", self.home.work.key),
-            // Only its author changes a comment.
+            // Only its author may change a comment.
             "comment_id" => match &self.callers[caller] {
                 Some(login) if caller >= 3 => {
                     let path = format!("/tasks/{}/comments", self.home.work.tasks[0]);
@@ -336,8 +336,8 @@ impl World {
         })
     }
 
-    /// The same parameter of the other organization; `None` when it names nothing of an organization, or is by itself the
-    /// right to what it names.
+    /// The same parameter of the other organization; `None` when it names nothing of an organization, or when the parameter itself
+    /// gives access.
     pub(super) fn foreign(&self, operation: &str, parameter: &str) -> Option<String> {
         let work = &self.other.work;
         Some(match parameter {
@@ -368,7 +368,7 @@ impl World {
         })
     }
 
-    /// The same field of a body, of the other organization.
+    /// The same field of a body, for the other organization.
     pub(super) fn foreign_field(&self, field: &str) -> Option<Value> {
         let work = &self.other.work;
         Some(match field {
@@ -392,7 +392,7 @@ impl World {
         })
     }
 
-    /// What an answer must not have in it: what is not the caller's to know, and not in the request either.
+    /// What a response must not contain: what the caller may not know, unless the request contains it.
     pub(super) fn leaks(&self, caller: usize, is_open: bool, request: &str, answer: &Answer) -> Vec<String> {
         let is_inside = caller >= 3;
         let home = if is_inside || is_open { &[][..] } else { &self.home.secrets[..] };

@@ -1,4 +1,4 @@
-//! Other origins, panics, and a storage that fails.
+//! Cross-origin requests, panics, and a storage that fails.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -106,7 +106,7 @@ on_every_storage! {
     }
 }
 
-/// A storage whose driver speaks of what nobody should read.
+/// A storage whose driver returns details that no caller may see.
 struct Failing;
 
 const DRIVERS_TEXT: &str = "postgres://admin:hunter2@10.0.0.5 refused: relation ws_users";
@@ -157,7 +157,7 @@ async fn a_storage_that_fails_is_a_5xx_without_its_text() {
     assert_eq!(ready.json, expected);
 }
 
-/// What is logged, as one text.
+/// What was logged, as one text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -180,7 +180,7 @@ async fn the_log_tells_the_cause_and_the_request_and_no_secret() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // With one subscriber alone, a line that another test's thread reaches first is taken to be of no interest to any.
+    // With only one subscriber, a log event that another test's thread reaches first would be disabled for all threads.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _guard = tracing::subscriber::set_default(subscriber);
     let failing = TestApp::new(Arc::new(Failing));

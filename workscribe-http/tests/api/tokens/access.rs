@@ -1,4 +1,4 @@
-//! Access tokens: what is in them, which are refused, and how their keys change.
+//! Access tokens: what they contain, which are refused, and how their keys change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use workscribe_testkit::app::TEST_KEY;
 
 use crate::support::*;
 
-// A key pair for these tests alone.
+// A key pair only for these tests.
 const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIE2iNpzhvOl1dGd8mdzbPPvzqfrNIU6CFVuoOSMFUu/t\n\
     -----END PRIVATE KEY-----\n";
@@ -22,7 +22,7 @@ const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
     MCowBQYDK2VwAyEAKRSlV3JIzDxMt+E7gE9W//kkGbJnJHHrcrYL/I1Rfr8=\n\
     -----END PUBLIC KEY-----\n";
 
-// The pair that takes its place.
+// The key pair that replaces it.
 const NEW_PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIN9pbAe5XhEvaHlvszzeG6poqn35fAG8ADex9iy8wt0V\n\
     -----END PRIVATE KEY-----\n";
@@ -34,7 +34,7 @@ fn decoded(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// Header and claims of a token.
+/// The header and the claims of a token.
 fn taken_apart(token: &str) -> (Value, Value) {
     let parts: Vec<_> = token.split('.').collect();
     assert_eq!(parts.len(), 3);
@@ -53,7 +53,7 @@ fn signed<M: Mac + KeyInit>(header: &Value, claims: &Value, key: &str) -> String
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Signed under a header as the server writes it, to the letter.
+/// A token with exactly this header, signed as the server signs it.
 fn hs256_under(header: &str, claims: &Value, key: &str) -> String {
     let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
@@ -65,7 +65,7 @@ fn hs256(header: &Value, claims: &Value, key: &str) -> String {
     signed::<Hmac<Sha256>>(header, claims, key)
 }
 
-/// A value with some members set; null takes one away.
+/// A value with some members set; null removes one.
 fn with(value: &Value, members: Value) -> Value {
     let mut value = value.clone();
     for (name, member) in members.as_object().unwrap() {
@@ -89,7 +89,7 @@ fn ring(current: &str, accepted: &[&str]) -> SecretRing {
     SecretRing::new(key(current), accepted.iter().map(|text| key(text)).collect())
 }
 
-/// Four people at work, with tokens of the key in use and of older ones, until a rotation is done; none of their requests may fail.
+/// Four users send requests with tokens of the current key and of older keys, until a rotation is done. No request may fail.
 async fn under_load(app: &Arc<TestApp>, first: &Login, rotation: impl Future<Output = ()>) -> Vec<Login> {
     let done = Arc::new(AtomicBool::new(false));
     let clients = at_once((0..4).map(|_| {
@@ -98,7 +98,7 @@ async fn under_load(app: &Arc<TestApp>, first: &Login, rotation: impl Future<Out
             let mut sent = 0;
             while !done.load(Ordering::Relaxed) || sent < 20 {
                 app.get("/auth/me").bearer(&login).send().await.expect(StatusCode::OK);
-                // Half of the time with a token of the key in use, else with an older one.
+                // Half of the requests use a token of the current key, the others one of an older key.
                 if sent % 2 == 0 {
                     login = app.login("ada@example.com").await;
                 }
@@ -243,7 +243,7 @@ on_every_storage! {
             "x": "KRSlV3JIzDxMt-E7gE9W__kkGbJnJHHrcrYL_I1Rfr8",
         }]});
         assert_eq!((keys.json, &header["alg"]), (expected, &json!("EdDSA")));
-        // The public key is no secret, so it must not be taken for one (RFC 8725 §2.1).
+        // The public key is not a secret, so it must not be accepted as one (RFC 8725 §2.1).
         for (header, key) in [
             (with(&header, json!({"alg": "HS256"})), PUBLIC_KEY),
             (header.clone(), PUBLIC_KEY),
@@ -279,7 +279,7 @@ on_every_storage! {
         assert_eq!(kid(&last), ring(&keys[5], &[]).current().id());
         assert_eq!(kid(&first), ring(&keys[0], &[]).current().id());
         assert_eq!(status(&app, &first.access).await, 200);
-        // With the older keys taken away their tokens end.
+        // When the older keys are removed, their tokens end.
         issuer.rotate_hs256(&ring(&keys[5], &[]));
         assert_eq!(status(&app, &first.access).await, 401);
         assert_eq!((status(&app, &last.access).await, logins.len()), (StatusCode::OK, 4));
@@ -292,7 +292,7 @@ on_every_storage! {
         let app = Arc::new(on.app_with(|builder| builder.issuer(issuer.clone())).await);
         let first = app.register("ada@example.com").await;
         let rotation = async {
-            // Accepted everywhere before one signs with it.
+            // Every server accepts the key before one signs with it.
             for (signs, accepted) in [(&old, &new), (&new, &old)] {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 issuer.rotate_ed25519(signs.clone(), vec![accepted.verifying()]);

@@ -1,4 +1,4 @@
-//! Deliveries: trials, repeats, what came of them, and who signs them.
+//! Deliveries: attempts, repeats, their results, and their signatures.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn now(shop: &Workshop) -> String {
     shop.app.app.now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// What a receiver makes of a message with a secret as it was shown.
+/// What a receiver reads from a message, with a secret as the API showed it.
 fn signed(secret: &Value, message: &PreparedDelivery, seconds: i64) -> String {
     let key = STANDARD.decode(text(secret).strip_prefix("whsec_").unwrap()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -215,7 +215,7 @@ on_every_storage! {
         assert_eq!(signature().await.0, format!("{} {}", by(&second), by(&made["secret"])));
         let third = rotate().await;
         assert_eq!(signature().await.0, format!("{} {}", by(&third), by(&second)), "two at the most");
-        // Logged in again, since a token does not live as long.
+        // A new login, since a token does not live so long.
         shop.app.clock.advance(TimeDelta::hours(24) - TimeDelta::seconds(1));
         let shop = Workshop { ada: shop.app.login("ada@example.com").await, ..shop };
         let message = prepared(&shop, &made, &delivery).await.unwrap();

@@ -1,5 +1,5 @@
-//! What webhooks are told: after each operation of the API the right event, in its transaction, with things as the API
-//! shows them.
+//! Events of webhooks: each operation of the API publishes the right event in its transaction, with things as the API shows
+//! them.
 
 use async_trait::async_trait;
 use workscribe_core::Hook;
@@ -234,7 +234,7 @@ on_every_storage! {
     async fn of_people_is_told_who_was_invited_joined_rose_and_left(on: On) {
         let mut l = Listening::new(on).await;
         let invite = async |l: &Listening, email: &str| {
-            // The mails of before go first, so that the invitation is the last.
+            // Earlier mails are sent first, so that the invitation is the last one.
             l.shop.app.drain().await;
             let body = json!({"email": email, "role": "member"});
             l.shop.make(&l.shop.ada, &format!("{ORG}/invite"), body).await
@@ -288,7 +288,7 @@ on_every_storage! {
         let mut l = Listening::of(shop).await;
         let task = l.shop.task(json!({"title": "Weave"})).await;
         l.told_by_ada(&["task.created"]).await;
-        // So that the id of the one to be refused comes after.
+        // The clock advances, so that the id of the task that is refused comes later.
         l.shop.app.clock.advance(TimeDelta::milliseconds(1));
         let refused = l.shop.task(json!({"title": "Refused"})).await;
         let comments = format!("{}/comments", path_of(&task));
@@ -311,7 +311,7 @@ on_every_storage! {
             (&grace, delete.clone(), format!("{ORG}/invitations/{}", id(&pending)), Value::Null, 403),
             (&ada, patch.clone(), format!("{ORG}/members/{}", ada.user_id), json!({"role": "member"}), 409),
             (&ada, delete, format!("{ORG}/members/{}", ada.user_id), Value::Null, 409),
-            // The first of the two was written, and told of, before the second was refused.
+            // The first of the two was written, with its event, before the second was refused.
             (&ada, patch, format!("{ORG}/tasks/bulk"),
                 json!({"task_ids": [task["id"], refused["id"]], "priority": "high"}), 409),
         ];

@@ -1,4 +1,4 @@
-//! An organization whose webhooks listen, and what they were told.
+//! An organization with webhooks, and the messages that they got.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,12 +10,12 @@ use crate::workshop::WEB;
 
 use super::*;
 
-/// An organization with a webhook for every two events, one for all of them and one that is off, beside another organization
-/// with one for all of them.
+/// An organization with a webhook for every two events, one for all events and one that is off, next to another organization with
+/// one for all events.
 pub(super) struct Listening {
     pub(super) shop: Workshop,
     pub(super) org: Value,
-    /// What each asks for, and where its deliveries are.
+    /// The events that each webhook asks for, and the path of its deliveries.
     logs: Vec<(Vec<&'static str>, String)>,
     seen: HashSet<String>,
 }
@@ -45,8 +45,8 @@ impl Listening {
         Self { shop, org, logs, seen: HashSet::new() }
     }
 
-    /// What was told since this was last asked: these events and no others, each to the webhook that asks for it and to the one
-    /// that asks for all. Answers their `data`.
+    /// The messages since the last call. They must be these events and no others, each for the webhook that asks for it and for the
+    /// one that asks for all. Returns their `data`.
     pub(super) async fn told(&mut self, by: &Login, events: &[&str]) -> Vec<Value> {
         let shop = &self.shop;
         let mut messages: BTreeMap<String, Vec<(&[&str], Value)>> = BTreeMap::new();
@@ -98,7 +98,7 @@ impl Listening {
         tasks.find(|listed| listed["id"] == task["id"]).expect("the task is listed").clone()
     }
 
-    /// Sends a change of a task, and checks that the names of these fields were told with the task as it is now.
+    /// Sends a change of a task, and checks that the message has the names of these fields and the task with its new values.
     pub(super) async fn changes(
         &mut self,
         task: &Value,
