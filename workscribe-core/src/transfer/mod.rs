@@ -35,8 +35,5 @@ pub use github::github;
 pub use import::{Ids, ImportOptions, Imported, Progress, Transfer};
 pub use jira::jira;
 pub use record::{End, FORMAT, Header, Kind, Record, VERSION};
-pub use rows::{
-    ActivityRow, CommentRow, LabelRow, MemberRow, NotificationRow, OrganizationRow, ProjectRow, StatusRow,
-    TaskRow, UserRow,
-};
+pub use rows::*;
 pub use store::TransferStore;

@@ -9,10 +9,7 @@ use crate::id::UserId;
 
 use super::check::Check;
 use super::remap::Remap;
-use super::rows::{
-    ActivityRow, CommentRow, LabelRow, MemberRow, NotificationRow, OrganizationRow, ProjectRow, StatusRow,
-    TaskRow, UserRow,
-};
+use super::rows::*;
 
 /// The name of the format.
 pub const FORMAT: &str = "workscribe-export";
