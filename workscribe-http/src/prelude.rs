@@ -13,7 +13,7 @@ pub(crate) use crate::once::Once;
 pub(crate) use crate::paging::{PageLimit, Paging};
 pub(crate) use crate::problem::refuses::{ARCHIVED, CREATES, IN_ORGANIZATION, IN_PROJECT, STALE, WITH_TASK};
 pub(crate) use crate::problem::{ApiResult, codes};
-pub(crate) use crate::query::{Asked, Id, Parameter, fault, not_an_id, not_one_of};
+pub(crate) use crate::query::{Asked, Id, Parameter, fault, identified, not_an_id, not_one_of};
 pub(crate) use crate::reply::{Accepted, Created, NoContent, Reply, Versioned, if_match};
 pub(crate) use crate::tags::Tags;
 pub(crate) use crate::time::{Date, Time};

@@ -16,7 +16,7 @@ use workscribe_core::id::{
     CommentId, InvitationId, JobId, LabelId, NotificationId, SessionId, StatusId, TaskId, UserId,
     WebhookDeliveryId, WebhookId,
 };
-use workscribe_core::{Code, Error, Target};
+use workscribe_core::{Error, Target};
 
 use crate::problem::ApiError;
 use crate::reply::if_match;
@@ -237,19 +237,21 @@ fn uuid() -> MetaSchema {
 /// The example of an id.
 pub(crate) const AN_ID: &str = "019ab0c4-5d2e-7c31-9f64-0d1b2a3c4e5f";
 
-macro_rules! ids {
+/// Says of ids in paths what they are, and how they are refused.
+macro_rules! identified {
     ($($id:ty: $description:literal, $code:ident, $missing:literal;)+) => {$(
-        impl Identified for $id {
+        impl $crate::query::Identified for $id {
             const DESCRIPTION: &'static str = $description;
 
-            fn missing() -> Error {
-                Error::new(Code::$code, $missing)
+            fn missing() -> ::workscribe_core::Error {
+                ::workscribe_core::Error::new(::workscribe_core::Code::$code, $missing)
             }
         }
     )+};
 }
+pub(crate) use identified;
 
-ids! {
+identified! {
     SessionId: "The session's id.", SessionNotFound, "You have no session with this id.";
     UserId: "The member's user id.", MemberNotFound, "This organization has no member with this id.";
     InvitationId: "The invitation's id.", InvitationNotFound, "This organization has no such invitation.";
