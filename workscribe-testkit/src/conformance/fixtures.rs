@@ -13,6 +13,7 @@ use workscribe_core::id::{
 use workscribe_core::identity::{
     Client, Email, NewUser, OneTimeToken, Purpose, Rotation, SecretKey, SecretRing, Session, TokenHash, User,
 };
+use workscribe_core::limits::Limits;
 use workscribe_core::notifications::{EntityType, NewNotification, NotificationType};
 use workscribe_core::outbox::{JobPriority, NewJob};
 use workscribe_core::page::{Page, PageRequest};
@@ -26,7 +27,7 @@ use workscribe_core::work::{
     Color, Comment, Document, Label, NewActivity, NewTask, Person, Priority, Project, ProjectKey,
     ProjectType, Room, Status, StatusCategory, Task, TaskFields, TaskType,
 };
-use workscribe_core::{Constraint, Storage, StoreError, WorkScribe};
+use workscribe_core::{Constraint, Settings, Storage, StoreError, WorkScribe};
 
 use crate::clock::FrozenClock;
 
@@ -560,10 +561,16 @@ pub(super) fn page(limit: i64, cursor: Option<&str>) -> PageRequest {
 
 /// The application on this storage, at a fixed time.
 pub(super) fn app(storage: &Arc<dyn Storage>, clock: &FrozenClock) -> WorkScribe {
+    app_with(storage, clock, Limits::default())
+}
+
+/// The same with other limits.
+pub(super) fn app_with(storage: &Arc<dyn Storage>, clock: &FrozenClock, limits: Limits) -> WorkScribe {
     let key =
         SecretKey::new(&Secret::new("a key for tests, of 32 bytes or more")).expect("it is long enough");
     WorkScribe::builder(Arc::clone(storage), SecretRing::new(key, Vec::new()))
         .clock(Arc::new(clock.clone()))
+        .settings(Settings { limits, ..Settings::default() })
         .build()
 }
 
