@@ -24,6 +24,8 @@ macro_rules! every_id {
         LabelId,
         /// A task.
         TaskId,
+        /// A relation between two tasks.
+        RelationId,
         /// A comment on a task.
         CommentId,
         /// An entry of the history.
@@ -75,6 +77,8 @@ macro_rules! every_store {
         tasks: $crate::work::TaskStore;
         /// The order of tasks in the columns of boards.
         board: $crate::work::BoardStore;
+        /// Relations between tasks.
+        relations: $crate::work::RelationStore;
         /// Comments on tasks.
         comments: $crate::work::CommentStore;
         /// The history.
@@ -178,6 +182,12 @@ macro_rules! every_code {
         TaskNotFound = "TASK_NOT_FOUND", NotFound, "No such task";
         /// The parent is the task itself, or one of its descendants.
         ParentCycle = "PARENT_CYCLE", Conflict, "A task cannot be below itself";
+        /// The task has no such relation.
+        RelationNotFound = "RELATION_NOT_FOUND", NotFound, "No such relation";
+        /// The two tasks have a relation of this type already.
+        RelationExists = "RELATION_EXISTS", Conflict, "These tasks have this relation";
+        /// A task would block itself, directly or through others.
+        RelationCycle = "RELATION_CYCLE", Conflict, "A task cannot block itself";
         /// The task has no such comment.
         CommentNotFound = "COMMENT_NOT_FOUND", NotFound, "No such comment";
         /// The caller has no such notification.
@@ -224,6 +234,10 @@ macro_rules! every_limit {
         TasksPerProject = "tasks_per_project", 1_000_000, Items, Yes, "LIMIT_REACHED", "A project gives at most {} numbers to tasks.";
         /// Tasks directly below a task.
         SubtasksPerTask = "subtasks_per_task", 1_000, Items, Yes, "LIMIT_REACHED", "A task has at most {} tasks directly below it.";
+        /// Relations of a task, on either side.
+        RelationsPerTask = "relations_per_task", 100, Items, Yes, "LIMIT_REACHED", "A task has at most {} relations.";
+        /// Tasks that a task blocks, directly or through others: a new relation looks at all of them for a cycle.
+        TasksBlocked = "tasks_blocked", 10_000, Items, Yes, "LIMIT_REACHED", "A task blocks at most {} others, directly or through others.";
         /// Comments on a task.
         CommentsPerTask = "comments_per_task", 5_000, Items, Yes, "LIMIT_REACHED", "A task has at most {} comments.";
         /// Labels on a task: the task's answer contains all of them.
@@ -406,6 +420,14 @@ macro_rules! every_event {
         /// A task was removed.
         TaskDeleted = "task.deleted" { task: Task } history of task
             webhooks "`task`: a `TaskSummary`" = json!({ "task": said(task) });
+        /// Two tasks were related. The task is the one from whose side it happened.
+        RelationCreated = "relation.created" { task: Task, relation: crate::work::Relation } history of task
+            webhooks "`relation`: `id`, `kind`, `source_id`, `target_id`, `created_at`; `task`: `id`, `task_id`, `project_id`, `title`"
+            = json!({ "relation": relation, "task": brief(task) });
+        /// A relation was removed. There is no event when it goes with one of its tasks.
+        RelationDeleted = "relation.deleted" { task: Task, relation: crate::work::Relation } history of task
+            webhooks "`relation`: `id`, `kind`, `source_id`, `target_id`, `created_at`; `task`: `id`, `task_id`, `project_id`, `title`"
+            = json!({ "relation": relation, "task": brief(task) });
         /// A comment was created.
         CommentCreated = "comment.created" { task: Task, comment: Comment } history of task
             webhooks "`comment`: a `Comment`; `task`: `id`, `task_id`, `project_id`, `title`"

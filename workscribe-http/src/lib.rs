@@ -94,7 +94,9 @@ pub use tenancy::{InvitationsApi, MembersApi, OrganizationsApi, OwnInvitationsAp
 pub use time::{Date, Time};
 pub use webhooks::{DeliveriesApi, WebhooksApi};
 pub use wire::{Name, Named, RichText};
-pub use work::{ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, StatusesApi, TasksApi};
+pub use work::{
+    ActivityApi, BulkApi, CommentsApi, LabelsApi, ProjectsApi, RelationsApi, StatusesApi, TasksApi,
+};
 
 use workscribe_core::WorkScribe;
 
@@ -130,6 +132,7 @@ apis! {
     LabelsApi,
     TasksApi,
     BulkApi,
+    RelationsApi,
     CommentsApi,
     ActivityApi,
     NotificationsApi,

@@ -174,6 +174,7 @@ const OF_THE_PROGRAM: [(&str, &[&str]); 4] = [
             "ws_login_attempts (account)",
             "ws_login_networks (place)",
             "ws_notification_preferences (user_id, type)",
+            "ws_relations (org_id, source_id, target_id, type)",
             "ws_steps (name)",
             "ws_task_labels (org_id, task_id, label_id)",
             "ws_unread (org_id, user_id)",

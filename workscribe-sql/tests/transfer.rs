@@ -16,7 +16,7 @@ use workscribe_core::search::SearchRequest;
 use workscribe_core::tenancy::{ClearOrganization, In};
 use workscribe_core::transfer::{
     Bundle, DEMO_OWNER, DEMO_TASKS, DemoOptions, Foreign, Ids, ImportOptions, Imported, Kind, Progress,
-    Record, Settings, github, jira,
+    Record, Settings, VERSION, github, jira,
 };
 use workscribe_core::work::{Archived, ProjectKey};
 use workscribe_core::{Code, Error, Storage, WorkScribe};
@@ -301,7 +301,14 @@ async fn a_file_that_is_not_whole_or_does_not_fit_is_refused_with_its_lines() {
         (without(comment), format!("Line {}: the end tells of {last} lines", last - 1)),
         (without(0), "Line 1: an export begins with a header".into()),
         (format!("{file}\n"), format!("Line {}: this is no record", last + 1)),
-        (changed(0, "\"version\":1", "\"version\":2"), "Line 1: this export has the version 2".into()),
+        (
+            changed(0, &format!("\"version\":{VERSION}"), "\"version\":99"),
+            "Line 1: this export has the version 99".into(),
+        ),
+        (
+            changed(at("relation"), "\"source_id\":\"0", "\"source_id\":\"f"),
+            format!("Line {}: no line before", at("relation") + 1),
+        ),
         (changed(0, "workscribe-export", "other"), "Line 1: this is no export of WorkScribe".into()),
         (
             changed(status, "\"project_id\":\"0", "\"project_id\":\"f"),

@@ -15,7 +15,7 @@ use crate::id::{ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Asker, Email};
 use crate::notifications::{EntityType, NotificationType};
 use crate::ports::Secret;
-use crate::work::{Document, Priority, ProjectKey, StatusCategory, TaskType};
+use crate::work::{Document, Priority, ProjectKey, Relation, RelationType, StatusCategory, TaskType};
 
 use super::bundle::Bundle;
 use super::demo_texts::{COMMENTS, CUSTOMERS, DESCRIPTIONS, PEOPLE, PLACES, THEMES, Theme, VERBS};
@@ -257,13 +257,30 @@ impl Story {
             self.progress(theme, told, &statuses);
             match parent {
                 Some(parent) => self.draft.put_below(task, parent),
-                None => parents.push_back(task),
+                None => {
+                    if let Some(earlier) = parents.back().filter(|_| number % 5 == 0) {
+                        self.relate(line, *earlier, task, created);
+                    }
+                    parents.push_back(task);
+                }
             }
             // The parent of a new task is one of the most recent tasks.
             if parents.len() > 12 {
                 parents.pop_front();
             }
         }
+    }
+
+    /// Relates a task to an earlier one.
+    fn relate(&mut self, line: u64, earlier: TaskId, task: TaskId, at: Timestamp) {
+        let kind = self.dice.pick(RelationType::ALL);
+        let (source_id, target_id) = if kind == RelationType::RelatesTo {
+            (earlier.min(task), earlier.max(task))
+        } else {
+            (earlier, task)
+        };
+        let relation = Relation { id: self.draft.id(at).into(), kind, source_id, target_id, created_at: at };
+        self.draft.hang(line, Record::Relation(relation));
     }
 
     /// The same title at another place and for another customer.

@@ -15,7 +15,7 @@ use super::rows::*;
 pub const FORMAT: &str = "workscribe-export";
 /// The version of the format in new exports. Versions from 1 up to it can be read. It grows when an older reader would lose or
 /// misread something; an optional field does not need a new version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Makes [`Record`] and [`Kind`] from the list of rows that a storage reads page by page, in the order in which they are exported.
 /// `many` are rows of unbounded number, which wait on disk during an import. The text is the name of the rows in its result.
@@ -193,7 +193,7 @@ mod tests {
         let line = header.to_line().unwrap();
         assert_eq!(
             line,
-            "{\"type\":\"header\",\"format\":\"workscribe-export\",\"version\":1,\
+            "{\"type\":\"header\",\"format\":\"workscribe-export\",\"version\":2,\
              \"exported_at\":\"2026-11-23T09:30:00.000000Z\"}\n"
         );
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), header);

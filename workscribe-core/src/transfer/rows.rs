@@ -11,7 +11,9 @@ use crate::identity::{Email, display_name};
 use crate::names::kept_form;
 use crate::notifications::{EntityType, NotificationType};
 use crate::tenancy::{Role, Slug};
-use crate::work::{Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
+use crate::work::{
+    Document, Label, Priority, ProjectKey, ProjectType, Relation, RelationType, Status, TaskType,
+};
 
 use super::check::Check;
 use super::draft::person_name;
@@ -34,6 +36,8 @@ macro_rules! every_row {
             Label(LabelRow), "labels";
             /// A task.
             Task(TaskRow) many, "tasks";
+            /// A relation between two tasks.
+            Relation(RelationRow) many, "relations";
             /// A comment on a task.
             Comment(CommentRow) many, "comments";
             /// An entry of the history.
@@ -279,6 +283,32 @@ impl Row for TaskRow {
 
     fn check(&self, at: u64, check: &mut Check) {
         check.task(at, self);
+    }
+}
+
+/// A relation.
+pub type RelationRow = Relation;
+
+impl Row for RelationRow {
+    fn id(&self) -> Uuid {
+        self.id.into()
+    }
+
+    fn renew(&mut self, new: &Remap) {
+        let [source, target] = [self.source_id, self.target_id].map(|task| new.id(task));
+        // A relation without a direction begins at the lesser id.
+        let is_swapped = self.kind == RelationType::RelatesTo && target < source;
+        (self.source_id, self.target_id) = if is_swapped { (target, source) } else { (source, target) };
+        self.id = new.id(self.id);
+    }
+
+    fn check(&self, at: u64, check: &mut Check) {
+        check.unique(at, "relation", self.id.into());
+        check.known_task(at, self.source_id);
+        check.known_task(at, self.target_id);
+        if self.source_id == self.target_id {
+            check.fault(at, "SAME_TASK", "a task is related to itself");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `task.rs`, `task_lists.rs` | [`Task`], and the filters and the order of lists of tasks |
 //! | `document.rs` | [`Document`]: rich texts, their plain text, and the people whom they mention |
 //! | `comment.rs`, `history.rs` | [`Comment`] and [`Activity`] |
+//! | `relation.rs`, `relations.rs` | [`Relation`] with its store trait, and the service |
 //! | `order.rs` | how the positions of tasks on a board are chosen |
 //! | `store.rs`, `board.rs` | the store traits |
 //! | `projects.rs`, `statuses.rs`, `labels.rs` | the services for admins |
@@ -33,6 +34,8 @@ mod moves;
 pub mod order;
 mod projects;
 mod record;
+mod relation;
+mod relations;
 mod statuses;
 mod store;
 mod task;
@@ -58,6 +61,8 @@ pub(crate) use model::{DESCRIPTION_CHARS, line, text};
 pub use moves::{Destination, Move};
 pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};
+pub use relation::{RelatedTask, Relation, RelationDirection, RelationStore, RelationType};
+pub use relations::NewRelation;
 pub use statuses::{NewStatus, StatusEdit};
 pub use store::{ActivityStore, CommentStore, Entered, LabelStore, ProjectStore, StatusStore, TaskStore};
 pub use task::{NewTask, Numbered, Priority, Room, Task, TaskFields, TaskLabel, TaskType, TaskWrite};

@@ -21,6 +21,7 @@ mod organizations;
 mod passwords;
 mod projects;
 mod protocol;
+mod relations;
 mod requests;
 mod search;
 mod sessions;

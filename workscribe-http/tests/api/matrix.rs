@@ -190,6 +190,7 @@ fn hidden(name: &str, own: &[Answer], answers: &[Answer]) {
         "status_id" => "STATUS_NOT_FOUND",
         "label_id" => "LABEL_NOT_FOUND",
         "comment_id" => "COMMENT_NOT_FOUND",
+        "relation_id" => "RELATION_NOT_FOUND",
         "webhook_id" => "WEBHOOK_NOT_FOUND",
         "delivery_id" => "DELIVERY_NOT_FOUND",
         "task_key" => "TASK_NOT_FOUND",

@@ -55,6 +55,7 @@ const BULK: &str = r#"{
     "due_date": null, "label_ids": ["{label}"], "add_label_ids": ["{label}"], "remove_label_ids": []
 }"#;
 const COMMENT: &str = r#"{"body_json": {"type": "doc"}}"#;
+const RELATION: &str = r#"{"type": "blocks", "task_id": "{second_task}"}"#;
 const WEBHOOK: &str = r#"{
     "url": "https://hooks.example/new", "events": ["task.created"], "description": "Looks on.", "is_enabled": true
 }"#;
@@ -152,6 +153,9 @@ pub(super) const ROWS: &[Row] = {
         row("moveTask",                     TaskMembers, MOVE,           [401, 404, 404, 200, 200, 200]),
         row("addTaskLabel",                 TaskMembers, "",             [401, 404, 404, 200, 200, 200]),
         row("removeTaskLabel",              TaskMembers, "",             [401, 404, 404, 204, 204, 204]),
+        row("listRelations",                TaskMembers, "",             [401, 404, 404, 200, 200, 200]),
+        row("createRelation",               TaskMembers, RELATION,       [401, 404, 404, 201, 201, 201]),
+        row("deleteRelation",               TaskMembers, "",             [401, 404, 404, 204, 204, 204]),
         row("listComments",                 TaskMembers, "",             [401, 404, 404, 200, 200, 200]),
         row("createComment",                TaskMembers, COMMENT,        [401, 404, 404, 201, 201, 201]),
         row("updateComment",                TaskMembers, COMMENT,        [401, 404, 404, 200, 200, 200]),

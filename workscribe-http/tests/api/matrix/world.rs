@@ -35,6 +35,7 @@ struct Work {
     /// Two tasks of the colleague.
     tasks: [String; 2],
     comment: String,
+    relation: String,
     /// A notification to the colleague.
     notification: String,
     /// Cursors of a board, and of the colleague's own tasks.
@@ -68,6 +69,8 @@ impl Work {
         let text_of =
             json!({"type": "doc", "content": [{"type": "text", "text": format!("Told in {slug}")}]});
         let comment = post(&format!("/tasks/{}/comments", tasks[0]), json!({"body_json": text_of})).await;
+        let related = json!({"type": "relates_to", "task_id": tasks[1]});
+        let relation = post(&format!("/tasks/{}/relations", tasks[0]), related).await;
         let told = get(colleague, "/notifications").await;
         Self {
             key: key.to_owned(),
@@ -77,6 +80,7 @@ impl Work {
             label: text(&label["id"]),
             tasks: tasks.try_into().expect("two tasks"),
             comment: text(&comment["id"]),
+            relation: text(&relation["id"]),
             notification: text(&told["notifications"][0]["id"]),
             board_cursor: text(&get(owner, &format!("{path}/tasks?limit=1")).await["next_cursor"]),
             mine_cursor: text(
@@ -95,6 +99,7 @@ impl Work {
             &self.tasks[0],
             &self.tasks[1],
             &self.comment,
+            &self.relation,
             &self.notification,
         ];
         let mut secrets: Vec<String> = ids.into_iter().cloned().collect();
@@ -321,6 +326,7 @@ impl World {
                 }
                 _ => self.home.work.comment.clone(),
             },
+            "relation_id" => self.home.work.relation.clone(),
             "notification_id" => match &self.callers[caller] {
                 Some(login) if caller >= 3 => {
                     let told = app.get("/notifications").bearer(login).send().await.json;
@@ -356,6 +362,7 @@ impl World {
             "task_id" | "parent_task_id" => work.tasks[0].clone(),
             "task_key" => format!("{}-1", work.key),
             "comment_id" => work.comment.clone(),
+            "relation_id" => work.relation.clone(),
             "notification_id" => work.notification.clone(),
             "webhook_id" => self.other.webhook.clone(),
             "delivery_id" => self.other.delivery.clone(),
@@ -375,7 +382,7 @@ impl World {
             "email" => json!(self.other.colleague.email),
             "status_id" => json!(work.status),
             "assignee_id" => json!(self.other.colleague.user_id),
-            "parent_task_id" | "before_id" | "after_id" => json!(work.tasks[0]),
+            "parent_task_id" | "before_id" | "after_id" | "task_id" => json!(work.tasks[0]),
             "task_ids" => json!([work.tasks[0]]),
             "label_ids" | "add_label_ids" | "remove_label_ids" => json!([work.label]),
             "updates" => json!([{"task_id": work.tasks[0], "position": 0}]),

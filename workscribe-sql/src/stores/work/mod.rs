@@ -5,6 +5,7 @@ mod board;
 mod comments;
 mod labels;
 pub(crate) mod projects;
+mod relations;
 pub(crate) mod statuses;
 mod task_list;
 pub(crate) mod task_row;

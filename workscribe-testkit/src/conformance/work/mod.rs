@@ -6,6 +6,7 @@ pub mod comments;
 pub mod labels;
 pub mod long_lists;
 pub mod projects;
+pub mod relations;
 pub mod statuses;
 pub mod task_lists;
 pub mod tasks;
