@@ -173,6 +173,7 @@ impl Said for Task {
             "due_date": self.due_date,
             "subtask_count": self.subtask_count,
             "comment_count": self.comment_count,
+            "blocked_by_count": self.blocked_by_count,
             "created_at": time(self.created_at),
             "updated_at": time(self.updated_at),
         })

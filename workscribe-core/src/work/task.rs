@@ -107,6 +107,8 @@ pub struct Task {
     pub subtask_count: i64,
     /// The number of its comments.
     pub comment_count: i64,
+    /// The number of tasks that block it and are not in a done status.
+    pub blocked_by_count: i64,
     /// Grows with every change of its fields. It is the `ETag`.
     pub version: i64,
     /// When it was created.

@@ -76,6 +76,7 @@ impl Tasks<'_> {
             due_date: given.due_date.flatten(),
             subtask_count: 0,
             comment_count: 0,
+            blocked_by_count: 0,
             version: 1,
             created_at: trail.now(),
             updated_at: trail.now(),

@@ -308,6 +308,8 @@ macro_rules! tasks {
                 subtask_count: i64,
                 /// The number of comments.
                 comment_count: i64,
+                /// The number of tasks that block the task and are not in a done status.
+                blocked_by_count: i64,
                 /// When the task was created.
                 created_at: Time,
                 /// When a field of the task was last changed.

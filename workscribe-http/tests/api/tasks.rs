@@ -36,7 +36,7 @@ on_every_storage! {
             "labels": [
                 {"id": early, "name": "Early", "color": "#aabbcc"}, {"id": late, "name": "late", "color": "#aabbcc"},
             ],
-            "position": task["position"], "due_date": "2026-12-24", "subtask_count": 0, "comment_count": 0,
+            "position": task["position"], "due_date": "2026-12-24", "subtask_count": 0, "comment_count": 0, "blocked_by_count": 0,
             "created_at": task["created_at"], "updated_at": task["created_at"],
         });
         assert_eq!(*task, expected);

@@ -124,21 +124,34 @@ macro_rules! entered_columns {
 macro_rules! listed_columns {
     () => {
         "i.org_id, i.id, i.project_id, i.number, i.title, i.status_id, i.position, i.assignee_id, i.reporter_id, i.priority,
-         i.type, i.parent_id, i.due_date, i.label_ids, i.subtask_count, i.comment_count, i.version, i.created_at, i.updated_at"
+         i.type, i.parent_id, i.due_date, i.label_ids, i.subtask_count, i.comment_count, i.has_blockers, i.version, i.created_at,
+         i.updated_at"
     };
 }
 
 /// A task `t` with everything that is shown of it; the argument is its description, or `"NULL"`. The dialect's `shown_with!` reads
 /// the other tables, and its `task_joins!` joins them.
 macro_rules! task_columns {
-    ($description:literal) => {
-        task_columns_with!($description, labels_of_task!())
+    ($description:literal, $org:literal) => {
+        task_columns_with!($description, labels_of_task!(), $org)
+    };
+}
+
+/// The open tasks that block the task `t` of the organization.
+macro_rules! blockers_of_task {
+    ($org:literal) => {
+        concat!(
+            "CASE WHEN t.has_blockers THEN (SELECT count(*) FROM ws_relations b ",
+            one_of!("ws_tasks", "bt", concat!("bt.org_id = ", $org, " AND bt.id = b.source_id")),
+            one_of!("ws_statuses", "bs", concat!("bs.org_id = ", $org, " AND bs.id = bt.status_id")),
+            "WHERE b.org_id = ", $org, " AND b.target_id = t.id AND b.type = 'blocks' AND bs.category <> 'done') ELSE 0 END"
+        )
     };
 }
 
 /// As `task_columns!`, with another expression for the labels.
 macro_rules! task_columns_with {
-    ($description:literal, $labels:expr) => {
+    ($description:literal, $labels:expr, $org:literal) => {
         concat!(
             "t.org_id, t.id, t.project_id, p.key AS project_key, p.is_archived AS project_is_archived, t.number, t.title, ",
             $description,
@@ -149,7 +162,9 @@ macro_rules! task_columns_with {
              r.id AS reporter_id, r.display_name AS reporter_name, r.avatar_url AS reporter_avatar_url,
              t.priority, t.type AS kind, t.parent_id, ",
             $labels,
-            " AS labels, t.position, t.due_date, t.subtask_count, t.comment_count, t.version, t.created_at, t.updated_at"
+            " AS labels, t.position, t.due_date, t.subtask_count, t.comment_count, ",
+            blockers_of_task!($org),
+            " AS blocked_by_count, t.version, t.created_at, t.updated_at"
         )
     };
 }

@@ -9,6 +9,7 @@ use workscribe_core::id::{LabelId, TaskId, UserId};
 use workscribe_core::identity::Email;
 use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::{self, Kind, Record, TaskRow, TransferStore, UserRow};
+use workscribe_core::work::RelationType;
 use workscribe_core::{StoreError, every_row};
 
 use super::Unit;
@@ -160,10 +161,11 @@ impl TransferStore for Unit {
             other => other,
         });
         self.restore_rows(org, bare.collect()).await?;
-        let (mut tasks, mut unread) = (Vec::new(), BTreeMap::<Uuid, i64>::new());
+        let (mut tasks, mut blocked, mut unread) = (Vec::new(), Vec::new(), BTreeMap::<Uuid, i64>::new());
         for row in rows {
             match row {
                 Record::Task(row) => tasks.push(row),
+                Record::Relation(row) if row.kind == RelationType::Blocks => blocked.push(row.target_id),
                 Record::Notification(row) if !row.is_read => {
                     *unread.entry(row.user_id.as_uuid()).or_default() += 1;
                 }
@@ -173,6 +175,7 @@ impl TransferStore for Unit {
         self.restore_labels(org, &tasks).await?;
         let parents: Vec<_> = tasks.iter().filter_map(|row| Some((row.id, row.parent_id?))).collect();
         self.adopt(scope, &parents).await?;
+        self.note_blockers(org, &blocked).await?;
         self.count_unread(org, unread).await?;
         self.flush().await
     }

@@ -266,7 +266,7 @@ impl Key for (UserId, TaskId) {
             "SELECT given.number_of_key, ",
             entered_columns!(),
             ", ",
-            task_columns_with!("t.description", labels_of_one_task!()),
+            task_columns_with!("t.description", labels_of_one_task!(), "t.org_id"),
             " FROM ",
             given!(uuid "$1" "user_id", uuid "$2" "task_id"),
             "CROSS JOIN ws_members m ",

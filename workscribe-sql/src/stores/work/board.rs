@@ -39,7 +39,7 @@ macro_rules! lift {
                   ORDER BY n.position, n.id LIMIT 1
              )
              SELECT ",
-            task_columns!("t.description"),
+            task_columns!("t.description", "$1"),
             ", landmark.position AS landmark_position, landmark.id AS landmark_id,
                above.position AS above_position, above.id AS above_id,
                below.position AS below_position, below.id AS below_id

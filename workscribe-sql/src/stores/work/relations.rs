@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::query_builder::Separated;
-use sqlx::types::Uuid;
+use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
 use workscribe_core::StoreError;
 use workscribe_core::id::{RelationId, TaskId};
@@ -115,11 +115,30 @@ impl RelationStore for Unit {
         self.flush().await?;
         let (org, rows) = (scope.org().as_uuid(), vec![relation.clone()]);
         let insert = insertion("ws_relations: insert", org, rows, Relation::RESTORE_END);
-        Ok(self.write_all(vec![insert]).await? > 0)
+        let is_new = self.write_all(vec![insert]).await? > 0;
+        if is_new && relation.kind == RelationType::Blocks {
+            self.note_blockers(org, &[relation.target_id]).await?;
+        }
+        Ok(is_new)
     }
 
     async fn delete(&mut self, scope: &OrgScope, id: RelationId) -> Result<bool, StoreError> {
         let delete = query("DELETE FROM ws_relations WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         Ok(self.execute("ws_relations: delete", delete).await? > 0)
+    }
+}
+
+impl Unit {
+    /// Notes that tasks have blockers.
+    pub(crate) async fn note_blockers(&mut self, org: Uuid, tasks: &[TaskId]) -> Result<(), StoreError> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let update = query(concat!(
+            "UPDATE ws_tasks SET has_blockers = TRUE WHERE org_id = $1 AND NOT has_blockers AND id ",
+            in_ids!("$2")
+        ))
+        .bind_all((org, Json(tasks)));
+        self.execute("ws_tasks: note blockers", update).await.map(drop)
     }
 }

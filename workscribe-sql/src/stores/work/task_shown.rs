@@ -37,6 +37,7 @@ pub(crate) struct ListedRow {
     label_ids: Json<Vec<Uuid>>,
     subtask_count: i64,
     comment_count: i64,
+    has_blockers: bool,
     version: i64,
     created_at: Ts,
     updated_at: Ts,
@@ -52,7 +53,7 @@ struct ShownRow {
     /// A colour, or the URL of a picture.
     looks: Option<String>,
     category: Option<String>,
-    /// The position of a status, or of a label among the labels by name.
+    /// The position of a status, or of a label among the labels by name; the number of a task's blockers.
     position: i64,
     is_archived: bool,
     version: i64,
@@ -63,6 +64,7 @@ struct ShownRow {
 const PROJECT: i64 = 1;
 const STATUS: i64 = 2;
 const PERSON: i64 = 3;
+const BLOCKERS: i64 = 5;
 
 /// The rows with which a page of tasks is shown, by id.
 #[derive(Default)]
@@ -71,6 +73,8 @@ pub(crate) struct Shown {
     statuses: HashMap<Uuid, Status>,
     people: HashMap<Uuid, Person>,
     labels: HashMap<Uuid, (i64, TaskLabel)>,
+    /// The number of open tasks that block a task.
+    blockers: HashMap<Uuid, i64>,
 }
 
 impl Unit {
@@ -110,13 +114,22 @@ impl Unit {
                 "ws_labels",
                 "$1",
                 ids_of!("$5")
-            )
+            ),
+            " UNION ALL
+             SELECT 5, b.target_id, NULL, '', NULL, NULL, count(*), FALSE, 0, min(b.created_at), min(b.created_at)
+               FROM ws_relations b ",
+            one_of!("ws_tasks", "bt", "bt.org_id = $1 AND bt.id = b.source_id"),
+            one_of!("ws_statuses", "bs", "bs.org_id = $1 AND bs.id = bt.status_id"),
+            "WHERE b.org_id = $1 AND b.target_id ",
+            in_ids!("$6"),
+            " AND b.type = 'blocks' AND bs.category <> 'done' GROUP BY b.target_id"
         ))
         .bind_all((
             scope, distinct(tasks.iter().map(|task| task.project_id)),
             distinct(tasks.iter().map(|task| task.status_id)),
             distinct(tasks.iter().flat_map(|task| task.assignee_id.into_iter().chain([task.reporter_id]))),
             distinct(tasks.iter().flat_map(|task| task.label_ids.iter()).copied()),
+            distinct(tasks.iter().filter(|task| task.has_blockers).map(|task| task.id)),
         ));
         for row in self.all("ws_tasks: shown with", find).await? {
             shown.add(row)?;
@@ -154,6 +167,9 @@ impl Shown {
             }
             PERSON => {
                 self.people.insert(row.id, person(row.id, row.name, row.looks));
+            }
+            BLOCKERS => {
+                self.blockers.insert(row.id, row.position);
             }
             _ => {
                 let color = Color::from_stored(row.looks.unwrap_or_default());
@@ -206,6 +222,7 @@ impl Shown {
             due_date: row.due_date,
             subtask_count: row.subtask_count,
             comment_count: row.comment_count,
+            blocked_by_count: self.blockers.get(&row.id).copied().unwrap_or_default(),
             version: row.version,
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,

@@ -47,7 +47,7 @@ macro_rules! task_select {
             ")",
             shown_with!("$1"),
             "SELECT ",
-            task_columns!("t.description"),
+            task_columns!("t.description", "$1"),
             " FROM t",
             task_joins!()
         )
@@ -246,7 +246,7 @@ impl Unit {
             "SELECT ",
             entered_columns!(),
             ", ",
-            task_columns!("t.description"),
+            task_columns!("t.description", "t.org_id"),
             " FROM t JOIN m ON m.org_id = t.org_id ",
             one_of!("ws_users", "u", "u.id = m.user_id"),
             task_joins!()

@@ -8,7 +8,7 @@ use workscribe_core::id::RelationId;
 use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::tenancy::In;
 use workscribe_core::transfer::{Kind, Record};
-use workscribe_core::work::{NewRelation, RelatedTask, Relation, RelationDirection, RelationType, Task};
+use workscribe_core::work::{ColumnMove, NewRelation, RelatedTask, Relation, RelationDirection, RelationType, Task, TaskFields, TaskFilter, TaskQuery, TaskSort};
 
 use RelationType::{Blocks, Duplicates, RelatesTo};
 
@@ -198,4 +198,33 @@ pub async fn a_removed_relation_is_in_the_history_of_both_tasks(storage: Arc<dyn
         let seen: BTreeSet<_> = entries.iter().map(values).collect();
         assert_eq!(seen, BTreeSet::from([(None, Some(text.clone())), (Some(text), None)]));
     }
+}
+
+pub async fn a_task_counts_the_open_tasks_that_block_it(storage: Arc<dyn Storage>) {
+    let (scope, board) = project_of(&storage, "engines").await;
+    let tasks = tasks_of(&storage, &scope, &board, 4).await;
+    for (seconds, blocker) in (0..).zip(&tasks[1..]) {
+        insert(&storage, &scope, &new_relation(Blocks, blocker, &tasks[0], seconds)).await;
+    }
+    insert(&storage, &scope, &new_relation(Duplicates, &tasks[0], &tasks[1], 9)).await;
+    let counted = async || {
+        let found = task(&storage, &scope, tasks[0].id).await.unwrap().blocked_by_count;
+        let filter = TaskFilter { project: Some(board.project.id), ..TaskFilter::default() };
+        let query = TaskQuery::new(filter, TaskSort::parse("created_at").unwrap(), None, None, false).unwrap();
+        let listed = read!(storage, uow => uow.tasks().list(&scope, &query));
+        let counts: Vec<i64> = listed.iter().map(|task| task.blocked_by_count).collect();
+        let entered = read!(storage, uow => uow.tasks().enter(scope.actor(), tasks[0].id)).unwrap();
+        assert_eq!(entered.found.blocked_by_count, found);
+        assert_eq!(counts.iter().sum::<i64>(), found, "the others are blocked by none");
+        found
+    };
+    assert_eq!(counted().await, 3);
+    let done = TaskFields { status_id: board.done.id, ..TaskFields::of(&tasks[1]) };
+    assert!(commit!(storage, uow => uow.tasks().update(&scope, tasks[1].id.into(), (&done).into(), at(5))));
+    assert_eq!(counted().await, 2);
+    assert!(commit!(storage, uow => uow.tasks().delete(&scope, tasks[2].id.into())));
+    assert_eq!(counted().await, 1);
+    let column = ColumnMove { project: board.project.id, from: board.todo.id, to: board.done.id, after: 0 };
+    commit!(storage, uow => uow.board().move_column(&scope, column, at(6)));
+    assert_eq!(counted().await, 0, "of a task in a done column too");
 }

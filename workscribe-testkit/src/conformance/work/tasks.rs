@@ -68,6 +68,7 @@ pub async fn a_task_is_found_as_it_was_stored(storage: Arc<dyn Storage>) {
         due_date: Some(day("2028-02-29")),
         subtask_count: 0,
         comment_count: 0,
+        blocked_by_count: 0,
         version: 1,
         created_at: at_micros(7),
         updated_at: at_micros(7),
