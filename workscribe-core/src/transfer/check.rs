@@ -12,7 +12,7 @@ use crate::work::{Color, ProjectKey, line, name_key, text};
 use super::record::{FORMAT, Header, ProjectRow, Record, TaskRow, UserRow, VERSION};
 
 /// The maximum number of faults in one error.
-const FAULTS: usize = 20;
+pub(super) const FAULTS: usize = 20;
 
 /// How the tasks of a bundle hang together.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use crate::notifications::{EntityType, NotificationType};
 use crate::tenancy::{Role, Slug};
 use crate::work::{Document, Label, Priority, ProjectKey, ProjectType, Status, TaskType};
 
-use super::draft::person_name;
+use super::foreign::person_name;
 
 /// The name of the format.
 pub const FORMAT: &str = "workscribe-export";

@@ -11,7 +11,7 @@
 //! | `address.rs` | where webhooks may be sent: [`WebhookNetworks`] |
 //! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are stored |
 //! | `store.rs` | [`WebhookStore`] |
-//! | `service.rs` | the admins' operations |
+//! | `service.rs`, `publish.rs` | the admins' operations, and the publishing of events |
 //! | `delivery.rs` | the worker's side: the door ([`DeliveryPass`]), the attempts and their consequences |
 //!
 //! **How to add an event**: see [`crate::events`].
@@ -21,6 +21,7 @@ mod delivery;
 mod event;
 mod limits;
 mod model;
+mod publish;
 mod scope;
 mod secrets;
 mod service;
