@@ -78,9 +78,8 @@ impl Config {
     pub(crate) fn read(settings: Settings) -> Result<Self, ConfigError> {
         let production =
             choice("WORKSCRIBE_ENV", settings.env, &[("development", false), ("production", true)], false)?;
-        let database_url =
-            secret("WORKSCRIBE_DATABASE_URL", "WORKSCRIBE_DATABASE_URL_FILE", settings.database_url)?
-                .unwrap_or_else(|| Secret::new(DEFAULT_DATABASE));
+        let database_url = secret("WORKSCRIBE_DATABASE_URL", settings.database_url)?
+            .unwrap_or_else(|| Secret::new(DEFAULT_DATABASE));
         if !["sqlite:", "postgres:", "postgresql:"]
             .iter()
             .any(|scheme| database_url.expose().starts_with(scheme))
@@ -100,7 +99,7 @@ impl Config {
             let reason = "is for Postgres, and WORKSCRIBE_DATABASE_URL names SQLite";
             return Err(ConfigError::new("WORKSCRIBE_POSTGRES_POOLER", reason));
         }
-        let redis_url = secret("WORKSCRIBE_REDIS_URL", "WORKSCRIBE_REDIS_URL_FILE", settings.redis_url)?;
+        let redis_url = secret("WORKSCRIBE_REDIS_URL", settings.redis_url)?;
         let stores = [("database", TokenStoreKind::Database), ("redis", TokenStoreKind::Redis)];
         let token_store =
             choice("WORKSCRIBE_TOKEN_STORE", settings.token_store, &stores, TokenStoreKind::Database)?;
@@ -114,34 +113,17 @@ impl Config {
             }
             None => vec![origin("WORKSCRIBE_PUBLIC_URL", &public_url)?],
         };
-        let jwt_secret = secret("WORKSCRIBE_JWT_SECRET", "WORKSCRIBE_JWT_SECRET_FILE", settings.jwt_secret)?;
-        let accepted = secret(
-            "WORKSCRIBE_JWT_ACCEPTED_SECRETS",
-            "WORKSCRIBE_JWT_ACCEPTED_SECRETS_FILE",
-            settings.jwt_accepted_secrets,
-        )?;
+        let jwt_secret = secret("WORKSCRIBE_JWT_SECRET", settings.jwt_secret)?;
+        let accepted = secret("WORKSCRIBE_JWT_ACCEPTED_SECRETS", settings.jwt_accepted_secrets)?;
         let secrets = secret_ring(jwt_secret, accepted, production, &database_url)?;
-        let private = secret(
-            "WORKSCRIBE_JWT_PRIVATE_KEY",
-            "WORKSCRIBE_JWT_PRIVATE_KEY_FILE",
-            settings.jwt_private_key,
-        )?;
-        let public =
-            secret("WORKSCRIBE_JWT_PUBLIC_KEY", "WORKSCRIBE_JWT_PUBLIC_KEY_FILE", settings.jwt_public_key)?;
-        let accepted_public = secret(
-            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS",
-            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS_FILE",
-            settings.jwt_accepted_public_keys,
-        )?;
+        let private = secret("WORKSCRIBE_JWT_PRIVATE_KEY", settings.jwt_private_key)?;
+        let public = secret("WORKSCRIBE_JWT_PUBLIC_KEY", settings.jwt_public_key)?;
+        let accepted_public =
+            secret("WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS", settings.jwt_accepted_public_keys)?;
         let signing_key = signing_key(private, public)?;
         let accepted_keys = accepted_keys(accepted_public, signing_key.is_some())?;
-        let resend_key =
-            secret("WORKSCRIBE_RESEND_API_KEY", "WORKSCRIBE_RESEND_API_KEY_FILE", settings.resend_api_key)?;
-        let resend_webhook = secret(
-            "WORKSCRIBE_RESEND_WEBHOOK_SECRET",
-            "WORKSCRIBE_RESEND_WEBHOOK_SECRET_FILE",
-            settings.resend_webhook_secret,
-        )?;
+        let resend_key = secret("WORKSCRIBE_RESEND_API_KEY", settings.resend_api_key)?;
+        let resend_webhook = secret("WORKSCRIBE_RESEND_WEBHOOK_SECRET", settings.resend_webhook_secret)?;
         let resend_webhook = resend_webhook
             .map(|secret| {
                 let reason = "is not a signing secret as Resend shows it: whsec_ and base64";
@@ -149,7 +131,7 @@ impl Config {
                     .ok_or_else(|| ConfigError::new("WORKSCRIBE_RESEND_WEBHOOK_SECRET", reason))
             })
             .transpose()?;
-        let mail = secret("WORKSCRIBE_MAIL", "WORKSCRIBE_MAIL_FILE", settings.mail)?;
+        let mail = secret("WORKSCRIBE_MAIL", settings.mail)?;
         let bcrypt_cost = parse(
             "WORKSCRIBE_BCRYPT_COST",
             settings.bcrypt_cost,
