@@ -28,36 +28,40 @@ macro_rules! of_kind {
 
 /// The start of a page.
 #[derive(Clone, Copy)]
-struct Place {
+struct PageStart {
     org: Uuid,
     after: Uuid,
     limit: i64,
 }
 
 impl Unit {
-    async fn page_rows<T: Table>(&mut self, name: &'static str, place: Place) -> Result<Vec<T>, StoreError> {
-        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((place.org, place.after, place.limit));
+    async fn page_rows<T: Table>(
+        &mut self,
+        name: &'static str,
+        start: PageStart,
+    ) -> Result<Vec<T>, StoreError> {
+        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((start.org, start.after, start.limit));
         Ok(self.all(name, page).await?.into_iter().map(|row| row.0).collect())
     }
 
     async fn page_of<T: Table>(
         &mut self,
         name: &'static str,
-        place: Place,
+        start: PageStart,
         record: fn(T) -> Record,
     ) -> Result<Vec<Record>, StoreError> {
-        Ok(self.page_rows(name, place).await?.into_iter().map(record).collect())
+        Ok(self.page_rows(name, start).await?.into_iter().map(record).collect())
     }
 
-    async fn page_of_tasks(&mut self, place: Place) -> Result<Vec<Record>, StoreError> {
-        let mut tasks: Vec<TaskRow> = self.page_rows("ws_tasks: page to export", place).await?;
+    async fn page_of_tasks(&mut self, start: PageStart) -> Result<Vec<Record>, StoreError> {
+        let mut tasks: Vec<TaskRow> = self.page_rows("ws_tasks: page to export", start).await?;
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
         let labels = query_as::<_, (Uuid, Uuid)>(concat!(
             "SELECT task_id, label_id FROM ws_task_labels WHERE org_id = $1 AND task_id IN ",
             ids_of!("$2"),
             " ORDER BY task_id, label_id"
         ))
-        .bind_all((place.org, Json(ids)));
+        .bind_all((start.org, Json(ids)));
         // Both are in the order of the tasks' ids.
         let mut labels = self.all("ws_task_labels: page to export", labels).await?.into_iter().peekable();
         for task in &mut tasks {
@@ -106,21 +110,21 @@ impl TransferStore for Unit {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Record>, StoreError> {
-        let place = Place {
+        let start = PageStart {
             org: scope.org().as_uuid(),
             after: after.unwrap_or(Uuid::nil()),
             limit: i64::from(limit),
         };
         match kind {
-            Kind::Member => self.page_of("ws_members: page to export", place, Record::Member).await,
-            Kind::Project => self.page_of("ws_projects: page to export", place, Record::Project).await,
-            Kind::Status => self.page_of("ws_statuses: page to export", place, Record::Status).await,
-            Kind::Label => self.page_of("ws_labels: page to export", place, Record::Label).await,
-            Kind::Task => self.page_of_tasks(place).await,
-            Kind::Comment => self.page_of("ws_comments: page to export", place, Record::Comment).await,
-            Kind::Activity => self.page_of("ws_activity: page to export", place, Record::Activity).await,
+            Kind::Member => self.page_of("ws_members: page to export", start, Record::Member).await,
+            Kind::Project => self.page_of("ws_projects: page to export", start, Record::Project).await,
+            Kind::Status => self.page_of("ws_statuses: page to export", start, Record::Status).await,
+            Kind::Label => self.page_of("ws_labels: page to export", start, Record::Label).await,
+            Kind::Task => self.page_of_tasks(start).await,
+            Kind::Comment => self.page_of("ws_comments: page to export", start, Record::Comment).await,
+            Kind::Activity => self.page_of("ws_activity: page to export", start, Record::Activity).await,
             Kind::Notification => {
-                self.page_of("ws_notifications: page to export", place, Record::Notification).await
+                self.page_of("ws_notifications: page to export", start, Record::Notification).await
             }
         }
     }
