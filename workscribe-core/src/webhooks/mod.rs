@@ -33,8 +33,8 @@ pub use delivery::{DeliverWebhook, DeliveryRetry, PreparedDelivery, SendResult, 
 pub use event::EventSet;
 pub use limits::host_and_port;
 pub use model::{
-    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook,
-    WebhookDelivery,
+    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, DisabledReason, Resealing, Subscription,
+    Webhook, WebhookDelivery,
 };
 pub use scope::{DeliveryPass, EnteredDelivery};
 pub use service::{DESCRIPTION_CHARS, DeliveryFilter, WebhookChange, Webhooks};

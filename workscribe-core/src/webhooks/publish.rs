@@ -11,7 +11,7 @@ use crate::tenancy::OrgScope;
 
 use super::delivery::DeliverWebhook;
 use super::event::{Message, data};
-use super::model::{DeliveryStatus, Listener, WebhookDelivery};
+use super::model::{DeliveryStatus, Subscription, WebhookDelivery};
 use super::service::Webhooks;
 
 impl WorkScribe {
@@ -40,11 +40,11 @@ impl Webhooks<'_> {
         if kind.webhook_data().is_none() {
             return Ok(());
         }
-        let listeners = self.listeners(uow, scope).await?;
-        let ids: Vec<WebhookId> = listeners
+        let subscriptions = self.subscriptions(uow, scope).await?;
+        let ids: Vec<WebhookId> = subscriptions
             .iter()
-            .filter(|listener| listener.events.has(kind))
-            .map(|listener| listener.id)
+            .filter(|subscription| subscription.events.has(kind))
+            .map(|subscription| subscription.id)
             .collect();
         if !ids.is_empty() {
             let message = Message::new(self.app.new_id(), kind, scope, self.app.now(), &data(event));
@@ -53,13 +53,17 @@ impl Webhooks<'_> {
         Ok(())
     }
 
-    async fn listeners(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<Arc<[Listener]>, Error> {
+    async fn subscriptions(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        scope: &OrgScope,
+    ) -> Result<Arc<[Subscription]>, Error> {
         let now = self.app.now();
-        if let Some(known) = self.app.listeners().get(&scope.org(), now) {
+        if let Some(known) = self.app.subscriptions().get(&scope.org(), now) {
             return Ok(known);
         }
-        let found: Arc<[Listener]> = uow.webhooks().listeners(scope).await?.into();
-        self.app.listeners().keep(scope.org(), scope.org(), Arc::clone(&found), now);
+        let found: Arc<[Subscription]> = uow.webhooks().subscriptions(scope).await?.into();
+        self.app.subscriptions().keep(scope.org(), scope.org(), Arc::clone(&found), now);
         Ok(found)
     }
 

@@ -31,7 +31,7 @@ pub struct DeliveryFilter {
 /// The maximum length of a description, in characters.
 pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
 /// The maximum number of event names in one request, duplicates included.
-const MOST_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
+const MAX_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
 /// How long the previous secret signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// How many secrets are sealed again in one transaction.
@@ -136,7 +136,7 @@ impl Webhooks<'_> {
             updated_at: now,
         };
         uow.webhooks().insert(scope, &webhook).await?;
-        self.app.listeners().forget(scope.org(), now);
+        self.app.subscriptions().forget(scope.org(), now);
         Ok((webhook, secret))
     }
 
@@ -214,7 +214,7 @@ impl Webhooks<'_> {
         self.manage(scope)?;
         self.lock(uow, scope, webhook).await?;
         uow.webhooks().delete(scope, webhook.id).await?;
-        self.app.listeners().forget(scope.org(), self.app.now());
+        self.app.subscriptions().forget(scope.org(), self.app.now());
         Ok(())
     }
 
@@ -334,7 +334,7 @@ impl Webhooks<'_> {
         webhook.version += 1;
         webhook.updated_at = self.app.now();
         uow.webhooks().update(scope, &webhook).await?;
-        self.app.listeners().forget(scope.org(), webhook.updated_at);
+        self.app.subscriptions().forget(scope.org(), webhook.updated_at);
         Ok(webhook)
     }
 
@@ -374,8 +374,8 @@ fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
         violations.add("/events", "REQUIRED", "Name at least one event, or * for all of them.");
         return None;
     }
-    if names.len() > MOST_NAMES {
-        violations.add("/events", "TOO_MANY", format!("Name at most {MOST_NAMES} events."));
+    if names.len() > MAX_NAMES {
+        violations.add("/events", "TOO_MANY", format!("Name at most {MAX_NAMES} events."));
         return None;
     }
     let mut events = Vec::new();
