@@ -2,7 +2,7 @@
 //!
 //! | macro | for |
 //! |---|---|
-//! | [`conformance!`](crate::conformance!) | a [`Storage`](workscribe_core::Storage): every case but those of limiters |
+//! | [`conformance!`](crate::conformance!) | a [`Storage`]: every case but those of limiters |
 //! | [`token_store_conformance!`](crate::token_store_conformance!) | a storage whose `tokens()` is of another kind than its other stores |
 //! | [`rate_limiter_conformance!`](crate::rate_limiter_conformance!) | a [`RateLimiter`](workscribe_core::ports::RateLimiter) |
 //!

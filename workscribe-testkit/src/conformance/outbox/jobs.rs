@@ -86,6 +86,14 @@ async fn extend(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, until: i64)
     leases == [ExtendedLease { id, cancel_requested: false }]
 }
 
+/// Whether the storage accepts nothing about an attempt: no longer lease and no outcome.
+async fn hears_nothing(storage: &Arc<dyn Storage>, id: JobId, attempt: u32) -> bool {
+    !extend(storage, id, attempt, 500).await
+        && !complete(storage, id, attempt, 2).await
+        && !retry(storage, id, attempt, 2, "late").await
+        && !bury(storage, id, attempt, 2, "late").await
+}
+
 pub(crate) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
     commit!(storage, uow => uow.outbox().enqueue(jobs))
 }
@@ -172,10 +180,7 @@ pub async fn a_job_whose_lease_ran_out_goes_to_another_worker(storage: Arc<dyn S
     assert_eq!((first.id, first.attempt, second.id, second.attempt), (id, 1, id, 2));
 
     // The first worker's statements come too late.
-    assert!(!extend(&storage, id, 1, 500).await);
-    assert!(!complete(&storage, id, 1, 61).await);
-    assert!(!retry(&storage, id, 1, 61, "late").await);
-    assert!(!bury(&storage, id, 1, 61, "late").await);
+    assert!(hears_nothing(&storage, id, 1).await);
     assert_eq!(counts(&storage).await, (0, 1, 0, 0));
     assert_eq!(next_due(&storage).await, Some(at(120)), "the second worker's lease is as it was");
     assert!(complete(&storage, id, 2, 62).await);
@@ -203,10 +208,7 @@ pub async fn a_finished_job_hears_no_further_word(storage: Arc<dyn Storage>) {
     assert_eq!(next_due(&storage).await, None);
     for id in [done, given_up] {
         for attempt in [0, 1, 2] {
-            assert!(!extend(&storage, id, attempt, 500).await);
-            assert!(!complete(&storage, id, attempt, 2).await);
-            assert!(!retry(&storage, id, attempt, 2, "late").await);
-            assert!(!bury(&storage, id, attempt, 2, "late").await);
+            assert!(hears_nothing(&storage, id, attempt).await);
         }
     }
     assert_eq!(counts(&storage).await, (0, 0, 1, 1));
@@ -216,10 +218,7 @@ pub async fn a_job_that_is_not_claimed_hears_no_word(storage: Arc<dyn Storage>) 
     let id = add_job(&storage, "mail", at(0)).await;
     for id in [id, super::fixtures::id()] {
         for attempt in [0, 1] {
-            assert!(!extend(&storage, id, attempt, 500).await);
-            assert!(!complete(&storage, id, attempt, 2).await);
-            assert!(!retry(&storage, id, attempt, 2, "early").await);
-            assert!(!bury(&storage, id, attempt, 2, "early").await);
+            assert!(hears_nothing(&storage, id, attempt).await);
         }
     }
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));

@@ -11,9 +11,7 @@ pub async fn a_whole_counts_its_parts_as_they_come_change_and_go(storage: Arc<dy
     let (scope, board) = project_of(&storage, "engines").await;
     let (one, two) =
         (add_task(&storage, &scope, &board, "One").await, add_task(&storage, &scope, &board, "Two").await);
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(one.id);
-    let part = put_task(&storage, &scope, &part).await;
+    let part = add_part(&storage, &scope, &board, one.id, "A part").await;
     let counts = async || {
         let (one, two) = (task(&storage, &scope, one.id).await, task(&storage, &scope, two.id).await);
         (one.unwrap().subtask_count, two.unwrap().subtask_count)
@@ -63,12 +61,8 @@ pub async fn a_task_is_added_where_there_is_room_alone(storage: Arc<dyn Storage>
 pub async fn a_task_counts_its_parts_and_comments(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let whole = add_task(&storage, &scope, &board, "The whole").await;
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    let part = put_task(&storage, &scope, &part).await;
-    let mut below = new_task(&scope, &board, "A part of it");
-    below.fields.parent_id = Some(part.id);
-    put_task(&storage, &scope, &below).await;
+    let part = add_part(&storage, &scope, &board, whole.id, "A part").await;
+    let below = add_part(&storage, &scope, &board, part.id, "A part of it").await;
     for text in ["One", "Two"] {
         add_comment(&storage, &scope, whole.id, text).await;
     }
@@ -85,9 +79,7 @@ pub async fn a_task_counts_its_parts_and_comments(storage: Arc<dyn Storage>) {
 pub async fn a_task_that_has_parts_stays(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let whole = add_task(&storage, &scope, &board, "The whole").await;
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    put_task(&storage, &scope, &part).await;
+    let part = add_part(&storage, &scope, &board, whole.id, "A part").await;
     assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id.into())), Reference);
     assert!(task(&storage, &scope, whole.id).await.is_some());
     // Both may be removed in one transaction, the part first.
@@ -103,13 +95,9 @@ pub async fn the_parts_of_a_task_are_those_right_below_it(storage: Arc<dyn Stora
     let top = add_task(&storage, &scope, &board, "Top").await;
     let mut parts = Vec::new();
     for index in 0..5 {
-        let mut part = new_task(&scope, &board, &format!("Part {index}"));
-        part.fields.parent_id = Some(top.id);
-        parts.push(put_task(&storage, &scope, &part).await.id);
+        parts.push(add_part(&storage, &scope, &board, top.id, &format!("Part {index}")).await.id);
     }
-    let mut below = new_task(&scope, &board, "Below");
-    below.fields.parent_id = Some(parts[0]);
-    let below = put_task(&storage, &scope, &below).await.id;
+    let below = add_part(&storage, &scope, &board, parts[0], "Below").await.id;
     parts.sort_unstable();
     let children = async |id, limit| read!(storage, uow => uow.tasks().children(&scope, id, limit));
     assert_eq!(children(top.id, 100).await, parts);
