@@ -41,7 +41,7 @@ use workscribe::sql::{Database as _, Options, PostgresStorage};
 use workscribe::tenancy::NewOrganization;
 use workscribe::{Settings, WorkScribe};
 use workscribe_testkit::databases::Schema;
-use workscribe_testkit::wire::{Proxy, Traffic};
+use workscribe_testkit::proxy::{Proxy, Traffic};
 
 /// The members of the large organization, each with a session.
 const MEMBERS: usize = 4;

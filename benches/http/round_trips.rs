@@ -5,7 +5,7 @@ use super::load::{askers, keep_tokens};
 use super::operations::{self, Beside, PAGE};
 use super::support::{Outcome, ServerProcess, traffic_of};
 use super::world::World;
-use workscribe_testkit::wire::{Proxy, Traffic};
+use workscribe_testkit::proxy::{Proxy, Traffic};
 
 /// Counts the traffic and checks the promise for reads: no transaction, and at most two statements (three for a page of tasks: the
 /// door, the tasks, and the rows shown with them), plus one for each session whenever its time in the cache has ended.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use workscribe_testkit::databases;
-use workscribe_testkit::wire::{Moment, Proxy};
+use workscribe_testkit::proxy::{Moment, Proxy};
 
 use crate::load::Load;
 use crate::until;

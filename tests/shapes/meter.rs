@@ -15,8 +15,8 @@ use workscribe::Settings;
 use workscribe::sql::{Database as _, PostgresStorage};
 use workscribe_testkit::app::{Login, TestApp};
 use workscribe_testkit::databases::options;
+use workscribe_testkit::proxy::Proxy;
 use workscribe_testkit::servers::PostgresServer;
-use workscribe_testkit::wire::Proxy;
 
 use super::operations::{OPERATIONS, Operation, World};
 

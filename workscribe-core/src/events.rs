@@ -30,7 +30,7 @@ macro_rules! events {
             /// The project and the task of the event, for events of the history.
             pub(crate) fn subject(&self) -> Option<(ProjectId, Option<TaskId>)> {
                 match self {
-                    $($(Self::$event { $subject, .. } => Some($subject.place()),)?)+
+                    $($(Self::$event { $subject, .. } => Some($subject.subject()),)?)+
                     _ => None,
                 }
             }
@@ -70,32 +70,32 @@ macro_rules! events {
 
 every_event!(events);
 
-/// The place of something in the history.
-trait Placed {
+/// Something about which the history has entries.
+trait HistorySubject {
     /// Its project, and its task if it is a task or belongs to one.
-    fn place(&self) -> (ProjectId, Option<TaskId>);
+    fn subject(&self) -> (ProjectId, Option<TaskId>);
 }
 
-impl Placed for Project {
-    fn place(&self) -> (ProjectId, Option<TaskId>) {
+impl HistorySubject for Project {
+    fn subject(&self) -> (ProjectId, Option<TaskId>) {
         (self.id, None)
     }
 }
 
-impl Placed for Status {
-    fn place(&self) -> (ProjectId, Option<TaskId>) {
+impl HistorySubject for Status {
+    fn subject(&self) -> (ProjectId, Option<TaskId>) {
         (self.project_id, None)
     }
 }
 
-impl Placed for Label {
-    fn place(&self) -> (ProjectId, Option<TaskId>) {
+impl HistorySubject for Label {
+    fn subject(&self) -> (ProjectId, Option<TaskId>) {
         (self.project_id, None)
     }
 }
 
-impl Placed for Task {
-    fn place(&self) -> (ProjectId, Option<TaskId>) {
+impl HistorySubject for Task {
+    fn subject(&self) -> (ProjectId, Option<TaskId>) {
         (self.project_id, Some(self.id))
     }
 }

@@ -43,7 +43,7 @@ pub fn display_name(text: &str) -> Result<String, Fault> {
 ///
 /// # Errors
 /// `BLANK`, `TOO_LONG` or `CONTROL_CHARACTER`, as [`display_name`].
-pub(crate) fn line(text: &str, max: usize) -> Result<String, Fault> {
+pub(crate) fn single_line(text: &str, max: usize) -> Result<String, Fault> {
     let line = normal_line(text)?;
     if !is_seen(&line) {
         return Err(blank());
@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_name_that_was_taken_is_taken_again_as_it_is() {
         for name in ["Zoe\u{308}", " \u{1e9b}\u{323} ", "\u{958}\u{fb2c}", "\u{2000}a\u{2001}b\u{2000}"] {
-            let kept = line(name, 50).unwrap();
-            assert_eq!((line(&kept, 50).unwrap(), kept_form(&kept)), (kept.clone(), kept), "{name:?}");
+            let kept = single_line(name, 50).unwrap();
+            assert_eq!((single_line(&kept, 50).unwrap(), kept_form(&kept)), (kept.clone(), kept), "{name:?}");
         }
     }
 
@@ -178,10 +178,10 @@ mod tests {
 
     #[test]
     fn lines_are_trimmed_and_texts_keep_their_line_breaks() {
-        assert_eq!(line("  To Do ", 50).unwrap(), "To Do");
-        assert_eq!(code(line(" \t ", 50)), "BLANK");
-        assert_eq!(code(line("a\nb", 50)), "CONTROL_CHARACTER");
-        assert_eq!(code(line(&"ä".repeat(51), 50)), "TOO_LONG");
+        assert_eq!(single_line("  To Do ", 50).unwrap(), "To Do");
+        assert_eq!(code(single_line(" \t ", 50)), "BLANK");
+        assert_eq!(code(single_line("a\nb", 50)), "CONTROL_CHARACTER");
+        assert_eq!(code(single_line(&"ä".repeat(51), 50)), "TOO_LONG");
         assert_eq!(text("a\n\tb", 5).unwrap(), "a\n\tb");
         assert_eq!(text("", 5).unwrap(), "");
         assert_eq!(code(text("a\0", 5)), "CONTROL_CHARACTER");
@@ -194,7 +194,7 @@ mod tests {
         let others = ['\u{200e}', '\u{200f}', '\u{61c}', '\u{2028}', '\u{2029}', '\u{7f}', '\u{85}', '\u{0}'];
         for c in turning.chain(others) {
             assert_eq!(code(display_name(&format!("Ada{c}Byron"))), "CONTROL_CHARACTER", "{c:?}");
-            assert_eq!(code(line(&format!("a{c}b"), 50)), "CONTROL_CHARACTER", "{c:?}");
+            assert_eq!(code(single_line(&format!("a{c}b"), 50)), "CONTROL_CHARACTER", "{c:?}");
         }
     }
 
@@ -228,9 +228,9 @@ mod tests {
         for c in unseen {
             for name in [format!("{c}{c}"), format!("{c} {c}"), format!("{c}\u{200b}\u{3000}{c}")] {
                 assert_eq!(code(display_name(&name)), "BLANK", "{c:?}");
-                assert_eq!(code(line(&name, 50)), "BLANK", "{c:?}");
+                assert_eq!(code(single_line(&name, 50)), "BLANK", "{c:?}");
             }
-            assert!(line(&format!("a{c}"), 50).is_ok(), "{c:?}");
+            assert!(single_line(&format!("a{c}"), 50).is_ok(), "{c:?}");
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
             "…",
             "!!",
         ] {
-            assert_eq!(line(name, 50).unwrap(), name);
+            assert_eq!(single_line(name, 50).unwrap(), name);
         }
     }
 

@@ -37,7 +37,7 @@ impl AdminConfig {
         let bind = bind.parse().map_err(|_| {
             ConfigError::new(BIND, format!("{bind:?} is not an address and port such as 127.0.0.1:8002"))
         })?;
-        let token = secret(TOKEN, "WORKSCRIBE_ADMIN_TOKEN_FILE", token)?.ok_or_else(|| {
+        let token = secret(TOKEN, token)?.ok_or_else(|| {
             let reason = "is needed with WORKSCRIBE_ADMIN_BIND: 32 characters or more, such as `openssl rand -hex 32` prints";
             ConfigError::new(TOKEN, reason)
         })?;

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use workscribe_core::RegistrationPolicy;
-use workscribe_core::clock::{Entropy, SystemEntropy};
-use workscribe_core::identity::{SecretKey, SecretRing};
+use workscribe_core::identity::SecretRing;
 use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::local::{BcryptHasher, SigningKey, VerifyingKey};
 use workscribe_core::ports::Secret;
@@ -17,7 +16,10 @@ use workscribe_sql::Pooler;
 
 use crate::admin::AdminConfig;
 use crate::cli::Settings;
-use crate::values::{ConfigError, choice, is_weak, limits, networks, parse, queues, secret, split, switch};
+use crate::keys::{accepted_keys, secret_ring, signing_key};
+use crate::values::{
+    ConfigError, choice, limits, networks, parse, queues, secret, split, sqlite_file, switch,
+};
 
 /// Where sessions and mailed tokens are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +78,8 @@ impl Config {
     pub(crate) fn read(settings: Settings) -> Result<Self, ConfigError> {
         let production =
             choice("WORKSCRIBE_ENV", settings.env, &[("development", false), ("production", true)], false)?;
-        let database_url =
-            secret("WORKSCRIBE_DATABASE_URL", "WORKSCRIBE_DATABASE_URL_FILE", settings.database_url)?
-                .unwrap_or_else(|| Secret::new(DEFAULT_DATABASE));
+        let database_url = secret("WORKSCRIBE_DATABASE_URL", settings.database_url)?
+            .unwrap_or_else(|| Secret::new(DEFAULT_DATABASE));
         if !["sqlite:", "postgres:", "postgresql:"]
             .iter()
             .any(|scheme| database_url.expose().starts_with(scheme))
@@ -98,7 +99,7 @@ impl Config {
             let reason = "is for Postgres, and WORKSCRIBE_DATABASE_URL names SQLite";
             return Err(ConfigError::new("WORKSCRIBE_POSTGRES_POOLER", reason));
         }
-        let redis_url = secret("WORKSCRIBE_REDIS_URL", "WORKSCRIBE_REDIS_URL_FILE", settings.redis_url)?;
+        let redis_url = secret("WORKSCRIBE_REDIS_URL", settings.redis_url)?;
         let stores = [("database", TokenStoreKind::Database), ("redis", TokenStoreKind::Redis)];
         let token_store =
             choice("WORKSCRIBE_TOKEN_STORE", settings.token_store, &stores, TokenStoreKind::Database)?;
@@ -112,34 +113,17 @@ impl Config {
             }
             None => vec![origin("WORKSCRIBE_PUBLIC_URL", &public_url)?],
         };
-        let jwt_secret = secret("WORKSCRIBE_JWT_SECRET", "WORKSCRIBE_JWT_SECRET_FILE", settings.jwt_secret)?;
-        let accepted = secret(
-            "WORKSCRIBE_JWT_ACCEPTED_SECRETS",
-            "WORKSCRIBE_JWT_ACCEPTED_SECRETS_FILE",
-            settings.jwt_accepted_secrets,
-        )?;
+        let jwt_secret = secret("WORKSCRIBE_JWT_SECRET", settings.jwt_secret)?;
+        let accepted = secret("WORKSCRIBE_JWT_ACCEPTED_SECRETS", settings.jwt_accepted_secrets)?;
         let secrets = secret_ring(jwt_secret, accepted, production, &database_url)?;
-        let private = secret(
-            "WORKSCRIBE_JWT_PRIVATE_KEY",
-            "WORKSCRIBE_JWT_PRIVATE_KEY_FILE",
-            settings.jwt_private_key,
-        )?;
-        let public =
-            secret("WORKSCRIBE_JWT_PUBLIC_KEY", "WORKSCRIBE_JWT_PUBLIC_KEY_FILE", settings.jwt_public_key)?;
-        let accepted_public = secret(
-            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS",
-            "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS_FILE",
-            settings.jwt_accepted_public_keys,
-        )?;
+        let private = secret("WORKSCRIBE_JWT_PRIVATE_KEY", settings.jwt_private_key)?;
+        let public = secret("WORKSCRIBE_JWT_PUBLIC_KEY", settings.jwt_public_key)?;
+        let accepted_public =
+            secret("WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS", settings.jwt_accepted_public_keys)?;
         let signing_key = signing_key(private, public)?;
         let accepted_keys = accepted_keys(accepted_public, signing_key.is_some())?;
-        let resend_key =
-            secret("WORKSCRIBE_RESEND_API_KEY", "WORKSCRIBE_RESEND_API_KEY_FILE", settings.resend_api_key)?;
-        let resend_webhook = secret(
-            "WORKSCRIBE_RESEND_WEBHOOK_SECRET",
-            "WORKSCRIBE_RESEND_WEBHOOK_SECRET_FILE",
-            settings.resend_webhook_secret,
-        )?;
+        let resend_key = secret("WORKSCRIBE_RESEND_API_KEY", settings.resend_api_key)?;
+        let resend_webhook = secret("WORKSCRIBE_RESEND_WEBHOOK_SECRET", settings.resend_webhook_secret)?;
         let resend_webhook = resend_webhook
             .map(|secret| {
                 let reason = "is not a signing secret as Resend shows it: whsec_ and base64";
@@ -147,7 +131,7 @@ impl Config {
                     .ok_or_else(|| ConfigError::new("WORKSCRIBE_RESEND_WEBHOOK_SECRET", reason))
             })
             .transpose()?;
-        let mail = secret("WORKSCRIBE_MAIL", "WORKSCRIBE_MAIL_FILE", settings.mail)?;
+        let mail = secret("WORKSCRIBE_MAIL", settings.mail)?;
         let bcrypt_cost = parse(
             "WORKSCRIBE_BCRYPT_COST",
             settings.bcrypt_cost,
@@ -217,12 +201,6 @@ impl Config {
     }
 }
 
-fn sqlite_file(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default();
-    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
-}
-
 fn public_url(text: Option<String>) -> Result<String, ConfigError> {
     let text = text.unwrap_or_else(|| DEFAULT_PUBLIC_URL.to_owned());
     origin("WORKSCRIBE_PUBLIC_URL", &text)?;
@@ -273,106 +251,6 @@ fn mail_choice(
         }
         _ => Err(ConfigError::new("WORKSCRIBE_MAIL", "use log, resend, smtp://…, smtps://… or file:DIR")),
     }
-}
-
-fn signing_key(private: Option<Secret>, public: Option<Secret>) -> Result<Option<SigningKey>, ConfigError> {
-    match (private, public) {
-        (None, None) => Ok(None),
-        (Some(private), Some(public)) => SigningKey::ed25519(&private, public.expose())
-            .map(Some)
-            .map_err(|error| ConfigError::new("WORKSCRIBE_JWT_PRIVATE_KEY", error.to_string())),
-        _ => Err(ConfigError::new(
-            "WORKSCRIBE_JWT_PUBLIC_KEY",
-            "set the private and the public key, or neither",
-        )),
-    }
-}
-
-/// Public keys in PEM, one after the other. They are used only when the server signs with a private key.
-fn accepted_keys(text: Option<Secret>, signs: bool) -> Result<Vec<VerifyingKey>, ConfigError> {
-    const VARIABLE: &str = "WORKSCRIBE_JWT_ACCEPTED_PUBLIC_KEYS";
-    const END: &str = "-----END PUBLIC KEY-----";
-    let Some(text) = text else { return Ok(Vec::new()) };
-    if !signs {
-        return Err(ConfigError::new(VARIABLE, "needs WORKSCRIBE_JWT_PRIVATE_KEY and its public key"));
-    }
-    let documents = text.expose().split_inclusive(END).map(str::trim).filter(|text| !text.is_empty());
-    documents
-        .map(|pem| VerifyingKey::ed25519(pem).map_err(|error| ConfigError::new(VARIABLE, error.to_string())))
-        .collect()
-}
-
-fn secret_ring(
-    current: Option<Secret>,
-    accepted: Option<Secret>,
-    production: bool,
-    database: &Secret,
-) -> Result<SecretRing, ConfigError> {
-    const VARIABLE: &str = "WORKSCRIBE_JWT_SECRET";
-    let current = match current {
-        Some(secret) => secret,
-        None if production => {
-            return Err(ConfigError::new(
-                VARIABLE,
-                "is needed in production: 32 random bytes or more, such as `openssl rand -base64 48` prints",
-            ));
-        }
-        None => development_secret(database)?,
-    };
-    let key = |variable, secret: &Secret| {
-        if production && is_weak(secret.expose()) {
-            return Err(ConfigError::new(
-                variable,
-                "is too easy to guess for production; use random bytes, such as `openssl rand -base64 48` prints",
-            ));
-        }
-        SecretKey::new(secret).ok_or_else(|| ConfigError::new(variable, "is shorter than 32 bytes"))
-    };
-    let others = accepted.unwrap_or_else(|| Secret::new(""));
-    let others =
-        split(others.expose()).map(|text| key("WORKSCRIBE_JWT_ACCEPTED_SECRETS", &Secret::new(text)));
-    Ok(SecretRing::new(key(VARIABLE, &current)?, others.collect::<Result<_, _>>()?))
-}
-
-/// The secret of a development server: created once and stored beside the database, readable only by its owner.
-fn development_secret(database: &Secret) -> Result<Secret, ConfigError> {
-    let file = match sqlite_file(database.expose()) {
-        Some(database) => PathBuf::from(format!("{}.secret", database.display())),
-        None => PathBuf::from("workscribe.secret"),
-    };
-    let fault = |error: std::io::Error| {
-        ConfigError::new(
-            "WORKSCRIBE_JWT_SECRET",
-            format!("is not set, and {} cannot be used: {error}", file.display()),
-        )
-    };
-    let mut bytes = [0; 32];
-    SystemEntropy.fill(&mut bytes);
-    let fresh: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    match write_new(&file, &fresh) {
-        Ok(()) => Ok(Secret::new(fresh)),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            std::fs::read_to_string(&file).map(|text| Secret::new(text.trim())).map_err(fault)
-        }
-        Err(error) => Err(fault(error)),
-    }
-}
-
-/// Writes a new file completely or not at all, because another process may start at the same time.
-fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    if file.exists() {
-        return Err(std::io::ErrorKind::AlreadyExists.into());
-    }
-    let draft = PathBuf::from(format!("{}.{}", file.display(), std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&draft)?.write_all(text.as_bytes())?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft)?;
-    linked
 }
 
 impl fmt::Debug for Config {
@@ -527,15 +405,5 @@ mod tests {
             });
             assert!(text.starts_with("WORKSCRIBE_MAIL: is log") && text.contains("smtp://"), "{text}");
         }
-    }
-
-    #[test]
-    fn the_development_secret_is_made_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = Secret::new(format!("sqlite://{}/a.db", folder.path().display()));
-        let first = development_secret(&url).unwrap();
-        assert_eq!(first, development_secret(&url).unwrap());
-        assert_eq!(first.expose().len(), 64);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `cli.rs` | commands, flags and variables, as text |
-//! | `config.rs` | the settings, checked |
+//! | `config.rs`, `keys.rs`, `values.rs` | the settings, checked |
 //! | `wiring.rs` | which adapter implements which port |
 //! | `serve.rs` | the HTTP server: connections, their timeouts, the shutdown |
 //! | `admin.rs` | the operators' listener, and the recorder of metrics |
@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod doctor;
 mod jobs;
+mod keys;
 mod progress;
 mod serve;
 mod transfer;

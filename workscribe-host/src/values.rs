@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -16,14 +16,14 @@ use workscribe_jobs::{QueueOptions, WorkerOptions};
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {reason}")]
 pub(crate) struct ConfigError {
-    variable: &'static str,
+    variable: Cow<'static, str>,
     reason: String,
 }
 
 impl ConfigError {
     /// A fault in the value of a variable.
-    pub(crate) fn new(variable: &'static str, reason: impl Into<String>) -> Self {
-        Self { variable, reason: reason.into() }
+    pub(crate) fn new(variable: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self { variable: variable.into(), reason: reason.into() }
     }
 }
 
@@ -139,14 +139,12 @@ pub(crate) fn parse<T: FromStr>(
     }
 }
 
-/// A setting that may come from a file. An empty value counts as not set.
-pub(crate) fn secret(
-    variable: &'static str,
-    file_variable: &'static str,
-    value: Option<String>,
-) -> Result<Option<Secret>, ConfigError> {
+/// A setting that may come from a file, whose path is then in the variable with the suffix `_FILE`. An empty value counts as not
+/// set.
+pub(crate) fn secret(variable: &'static str, value: Option<String>) -> Result<Option<Secret>, ConfigError> {
     let value = value.filter(|value| !value.is_empty());
-    let file = std::env::var_os(file_variable).filter(|path| !path.is_empty());
+    let file_variable = format!("{variable}_FILE");
+    let file = std::env::var_os(&file_variable).filter(|path| !path.is_empty());
     match (value, file) {
         (Some(_), Some(_)) => {
             Err(ConfigError::new(variable, format!("is set, and {file_variable} too: keep one of them")))
@@ -154,22 +152,27 @@ pub(crate) fn secret(
         (Some(value), None) => Ok(Some(Secret::new(value))),
         (None, None) => Ok(None),
         (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                ConfigError::new(
-                    file_variable,
-                    format!("{} cannot be read: {error}", Path::new(&path).display()),
-                )
-            })?;
+            let fault = |problem: String| {
+                ConfigError::new(file_variable, format!("{} {problem}", Path::new(&path).display()))
+            };
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) => return Err(fault(format!("cannot be read: {error}"))),
+            };
             let text = text.trim();
             if text.is_empty() {
-                return Err(ConfigError::new(
-                    file_variable,
-                    format!("{} is empty", Path::new(&path).display()),
-                ));
+                return Err(fault("is empty".to_owned()));
             }
             Ok(Some(Secret::new(text)))
         }
     }
+}
+
+/// The file of an SQLite database.
+pub(crate) fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or_default();
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
 }
 
 /// Whether a secret looks invented instead of random: few different characters, or a word from examples.

@@ -8,7 +8,7 @@
 //! | `stores/` | every statement, written once: a file for each area, and `unit/`, the unit of work |
 //! | `stores/work/task_list.rs` | the one exception: lists of tasks, built from the conditions that are set |
 //! | `stores/unit/lane.rs` | connections that one read hands to the next, without the pool |
-//! | `stores/unit/batch.rs`, `stores/unit/reads.rs` | reads of many requests in one statement |
+//! | `stores/unit/batch/`, `stores/unit/reads.rs` | reads of many requests in one statement |
 //! | `stores/unit/pending.rs` | writes that wait for the next write or the commit |
 //! | `stores/tenancy/slugs.rs` | finding the organization of a slug |
 //! | `stores/truth.rs` | checking whether stored counts are right |
@@ -16,7 +16,7 @@
 //! | `stores/columns.rs` | the columns of other tables that are read in more than one place |
 //! | `stores/schema.rs` | missing migrations, and readiness |
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, migrating |
-//! | `postgres/dialect.rs`, `sqlite/dialect.rs` | everything that differs between the two, under the same names |
+//! | `postgres/dialect/`, `sqlite/dialect/` | everything that differs between the two, under the same names |
 //! | `postgres/opening.rs`, [`Pooler`] | how units begin on the server, and through a pooler |
 //! | `error.rs` | converting sqlx's errors to [`StoreError`] |
 //!

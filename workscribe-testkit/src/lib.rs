@@ -9,7 +9,7 @@
 //! | [`clock`] | a frozen clock, and randomness from a seed |
 //! | [`mail`] | a mailer that keeps its mails |
 //! | [`resend`] | a server that responds as Resend does, with faults |
-//! | [`wire`] | a proxy for Postgres that counts round trips, and cuts connections |
+//! | [`proxy`] | a proxy for Postgres that counts round trips, and cuts connections |
 //!
 //! # An application for a test
 //!
@@ -60,9 +60,9 @@ pub mod clock;
 pub mod conformance;
 pub mod databases;
 pub mod mail;
+pub mod proxy;
 pub mod resend;
 mod schema;
 #[cfg(unix)]
 pub mod servers;
 pub mod shapes;
-pub mod wire;

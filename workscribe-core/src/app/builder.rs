@@ -10,7 +10,7 @@ use crate::recent::Recent;
 use crate::storage::Storage;
 use crate::tenancy::{Authorizer, RoleTable};
 
-use super::{Hook, Inner, LISTENERS_TTL, Settings, WorkScribe};
+use super::{Hook, Inner, SUBSCRIPTIONS_TTL, Settings, WorkScribe};
 
 impl WorkScribe {
     /// A builder with a storage and the server's keys. Every other part has an in-process default.
@@ -108,7 +108,7 @@ impl Builder {
                 secrets: self.secrets,
                 settings: self.settings,
                 sessions,
-                listeners: Recent::new(LISTENERS_TTL),
+                subscriptions: Recent::new(SUBSCRIPTIONS_TTL),
             }),
         }
     }

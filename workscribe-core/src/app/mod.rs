@@ -18,14 +18,14 @@ use crate::ports::{RateLimiter, TokenIssuer, Wakeup};
 use crate::recent::Recent;
 use crate::storage::{Storage, UnitOfWork};
 use crate::tenancy::Authorizer;
-use crate::webhooks::Listener;
+use crate::webhooks::Subscription;
 
 pub use builder::Builder;
 pub use hook::Hook;
 pub use settings::{RegistrationPolicy, Settings};
 
 /// The maximum time until another node sees a new webhook: a second.
-const LISTENERS_TTL: TimeDelta = TimeDelta::seconds(1);
+const SUBSCRIPTIONS_TTL: TimeDelta = TimeDelta::seconds(1);
 
 /// The WorkScribe application. Clones are cheap and share everything.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ struct Inner {
     secrets: SecretRing,
     settings: Settings,
     sessions: Recent<SessionId, UserId, UserId>,
-    listeners: Recent<OrgId, OrgId, Arc<[Listener]>>,
+    subscriptions: Recent<OrgId, OrgId, Arc<[Subscription]>>,
 }
 
 impl WorkScribe {
@@ -163,7 +163,7 @@ impl WorkScribe {
         &self.inner.sessions
     }
 
-    pub(crate) fn listeners(&self) -> &Recent<OrgId, OrgId, Arc<[Listener]>> {
-        &self.inner.listeners
+    pub(crate) fn subscriptions(&self) -> &Recent<OrgId, OrgId, Arc<[Subscription]>> {
+        &self.inner.subscriptions
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::store_error::{Constraint, StoreError};
 
-pub use violations::{Fault, FieldError, Kept, MOST_FAULTS, Violations};
+pub use violations::{Fault, FieldError, Kept, MAX_FAULTS, Violations};
 
 /// The family of an error: what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,8 +106,8 @@ impl Error {
     pub fn invalid(fields: Vec<FieldError>) -> Self {
         let detail = match fields.as_slice() {
             [one] => one.message.clone(),
-            many if many.len() >= MOST_FAULTS => {
-                format!("{MOST_FAULTS} fields or more are not valid; see errors for the first of them.")
+            many if many.len() >= MAX_FAULTS => {
+                format!("{MAX_FAULTS} fields or more are not valid; see errors for the first of them.")
             }
             many => format!("{} fields are not valid; see errors.", many.len()),
         };

@@ -17,16 +17,16 @@ pub struct FieldError {
 
 /// The maximum number of errors in one answer. A body of 1 MiB can have hundreds of thousands, and an answer must not be many
 /// times as large as its request.
-pub const MOST_FAULTS: usize = 100;
+pub const MAX_FAULTS: usize = 100;
 
-/// Collects the errors of an input, so that a caller sees all of them at once, up to [`MOST_FAULTS`].
+/// Collects the errors of an input, so that a caller sees all of them at once, up to [`MAX_FAULTS`].
 #[derive(Debug, Default)]
 pub struct Violations(Vec<FieldError>);
 
 impl Violations {
-    /// Adds an error. After [`MOST_FAULTS`] errors it drops further ones.
+    /// Adds an error. After [`MAX_FAULTS`] errors it drops further ones.
     pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        if self.0.len() < MOST_FAULTS {
+        if self.0.len() < MAX_FAULTS {
             self.0.push(FieldError { pointer: pointer.into(), code, message: message.into() });
         }
     }
@@ -104,7 +104,7 @@ mod tests {
             violations.add(format!("/updates/{index}"), "REQUIRED", "This field is required.");
         }
         let error = violations.into_result().unwrap_err();
-        assert_eq!(error.fields().len(), MOST_FAULTS);
+        assert_eq!(error.fields().len(), MAX_FAULTS);
         assert!(error.detail().starts_with("100 fields or more"), "{}", error.detail());
     }
 }

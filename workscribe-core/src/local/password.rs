@@ -66,7 +66,7 @@ impl BcryptHasher {
         self
     }
 
-    fn digest(&self, password: &Secret) -> String {
+    fn keyed_hash(&self, password: &Secret) -> String {
         STANDARD_NO_PAD.encode(hmac(&self.key, &[password.expose().as_bytes()]))
     }
 
@@ -153,20 +153,20 @@ impl Drop for Place<'_> {
 #[async_trait]
 impl PasswordHasher for BcryptHasher {
     async fn hash(&self, password: &Secret) -> Result<String, Error> {
-        let (digest, cost) = (self.digest(password), self.cost);
-        let hash = self.run(move || bcrypt::hash(digest, cost)).await?.map_err(Error::internal)?;
+        let (keyed, cost) = (self.keyed_hash(password), self.cost);
+        let hash = self.run(move || bcrypt::hash(keyed, cost)).await?.map_err(Error::internal)?;
         Ok(format!("{SCHEME}{hash}"))
     }
 
     async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
-        let (digest, cost) = (self.digest(password), self.cost);
+        let (keyed, cost) = (self.keyed_hash(password), self.cost);
         let Some(stored) = hash else {
             // As much work as a real check, so that the time does not reveal that the account does not exist.
-            self.run(move || bcrypt::hash(digest, cost)).await?.map_err(Error::internal)?;
+            self.run(move || bcrypt::hash(keyed, cost)).await?.map_err(Error::internal)?;
             return Ok(Verdict::Wrong);
         };
         let (ours, text, bcrypt_hash) = match stored.strip_prefix(SCHEME) {
-            Some(bcrypt_hash) => (true, digest, bcrypt_hash.to_owned()),
+            Some(bcrypt_hash) => (true, keyed, bcrypt_hash.to_owned()),
             // The hashes of the first server: bcrypt of the first 72 bytes.
             None => (false, password.expose().to_owned(), stored.to_owned()),
         };

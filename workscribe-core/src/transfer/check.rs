@@ -7,7 +7,7 @@ use crate::error::{Error, Fault, FieldError};
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, avatar_url, display_name};
 use crate::tenancy::{Role, Slug};
-use crate::work::{Color, ProjectKey, line, name_key, text};
+use crate::work::{Color, ProjectKey, name_key, single_line, text};
 
 use super::record::{FORMAT, Header, Record, VERSION};
 use super::rows::{
@@ -15,7 +15,7 @@ use super::rows::{
 };
 
 /// The maximum number of faults in one error.
-const FAULTS: usize = 20;
+pub(super) const FAULTS: usize = 20;
 
 /// How the tasks of a bundle hang together.
 #[derive(Debug)]
@@ -214,7 +214,7 @@ impl Check {
             self.fault(at, "DUPLICATE", format!("there is a second {what} with this id"));
         }
         self.known_project(at, project);
-        self.valid(at, line(name, 50));
+        self.valid(at, single_line(name, 50));
         if !self.names.insert((what, project, name_key(name))) {
             self.fault(at, "DUPLICATE", format!("its project has a second {what} “{name}”"));
         }
@@ -238,7 +238,7 @@ impl Check {
                 self.fault(at, "DUPLICATE", format!("the label {label} is on it twice"));
             }
         }
-        self.valid(at, line(&row.title, 500));
+        self.valid(at, single_line(&row.title, 500));
         if let Some(day) = row.due_date.filter(|day| !is_writable_day(*day)) {
             self.fault(at, "INVALID_DATE", format!("the day {day} is not in the years 1 to 9999"));
         }

@@ -11,7 +11,8 @@ use crate::error::{Error, FieldError};
 use crate::id::UserId;
 use crate::work::{Priority, ProjectKey, StatusCategory, TaskType, name_key};
 
-use super::draft::{Draft, Foreign, Settings, TaskDraft, key_of};
+use super::draft::{Draft, TaskDraft};
+use super::foreign::{Foreign, Settings, key_of};
 
 /// The fields of an issue that are imported.
 #[derive(Deserialize)]
@@ -255,7 +256,7 @@ fn status_of(draft: &mut Draft, issue: &Issue) -> (&'static str, StatusCategory)
 mod tests {
     use super::*;
     use crate::transfer::Record;
-    use crate::transfer::draft::tests::{counts, settings};
+    use crate::transfer::foreign::tests::{counts, settings};
 
     const FILE: &str = include_str!("../../tests/data/github.json");
 

@@ -12,7 +12,8 @@ use crate::id::TaskId;
 use crate::names::mended_line;
 use crate::work::{Priority, StatusCategory, TaskKey, TaskType, name_key};
 
-use super::draft::{Draft, Foreign, Settings, TaskDraft, broken, key_of};
+use super::draft::{Draft, TaskDraft};
+use super::foreign::{Foreign, Settings, broken, key_of};
 
 /// The formats of times: they depend on the settings of the Jira site and on the kind of export.
 const TIMES: [&str; 10] = [
@@ -304,7 +305,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::draft::tests::{counts, settings};
+    use crate::transfer::foreign::tests::{counts, settings};
     use crate::transfer::{Record, Report, TaskRow};
 
     const FILE: &str = include_str!("../../tests/data/jira.csv");

@@ -16,7 +16,7 @@ use crate::work::{
 };
 
 use super::check::Check;
-use super::draft::person_name;
+use super::foreign::person_name;
 use super::record::Row;
 use super::remap::Remap;
 

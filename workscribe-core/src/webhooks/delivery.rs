@@ -272,7 +272,7 @@ impl Webhooks<'_> {
         if !uow.webhooks().turn_off(pass, disabled, unless_since).await? {
             return Ok(());
         }
-        self.app.listeners().forget(pass.org(), disabled.at);
+        self.app.subscriptions().forget(pass.org(), disabled.at);
         let owners = uow.webhooks().owners(pass).await?;
         let mails = owners.into_iter().map(|user| {
             self.app.jobs().prepare(&SendWebhookMail {

@@ -11,7 +11,7 @@
 //! | `address.rs` | where webhooks may be sent: [`WebhookNetworks`] |
 //! | `signature.rs`, `secrets.rs` | how messages are signed, and how the secrets are stored |
 //! | `store.rs` | [`WebhookStore`] |
-//! | `service.rs` | the admins' operations |
+//! | `service.rs`, `publish.rs` | the admins' operations, and the publishing of events |
 //! | `delivery.rs` | the worker's side: the door ([`DeliveryPass`]), the attempts and their consequences |
 //!
 //! **How to add an event**: see [`crate::events`].
@@ -21,6 +21,7 @@ mod delivery;
 mod event;
 mod limits;
 mod model;
+mod publish;
 mod scope;
 mod secrets;
 mod service;
@@ -32,8 +33,8 @@ pub use delivery::{DeliverWebhook, DeliveryRetry, PreparedDelivery, SendResult, 
 pub use event::EventSet;
 pub use limits::host_and_port;
 pub use model::{
-    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, DisabledReason, Listener, Resealing, Webhook,
-    WebhookDelivery,
+    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, DisabledReason, Resealing, Subscription,
+    Webhook, WebhookDelivery,
 };
 pub use scope::{DeliveryPass, EnteredDelivery};
 pub use service::{DESCRIPTION_CHARS, DeliveryFilter, WebhookChange, Webhooks};

@@ -62,7 +62,7 @@ names! {
 
 /// An endpoint and the events to which it subscribes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
+pub struct Subscription {
     /// The endpoint.
     pub id: WebhookId,
     /// The events.

@@ -1,13 +1,11 @@
-//! The service of webhooks for admins, and the publishing of events to them.
-
-use std::sync::Arc;
+//! The service of webhooks for admins.
 
 use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::app::WorkScribe;
 use crate::error::{Code, Error, Violations};
-use crate::events::{DomainEvent, EventKind};
+use crate::events::EventKind;
 use crate::id::{WebhookDeliveryId, WebhookId};
 use crate::limits::Limit;
 use crate::page::{Cursor, Page, PageRequest};
@@ -16,11 +14,8 @@ use crate::target::{Target, expect_version};
 use crate::tenancy::{Action, OrgScope};
 use crate::work::text;
 
-use super::delivery::DeliverWebhook;
-use super::event::{EventSet, Message, data};
-use super::model::{
-    DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Listener, Webhook, WebhookDelivery,
-};
+use super::event::{EventSet, Message};
+use super::model::{DeliveryAttempt, DeliveryStatus, Disabled, DisabledReason, Webhook, WebhookDelivery};
 use super::secrets;
 use super::signature::SigningSecret;
 
@@ -36,7 +31,7 @@ pub struct DeliveryFilter {
 /// The maximum length of a description, in characters.
 pub const DESCRIPTION_CHARS: usize = Limit::WebhookDescriptionCharacters.default_value() as usize;
 /// The maximum number of event names in one request, duplicates included.
-const MOST_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
+const MAX_NAMES: usize = Limit::EventsPerWebhook.default_value() as usize;
 /// How long the previous secret signs too.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// How many secrets are sealed again in one transaction.
@@ -72,17 +67,6 @@ impl WorkScribe {
     #[must_use]
     pub const fn webhooks(&self) -> Webhooks<'_> {
         Webhooks { app: self }
-    }
-
-    /// Calls every hook and publishes the event to the organization's webhooks, within the transaction.
-    pub(crate) async fn announce(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        event: &DomainEvent,
-    ) -> Result<(), Error> {
-        self.emit(uow, event).await?;
-        self.webhooks().publish(uow, scope, event).await
     }
 }
 
@@ -152,7 +136,7 @@ impl Webhooks<'_> {
             updated_at: now,
         };
         uow.webhooks().insert(scope, &webhook).await?;
-        self.app.listeners().forget(scope.org(), now);
+        self.app.subscriptions().forget(scope.org(), now);
         Ok((webhook, secret))
     }
 
@@ -230,7 +214,7 @@ impl Webhooks<'_> {
         self.manage(scope)?;
         self.lock(uow, scope, webhook).await?;
         uow.webhooks().delete(scope, webhook.id).await?;
-        self.app.listeners().forget(scope.org(), self.app.now());
+        self.app.subscriptions().forget(scope.org(), self.app.now());
         Ok(())
     }
 
@@ -313,75 +297,6 @@ impl Webhooks<'_> {
         self.send(uow, scope, &message, &[id]).await?.pop().ok_or_else(|| Error::internal("nothing was sent"))
     }
 
-    /// Enqueues deliveries to the endpoints that ask for an event, in its transaction. The list of endpoints is cached for a
-    /// moment, so that an organization without endpoints needs no statement.
-    pub(crate) async fn publish(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        event: &DomainEvent,
-    ) -> Result<(), Error> {
-        let kind = event.kind();
-        if kind.webhook_data().is_none() {
-            return Ok(());
-        }
-        let listeners = self.listeners(uow, scope).await?;
-        let ids: Vec<WebhookId> = listeners
-            .iter()
-            .filter(|listener| listener.events.has(kind))
-            .map(|listener| listener.id)
-            .collect();
-        if !ids.is_empty() {
-            let message = Message::new(self.app.new_id(), kind, scope, self.app.now(), &data(event));
-            self.send(uow, scope, &message, &ids).await?;
-        }
-        Ok(())
-    }
-
-    async fn listeners(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<Arc<[Listener]>, Error> {
-        let now = self.app.now();
-        if let Some(known) = self.app.listeners().get(&scope.org(), now) {
-            return Ok(known);
-        }
-        let found: Arc<[Listener]> = uow.webhooks().listeners(scope).await?.into();
-        self.app.listeners().keep(scope.org(), scope.org(), Arc::clone(&found), now);
-        Ok(found)
-    }
-
-    async fn send(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        message: &Message,
-        to: &[WebhookId],
-    ) -> Result<Vec<WebhookDelivery>, Error> {
-        let now = self.app.now();
-        let deliveries: Vec<WebhookDelivery> = to
-            .iter()
-            .map(|webhook| WebhookDelivery {
-                id: self.app.new_id(),
-                webhook_id: *webhook,
-                message_id: message.id,
-                event: message.event,
-                payload: Some(message.payload.clone()),
-                status: DeliveryStatus::Pending,
-                attempts: 0,
-                next_attempt_at: None,
-                created_at: now,
-                finished_at: None,
-            })
-            .collect();
-        uow.webhooks().add_deliveries(scope, &deliveries).await?;
-        let jobs = deliveries
-            .iter()
-            .map(|delivery| {
-                self.app.jobs().prepare(&DeliverWebhook { org_id: scope.org(), delivery_id: delivery.id })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        self.app.enqueue_all(uow, &jobs).await?;
-        Ok(deliveries)
-    }
-
     /// Seals secrets again that are sealed under an earlier key of the server, so that the key can be removed.
     pub(crate) async fn reseal(&self) -> Result<(), Error> {
         let mut uow = self.app.begin().await?;
@@ -419,7 +334,7 @@ impl Webhooks<'_> {
         webhook.version += 1;
         webhook.updated_at = self.app.now();
         uow.webhooks().update(scope, &webhook).await?;
-        self.app.listeners().forget(scope.org(), webhook.updated_at);
+        self.app.subscriptions().forget(scope.org(), webhook.updated_at);
         Ok(webhook)
     }
 
@@ -459,8 +374,8 @@ fn events(names: &[String], violations: &mut Violations) -> Option<EventSet> {
         violations.add("/events", "REQUIRED", "Name at least one event, or * for all of them.");
         return None;
     }
-    if names.len() > MOST_NAMES {
-        violations.add("/events", "TOO_MANY", format!("Name at most {MOST_NAMES} events."));
+    if names.len() > MAX_NAMES {
+        violations.add("/events", "TOO_MANY", format!("Name at most {MAX_NAMES} events."));
         return None;
     }
     let mut events = Vec::new();

@@ -11,7 +11,8 @@ use crate::store_error::StoreError;
 use crate::tenancy::OrgScope;
 
 use super::model::{
-    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, Listener, Resealing, Webhook, WebhookDelivery,
+    DeliveryAttempt, DeliveryState, DeliveryStatus, Disabled, Resealing, Subscription, Webhook,
+    WebhookDelivery,
 };
 use super::scope::{DeliveryPass, EnteredDelivery};
 
@@ -33,7 +34,7 @@ pub trait WebhookStore: Send {
     /// Removes an endpoint with its deliveries.
     async fn delete(&mut self, scope: &OrgScope, id: WebhookId) -> Result<(), StoreError>;
     /// The enabled endpoints, by id.
-    async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError>;
+    async fn subscriptions(&mut self, scope: &OrgScope) -> Result<Vec<Subscription>, StoreError>;
 
     /// Inserts pending deliveries; a broken rule gives an error here or at the commit. It does not check that the endpoints still
     /// exist: a delivery to an endpoint that was just removed is never sent, and [`WebhookStore::sweep`] removes it.

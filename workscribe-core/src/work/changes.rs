@@ -17,7 +17,7 @@ use crate::tenancy::{In, OrgScope};
 
 use super::board::BoardPosition;
 use super::document::Document;
-use super::model::{Status, StatusCategory, line, name_key};
+use super::model::{Status, StatusCategory, name_key, single_line};
 use super::order::GAP;
 use super::projects::no_such_project;
 use super::record::{Change, Trail, index_task, writable};
@@ -100,7 +100,7 @@ impl<'a> Lookup<'a> {
             title: change
                 .title
                 .as_deref()
-                .and_then(|title| violations.keep("/title", line(title, TITLE_CHARS))),
+                .and_then(|title| violations.keep("/title", single_line(title, TITLE_CHARS))),
             description: change.description.clone().map(|value| {
                 value.and_then(|value| violations.keep("/description_json", Document::parse(value)))
             }),
@@ -300,7 +300,7 @@ impl Tasks<'_> {
         let (is_assigned, is_finished) = (new.assignee_id != old.assignee_id, finishes(&before, &after));
         let event = DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after.clone()) };
         trail.happened(event, changes);
-        trail.write_lines(uow).await?;
+        trail.write_entries(uow).await?;
         let target = Target::new(after.id, change.expected);
         let write = TaskWrite { fields: &new, position };
         if !uow.tasks().update(&scope, target, write, trail.now()).await? {

@@ -69,7 +69,7 @@ impl Tasks<'_> {
         index_comment(uow, scope, &comment).await?;
         let event = DomainEvent::CommentCreated { task: Task::clone(at), comment: comment.clone() };
         trail.happened(event, [Change::new(comment.body.plain_text())]);
-        trail.write_lines(uow).await?;
+        trail.write_entries(uow).await?;
         let most = i64::from(self.app.limits().of(Limit::CommentsPerTask));
         uow.comments().insert(scope, &comment, most).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::Reference, .. } => no_such_task(),
@@ -122,7 +122,7 @@ impl Tasks<'_> {
             DomainEvent::CommentUpdated { task: Task::clone(at), comment: after.clone() },
             [change],
         );
-        trail.write_lines(uow).await?;
+        trail.write_entries(uow).await?;
         let known = before.body.mentions();
         let new: Vec<_> = after.body.mentions().into_iter().filter(|user| !known.contains(user)).collect();
         trail.mentioned(uow, at, &after, new).await?;

@@ -10,7 +10,7 @@ use crate::store_error::{Constraint, StoreError};
 use crate::target::{Target, expect_version};
 use crate::tenancy::In;
 
-use super::model::{Color, Label, LabelChange, Project, line};
+use super::model::{Color, Label, LabelChange, Project, single_line};
 use super::projects::Projects;
 use super::record::Change;
 use super::statuses::NAME_CHARS;
@@ -63,7 +63,7 @@ impl Projects<'_> {
     ) -> Result<Label, Error> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = violations.keep("/name", line(&new.name, NAME_CHARS));
+        let name = violations.keep("/name", single_line(&new.name, NAME_CHARS));
         let color = violations.keep("/color", Color::parse(&new.color));
         let (name, color) = violations.into_values((name, color))?;
         self.lock_writable(uow, at).await?;
@@ -93,7 +93,8 @@ impl Projects<'_> {
     ) -> Result<Label, Error> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = edit.name.as_deref().and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
+        let name =
+            edit.name.as_deref().and_then(|name| violations.keep("/name", single_line(name, NAME_CHARS)));
         let color = edit.color.as_deref().and_then(|color| violations.keep("/color", Color::parse(color)));
         violations.into_result()?;
         self.lock_writable(uow, at).await?;

@@ -57,7 +57,7 @@ pub use model::{
     Archived, Color, Label, LabelChange, Project, ProjectChange, ProjectKey, ProjectRef, ProjectType, Status,
     StatusCategory, StatusChange, TaskKey, name_key,
 };
-pub(crate) use model::{DESCRIPTION_CHARS, line, text};
+pub(crate) use model::{DESCRIPTION_CHARS, single_line, text};
 pub use moves::{Destination, Move};
 pub use projects::{NewProject, Projects};
 pub(crate) use record::{comment_document, project_document, task_document};

@@ -11,7 +11,7 @@ use crate::limits::Limit;
 use crate::named::names;
 
 pub use crate::names::name_key;
-pub(crate) use crate::names::{line, text};
+pub(crate) use crate::names::{single_line, text};
 
 /// The maximum length of a description, in characters.
 pub(crate) const DESCRIPTION_CHARS: usize = Limit::DescriptionCharacters.default_value() as usize;

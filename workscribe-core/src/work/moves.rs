@@ -82,7 +82,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         Move { status, to }: Move,
-    ) -> Result<(Task, Option<Room>), Error> {
+    ) -> Result<(Task, Option<Gap>), Error> {
         let landmark = match to {
             Destination::End => return Ok((self.lock_one(uow, at.scope(), at.id).await?, None)),
             Destination::Index(index) => Landmark::Index(index),
@@ -91,18 +91,18 @@ impl Tasks<'_> {
         let goal = Goal { project: at.project_id, status, landmark };
         let lifted = uow.board().lift(at.scope(), at.id, goal).await?;
         let Lifted { task, landmark, above, below } = lifted.ok_or_else(no_such_task)?;
-        let room = match to {
+        let gap = match to {
             Destination::After(_) => {
                 let above = landmark.ok_or_else(|| no_such_neighbour("/after_id"))?;
-                below.map(|next| Room { above: Some(above), next })
+                below.map(|next| Gap { above: Some(above), next })
             }
             Destination::Before(_) => {
                 let next = landmark.ok_or_else(|| no_such_neighbour("/before_id"))?;
-                Some(Room { above, next })
+                Some(Gap { above, next })
             }
-            Destination::Index(_) | Destination::End => landmark.map(|next| Room { above, next }),
+            Destination::Index(_) | Destination::End => landmark.map(|next| Gap { above, next }),
         };
-        Ok((task, room))
+        Ok((task, gap))
     }
 
     /// A position for a task in a column, under the project's lock. It spreads out the neighbours if there is no room.
@@ -111,9 +111,9 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         column: Column<'_>,
-        room: Option<Room>,
+        gap: Option<Gap>,
     ) -> Result<i64, Error> {
-        let Some(Room { above, next }) = room else {
+        let Some(Gap { above, next }) = gap else {
             return self.advance(uow, scope, column.project, GAP).await;
         };
         match order::between(above.map(|place| place.position), Some(next.position)) {
@@ -182,8 +182,8 @@ impl Tasks<'_> {
     }
 }
 
-/// The room between two tasks.
-struct Room {
+/// The gap between two tasks, where a third one goes.
+struct Gap {
     above: Option<BoardPosition>,
     next: BoardPosition,
 }

@@ -32,7 +32,7 @@ pub(crate) struct Trail<'a> {
     scope: OrgScope,
     actor: String,
     now: Timestamp,
-    lines: Vec<NewActivity>,
+    entries: Vec<NewActivity>,
     notifications: Vec<NewNotification>,
     events: Vec<DomainEvent>,
 }
@@ -85,7 +85,7 @@ impl<'a> Trail<'a> {
             scope: *scope,
             actor,
             now,
-            lines: Vec::new(),
+            entries: Vec::new(),
             notifications: Vec::new(),
             events: Vec::new(),
         }
@@ -105,14 +105,14 @@ impl<'a> Trail<'a> {
     pub(crate) fn happened(&mut self, event: DomainEvent, changes: impl IntoIterator<Item = Change>) {
         if let Some((project, task)) = event.subject() {
             for change in changes {
-                self.line(event.kind(), project, task, change);
+                self.add_entry(event.kind(), project, task, change);
             }
         }
         self.events.push(event);
     }
 
     /// Adds an entry of the history without an event.
-    pub(crate) fn line(
+    pub(crate) fn add_entry(
         &mut self,
         action: EventKind,
         project: ProjectId,
@@ -120,7 +120,7 @@ impl<'a> Trail<'a> {
         change: Change,
     ) {
         let cut = |value: Option<String>| value.map(|value| shortened(&value));
-        self.lines.push(NewActivity {
+        self.entries.push(NewActivity {
             id: self.app.new_id(),
             project_id: Some(project),
             task_id: task,
@@ -133,7 +133,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Adds a notification, unless the user is the one who acts.
-    fn tell(
+    fn add_notification(
         &mut self,
         user: UserId,
         kind: NotificationType,
@@ -161,7 +161,12 @@ impl<'a> Trail<'a> {
         let Some(assignee) = &task.assignee else { return };
         let title = format!("{} assigned {} to you", self.actor, task.key());
         let about = (EntityType::Task, task.id.into());
-        self.tell(assignee.id, NotificationType::TaskAssigned, about, (title, task.title.clone()));
+        self.add_notification(
+            assignee.id,
+            NotificationType::TaskAssigned,
+            about,
+            (title, task.title.clone()),
+        );
     }
 
     /// Notifies the reporter and the assignee of a finished task, if they are still members.
@@ -171,7 +176,7 @@ impl<'a> Trail<'a> {
         for user in self.members(uow, people).await? {
             let title = format!("{} finished {}", self.actor, task.key());
             let about = (EntityType::Task, task.id.into());
-            self.tell(user, NotificationType::TaskDone, about, (title, task.title.clone()));
+            self.add_notification(user, NotificationType::TaskDone, about, (title, task.title.clone()));
         }
         Ok(())
     }
@@ -188,7 +193,7 @@ impl<'a> Trail<'a> {
             let title = format!("{} mentioned you on {}", comment.author.display_name, task.key());
             let text = shortened(&comment.body.plain_text());
             let about = (EntityType::Comment, comment.id.into());
-            self.tell(user, NotificationType::Mention, about, (title, text));
+            self.add_notification(user, NotificationType::Mention, about, (title, text));
         }
         Ok(())
     }
@@ -204,10 +209,10 @@ impl<'a> Trail<'a> {
     }
 
     /// Writes the entries that were added so far.
-    pub(crate) async fn write_lines(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
-        let lines = std::mem::take(&mut self.lines);
-        if !lines.is_empty() {
-            uow.activity().add(&self.scope, &lines).await?;
+    pub(crate) async fn write_entries(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+        let entries = std::mem::take(&mut self.entries);
+        if !entries.is_empty() {
+            uow.activity().add(&self.scope, &entries).await?;
         }
         Ok(())
     }
@@ -223,12 +228,12 @@ impl<'a> Trail<'a> {
     /// Writes everything and publishes the events. A digest locks its person, so this comes last in a transaction, with the
     /// people ordered by id.
     pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
-        self.write_lines(uow).await?;
-        self.notify(uow).await?;
+        self.write_entries(uow).await?;
+        self.write_notifications(uow).await?;
         self.announce(uow).await
     }
 
-    async fn notify(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+    async fn write_notifications(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
         let mut new = std::mem::take(&mut self.notifications);
         if new.is_empty() {
             return Ok(());
@@ -338,7 +343,7 @@ pub(super) async fn amend(
     (after.version, after.updated_at) = (before.version + 1, trail.now());
     let (id, fields) = (after.id, TaskFields::of(&after));
     trail.happened(DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) }, [change]);
-    trail.write_lines(uow).await?;
+    trail.write_entries(uow).await?;
     uow.tasks().update(&trail.scope, id.into(), (&fields).into(), trail.now()).await?;
     trail.announce(uow).await
 }

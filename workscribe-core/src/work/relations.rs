@@ -150,7 +150,7 @@ fn note(trail: &mut Trail<'_>, relation: Relation, (own, other): (&Task, &Task),
     } else {
         DomainEvent::RelationDeleted { task, relation }
     };
-    trail.line(event.kind(), other.project_id, Some(other.id), entry_of_other);
+    trail.add_entry(event.kind(), other.project_id, Some(other.id), entry_of_other);
     trail.happened(event, [entry_of_own]);
 }
 

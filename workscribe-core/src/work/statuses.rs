@@ -10,7 +10,7 @@ use crate::target::{Target, expect_version};
 use crate::tenancy::In;
 
 use super::board::ColumnMove;
-use super::model::{Color, Project, Status, StatusCategory, StatusChange, line};
+use super::model::{Color, Project, Status, StatusCategory, StatusChange, single_line};
 use super::order::GAP;
 use super::projects::{Projects, no_such_project};
 use super::record::Change;
@@ -68,7 +68,7 @@ impl Projects<'_> {
     ) -> Result<Status, Error> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = violations.keep("/name", line(&new.name, NAME_CHARS));
+        let name = violations.keep("/name", single_line(&new.name, NAME_CHARS));
         let color = new.color.as_deref().and_then(|color| violations.keep("/color", Color::parse(color)));
         check_position(&mut violations, new.position);
         let name = violations.into_values(name)?;
@@ -112,7 +112,8 @@ impl Projects<'_> {
     ) -> Result<Status, Error> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
-        let name = edit.name.as_deref().and_then(|name| violations.keep("/name", line(name, NAME_CHARS)));
+        let name =
+            edit.name.as_deref().and_then(|name| violations.keep("/name", single_line(name, NAME_CHARS)));
         let color = edit
             .color
             .as_ref()
@@ -218,7 +219,7 @@ impl Projects<'_> {
             let mut trail = self.trail(at);
             for id in &ids {
                 let change = Change::of("status_id", Some(from.name.clone()), Some(to.name.clone()));
-                trail.line(EventKind::TaskUpdated, project, Some(*id), change);
+                trail.add_entry(EventKind::TaskUpdated, project, Some(*id), change);
             }
             trail.write(uow).await?;
             after = ids.last().copied();

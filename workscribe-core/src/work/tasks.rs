@@ -88,8 +88,8 @@ impl Tasks<'_> {
             let labels: Vec<LabelId> = task.labels.iter().map(|label| label.id).collect();
             uow.labels().attach(scope, task.id, &labels).await?;
         }
-        trail.line(EventKind::TaskCreated, at.id, Some(task.id), Change::new(&task.title));
-        trail.write_lines(uow).await?;
+        trail.add_entry(EventKind::TaskCreated, at.id, Some(task.id), Change::new(&task.title));
+        trail.write_entries(uow).await?;
         let row = NewTask {
             id: task.id,
             project_id: at.id,

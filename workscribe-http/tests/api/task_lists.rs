@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use workscribe_testkit::databases;
-use workscribe_testkit::wire::Proxy;
+use workscribe_testkit::proxy::Proxy;
 
 use crate::support::*;
 use crate::workshop::{NOTHING, WEB, Workshop, id, says};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use workscribe_testkit::databases;
-use workscribe_testkit::wire::Proxy;
+use workscribe_testkit::proxy::Proxy;
 
 use crate::support::*;
 

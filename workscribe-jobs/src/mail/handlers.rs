@@ -12,9 +12,8 @@ use workscribe_core::webhooks::SendWebhookMail;
 use workscribe_core::work::UnassignFormer;
 
 use super::links::Links;
-use super::templates::{
-    AccountNotice, Content, DigestNotice, InvitationNotice, MailTemplates, Reader, WebhookNotice, one_line,
-};
+use super::notices::{AccountNotice, Content, DigestNotice, InvitationNotice, Reader, WebhookNotice};
+use super::templates::{MailTemplates, one_line};
 use crate::handler::{Handler, JobContext, JobError, with_sources};
 use crate::registry::Registry;
 use crate::upkeep::{Sweep, clear_organization, sweep, unassign_former};

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `templates.rs` | [`MailTemplates`], which an embedder may replace, and the English [`DefaultTemplates`] |
+//! | `notices.rs` | the data of each kind of mail, and its content |
 //! | `links.rs` | [`Links`]: from the configured public URL, never from a request |
 //! | `handlers.rs` | [`workscribe_jobs`]: the handlers of WorkScribe's own jobs |
 //! | `message.rs` | the message of a mail, for SMTP and the folder |
@@ -19,6 +20,7 @@ mod handlers;
 mod links;
 mod log;
 mod message;
+mod notices;
 mod resend;
 mod smtp;
 mod templates;
@@ -27,12 +29,10 @@ pub use folder::FileMailer;
 pub use handlers::workscribe_jobs;
 pub use links::Links;
 pub use log::LogMailer;
+pub use notices::{AccountNotice, Content, DigestNotice, InvitationNotice, Reader, WebhookNotice};
 pub use resend::ResendMailer;
 pub use smtp::SmtpMailer;
-pub use templates::{
-    AccountNotice, Content, DefaultTemplates, DigestNotice, InvitationNotice, MailTemplates, Reader,
-    WebhookNotice, escape_html, spell_out,
-};
+pub use templates::{DefaultTemplates, MailTemplates, escape_html, spell_out};
 
 /// Why a mail transport or the links cannot be set up. The text quotes no password and no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

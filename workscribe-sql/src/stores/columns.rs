@@ -144,7 +144,9 @@ macro_rules! blockers_of_task {
             "CASE WHEN t.has_blockers THEN (SELECT count(*) FROM ws_relations b ",
             one_of!("ws_tasks", "bt", concat!("bt.org_id = ", $org, " AND bt.id = b.source_id")),
             one_of!("ws_statuses", "bs", concat!("bs.org_id = ", $org, " AND bs.id = bt.status_id")),
-            "WHERE b.org_id = ", $org, " AND b.target_id = t.id AND b.type = 'blocks' AND bs.category <> 'done') ELSE 0 END"
+            "WHERE b.org_id = ",
+            $org,
+            " AND b.target_id = t.id AND b.type = 'blocks' AND bs.category <> 'done') ELSE 0 END"
         )
     };
 }

@@ -10,7 +10,7 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::{Constraint, StoreError};
 
 use super::bind::BindAll as _;
-use super::{Unit, corrupt, digest};
+use super::{Unit, corrupt, hash_bytes};
 
 const TABLE: &str = "ws_idempotency_keys";
 
@@ -33,7 +33,7 @@ impl TryFrom<TakenRow> for Claim {
             }
             _ => None,
         };
-        Ok(Self::Taken { fingerprint: digest(TABLE, "fingerprint", row.fingerprint)?, answer })
+        Ok(Self::Taken { fingerprint: hash_bytes(TABLE, "fingerprint", row.fingerprint)?, answer })
     }
 }
 

@@ -41,12 +41,12 @@ pub(super) use unit::Source;
 pub use unit::Unit;
 
 /// Reads a stored 32-byte hash.
-fn digest(table: &'static str, column: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+fn hash_bytes(table: &'static str, column: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|bytes: Vec<u8>| corrupt(table, format!("{column} has {} bytes", bytes.len())))
 }
 
 fn token_hash(table: &'static str, bytes: Vec<u8>) -> Result<TokenHash, StoreError> {
-    digest(table, "a hash", bytes).map(TokenHash)
+    hash_bytes(table, "a hash", bytes).map(TokenHash)
 }
 
 /// Where a page of an ascending list begins. The first page begins before every row, so one statement serves all pages and always

@@ -36,7 +36,7 @@ use super::unit::{Arguments, Row};
 use super::{Db, Ts, Unit, after};
 
 /// A value of the core that is stored in a column.
-pub(super) trait Column: Sized {
+pub(super) trait ColumnValue: Sized {
     /// The type of the stored value.
     type Stored: for<'r> Decode<'r, Db> + for<'q> Encode<'q, Db> + Type<Db> + Send + 'static;
 
@@ -48,7 +48,7 @@ pub(super) trait Column: Sized {
 
 macro_rules! stored_as {
     ($stored:ty, |$value:ident| $write:expr, |$column:ident| $read:expr; $($type:ty),+) => {$(
-        impl Column for $type {
+        impl ColumnValue for $type {
             type Stored = $stored;
 
             fn stored(&self) -> $stored {
@@ -87,7 +87,7 @@ stored_as!(String, |text| text.to_stored(), |text| {
     Self::from_stored(&text).ok_or_else(|| "it is no JSON".to_owned())
 }; Document);
 
-impl<T: Column> Column for Option<T>
+impl<T: ColumnValue> ColumnValue for Option<T>
 where
     Option<T::Stored>: for<'q> Encode<'q, Db>,
 {
@@ -103,7 +103,7 @@ where
 }
 
 /// Reads a column.
-pub(super) fn column<T: Column>(row: &Row, name: &str) -> Result<T, sqlx::Error> {
+pub(super) fn column<T: ColumnValue>(row: &Row, name: &str) -> Result<T, sqlx::Error> {
     T::read(row.try_get(name)?)
         .map_err(|problem| sqlx::Error::ColumnDecode { index: name.to_owned(), source: problem.into() })
 }

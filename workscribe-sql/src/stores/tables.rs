@@ -7,7 +7,7 @@ use workscribe_core::transfer::{ActivityRow, CommentRow, MemberRow, Notification
 use workscribe_core::work::{Label, Status, name_key};
 
 use super::Db;
-use super::table::{Child, Column as _, Table, column, made_of};
+use super::table::{Child, ColumnValue as _, Table, column, made_of};
 use super::unit::Row;
 
 table! {

@@ -21,10 +21,10 @@ use super::table::{PORTION, Stored, Table};
 macro_rules! page_of_kind {
     ($($(#[$doc:meta])* $kind:ident($row:ident) $($many:ident)? $(, $name:literal)?;)+) => {
         impl Unit {
-            async fn page_of(&mut self, kind: Kind, place: Place) -> Result<Vec<Record>, StoreError> {
+            async fn page_of(&mut self, kind: Kind, start: PageStart) -> Result<Vec<Record>, StoreError> {
                 Ok(match kind {
                     $(Kind::$kind => {
-                        let rows = self.page_rows::<transfer::$row>(place).await?;
+                        let rows = self.page_rows::<transfer::$row>(start).await?;
                         rows.into_iter().map(Record::$kind).collect()
                     })+
                 })
@@ -54,15 +54,15 @@ every_row!(page_of_kind);
 
 /// The start of a page.
 #[derive(Clone, Copy)]
-struct Place {
+struct PageStart {
     org: Uuid,
     after: Uuid,
     limit: i64,
 }
 
 impl Unit {
-    async fn page_rows<T: Table>(&mut self, place: Place) -> Result<Vec<T>, StoreError> {
-        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((place.org, place.after, place.limit));
+    async fn page_rows<T: Table>(&mut self, start: PageStart) -> Result<Vec<T>, StoreError> {
+        let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((start.org, start.after, start.limit));
         Ok(self.all(T::NAME_OF_PAGE, page).await?.into_iter().map(|row| row.0).collect())
     }
 
@@ -126,13 +126,13 @@ impl TransferStore for Unit {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Record>, StoreError> {
-        let place = Place {
+        let start = PageStart {
             org: scope.org().as_uuid(),
             after: after.unwrap_or(Uuid::nil()),
             limit: i64::from(limit),
         };
-        let mut records = self.page_of(kind, place).await?;
-        self.label_page(place.org, &mut records).await?;
+        let mut records = self.page_of(kind, start).await?;
+        self.label_page(start.org, &mut records).await?;
         Ok(records)
     }
 

@@ -48,7 +48,7 @@ const MANY: [(&str, &str); 18] = [
     ("DELETE FROM ws_webhook_messages WHERE (org_id, id) IN", "sweeping"),
     ("FROM ws_webhooks WHERE secrets_key <>", "sealing anew"),
     ("SELECT m.user_id FROM ws_organizations o", "an operator's export"),
-    // The words of a search contain a mark of their organization, by which the index separates tenants; see `dialect.rs`.
+    // The words of a search contain a mark of their organization, by which the index separates tenants; see `dialect/search.rs`.
     ("words @@ CAST(", "a search for rare words"),
 ];
 

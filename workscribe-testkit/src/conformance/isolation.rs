@@ -79,9 +79,7 @@ async fn add_work(storage: &Arc<dyn Storage>, scope: &OrgScope) -> Work {
     whole.fields.assignee_id = Some(scope.actor());
     whole.fields.description = Some(Document::of_text("Theirs"));
     let whole = put_task(storage, scope, &whole).await;
-    let mut part = new_task(scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    let part = put_task(storage, scope, &part).await;
+    let part = add_part(storage, scope, &board, whole.id, "A part").await;
     commit!(storage, uow => uow.labels().attach(scope, whole.id, &[label.id]));
     let comment = add_comment(storage, scope, whole.id, "Theirs").await;
     let line = new_line(board.project.id, Some(whole.id), at(1));

@@ -2,7 +2,7 @@
 //!
 //! | macro | for |
 //! |---|---|
-//! | [`conformance!`](crate::conformance!) | a [`Storage`](workscribe_core::Storage): every case but those of limiters |
+//! | [`conformance!`](crate::conformance!) | a [`Storage`]: every case but those of limiters |
 //! | [`token_store_conformance!`](crate::token_store_conformance!) | a storage whose `tokens()` is of another kind than its other stores |
 //! | [`rate_limiter_conformance!`](crate::rate_limiter_conformance!) | a [`RateLimiter`](workscribe_core::ports::RateLimiter) |
 //!
@@ -13,7 +13,7 @@
 //! Write a `pub async fn` in the file of its area. Its name is a sentence that states the rule, so it has no comment. The macros
 //! find it: `build.rs` reads the files.
 //!
-//! Times come from `at(seconds)`, and helpers from `fixtures.rs`. `commit!`, `attempt!` and `read!` run one call in its own unit.
+//! Times come from `at(seconds)`, and helpers from `fixtures/`. `commit!`, `attempt!` and `read!` run one call in its own unit.
 //! After an error drop the unit: on some databases it accepts no more statements. Commit between writing and reading tokens: a
 //! token store may write only at the commit.
 #![expect(missing_docs, reason = "the name of a case is the sentence that says what it checks")]
@@ -46,30 +46,28 @@ pub mod work;
 
 /// The names that nearly every file of cases uses.
 mod prelude {
-    pub(in crate::conformance) use std::collections::BTreeSet;
-    pub(in crate::conformance) use std::sync::Arc;
-    pub(in crate::conformance) use std::sync::atomic::{AtomicUsize, Ordering};
-    pub(in crate::conformance) use std::time::Duration;
+    pub(crate) use std::collections::BTreeSet;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use std::time::Duration;
 
-    pub(in crate::conformance) use workscribe_core::clock::{Clock, Timestamp};
-    pub(in crate::conformance) use workscribe_core::id::{
-        InvitationId, JobId, LabelId, ProjectId, StatusId, TaskId, UserId,
-    };
-    pub(in crate::conformance) use workscribe_core::idempotency::{Claim, IdempotencyKey, StoredAnswer};
-    pub(in crate::conformance) use workscribe_core::identity::{
+    pub(crate) use workscribe_core::clock::{Clock, Timestamp};
+    pub(crate) use workscribe_core::id::{InvitationId, JobId, LabelId, ProjectId, StatusId, TaskId, UserId};
+    pub(crate) use workscribe_core::idempotency::{Claim, IdempotencyKey, StoredAnswer};
+    pub(crate) use workscribe_core::identity::{
         Client, Email, NewUser, OneTimeToken, ProfileChange, Purpose, Rotated, Rotation, Session, TokenHash,
         User,
     };
-    pub(in crate::conformance) use workscribe_core::outbox::{ClaimedJob, NewJob};
-    pub(in crate::conformance) use workscribe_core::page::{Cursor, PageRequest};
-    pub(in crate::conformance) use workscribe_core::search::{SearchKind, SearchQuery, Words};
-    pub(in crate::conformance) use workscribe_core::tenancy::{
+    pub(crate) use workscribe_core::outbox::{ClaimedJob, NewJob};
+    pub(crate) use workscribe_core::page::{Cursor, PageRequest};
+    pub(crate) use workscribe_core::search::{SearchKind, SearchQuery, Words};
+    pub(crate) use workscribe_core::tenancy::{
         Invitation, InvitationPass, InvitationStatus, Member, OrgScope, Organization, OrganizationChange,
         Role, RoleTable, Slug,
     };
-    pub(in crate::conformance) use workscribe_core::{Storage, WorkScribe};
+    pub(crate) use workscribe_core::{Storage, WorkScribe};
 
-    pub(in crate::conformance) use crate::clock::FrozenClock;
+    pub(crate) use crate::clock::FrozenClock;
 }
 
 /// A case of storages.

@@ -9,7 +9,7 @@ use workscribe_core::identity::Sealed;
 use workscribe_core::sweep::Portion;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryState, DeliveryStatus, Disabled, DisabledReason, EventSet,
-    Listener, Resealing, Webhook, WebhookDelivery,
+    Resealing, Subscription, Webhook, WebhookDelivery,
 };
 
 fn new_webhook(scope: &OrgScope, seconds: i64) -> Webhook {
@@ -169,9 +169,9 @@ pub async fn those_that_are_on_listen(storage: Arc<dyn Storage>) {
     }
     let some = add_webhook(&storage, &scope, 0).await;
     let mut expected =
-        [&all, &some].map(|webhook| Listener { id: webhook.id, events: webhook.events.clone() });
-    expected.sort_by_key(|listener| listener.id);
-    assert_eq!(read!(storage, uow => uow.webhooks().listeners(&scope)), expected);
+        [&all, &some].map(|webhook| Subscription { id: webhook.id, events: webhook.events.clone() });
+    expected.sort_by_key(|subscription| subscription.id);
+    assert_eq!(read!(storage, uow => uow.webhooks().subscriptions(&scope)), expected);
 }
 
 pub async fn deliveries_are_listed_newest_first_by_status_without_their_payloads(storage: Arc<dyn Storage>) {

@@ -21,12 +21,12 @@ use sqlx::{AssertSqlSafe, Database, FromRow, Pool, SqlSafeStr as _, SqlStr, Tran
 use workscribe_core::storage::Party;
 use workscribe_core::{StoreError, UnitOfWork, every_store};
 
-use self::gate::{Gates, Pass};
+use self::gate::{Gates, Turn};
 use self::held::{Held, Own, within};
 use self::lane::{Lane, Reader};
 use self::pending::Pending;
 use self::reads::Reads;
-use self::shares::{Place, Shares};
+use self::shares::{Share, Shares};
 use super::bind::BindAll as _;
 use super::slugs::Slugs;
 use super::{Conn, Db, dialect, misuse, store_error};
@@ -53,10 +53,10 @@ pub struct Unit {
     reads: Option<Arc<Reads>>,
     gates: Option<Arc<Gates>>,
     /// The turns at gates that this unit holds until its end.
-    passed: Vec<(Uuid, Pass)>,
-    /// The party for whom it works, and its place among the connections. The place is returned after the connection.
+    turns: Vec<(Uuid, Turn)>,
+    /// The party for whom it works, and its share of the connections. The share is returned after the connection.
     party: Option<Party>,
-    place: Option<Place>,
+    share: Option<Share>,
     /// The maximum time of a statement.
     limit: Option<Duration>,
 }
@@ -112,20 +112,20 @@ impl Unit {
             slugs: Arc::default(),
             reads: None,
             gates,
-            passed: Vec::new(),
+            turns: Vec::new(),
             party: None,
-            place: None,
+            share: None,
             limit: None,
         }
     }
 
     /// Waits for this unit's turn to lock a row that many units write, if it has no turn yet. The turn ends with the unit.
-    pub(crate) async fn pass(&mut self, id: Uuid) {
+    pub(crate) async fn wait_for_turn(&mut self, id: Uuid) {
         if let Some(gates) = &self.gates
-            && self.passed.iter().all(|(passed, _)| *passed != id)
-            && let Some(pass) = gates.pass(id).await
+            && self.turns.iter().all(|(row, _)| *row != id)
+            && let Some(turn) = gates.turn(id).await
         {
-            self.passed.push((id, pass));
+            self.turns.push((id, turn));
         }
     }
 
@@ -211,7 +211,7 @@ impl Unit {
     async fn open(&mut self) -> Result<(), StoreError> {
         let State::Waiting { source, begin } = &self.state else { return Ok(()) };
         if let Some(party) = self.party {
-            self.place = Some(source.shares.enter(party).await?);
+            self.share = Some(source.shares.enter(party).await?);
         }
         let Source { pool, lane, limit, .. } = source;
         let opened = match begin {

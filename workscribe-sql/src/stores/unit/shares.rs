@@ -14,7 +14,7 @@ use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
 
 /// The maximum number of units that wait in one party's queue. The next unit of that party is refused.
-const LONGEST_LINE: usize = Limit::DatabaseWaitingPerParty.default_value() as usize;
+const LONGEST_QUEUE: usize = Limit::DatabaseWaitingPerParty.default_value() as usize;
 
 /// The places of one pool, and the units that wait for them.
 pub(crate) struct Shares {
@@ -27,15 +27,15 @@ pub(crate) struct Shares {
 
 struct State {
     free: usize,
-    lines: HashMap<Party, Line>,
+    queues: HashMap<Party, Queue>,
     /// The parties with waiting units, in the order of their turns; each once.
     turns: VecDeque<Party>,
 }
 
 #[derive(Default)]
-struct Line {
+struct Queue {
     held: usize,
-    waiting: VecDeque<oneshot::Sender<Place>>,
+    waiting: VecDeque<oneshot::Sender<Share>>,
 }
 
 impl Shares {
@@ -43,7 +43,7 @@ impl Shares {
     pub(crate) fn new(connections: u32, patience: Duration) -> Arc<Self> {
         let places = usize::try_from(connections).unwrap_or(usize::MAX).max(1);
         let (half, most) = (places.div_ceil(2), places - places / 4);
-        let state = State { free: places, lines: HashMap::new(), turns: VecDeque::new() };
+        let state = State { free: places, queues: HashMap::new(), turns: VecDeque::new() };
         Arc::new(Self { half, most, patience, state: Mutex::new(state) })
     }
 
@@ -51,20 +51,20 @@ impl Shares {
     ///
     /// # Errors
     /// [`StoreError::Crowded`] when the party's queue is full, or when no place was free in time.
-    pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> Result<Place, StoreError> {
+    pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> Result<Share, StoreError> {
         let turn = {
             let mut state = self.lock();
-            let line = state.lines.entry(party).or_default();
+            let queue = state.queues.entry(party).or_default();
             // A queue that is not empty has its turn already, even if all its units have given up.
-            let has_turn = !line.waiting.is_empty();
-            if line.waiting.len() >= LONGEST_LINE {
-                line.waiting.retain(|waiting| !waiting.is_closed());
+            let has_turn = !queue.waiting.is_empty();
+            if queue.waiting.len() >= LONGEST_QUEUE {
+                queue.waiting.retain(|waiting| !waiting.is_closed());
             }
-            if line.waiting.len() >= LONGEST_LINE {
+            if queue.waiting.len() >= LONGEST_QUEUE {
                 return Err(StoreError::Crowded);
             }
             let (sender, turn) = oneshot::channel();
-            line.waiting.push_back(sender);
+            queue.waiting.push_back(sender);
             if !has_turn {
                 state.turns.push_back(party);
             }
@@ -72,7 +72,7 @@ impl Shares {
             turn
         };
         match tokio::time::timeout(self.patience, turn).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(share)) => Ok(share),
             _ => Err(StoreError::Crowded),
         }
     }
@@ -84,32 +84,32 @@ impl Shares {
         while state.free > 0 && passed_over < state.turns.len() {
             let Some(party) = state.turns.pop_front() else { break };
             let limit = if state.turns.is_empty() { self.most } else { self.half };
-            let Some(line) = state.lines.get_mut(&party) else { continue };
+            let Some(queue) = state.queues.get_mut(&party) else { continue };
             // Skips the units that have given up.
-            while line.waiting.front().is_some_and(oneshot::Sender::is_closed) {
-                line.waiting.pop_front();
+            while queue.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+                queue.waiting.pop_front();
             }
-            if line.waiting.is_empty() {
+            if queue.waiting.is_empty() {
                 state.forget_if_empty(party);
                 continue;
             }
-            if line.held >= limit {
+            if queue.held >= limit {
                 state.turns.push_back(party);
                 passed_over += 1;
                 continue;
             }
-            let Some(waiting) = line.waiting.pop_front() else { continue };
-            line.held += 1;
-            let goes_on = !line.waiting.is_empty();
+            let Some(waiting) = queue.waiting.pop_front() else { continue };
+            queue.held += 1;
+            let goes_on = !queue.waiting.is_empty();
             state.free -= 1;
             if goes_on {
                 state.turns.push_back(party);
             }
             passed_over = 0;
-            let place = Place { shares: Arc::clone(self), party };
-            if let Err(place) = waiting.send(place) {
+            let share = Share { shares: Arc::clone(self), party };
+            if let Err(share) = waiting.send(share) {
                 // The unit has just given up. Dropping its place takes the lock, so that must happen later.
-                refused.push(place);
+                refused.push(share);
             }
         }
         drop(state);
@@ -123,24 +123,24 @@ impl Shares {
 
 impl State {
     fn forget_if_empty(&mut self, party: Party) {
-        if self.lines.get(&party).is_some_and(|line| line.held == 0 && line.waiting.is_empty()) {
-            self.lines.remove(&party);
+        if self.queues.get(&party).is_some_and(|queue| queue.held == 0 && queue.waiting.is_empty()) {
+            self.queues.remove(&party);
         }
     }
 }
 
-/// A place, until it is dropped.
-pub(crate) struct Place {
+/// A place of the pool that a party has, until it is dropped.
+pub(crate) struct Share {
     shares: Arc<Shares>,
     party: Party,
 }
 
-impl Drop for Place {
+impl Drop for Share {
     fn drop(&mut self) {
         let mut state = self.shares.lock();
         state.free += 1;
-        if let Some(line) = state.lines.get_mut(&self.party) {
-            line.held -= 1;
+        if let Some(queue) = state.queues.get_mut(&self.party) {
+            queue.held -= 1;
         }
         state.forget_if_empty(self.party);
         self.shares.serve(state);
@@ -163,7 +163,7 @@ mod tests {
         Party::Organization(OrgId::from(sqlx::types::Uuid::from_u128(number)))
     }
 
-    type Entering = Pin<Box<dyn Future<Output = Result<Place, StoreError>>>>;
+    type Entering = Pin<Box<dyn Future<Output = Result<Share, StoreError>>>>;
 
     fn enters(shares: &Arc<Shares>, party: Party) -> Entering {
         let shares = Arc::clone(shares);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     /// The result, if the future is ready.
-    fn poll(entering: &mut Entering) -> Option<Result<Place, StoreError>> {
+    fn poll(entering: &mut Entering) -> Option<Result<Share, StoreError>> {
         match pin!(entering).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(entered) => Some(entered),
             std::task::Poll::Pending => None,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// Enters this many units of a party; returns the places of those that entered, and the futures of those that wait.
-    fn come(shares: &Arc<Shares>, party: Party, many: usize) -> (Vec<Place>, Vec<Entering>) {
+    fn come(shares: &Arc<Shares>, party: Party, many: usize) -> (Vec<Share>, Vec<Entering>) {
         let (mut places, mut waiting) = (Vec::new(), Vec::new());
         for _ in 0..many {
             let mut entering = enters(shares, party);
@@ -223,16 +223,16 @@ mod tests {
     #[tokio::test]
     async fn a_line_has_an_end_for_its_own_party_alone() {
         let shares = Shares::new(1, PATIENCE);
-        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_LINE);
-        assert_eq!(waiting.len(), LONGEST_LINE);
+        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_QUEUE);
+        assert_eq!(waiting.len(), LONGEST_QUEUE);
         assert!(matches!(shares.enter(org(1)).await, Err(StoreError::Crowded)));
-        assert!(poll(&mut enters(&shares, org(2))).is_none(), "others wait in a line of their own");
+        assert!(poll(&mut enters(&shares, org(2))).is_none(), "others wait in a queue of their own");
     }
 
     #[tokio::test]
     async fn a_line_that_all_have_left_has_one_turn_when_somebody_comes() {
         let shares = Shares::new(1, PATIENCE);
-        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_LINE);
+        let (_place, waiting) = come(&shares, org(1), 1 + LONGEST_QUEUE);
         drop(waiting);
         let (none, _one) = come(&shares, org(1), 1);
         assert!(none.is_empty());
@@ -246,10 +246,10 @@ mod tests {
         assert!(matches!(shares.enter(org(2)).await, Err(StoreError::Crowded)));
         drop(waiting);
         drop(places);
-        let place = shares.enter(org(3)).await.unwrap();
-        drop(place);
+        let share = shares.enter(org(3)).await.unwrap();
+        drop(share);
         let state = shares.lock();
         assert_eq!((state.free, state.turns.len()), (1, 0));
-        assert!(state.lines.is_empty(), "what nobody holds or waits for is forgotten");
+        assert!(state.queues.is_empty(), "what nobody holds or waits for is forgotten");
     }
 }

@@ -15,7 +15,7 @@ use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryState, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery,
-    EventSet, Listener, Resealing, Webhook, WebhookDelivery, WebhookStore,
+    EventSet, Resealing, Subscription, Webhook, WebhookDelivery, WebhookStore,
 };
 
 use super::bind::BindAll as _;
@@ -165,15 +165,15 @@ impl WebhookStore for Unit {
         Ok(())
     }
 
-    async fn listeners(&mut self, scope: &OrgScope) -> Result<Vec<Listener>, StoreError> {
+    async fn subscriptions(&mut self, scope: &OrgScope) -> Result<Vec<Subscription>, StoreError> {
         let find = query_as::<_, (Uuid, String)>(
             "SELECT id, events FROM ws_webhooks WHERE org_id = $1 AND disabled_at IS NULL ORDER BY id",
         )
         .bind(scope.org().as_uuid());
-        let rows = self.all("ws_webhooks: listeners", find).await?;
+        let rows = self.all("ws_webhooks: subscriptions", find).await?;
         Ok(rows
             .into_iter()
-            .map(|(id, events)| Listener { id: id.into(), events: EventSet::from_stored(&events) })
+            .map(|(id, events)| Subscription { id: id.into(), events: EventSet::from_stored(&events) })
             .collect())
     }
 

@@ -51,7 +51,7 @@ impl CommentStore for Unit {
         let updates = vec![(TASKS, task)];
         let count = Write { name: "ws_tasks: count a comment", rows: 1, updates, push: Box::new(push) };
         // Inserts of comments on the same task queue in the process, like inserts of tasks into the same project.
-        self.pass(task).await;
+        self.wait_for_turn(task).await;
         self.write_later(insertion("ws_comments: insert", org, vec![row], "")).await?;
         if self.flush_with(count).await? > 0 {
             return Ok(());

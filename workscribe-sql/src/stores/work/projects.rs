@@ -185,12 +185,12 @@ impl ProjectStore for Unit {
             for_update!()
         ))
         .bind_all((scope, id));
-        self.pass(id.as_uuid()).await;
+        self.wait_for_turn(id.as_uuid()).await;
         Ok(self.optional("ws_projects: lock", lock).await?.map(|row| project(scope.org(), row)))
     }
 
     async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
-        self.pass(id.as_uuid()).await;
+        self.wait_for_turn(id.as_uuid()).await;
         if self.begins_with(dialect::hold_project(scope.org(), id)) {
             return self.begin().await;
         }
@@ -249,7 +249,7 @@ impl ProjectStore for Unit {
              RETURNING last_position",
         )
         .bind_all((scope, id, by));
-        self.pass(id.as_uuid()).await;
+        self.wait_for_turn(id.as_uuid()).await;
         Ok(self.optional("ws_projects: advance position", update).await?.map(|row| row.0))
     }
 }

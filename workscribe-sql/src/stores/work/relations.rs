@@ -10,7 +10,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{RelatedTask, Relation, RelationStore, RelationType, TaskKey};
 
 use super::bind::BindAll as _;
-use super::table::{Column, Stored, Table, column, insertion};
+use super::table::{ColumnValue, Stored, Table, column, insertion};
 use super::unit::Row;
 use super::{Db, Unit};
 

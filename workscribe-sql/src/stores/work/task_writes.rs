@@ -95,7 +95,7 @@ impl Unit {
         scope: &OrgScope,
         task: &NewTask,
     ) -> Result<Numbered, StoreError> {
-        self.pass(task.project_id.as_uuid()).await;
+        self.wait_for_turn(task.project_id.as_uuid()).await;
         let (writes, labels) = self.take_pending(task.id.as_uuid()).await?;
         let fields = &task.fields;
         let mut label_ids: Vec<LabelId> = labels.map(|labels| labels.added).unwrap_or_default();

@@ -1,18 +1,15 @@
-//! Jobs: the outbox, and the worker's view of the queue.
+//! Jobs: the worker's view of the queue.
 
 use super::fixtures::*;
 use super::prelude::*;
 
-use workscribe_core::id::OrgId;
-use workscribe_core::outbox::{
-    AttemptId, Claim, Enqueued, ExtendedLease, JobPriority, Outcome, Settlement, Turn, Unique, Until,
-};
+use workscribe_core::outbox::{AttemptId, Claim, Enqueued, ExtendedLease, Outcome, Settlement, Turn};
 use workscribe_core::sweep::Portion;
 
-const MAIL: &[&str] = &["mail"];
+pub(super) const MAIL: &[&str] = &["mail"];
 
 /// The claim of a worker that handles mails, on the default queue.
-pub(in crate::conformance) fn asking<'a>(
+pub(crate) fn asking<'a>(
     kinds: &'a [&'a str],
     limit: u32,
     now: Timestamp,
@@ -21,7 +18,7 @@ pub(in crate::conformance) fn asking<'a>(
     Claim { queue: "default", kinds, limit, worker: "a worker", now, lease_until, turn: Turn::default() }
 }
 
-pub(in crate::conformance) async fn claim(
+pub(crate) async fn claim(
     storage: &Arc<dyn Storage>,
     limit: u32,
     now: i64,
@@ -31,17 +28,13 @@ pub(in crate::conformance) async fn claim(
     commit!(storage, uow => uow.jobs().claim(&claim))
 }
 
-pub(in crate::conformance) async fn claim_one(
-    storage: &Arc<dyn Storage>,
-    now: i64,
-    lease_until: i64,
-) -> ClaimedJob {
+pub(crate) async fn claim_one(storage: &Arc<dyn Storage>, now: i64, lease_until: i64) -> ClaimedJob {
     let mut claimed = claim(storage, 10, now, lease_until).await;
     assert_eq!(claimed.len(), 1, "one job is due at {now}");
     claimed.remove(0)
 }
 
-pub(in crate::conformance) async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
+pub(crate) async fn counts(storage: &Arc<dyn Storage>) -> (i64, i64, i64, i64) {
     let all = read!(storage, uow => uow.jobs().counts(at(0)));
     all.iter().fold((0, 0, 0, 0), |sum, of| {
         let counts = of.counts;
@@ -54,12 +47,12 @@ pub(in crate::conformance) async fn counts(storage: &Arc<dyn Storage>) -> (i64, 
     })
 }
 
-async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
+pub(super) async fn next_due(storage: &Arc<dyn Storage>) -> Option<Timestamp> {
     read!(storage, uow => uow.jobs().next_due("default", MAIL))
 }
 
 /// Settles an attempt. Returns whether the storage accepted the outcome.
-pub(in crate::conformance) async fn settle(
+pub(crate) async fn settle(
     storage: &Arc<dyn Storage>,
     id: JobId,
     attempt: u32,
@@ -70,11 +63,17 @@ pub(in crate::conformance) async fn settle(
     commit!(storage, uow => uow.jobs().settle(&settlements)) == [id]
 }
 
-async fn complete(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64) -> bool {
+pub(super) async fn complete(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, now: i64) -> bool {
     settle(storage, id, attempt, Outcome::Completed, now).await
 }
 
-async fn retry(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, run_at: i64, error: &str) -> bool {
+pub(super) async fn retry(
+    storage: &Arc<dyn Storage>,
+    id: JobId,
+    attempt: u32,
+    run_at: i64,
+    error: &str,
+) -> bool {
     settle(storage, id, attempt, Outcome::Retry { run_at: at(run_at), error: error.into() }, 0).await
 }
 
@@ -87,7 +86,15 @@ async fn extend(storage: &Arc<dyn Storage>, id: JobId, attempt: u32, until: i64)
     leases == [ExtendedLease { id, cancel_requested: false }]
 }
 
-pub(in crate::conformance) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
+/// Whether the storage accepts nothing about an attempt: no longer lease and no outcome.
+async fn hears_nothing(storage: &Arc<dyn Storage>, id: JobId, attempt: u32) -> bool {
+    !extend(storage, id, attempt, 500).await
+        && !complete(storage, id, attempt, 2).await
+        && !retry(storage, id, attempt, 2, "late").await
+        && !bury(storage, id, attempt, 2, "late").await
+}
+
+pub(crate) async fn enqueue(storage: &Arc<dyn Storage>, jobs: &[NewJob]) -> Vec<Enqueued> {
     commit!(storage, uow => uow.outbox().enqueue(jobs))
 }
 
@@ -124,13 +131,6 @@ pub async fn the_numbers_of_a_payload_come_back_as_they_were(storage: Arc<dyn St
     let job = NewJob { payload, ..new_job("mail", at(0)) };
     enqueue(&storage, std::slice::from_ref(&job)).await;
     assert_eq!(claim_one(&storage, 0, 60).await.payload, job.payload);
-}
-
-pub async fn an_id_belongs_to_one_job(storage: Arc<dyn Storage>) {
-    let job = new_job("mail", at(0));
-    enqueue(&storage, std::slice::from_ref(&job)).await;
-    assert_fault!(attempt!(storage, uow => uow.outbox().enqueue(std::slice::from_ref(&job))));
-    assert_eq!(counts(&storage).await, (1, 0, 0, 0));
 }
 
 pub async fn a_job_is_not_claimed_before_its_time(storage: Arc<dyn Storage>) {
@@ -180,10 +180,7 @@ pub async fn a_job_whose_lease_ran_out_goes_to_another_worker(storage: Arc<dyn S
     assert_eq!((first.id, first.attempt, second.id, second.attempt), (id, 1, id, 2));
 
     // The first worker's statements come too late.
-    assert!(!extend(&storage, id, 1, 500).await);
-    assert!(!complete(&storage, id, 1, 61).await);
-    assert!(!retry(&storage, id, 1, 61, "late").await);
-    assert!(!bury(&storage, id, 1, 61, "late").await);
+    assert!(hears_nothing(&storage, id, 1).await);
     assert_eq!(counts(&storage).await, (0, 1, 0, 0));
     assert_eq!(next_due(&storage).await, Some(at(120)), "the second worker's lease is as it was");
     assert!(complete(&storage, id, 2, 62).await);
@@ -211,10 +208,7 @@ pub async fn a_finished_job_hears_no_further_word(storage: Arc<dyn Storage>) {
     assert_eq!(next_due(&storage).await, None);
     for id in [done, given_up] {
         for attempt in [0, 1, 2] {
-            assert!(!extend(&storage, id, attempt, 500).await);
-            assert!(!complete(&storage, id, attempt, 2).await);
-            assert!(!retry(&storage, id, attempt, 2, "late").await);
-            assert!(!bury(&storage, id, attempt, 2, "late").await);
+            assert!(hears_nothing(&storage, id, attempt).await);
         }
     }
     assert_eq!(counts(&storage).await, (0, 0, 1, 1));
@@ -224,10 +218,7 @@ pub async fn a_job_that_is_not_claimed_hears_no_word(storage: Arc<dyn Storage>) 
     let id = add_job(&storage, "mail", at(0)).await;
     for id in [id, super::fixtures::id()] {
         for attempt in [0, 1] {
-            assert!(!extend(&storage, id, attempt, 500).await);
-            assert!(!complete(&storage, id, attempt, 2).await);
-            assert!(!retry(&storage, id, attempt, 2, "early").await);
-            assert!(!bury(&storage, id, attempt, 2, "early").await);
+            assert!(hears_nothing(&storage, id, attempt).await);
         }
     }
     assert_eq!(counts(&storage).await, (1, 0, 0, 0));
@@ -366,208 +357,6 @@ pub async fn eight_workers_claim_each_of_two_hundred_jobs_once(storage: Arc<dyn 
     assert_eq!(claimed.len(), 200, "none was claimed twice");
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), expected);
     assert_eq!(counts(&storage).await, (0, 0, 200, 0));
-}
-
-pub async fn many_jobs_are_enqueued_at_once_and_answered_for_in_order(storage: Arc<dyn Storage>) {
-    assert_eq!(enqueue(&storage, &[]).await, []);
-    let jobs: Vec<NewJob> = (0..300).map(|index| new_job("mail", at_micros(300 - index))).collect();
-    let expected: Vec<Enqueued> = jobs.iter().map(|job| Enqueued { id: job.id, is_new: true }).collect();
-    assert_eq!(enqueue(&storage, &jobs).await, expected);
-    assert_eq!(counts(&storage).await.0, 300);
-}
-
-fn unique(key: &str) -> NewJob {
-    new_job("mail", at(0)).unique(&Unique::by(key)).unwrap()
-}
-
-pub async fn a_unique_key_keeps_others_out_until_the_job_has_ended(storage: Arc<dyn Storage>) {
-    let (first, second, other) = (unique("a"), unique("a"), unique(UNICODE));
-    let all = enqueue(&storage, &[first.clone(), second.clone(), other.clone()]).await;
-    let [is, is_not] = [true, false];
-    assert_eq!(
-        all.iter().map(|one| (one.id, one.is_new)).collect::<Vec<_>>(),
-        [(first.id, is), (first.id, is_not), (other.id, is)]
-    );
-    assert_eq!(enqueue(&storage, &[unique("a")]).await, [Enqueued { id: first.id, is_new: false }]);
-    let claimed = claim(&storage, 1, 1, 60).await.remove(0);
-    assert_eq!(claimed.id, first.id.min(other.id));
-    assert_eq!(claim(&storage, 5, 1, 60).await.len(), 1);
-    assert!(!enqueue(&storage, &[unique("a")]).await[0].is_new, "it runs");
-    assert!(retry(&storage, first.id, 1, 5, "busy").await);
-    assert!(!enqueue(&storage, &[unique("a")]).await[0].is_new, "it waits again");
-    assert_eq!(claim_one(&storage, 5, 60).await.id, first.id);
-    assert!(complete(&storage, first.id, 2, 6).await);
-    let again = unique("a");
-    assert_eq!(
-        enqueue(&storage, std::slice::from_ref(&again)).await,
-        [Enqueued { id: again.id, is_new: true }]
-    );
-}
-
-pub async fn a_unique_key_lets_go_when_it_is_said_to(storage: Arc<dyn Storage>) {
-    let until_claimed = || new_job("mail", at(0)).unique(&Unique::by("c").until(Until::Claimed)).unwrap();
-    let (first, second) = (until_claimed(), until_claimed());
-    enqueue(&storage, std::slice::from_ref(&first)).await;
-    assert!(!enqueue(&storage, std::slice::from_ref(&second)).await[0].is_new);
-    claim_one(&storage, 0, 60).await;
-    assert!(
-        enqueue(&storage, std::slice::from_ref(&second)).await[0].is_new,
-        "one more may wait while one runs"
-    );
-    claim_one(&storage, 0, 60).await;
-
-    let daily = |created_at| {
-        let job = NewJob { created_at, ..new_job("mail", at(0)) };
-        job.unique(&Unique::by("d").within(chrono::TimeDelta::days(1))).unwrap()
-    };
-    let today = daily(at(10));
-    enqueue(&storage, std::slice::from_ref(&today)).await;
-    claim_one(&storage, 20, 60).await;
-    assert!(complete(&storage, today.id, 1, 21).await);
-    assert!(!enqueue(&storage, &[daily(at(30))]).await[0].is_new, "it is done, and yet it is today's");
-    let tomorrow = daily(at(86_400));
-    assert!(enqueue(&storage, std::slice::from_ref(&tomorrow)).await[0].is_new);
-    let sweep = async |now| commit!(storage, uow => uow.jobs().sweep(now, now, Portion::of(10)));
-    let end = today.unique.and_then(|unique| unique.keep_until).unwrap();
-    assert_eq!(sweep(end).await, 0, "its day is not over");
-    assert_eq!(sweep(end + chrono::TimeDelta::microseconds(1)).await, 1);
-}
-
-pub async fn a_hundred_jobs_of_one_key_at_once_are_one(storage: Arc<dyn Storage>) {
-    let enqueued = all_at_once(100, |index| {
-        let storage = Arc::clone(&storage);
-        async move {
-            // Two keys, given in either order.
-            let mut jobs = vec![unique("a"), unique("b")];
-            if index % 2 == 0 {
-                jobs.reverse();
-            }
-            enqueue(&storage, &jobs).await
-        }
-    });
-    let all: Vec<Enqueued> = enqueued.await.into_iter().flatten().collect();
-    assert_eq!(all.iter().filter(|one| one.is_new).count(), 2);
-    assert_eq!(all.iter().map(|one| one.id).collect::<BTreeSet<_>>().len(), 2);
-    assert_eq!(counts(&storage).await.0, 2);
-}
-
-pub async fn jobs_of_a_higher_priority_come_first_and_queues_stand_apart(storage: Arc<dyn Storage>) {
-    let priorities = [JobPriority::IDLE, JobPriority::LOW, JobPriority::NORMAL, JobPriority::HIGH];
-    let jobs: Vec<NewJob> = (0..4_i64)
-        .flat_map(|index| priorities.map(|priority| new_job("mail", at(index)).priority(priority)))
-        .collect();
-    let later = new_job("mail", at(1_000)).priority(JobPriority::HIGH);
-    let elsewhere = new_job("mail", at(0)).priority(JobPriority::HIGH).queue("reports").unwrap();
-    enqueue(&storage, &[jobs.clone(), vec![later, elsewhere.clone()]].concat()).await;
-    let mut expected = jobs;
-    expected.sort_by_key(|job| (job.priority, job.run_at));
-    let expected: Vec<JobId> = expected.into_iter().map(|job| job.id).collect();
-    let mut order = Vec::new();
-    for limit in [1, 2, 5, 10] {
-        order.extend(claim(&storage, limit, 10, 60).await.into_iter().map(|job| job.id));
-    }
-    assert_eq!(order, expected);
-    let other = Claim { queue: "reports", ..asking(MAIL, 10, at(10), at(60)) };
-    let claimed = commit!(storage, uow => uow.jobs().claim(&other));
-    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [elsewhere.id]);
-    assert_eq!(read!(storage, uow => uow.jobs().next_due("nowhere", MAIL)), None);
-}
-
-pub async fn nothing_is_claimed_from_a_queue_that_is_paused(storage: Arc<dyn Storage>) {
-    add_job(&storage, "mail", at(0)).await;
-    commit!(storage, uow => uow.jobs().pause("default", at(5)));
-    commit!(storage, uow => uow.jobs().pause("default", at(6)));
-    assert_eq!((claim(&storage, 10, 10, 60).await.len(), next_due(&storage).await), (0, None));
-    assert!(commit!(storage, uow => uow.jobs().resume("default")));
-    assert!(!commit!(storage, uow => uow.jobs().resume("default")), "it was not paused");
-    assert_eq!(next_due(&storage).await, Some(at(0)));
-    claim_one(&storage, 10, 60).await;
-    commit!(storage, uow => uow.jobs().pause("default", at(20)));
-    assert!(claim(&storage, 10, 100, 200).await.is_empty(), "of one whose lease ran out neither");
-}
-
-/// The organizations whose jobs a claim returns, as indexes of `orgs`.
-async fn turns(storage: &Arc<dyn Storage>, orgs: &[OrgId], limit: u32, turn: Turn<'_>) -> Vec<usize> {
-    let claim = Claim { turn, ..asking(MAIL, limit, at(1_000), at(9_000)) };
-    let claimed = commit!(storage, uow => uow.jobs().claim(&claim));
-    let at = |job: &ClaimedJob| orgs.iter().position(|org| Some(*org) == job.org).unwrap_or(orgs.len());
-    let mut turns: Vec<usize> = claimed.iter().map(at).collect();
-    turns.sort_unstable();
-    turns
-}
-
-/// Adds jobs of an organization, one per second from a time on.
-async fn jobs_of(storage: &Arc<dyn Storage>, org: Option<OrgId>, count: i64, from: i64) {
-    let jobs: Vec<NewJob> =
-        (0..count).map(|n| NewJob { org, created_at: at(from), ..new_job("mail", at(from + n)) }).collect();
-    enqueue(storage, &jobs).await;
-}
-
-pub async fn claims_go_from_organization_to_organization(storage: Arc<dyn Storage>) {
-    let mut orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
-    orgs.sort_unstable();
-    jobs_of(&storage, Some(orgs[0]), 500, 0).await;
-    jobs_of(&storage, Some(orgs[1]), 1, 900).await;
-    jobs_of(&storage, Some(orgs[2]), 5, 901).await;
-    jobs_of(&storage, None, 2, 902).await;
-    let after = |org: usize| Turn { after: Some(orgs[org]), ..Turn::default() };
-    // Five hundred jobs have waited longer, and they delay no organization's first job.
-    assert_eq!(turns(&storage, &orgs, 4, Turn::default()).await, [0, 1, 2, 3]);
-    assert_eq!(turns(&storage, &orgs, 1, after(0)).await, [2], "the second has no more");
-    assert_eq!(turns(&storage, &orgs, 1, after(2)).await, [3], "the round begins anew with what is nobody's");
-    assert_eq!(turns(&storage, &orgs, 1, Turn::default()).await, [0]);
-    assert_eq!(
-        turns(&storage, &orgs, 10, after(0)).await,
-        [0, 0, 0, 0, 0, 2, 2, 2],
-        "an equal share of each"
-    );
-    let jobs = turns(&storage, &orgs, 10, after(0)).await;
-    assert_eq!(jobs, [0; 10], "who is alone has all of it");
-}
-
-pub async fn who_has_the_most_jobs_waiting_is_told(storage: Arc<dyn Storage>) {
-    let orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
-    for (org, count) in orgs.iter().zip([3, 5, 1]) {
-        jobs_of(&storage, Some(*org), count, 0).await;
-    }
-    jobs_of(&storage, None, 9, 0).await;
-    let claim = Claim {
-        turn: Turn { skipped: &[orgs[0], orgs[2]], ..Turn::default() },
-        ..asking(MAIL, 20, at(99), at(999))
-    };
-    for job in
-        commit!(storage, uow => uow.jobs().claim(&claim)).iter().filter(|job| job.org.is_some()).take(2)
-    {
-        assert!(settle(&storage, job.id, job.attempt, Outcome::Snoozed { run_at: at(100) }, 99).await);
-    }
-    let backlogs = read!(storage, uow => uow.jobs().backlogs(2));
-    let counts: Vec<_> = backlogs.iter().map(|of| (&*of.queue, of.org, of.waiting, of.snoozed)).collect();
-    assert_eq!(counts, [("default", orgs[0], 3, 0), ("default", orgs[1], 2, 2)]);
-}
-
-pub async fn whoever_is_passed_over_gets_nothing_and_nobody_more_than_they_may(storage: Arc<dyn Storage>) {
-    let mut orgs: Vec<OrgId> = (0..3).map(|_| id()).collect();
-    orgs.sort_unstable();
-    for org in &orgs {
-        jobs_of(&storage, Some(*org), 20, 0).await;
-    }
-    let third_only = Turn { skipped: &orgs[..2], max_each: Some(3), ..Turn::default() };
-    assert_eq!(turns(&storage, &orgs, 10, third_only).await, [2, 2, 2]);
-    let all = Turn { skipped: &orgs, ..Turn::default() };
-    assert_eq!(turns(&storage, &orgs, 10, all).await, [0; 0]);
-    let two = Turn { max_each: Some(2), ..Turn::default() };
-    assert_eq!(turns(&storage, &orgs, 10, two).await, [0, 0, 1, 1, 2, 2]);
-}
-
-pub async fn jobs_that_come_due_take_part_in_the_turns(storage: Arc<dyn Storage>) {
-    let mut orgs: Vec<OrgId> = (0..2).map(|_| id()).collect();
-    orgs.sort_unstable();
-    jobs_of(&storage, Some(orgs[0]), 50, 10).await;
-    let later = NewJob { org: Some(orgs[1]), ..new_job("mail", at(999)) };
-    let never = NewJob { org: Some(orgs[1]), ..new_job("mail", at(5_000)) };
-    enqueue(&storage, &[later, never]).await;
-    assert_eq!(turns(&storage, &orgs, 2, Turn::default()).await, [0, 1]);
-    assert_eq!(turns(&storage, &orgs, 2, Turn::default()).await, [0, 0], "the other's time has not come");
 }
 
 pub async fn a_job_that_is_put_off_loses_no_attempt(storage: Arc<dyn Storage>) {

@@ -224,9 +224,7 @@ pub async fn a_vacated_organization_is_nobodys_and_goes_in_portions(storage: Arc
     };
     let parent = add_task(&storage, &scope, &board, "Parent").await;
     for index in 0..5 {
-        let mut new = new_task(&scope, &board, &format!("Task {index}"));
-        new.fields.parent_id = Some(parent.id);
-        let task = put_task(&storage, &scope, &new).await;
+        let task = add_part(&storage, &scope, &board, parent.id, &format!("Task {index}")).await;
         add_comment(&storage, &scope, task.id, "A comment").await;
     }
     let kept = add_task(&storage, &other, &others, "Kept").await;

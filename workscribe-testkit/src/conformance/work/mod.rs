@@ -8,7 +8,9 @@ pub mod long_lists;
 pub mod projects;
 pub mod relations;
 pub mod statuses;
+pub mod subtasks;
 pub mod task_lists;
+pub mod task_locks;
 pub mod tasks;
 
 use super::{fixtures, prelude};

@@ -8,7 +8,10 @@ use workscribe_core::id::RelationId;
 use workscribe_core::limits::{Limit, Limits};
 use workscribe_core::tenancy::In;
 use workscribe_core::transfer::{Kind, Record};
-use workscribe_core::work::{ColumnMove, NewRelation, RelatedTask, Relation, RelationDirection, RelationType, Task, TaskFields, TaskFilter, TaskQuery, TaskSort};
+use workscribe_core::work::{
+    ColumnMove, NewRelation, RelatedTask, Relation, RelationDirection, RelationType, Task, TaskFields,
+    TaskFilter, TaskQuery, TaskSort,
+};
 
 use RelationType::{Blocks, Duplicates, RelatesTo};
 
@@ -210,7 +213,8 @@ pub async fn a_task_counts_the_open_tasks_that_block_it(storage: Arc<dyn Storage
     let counted = async || {
         let found = task(&storage, &scope, tasks[0].id).await.unwrap().blocked_by_count;
         let filter = TaskFilter { project: Some(board.project.id), ..TaskFilter::default() };
-        let query = TaskQuery::new(filter, TaskSort::parse("created_at").unwrap(), None, None, false).unwrap();
+        let query =
+            TaskQuery::new(filter, TaskSort::parse("created_at").unwrap(), None, None, false).unwrap();
         let listed = read!(storage, uow => uow.tasks().list(&scope, &query));
         let counts: Vec<i64> = listed.iter().map(|task| task.blocked_by_count).collect();
         let entered = read!(storage, uow => uow.tasks().enter(scope.actor(), tasks[0].id)).unwrap();

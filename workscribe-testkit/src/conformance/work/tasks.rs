@@ -5,12 +5,12 @@ use super::prelude::*;
 
 use chrono::NaiveDate;
 use workscribe_core::work::{
-    Document, Entered, NewTask, Numbered, Priority, ProjectChange, Room, Task, TaskFields, TaskLabel,
-    TaskType, TaskWrite, order,
+    Document, Entered, NewTask, Numbered, Priority, ProjectChange, Task, TaskFields, TaskLabel, TaskType,
+    TaskWrite, order,
 };
-use workscribe_core::{Constraint, StoreError, Target};
+use workscribe_core::{StoreError, Target};
 
-async fn update(
+pub(super) async fn update(
     storage: &Arc<dyn Storage>,
     scope: &OrgScope,
     task: TaskId,
@@ -124,21 +124,6 @@ pub async fn tasks_are_numbered_from_one_in_each_project(storage: Arc<dyn Storag
     assert_eq!(add_task(&storage, &scope, &app, "Next").await.number, 4, "no number comes back");
 }
 
-pub async fn a_hundred_tasks_at_once_are_numbered_without_gaps(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let news: Vec<NewTask> =
-        (0..100).map(|index| new_task(&scope, &board, &format!("Task {index}"))).collect();
-    let mut numbered = all_at_once(100, |index| {
-        let (storage, new) = (Arc::clone(&storage), news[index].clone());
-        async move { commit!(storage, uow => uow.tasks().insert(&scope, &new)) }
-    })
-    .await;
-    numbered.sort_unstable_by_key(|numbered| numbered.number);
-    let expected: Vec<_> =
-        (1..=100).map(|number| Numbered { number, position: number * order::GAP }).collect();
-    assert_eq!(numbered, expected);
-}
-
 pub async fn a_task_that_is_rolled_back_leaves_its_number_to_the_next(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let mut uow = storage.begin().await.unwrap();
@@ -193,37 +178,6 @@ pub async fn a_task_refers_to_what_is_there(storage: Arc<dyn Storage>) {
         assert_eq!(task(&storage, &scope, new.id).await.as_ref(), Some(&stored));
     }
     assert_fault!(settle!(storage, uow => uow.tasks().insert(&scope, &new)));
-}
-
-pub async fn a_whole_counts_its_parts_as_they_come_change_and_go(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let (one, two) =
-        (add_task(&storage, &scope, &board, "One").await, add_task(&storage, &scope, &board, "Two").await);
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(one.id);
-    let part = put_task(&storage, &scope, &part).await;
-    let counts = async || {
-        let (one, two) = (task(&storage, &scope, one.id).await, task(&storage, &scope, two.id).await);
-        (one.unwrap().subtask_count, two.unwrap().subtask_count)
-    };
-    assert_eq!(counts().await, (1, 0));
-    for (parent, expected) in [
-        (Some(two.id), (0, 1)),
-        (Some(two.id), (0, 1)),
-        (None, (0, 0)),
-        (None, (0, 0)),
-        (Some(one.id), (1, 0)),
-    ] {
-        let fields = TaskFields { parent_id: parent, ..TaskFields::of(&part) };
-        assert!(update(&storage, &scope, part.id, &fields, None).await.unwrap());
-        assert_eq!(counts().await, expected);
-    }
-    let fields = TaskFields { parent_id: Some(two.id), ..TaskFields::of(&part) };
-    assert_stale!(update(&storage, &scope, part.id, &fields, Some(1)).await);
-    assert_eq!(counts().await, (1, 0), "what was not written is not counted");
-    assert!(!commit!(storage, uow => uow.tasks().delete(&scope, Target::from(id::<TaskId>()))));
-    assert!(commit!(storage, uow => uow.tasks().delete(&scope, part.id.into())));
-    assert_eq!(counts().await, (0, 0));
 }
 
 pub async fn a_task_changes_in_all_its_fields(storage: Arc<dyn Storage>) {
@@ -313,50 +267,6 @@ pub async fn a_document_comes_back_as_it_was(storage: Arc<dyn Storage>) {
     }
 }
 
-pub async fn a_task_is_added_where_there_is_room_alone(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let parent = add_task(&storage, &scope, &board, "The whole").await;
-    let part = |room| {
-        let mut new = NewTask { room, ..new_task(&scope, &board, "A part") };
-        new.fields.parent_id = Some(parent.id);
-        new
-    };
-    let first = part(Room { in_project: 2, below_parent: 1 });
-    assert_eq!(commit!(storage, uow => uow.tasks().insert(&scope, &first)).number, 2);
-    let full = part(Room { below_parent: 1, ..Room::ANY });
-    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &full)), Room);
-    let past = NewTask { room: Room { in_project: 2, ..Room::ANY }, ..new_task(&scope, &board, "Past") };
-    assert_conflict!(attempt!(storage, uow => uow.tasks().insert(&scope, &past)), OpenProject);
-    let last = NewTask { room: Room { in_project: 3, below_parent: 0 }, ..new_task(&scope, &board, "Last") };
-    let numbered = commit!(storage, uow => uow.tasks().insert(&scope, &last));
-    assert_eq!(
-        numbered.number, 3,
-        "what was refused used no number, and a task below nothing needs no room there"
-    );
-}
-
-pub async fn a_task_counts_its_parts_and_comments(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let whole = add_task(&storage, &scope, &board, "The whole").await;
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    let part = put_task(&storage, &scope, &part).await;
-    let mut below = new_task(&scope, &board, "A part of it");
-    below.fields.parent_id = Some(part.id);
-    put_task(&storage, &scope, &below).await;
-    for text in ["One", "Two"] {
-        add_comment(&storage, &scope, whole.id, text).await;
-    }
-    add_comment(&storage, &scope, part.id, "Three").await;
-    let counts = async |id| {
-        let task = task(&storage, &scope, id).await.unwrap();
-        (task.subtask_count, task.comment_count, task.version)
-    };
-    assert_eq!(counts(whole.id).await, (1, 2, 1), "what is counted makes no new version");
-    assert_eq!(counts(part.id).await, (1, 1, 1));
-    assert_eq!(counts(below.id).await, (0, 0, 1));
-}
-
 pub async fn a_task_goes_with_its_comments_its_labels_and_what_is_found_of_it(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let label = add_label(&storage, &scope, &board, "Bug").await;
@@ -389,96 +299,6 @@ pub async fn a_task_goes_with_its_comments_its_labels_and_what_is_found_of_it(st
     assert_eq!(lines, 1, "the history stays");
 }
 
-pub async fn a_task_that_has_parts_stays(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let whole = add_task(&storage, &scope, &board, "The whole").await;
-    let mut part = new_task(&scope, &board, "A part");
-    part.fields.parent_id = Some(whole.id);
-    put_task(&storage, &scope, &part).await;
-    assert_conflict!(settle!(storage, uow => uow.tasks().delete(&scope, whole.id.into())), Reference);
-    assert!(task(&storage, &scope, whole.id).await.is_some());
-    // Both may be removed in one transaction, the part first.
-    let mut uow = storage.begin().await.unwrap();
-    assert!(uow.tasks().delete(&scope, part.id.into()).await.unwrap());
-    assert!(uow.tasks().delete(&scope, whole.id.into()).await.unwrap());
-    uow.commit().await.unwrap();
-    assert_eq!(task(&storage, &scope, part.id).await, None);
-}
-
-pub async fn locked_tasks_come_in_the_order_of_their_ids_without_those_that_are_gone(
-    storage: Arc<dyn Storage>,
-) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let mut ids = Vec::new();
-    for index in 0..12 {
-        ids.push(add_task(&storage, &scope, &board, &format!("Task {index}")).await.id);
-    }
-    add_task(&storage, &scope, &board, "Not asked for").await;
-    let mut asked = ids.clone();
-    asked.extend([ids[3], id()]);
-    let locked = commit!(storage, uow => uow.tasks().lock(&scope, &asked));
-    let locked: Vec<TaskId> = locked.iter().map(|task| task.id).collect();
-    ids.sort_unstable();
-    assert_eq!(locked, ids);
-    assert_eq!(commit!(storage, uow => uow.tasks().lock(&scope, &[])), []);
-}
-
-pub async fn a_tasks_lock_is_held_until_the_end_of_the_transaction(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let stored = add_task(&storage, &scope, &board, "One").await;
-    let id = stored.id;
-    let mut first = storage.begin().await.unwrap();
-    first.tasks().lock(&scope, &[id]).await.unwrap();
-    let others = Arc::clone(&storage);
-    let mut second = tokio::spawn(async move {
-        let mut uow = others.begin().await.unwrap();
-        let locked = uow.tasks().lock(&scope, &[id]).await.unwrap();
-        uow.commit().await.unwrap();
-        locked[0].title.clone()
-    });
-    let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
-    assert!(early.is_err(), "the second must wait");
-    let fields = TaskFields { title: "Changed".into(), ..TaskFields::of(&stored) };
-    assert!(first.tasks().update(&scope, Target::new(id, Some(1)), (&fields).into(), at(1)).await.unwrap());
-    first.commit().await.unwrap();
-    let title = tokio::time::timeout(Duration::from_secs(10), second).await.expect("it goes on").unwrap();
-    assert_eq!(title, "Changed", "it reads under the lock");
-}
-
-pub async fn the_parts_of_a_task_are_those_right_below_it(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let top = add_task(&storage, &scope, &board, "Top").await;
-    let mut parts = Vec::new();
-    for index in 0..5 {
-        let mut part = new_task(&scope, &board, &format!("Part {index}"));
-        part.fields.parent_id = Some(top.id);
-        parts.push(put_task(&storage, &scope, &part).await.id);
-    }
-    let mut below = new_task(&scope, &board, "Below");
-    below.fields.parent_id = Some(parts[0]);
-    let below = put_task(&storage, &scope, &below).await.id;
-    parts.sort_unstable();
-    let children = async |id, limit| read!(storage, uow => uow.tasks().children(&scope, id, limit));
-    assert_eq!(children(top.id, 100).await, parts);
-    assert_eq!(children(top.id, 3).await, parts[..3]);
-    assert_eq!(children(below, 100).await, []);
-    assert_eq!(children(id(), 100).await, []);
-    let within = async |id, ancestor| read!(storage, uow => uow.tasks().is_within(&scope, id, ancestor));
-    let bottom_parent = task(&storage, &scope, below).await.unwrap().parent_id.unwrap();
-    for (id, ancestor, expected) in [
-        (top.id, top.id, true),
-        (below, top.id, true),
-        (below, bottom_parent, true),
-        (bottom_parent, top.id, true),
-        (top.id, below, false),
-        (bottom_parent, below, false),
-        (parts[1], parts[2], false),
-    ] {
-        assert_eq!(within(id, ancestor).await, expected);
-    }
-    assert!(!within(below, id()).await);
-}
-
 pub async fn a_persons_open_tasks_are_listed_by_id(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
     let app = add_project(&storage, &scope, "APP").await;
@@ -504,74 +324,4 @@ pub async fn a_persons_open_tasks_are_listed_by_id(storage: Arc<dyn Storage>) {
     assert_eq!(open(None, 3).await, expected[..3]);
     assert_eq!(open(Some(expected[2]), 3).await, expected[3..]);
     assert_eq!(open(Some(expected[3]), 3).await, []);
-}
-
-pub async fn of_twenty_changes_of_one_version_of_a_task_one_succeeds(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let stored = add_task(&storage, &scope, &board, "One").await;
-    let results = all_at_once(20, |index| {
-        let (storage, id) = (Arc::clone(&storage), stored.id);
-        let fields = TaskFields { title: format!("Title {index}"), ..TaskFields::of(&stored) };
-        async move { update(&storage, &scope, id, &fields, Some(1)).await }
-    })
-    .await;
-    assert_eq!(results.iter().filter(|result| matches!(result, Ok(true))).count(), 1);
-    for result in results.into_iter().filter(|result| !matches!(result, Ok(true))) {
-        assert_stale!(result);
-    }
-    assert_eq!(task(&storage, &scope, stored.id).await.unwrap().version, 2);
-}
-
-/// What another transaction does to a task while it is removed.
-async fn meddle(
-    storage: &Arc<dyn Storage>,
-    scope: &OrgScope,
-    stored: &Task,
-    label: LabelId,
-    deed: usize,
-) -> Result<(), StoreError> {
-    match deed % 5 {
-        0 => update(storage, scope, stored.id, &TaskFields::of(stored), Some(1)).await.map(drop),
-        1 => update(storage, scope, stored.id, &TaskFields::of(stored), None).await.map(drop),
-        2 => {
-            let comment = new_comment(storage, scope, stored.id, "Wait").await;
-            settle!(storage, uow => uow.comments().insert(scope, &comment, i64::MAX))
-        }
-        3 => settle!(storage, uow => uow.labels().attach(scope, stored.id, &[label])),
-        _ => {
-            let document = task_document(stored.id, "Wait", "");
-            settle!(storage, uow => uow.search().put(scope, &document))
-        }
-    }
-}
-
-pub async fn what_is_done_to_a_task_while_it_is_removed_is_done_or_finds_it_gone(storage: Arc<dyn Storage>) {
-    let (scope, board) = project_of(&storage, "engines").await;
-    let label = add_label(&storage, &scope, &board, "Bug").await.id;
-    for round in 0..10 {
-        let stored = add_task(&storage, &scope, &board, "One").await;
-        let results = all_at_once(6, |index| {
-            let (storage, stored) = (Arc::clone(&storage), stored.clone());
-            async move {
-                if index == round % 6 {
-                    let deleted = commit!(storage, uow => uow.tasks().delete(&scope, stored.id.into()));
-                    assert!(deleted, "it is there");
-                    return Ok(());
-                }
-                meddle(&storage, &scope, &stored, label, index).await
-            }
-        })
-        .await;
-        for error in results.into_iter().filter_map(Result::err) {
-            let lost = matches!(
-                error,
-                StoreError::StaleVersion | StoreError::Conflict { constraint: Constraint::Reference, .. }
-            );
-            assert!(lost, "round {round}: {error:?}");
-        }
-        assert_eq!(task(&storage, &scope, stored.id).await, None);
-        assert_eq!(read!(storage, uow => uow.comments().count(&scope, stored.id)), 0);
-    }
-    let query = SearchQuery { words: Words::of("wait"), kind: None, limit: 100 };
-    assert_eq!(read!(storage, uow => uow.search().find(&scope, &query)), []);
 }

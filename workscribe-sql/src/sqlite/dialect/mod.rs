@@ -1,4 +1,11 @@
-//! Everything that differs between the databases, for SQLite. `postgres/dialect.rs` has the same names.
+//! Everything that differs between the databases, for SQLite. `postgres/dialect` has the same names, in the same files.
+//!
+//! `tasks.rs` is for tasks and their lists, `search.rs` for full-text search; this file is for everything else.
+
+#[macro_use]
+mod search;
+#[macro_use]
+mod tasks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -12,9 +19,13 @@ use sqlx::{Decode, Encode, QueryBuilder, Sqlite, SqliteConnection, Type, raw_sql
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId};
-use workscribe_core::search::Words;
 
 use crate::error::{Meaning, UNIQUE_RULES, UniqueRule};
+
+pub(crate) use search::{
+    SEARCH_SAMPLE, TASKS_FOUND, TASKS_FOUND_COMMON, WHOLE_WORDS_FIRST, search_query, title_query,
+};
+pub(crate) use tasks::{BOARD, CHOICE_END, FEW, IS_OF, LABEL_IDS_AFTER, NOTES_LABEL, WRONG_LABELS};
 
 pub(crate) type Db = Sqlite;
 pub(crate) type Conn = SqliteConnection;
@@ -88,15 +99,6 @@ macro_rules! bytes_of {
 
 /// Whether one statement can contain several writes. It cannot: a `WITH` only reads.
 pub(crate) const WRITES_TOGETHER: bool = false;
-
-/// The new `label_ids`. The added labels are bound after the first part, the removed labels after the second.
-pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
-    "(SELECT json_group_array(ids.id ORDER BY ids.id)
-        FROM (SELECT value AS id FROM json_each(label_ids) UNION SELECT value FROM json_each(",
-    ")) AS ids
-       WHERE ids.id NOT IN (SELECT value FROM json_each(",
-    ")))",
-];
 
 /// Compares the preceding expression with bound ids, like `in_ids`.
 pub(crate) fn push_in_ids(statement: &mut QueryBuilder<Db>, ids: Json<Vec<Uuid>>) {
@@ -222,42 +224,6 @@ macro_rules! one_or_none_of {
     };
 }
 
-/// The labels of a single task `t`, as one JSON array.
-macro_rules! labels_of_one_task {
-    () => {
-        "(SELECT json_group_array(json_object('id', hex(l.id), 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM json_each(t.label_ids) AS ids
-           CROSS JOIN ws_labels l ON l.org_id = t.org_id AND l.id = unhex(replace(ids.value, '-', '')))"
-    };
-}
-
-/// Nothing: [`task_joins`] reads the rows with which each task is shown, by their keys. Here that costs no round trip.
-macro_rules! shown_with {
-    ($org:literal) => {
-        " "
-    };
-}
-
-/// The joins with which a chosen task `t` is read.
-macro_rules! task_joins {
-    () => {
-        concat!(
-            " ",
-            one_of!("ws_projects", "p", "p.org_id = t.org_id AND p.id = t.project_id"),
-            one_of!("ws_statuses", "s", "s.org_id = t.org_id AND s.id = t.status_id"),
-            one_or_none_of!("ws_users", "a", "a.id = t.assignee_id"),
-            one_of!("ws_users", "r", "r.id = t.reporter_id")
-        )
-    };
-}
-
-/// The labels of the task `t`, as one JSON array.
-macro_rules! labels_of_task {
-    () => {
-        labels_of_one_task!()
-    };
-}
-
 /// Unread notifications, in the form that their index has.
 macro_rules! unread {
     () => {
@@ -265,103 +231,12 @@ macro_rules! unread {
     };
 }
 
-/// The documents of the organization `$1` that match the query `$2`, of the kind `$4` if it is not null, with their rank; the
-/// lowest is the best. Documents whose title has all words, which `$3` queries, come first. It takes the newest 200 of each sort,
-/// and FTS5 reads them newest first: a word in all documents costs no more than a word in 200.
-macro_rules! matches_of_search {
-    () => {
-        "(SELECT id, updated_at, min(rank) AS rank
-            FROM (SELECT * FROM (SELECT f.id, f.updated_at, 0 AS rank FROM ws_search_words CROSS JOIN ws_search f
-                                  WHERE ws_search_words MATCH $3 AND f.rowid = ws_search_words.rowid AND f.org_id = $1
-                                    AND ($4 IS NULL OR f.kind = $4)
-                                  ORDER BY ws_search_words.rowid DESC LIMIT 200)
-                  UNION ALL
-                  SELECT * FROM (SELECT f.id, f.updated_at, 1 AS rank FROM ws_search_words CROSS JOIN ws_search f
-                                  WHERE ws_search_words MATCH $2 AND f.rowid = ws_search_words.rowid AND f.org_id = $1
-                                    AND ($4 IS NULL OR f.kind = $4)
-                                  ORDER BY ws_search_words.rowid DESC LIMIT 200))
-           GROUP BY id)"
-    };
-}
-
-/// The same: how common the words are makes no difference.
-macro_rules! matches_of_common_search {
-    () => {
-        matches_of_search!()
-    };
-}
-
-/// Nothing: how common a word is makes no difference.
-pub(crate) const SEARCH_SAMPLE: Option<&str> = None;
-
-/// Whether a search tries whole words first. FTS5 reads the documents of one word in order, but must merge those of all words
-/// with a prefix before it knows the first.
-pub(crate) const WHOLE_WORDS_FIRST: bool = true;
-
-/// A query for the documents of an organization that have all words. If `open`, the last word is a prefix.
-pub(crate) fn search_query(org: OrgId, words: &Words, open: bool) -> String {
-    words.query(" AND ", |word, may_go_on| term('a', org, word, may_go_on && open))
-}
-
-/// A query for those that have all words in their title.
-pub(crate) fn title_query(org: OrgId, words: &Words, open: bool) -> String {
-    words.query(" AND ", |word, may_go_on| term('t', org, word, may_go_on && open))
-}
-
-/// A word as it is stored, after its place and the mark of its organization.
-fn term(place: char, org: OrgId, word: &str, may_go_on: bool) -> String {
-    let org = org.to_string();
-    let mark = &org[org.len().saturating_sub(12)..];
-    format!("\"{place}{mark}{word}\"{}", if may_go_on { " *" } else { "" })
-}
-
-/// A condition on the tasks `i`: they match a [`search_query`]. The query is bound after the first part, the organization after
-/// the second.
-pub(crate) const TASKS_FOUND: [&str; 3] = [
-    " AND i.id IN (SELECT f.id FROM ws_search_words CROSS JOIN ws_search f
-                    WHERE f.rowid = ws_search_words.rowid AND f.kind = 'task' AND ws_search_words MATCH ",
-    " AND f.org_id = ",
-    ")",
-];
-/// The same: how common the words are makes no difference.
-pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = TASKS_FOUND;
-
-/// Up to this number of tasks of a label or a person, a list reads and sorts them. If there are more, it reads all tasks in
-/// order, because it soon finds enough of them.
-pub(crate) const FEW: i64 = 200;
-
 /// Ends a query in parentheses, and keeps its conditions apart from those around it.
 macro_rules! fence {
     () => {
         " LIMIT -1"
     };
 }
-
-/// Whether a person has the task `i`, for reading tasks in order. The sign prevents the use of an index of people.
-pub(crate) const IS_OF: [&str; 2] = [" AND +i.assignee_id = ", ""];
-
-/// Whether the task `i` has a label, from its own `label_ids`, for reading tasks in order.
-pub(crate) const NOTES_LABEL: [&str; 2] =
-    [" AND EXISTS (SELECT 1 FROM json_each(i.label_ids) AS ids WHERE ids.value = ", ")"];
-
-/// Nothing: the choice of a page of tasks needs no hint for the planner.
-pub(crate) const CHOICE_END: Option<&str> = None;
-
-/// The tasks of a board by column. Conditions for its statuses `s` follow the first part, conditions for their tasks `i` the
-/// second. `CROSS JOIN` keeps this order, so both indexes are read in order until the limit that follows.
-pub(crate) const BOARD: [&str; 3] = [
-    " FROM ws_statuses s CROSS JOIN ws_tasks i WHERE ",
-    " AND ",
-    " ORDER BY s.position, s.id, i.position, i.id",
-];
-
-/// How many tasks have other `label_ids` than `ws_task_labels`. A removed label may remain in `label_ids`.
-pub(crate) const WRONG_LABELS: &str = "
-    SELECT count(*) FROM ws_tasks t
-     WHERE (SELECT json_group_array(hex(l.label_id) ORDER BY l.label_id) FROM ws_task_labels l
-             WHERE l.org_id = t.org_id AND l.task_id = t.id)
-        <> (SELECT json_group_array(hex(x.id) ORDER BY x.id) FROM json_each(t.label_ids) AS n
-              JOIN ws_labels x ON x.org_id = t.org_id AND x.id = unhex(replace(n.value, '-', '')))";
 
 /// A time in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {

@@ -1,4 +1,11 @@
-//! Everything that differs between the databases, for Postgres. `sqlite/dialect.rs` has the same names.
+//! Everything that differs between the databases, for Postgres. `sqlite/dialect` has the same names, in the same files.
+//!
+//! `tasks.rs` is for tasks and their lists, `search.rs` for full-text search; this file is for everything else.
+
+#[macro_use]
+mod search;
+#[macro_use]
+mod tasks;
 
 use std::time::Duration;
 
@@ -10,10 +17,13 @@ use sqlx::{Decode, Encode, PgConnection, Postgres, QueryBuilder, Type};
 use workscribe_core::Constraint;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, ProjectId};
-use workscribe_core::page::PageRequest;
-use workscribe_core::search::Words;
 
 use crate::error::{Meaning, UNIQUE_RULES, UniqueRule};
+
+pub(crate) use search::{
+    SEARCH_SAMPLE, TASKS_FOUND, TASKS_FOUND_COMMON, WHOLE_WORDS_FIRST, search_query, title_query,
+};
+pub(crate) use tasks::{BOARD, CHOICE_END, FEW, IS_OF, LABEL_IDS_AFTER, NOTES_LABEL, WRONG_LABELS};
 
 pub(crate) type Db = Postgres;
 pub(crate) type Conn = PgConnection;
@@ -91,15 +101,6 @@ macro_rules! bytes_of {
 
 /// Whether one statement can contain several writes.
 pub(crate) const WRITES_TOGETHER: bool = true;
-
-/// The new `label_ids`. The added labels are bound after the first part, the removed labels after the second.
-pub(crate) const LABEL_IDS_AFTER: [&str; 3] = [
-    "(SELECT COALESCE(jsonb_agg(ids.id ORDER BY ids.id COLLATE \"C\"), '[]')
-        FROM (SELECT jsonb_array_elements_text(label_ids) AS id UNION SELECT jsonb_array_elements_text(CAST(",
-    " AS jsonb))) AS ids
-       WHERE NOT jsonb_exists(CAST(",
-    " AS jsonb), ids.id))",
-];
 
 /// Compares the preceding expression with bound ids, like `in_ids`.
 pub(crate) fn push_in_ids(statement: &mut QueryBuilder<Db>, ids: Json<Vec<Uuid>>) {
@@ -247,66 +248,6 @@ macro_rules! one_or_none_of {
     };
 }
 
-/// The labels of a single task `t`, as one JSON array.
-macro_rules! labels_of_one_task {
-    () => {
-        "(SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM jsonb_array_elements_text(t.label_ids) AS ids (id)
-           CROSS JOIN LATERAL (SELECT * FROM ws_labels l WHERE l.org_id = t.org_id AND l.id = CAST(ids.id AS uuid) LIMIT 1) AS l)"
-    };
-}
-
-/// The ids in `label_ids` of all tasks of `t`, as rows.
-macro_rules! label_ids_of_tasks {
-    () => {
-        "(SELECT CAST(jsonb_array_elements_text(t.label_ids) AS uuid) FROM t)"
-    };
-}
-
-/// The rows with which the chosen tasks `t` are shown, read once for all of them by their keys. `$org` is their organization. It
-/// begins with a comma, because it continues a `WITH`.
-macro_rules! shown_with {
-    ($org:literal) => {
-        concat!(
-            ", projects AS MATERIALIZED (",
-            rows_by_id!("id, key, is_archived", "ws_projects", $org, "(SELECT project_id FROM t)"),
-            "), statuses AS MATERIALIZED (",
-            rows_by_id!(
-                "id, name, category, position, color, version, created_at, updated_at",
-                "ws_statuses",
-                $org,
-                "(SELECT status_id FROM t)"
-            ),
-            "), people AS MATERIALIZED (",
-            users_by_id!(
-                "id, display_name, avatar_url",
-                "(SELECT assignee_id FROM t WHERE assignee_id IS NOT NULL UNION SELECT reporter_id FROM t)"
-            ),
-            "), labels AS MATERIALIZED (",
-            rows_by_id!("id, name, name_key, color", "ws_labels", $org, label_ids_of_tasks!()),
-            ") "
-        )
-    };
-}
-
-/// The joins with which a task `t` is read.
-macro_rules! task_joins {
-    () => {
-        " JOIN projects p ON p.id = t.project_id
-          JOIN statuses s ON s.id = t.status_id
-          LEFT JOIN people a ON a.id = t.assignee_id
-          JOIN people r ON r.id = t.reporter_id "
-    };
-}
-
-/// The labels of the task `t` from `labels`, as one JSON array.
-macro_rules! labels_of_task {
-    () => {
-        "(SELECT jsonb_agg(jsonb_build_object('id', l.id, 'name', l.name, 'color', l.color) ORDER BY l.name_key, l.id)
-            FROM labels l WHERE jsonb_exists(t.label_ids, CAST(l.id AS text)))"
-    };
-}
-
 /// Unread notifications, in the form that their index has.
 macro_rules! unread {
     () => {
@@ -314,124 +255,12 @@ macro_rules! unread {
     };
 }
 
-/// The documents of the organization `$1` that match the query `$2`, of the kind `$4` if it is not null, with their rank; the
-/// lowest is the best. Documents whose title matches `$3` come first. Of more than 500 matches, any 500 are ranked. The words
-/// contain a mark of the organization, which is checked last, because otherwise the planner would read all of its documents.
-macro_rules! matches_of_search {
-    () => {
-        concat!(
-            "(SELECT id, updated_at, ",
-            rank_of_search!(),
-            " AS rank
-                FROM (SELECT org_id, id, updated_at, words FROM ws_search
-                       WHERE words @@ CAST($2 AS tsquery) AND ($4 IS NULL OR kind = $4)
-                       LIMIT 500) AS matches
-               WHERE org_id = $1)"
-        )
-    };
-}
-
-/// The same for common words; the newest 500 matches are ranked. An index of words reads all matches of a word before it returns
-/// the first. Reading the documents in order finds matches sooner, and the function form of the condition prevents that index.
-macro_rules! matches_of_common_search {
-    () => {
-        concat!(
-            "(SELECT id, updated_at, ",
-            rank_of_search!(),
-            " AS rank
-                FROM (SELECT id, updated_at, words FROM ws_search
-                       WHERE org_id = $1 AND ts_match_vq(words, CAST($2 AS tsquery)) AND ($4 IS NULL OR kind = $4)
-                       ORDER BY updated_at DESC LIMIT 500) AS matches)"
-        )
-    };
-}
-
-macro_rules! rank_of_search {
-    () => {
-        "CASE WHEN ts_match_vq(words, CAST($3 AS tsquery)) THEN 0 ELSE 1 END"
-    };
-}
-
-/// How many of the 200 newest documents of the organization `$1` match the query `$2`.
-pub(crate) const SEARCH_SAMPLE: Option<&str> = Some(
-    "SELECT count(*) FROM (SELECT ts_match_vq(words, CAST($2 AS tsquery)) AS fits FROM ws_search
-                            WHERE org_id = $1 ORDER BY updated_at DESC LIMIT 200) AS newest WHERE fits",
-);
-
-/// Whether a search tries whole words first. Here it would save nothing.
-pub(crate) const WHOLE_WORDS_FIRST: bool = false;
-
-/// A query for the documents of an organization that have all words. If `open`, the last word is a prefix.
-pub(crate) fn search_query(org: OrgId, words: &Words, open: bool) -> String {
-    words.query(" & ", |word, may_go_on| lexeme(org, word, if may_go_on && open { ":*" } else { "" }))
-}
-
-/// A query for those that have all words in their title, which has the weight A.
-pub(crate) fn title_query(org: OrgId, words: &Words, open: bool) -> String {
-    words.query(" & ", |word, may_go_on| lexeme(org, word, if may_go_on && open { ":*A" } else { ":A" }))
-}
-
-/// A word with the mark of its organization, as it is stored.
-fn lexeme(org: OrgId, word: &str, which: &str) -> String {
-    let org = org.to_string();
-    let mark = &org[org.len().saturating_sub(12)..];
-    format!("'{mark}{word}'{which}")
-}
-
-/// Conditions on the tasks `i`: they match a [`search_query`]. The query is bound after the first part, the organization after
-/// the second. A fence hides the organization from the planner, as above.
-pub(crate) const TASKS_FOUND: [&str; 3] = [
-    " AND i.id IN (SELECT f.id FROM (SELECT org_id, id FROM ws_search WHERE kind = 'task' AND words @@ CAST(",
-    " AS tsquery) OFFSET 0) AS f WHERE f.org_id = ",
-    ")",
-];
-/// The same for common words.
-pub(crate) const TASKS_FOUND_COMMON: [&str; 3] = [
-    " AND EXISTS (SELECT 1 FROM ws_search f WHERE f.id = i.id AND ts_match_vq(f.words, CAST(",
-    " AS tsquery)) AND f.org_id = ",
-    ")",
-];
-
-/// Up to this number of tasks of a label or a person, a list reads and sorts them. If there are more, it reads all tasks in
-/// order, because it soon finds enough of them.
-pub(crate) const FEW: i64 = 200;
-
 /// Ends a query in parentheses, and keeps its conditions apart from those around it.
 macro_rules! fence {
     () => {
         " OFFSET 0"
     };
 }
-
-/// Whether a person has the task `i`, in a form that no index can use, for reading tasks in order.
-pub(crate) const IS_OF: [&str; 2] = [" AND (i.assignee_id = ", ") IS TRUE"];
-
-/// Whether the task `i` has a label, from its own `label_ids`, for reading tasks in order, where a look-up in another table would
-/// cost blocks for each task. The label is bound in the middle. No index can use this condition.
-pub(crate) const NOTES_LABEL: [&str; 2] = [" AND jsonb_exists(i.label_ids, CAST(", " AS text))"];
-
-/// The first limit of the choice of a page of tasks, before its order and its actual limit. The planner assumes that an unknown
-/// limit is a tenth of all rows, so this constant gives it the maximum.
-pub(crate) const CHOICE_END: Option<&str> = Some(" LIMIT 101");
-const _: () = assert!(PageRequest::MAX_LIMIT == 100, "the limit above is one more");
-
-/// The tasks of a board by column. Conditions for its statuses `s` follow the first part, conditions for their tasks `i` the
-/// second. The nested loop returns the columns in order and the tasks in each, until the limit that follows, so it reads only
-/// what is shown. An `ORDER BY` would make it read a page of every column first, because the planner does not know that order.
-pub(crate) const BOARD: [&str; 3] = [
-    " FROM (SELECT s.id, s.position FROM ws_statuses s WHERE ",
-    " ORDER BY s.position, s.id) AS s CROSS JOIN LATERAL (SELECT * FROM ws_tasks i WHERE ",
-    " ORDER BY i.position, i.id LIMIT 101) AS i",
-];
-
-/// How many tasks have other `label_ids` than `ws_task_labels`. A removed label may remain in `label_ids`.
-pub(crate) const WRONG_LABELS: &str = "
-    SELECT count(*) FROM ws_tasks t
-      LEFT JOIN (SELECT org_id, task_id, jsonb_agg(label_id ORDER BY label_id) AS ids FROM ws_task_labels
-                  GROUP BY org_id, task_id) AS l ON l.org_id = t.org_id AND l.task_id = t.id
-     WHERE COALESCE(l.ids, '[]') <> (SELECT COALESCE(jsonb_agg(n.id ORDER BY n.id COLLATE \"C\"), '[]')
-                                       FROM jsonb_array_elements_text(t.label_ids) AS n (id)
-                                      WHERE EXISTS (SELECT 1 FROM ws_labels x WHERE x.org_id = t.org_id AND x.id = CAST(n.id AS uuid)))";
 
 /// A time in JSON.
 pub(crate) fn json_time(time: Timestamp) -> serde_json::Value {
