@@ -52,7 +52,7 @@ macro_rules! value_or_null {
 macro_rules! data {
     ($($(#[$doc:meta])* $event:ident = $name:literal { $($field:ident: $type:ty),* }
         $(history of $subject:ident)? $(webhooks $data:literal = $value:expr)?;)+) => {
-        #[allow(unused_variables, reason = "a message needs not say all that hooks get")]
+        #[expect(unused_variables, reason = "a message needs not say all that hooks get")]
         pub(crate) fn data(event: &DomainEvent) -> Value {
             match event { $(DomainEvent::$event { $($field),* } => value_or_null!($($value)?),)+ }
         }

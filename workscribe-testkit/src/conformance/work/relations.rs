@@ -107,7 +107,7 @@ pub async fn a_relation_comes_back_as_it_was_restored_and_once(storage: Arc<dyn 
     let tasks = tasks_of(&storage, &scope, &board, 2).await;
     let row = Record::Relation(new_relation(Blocks, &tasks[0], &tasks[1], 1));
     let again = Record::Relation(new_relation(Blocks, &tasks[0], &tasks[1], 2));
-    commit!(storage, uow => uow.transfer().restore(&scope, &[row.clone()]));
+    commit!(storage, uow => uow.transfer().restore(&scope, std::slice::from_ref(&row)));
     commit!(storage, uow => uow.transfer().restore(&scope, &[again]));
     assert_eq!(read!(storage, uow => uow.transfer().page(&scope, Kind::Relation, None, 10)), [row]);
 }
