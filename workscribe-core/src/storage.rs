@@ -5,7 +5,7 @@
 //! enforced by the database: the result is a [`StoreError::Conflict`] with the [`Constraint`](crate::Constraint), and there is no
 //! look-up before the insert. Any other broken rule is a fault of the program.
 //!
-//! **To add a store**, write its trait in its area and one line in [`every_store!`](crate::every_store).
+//! **To add a store**, write its trait in its area and one line in `catalog.rs`.
 
 use std::any::Any;
 

@@ -26,7 +26,7 @@ impl<I> Target<I> {
     }
 }
 
-/// A [`Target`] that is found below its parent alone.
+/// A [`Target`] together with the id of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetIn<P, I> {
     /// The id of the parent.

@@ -100,6 +100,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
+    use workscribe_core::webhooks::{DeliverWebhook, WebhookNetworks};
 
     #[derive(Debug, Serialize, Deserialize)]
     struct Count {
@@ -128,5 +129,36 @@ mod tests {
         assert_eq!(registry.kinds().count(), 1);
         assert!(!Arc::ptr_eq(&before, &registry.get(Count::KIND).unwrap()));
         assert!(registry.get("test.unknown").is_none());
+    }
+
+    /// The kinds of jobs of the core, from its sources.
+    fn kinds_of_the_core(folder: &std::path::Path, kinds: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                kinds_of_the_core(&path, kinds);
+                continue;
+            }
+            let source = std::fs::read_to_string(path).unwrap_or_default();
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            for job in code.split("\nimpl Job for ").skip(1) {
+                let kind = job.split_once("const KIND: &'static str = \"").unwrap().1;
+                kinds.insert(kind.split_once('"').unwrap().0.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_job_of_the_core_has_a_handler() {
+        let mut kinds = BTreeSet::new();
+        kinds_of_the_core(concat!(env!("CARGO_MANIFEST_DIR"), "/../workscribe-core/src").as_ref(), &mut kinds);
+        assert!(kinds.len() > 6, "the sources are read");
+        let templates = Arc::new(crate::mail::DefaultTemplates::new("WorkScribe"));
+        let links = crate::mail::Links::new("https://example.com").unwrap();
+        let sender = crate::webhooks::WebhookSender::new(WebhookNetworks::default()).unwrap();
+        let registry = crate::mail::workscribe_jobs(Arc::new(crate::mail::LogMailer), templates, links);
+        let registry = registry.register::<DeliverWebhook>(sender);
+        let handled: BTreeSet<String> = registry.kinds().map(str::to_owned).collect();
+        assert_eq!(kinds.difference(&handled).collect::<Vec<_>>(), Vec::<&String>::new(), "who runs them?");
     }
 }

@@ -29,22 +29,22 @@
 //! 1. Write it in the store's file, as one literal or with `concat!` from literals and macros. sqlx accepts only texts that are
 //!    known at compile time, so no value can become part of a statement. Run it with `self.execute`, `self.one`, `self.optional`
 //!    or `self.all` under a name (`"ws_users: find"`), which the log shows when it fails.
-//! 2. Bind times as `Ts(time)`, ids as `id.as_uuid()`, hashes as `&hash.0[..]`, JSON as `Json(&value)`, and lists as a JSON array
-//!    that `texts_of!`, `in_ids!` or `rows_of!` reads.
+//! 2. Bind all its values by one `bind_all`, in the order of `$1`, `$2`, …: ids, times and scopes as they are, hashes as
+//!    `&hash.0[..]`, JSON as `Json(&value)`, and lists as a JSON array that `texts_of!`, `in_ids!` or `rows_of!` reads.
 //! 3. If no one text works on both databases, give the difference one name in both dialects.
 //! 4. Write its access path into it, so its plan needs no statistics: `one_of!` and `users_by_id!` of the dialects, and an `org_id`
 //!    for every table of a tenant. A write that nobody reads before the commit goes to `self.write_later`.
-//! 5. Write a conformance case in the testkit, and call the method in `tests/statements`. It runs every statement on both databases
-//!    and checks its plan, and which parts of a distributed database it would touch. To read and try the whole statements:
+//! 5. Write a conformance case in the testkit. `tests/statements` runs all cases on both databases, and checks the plan of each
+//!    statement that they ran, and which parts of a distributed database it would touch. To read and try the whole statements:
 //!    `./test --test statements -- --nocapture print_statements`.
 //!
 //! # How to add a store
 //!
-//! 1. Write the trait and its accessor in the core, and a migration for each database.
-//! 2. For a table whose rows are read and written whole, add a line to `stores/tables.rs`; `work/labels.rs` shows the rest. For
+//! 1. Write the trait in the core, its line in `catalog.rs`, and a migration for each database.
+//! 2. For a table whose rows are read and written whole, write a `table!`; `work/relations.rs` shows the rest. For
 //!    another table, write a row struct (`FromRow`) and its conversion into the model; a value that cannot be read is
 //!    [`StoreError::Corrupt`]. Then implement the trait for `Unit` in a file of `stores/`. Stores may use the same method names.
-//! 3. Add the accessor in `stores/unit/mod.rs`, and the unique rules that users can break to [`UNIQUE_RULES`].
+//! 3. Add the unique rules that users can break to [`UNIQUE_RULES`].
 
 #![cfg_attr(
     all(feature = "postgres", feature = "sqlite"),

@@ -1,4 +1,4 @@
-//! The queue as a storage keeps it: [`Outbox`] for whoever enqueues, [`JobStore`] for workers and operators.
+//! The queue as a storage keeps it: [`Outbox`] for code that enqueues jobs, [`JobStore`] for workers and operators.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Tests of batches, with a look-up that notes what it is asked for, waits at a gate, and fails when it is told to.
+//! Tests of batches, with a look-up that notes what it is asked for, waits at a gate, and fails on request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
