@@ -151,7 +151,10 @@ mod tests {
     #[test]
     fn every_kind_of_job_of_the_core_has_a_handler() {
         let mut kinds = BTreeSet::new();
-        kinds_of_the_core(concat!(env!("CARGO_MANIFEST_DIR"), "/../workscribe-core/src").as_ref(), &mut kinds);
+        kinds_of_the_core(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../workscribe-core/src").as_ref(),
+            &mut kinds,
+        );
         assert!(kinds.len() > 6, "the sources are read");
         let templates = Arc::new(crate::mail::DefaultTemplates::new("WorkScribe"));
         let links = crate::mail::Links::new("https://example.com").unwrap();
