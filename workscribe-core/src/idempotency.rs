@@ -7,10 +7,10 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use crate::portion::Portion;
-use crate::store_error::StoreError;
+use crate::store_error::StoreResult;
 
 /// How long an answer is stored.
 pub const KEEP_FOR: chrono::TimeDelta = chrono::TimeDelta::hours(24);
@@ -63,14 +63,14 @@ pub trait IdempotencyStore: Send {
         now: Timestamp,
         stale_before: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<Claim, StoreError>;
+    ) -> StoreResult<Claim>;
     /// Stores the answer under a claimed key. [`crate::Constraint::IdempotencyClaim`] when the key does not exist or has an
     /// answer, so that of two requests with a stale claim only one commits.
-    async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError>;
+    async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> StoreResult<()>;
     /// Releases a claimed key after a refusal, so that the client may repeat the call.
-    async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError>;
+    async fn release(&mut self, key: &IdempotencyKey) -> StoreResult<()>;
     /// Removes a portion of the expired keys, oldest first, and returns their number.
-    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError>;
+    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> StoreResult<u64>;
 }
 
 /// Claims a key. `None` means that the request must be carried out; an answer means that it was carried out before.
@@ -81,7 +81,7 @@ pub async fn claim(
     store: &mut dyn IdempotencyStore,
     key: &IdempotencyKey,
     now: Timestamp,
-) -> Result<Option<StoredAnswer>, Error> {
+) -> Result<Option<StoredAnswer>> {
     match store.claim(key, now, now - CLAIM_FOR, now + KEEP_FOR).await? {
         Claim::Fresh => Ok(None),
         Claim::Taken { fingerprint, .. } if fingerprint != key.fingerprint => Err(Error::new(

@@ -59,7 +59,7 @@ pub mod work;
 pub use app::{Builder, Hook, RegistrationPolicy, Settings, WorkScribe};
 pub use error::{Code, Error, ErrorKind};
 pub use storage::{NotReady, Storage, UnitOfWork};
-pub use store_error::{Constraint, StoreError};
+pub use store_error::{Constraint, StoreError, StoreResult};
 pub use target::{Target, TargetIn};
 
 /// The version of WorkScribe.

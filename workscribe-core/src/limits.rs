@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::named::names;
 use crate::ports::RateRule;
 
@@ -194,7 +194,7 @@ impl Limits {
     ///
     /// # Errors
     /// `LIMIT_REACHED`; see [`Limits::reached`].
-    pub fn admit(&self, limit: Limit, there: i64) -> Result<(), Error> {
+    pub fn admit(&self, limit: Limit, there: i64) -> Result<()> {
         if there < i64::from(self.of(limit)) { Ok(()) } else { Err(self.reached(limit)) }
     }
 

@@ -1,7 +1,7 @@
 //! How many mails a person may cause, so that nobody can flood another person's mailbox.
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::identity::{Email, TokenHash};
 use crate::limits::Limit;
 use crate::ports::RateDecision;
@@ -20,12 +20,7 @@ pub(crate) async fn hit(app: &WorkScribe, limit: Limit, key: &str) -> RateDecisi
 ///
 /// # Errors
 /// `RATE_LIMITED`.
-pub(crate) async fn count(
-    app: &WorkScribe,
-    limit: Limit,
-    key: &str,
-    refusal: &'static str,
-) -> Result<(), Error> {
+pub(crate) async fn count(app: &WorkScribe, limit: Limit, key: &str, refusal: &'static str) -> Result<()> {
     let decision = hit(app, limit, key).await;
     if decision.allowed {
         return Ok(());

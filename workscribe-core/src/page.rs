@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, is_writable};
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::limits::Limit;
 
 /// A place in a list, after which the next page begins: the sort time, and the id to break ties.
@@ -60,7 +60,7 @@ impl PageRequest {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` for a limit outside 1–100 or a cursor that this server did not make.
-    pub fn new(limit: Option<i64>, cursor: Option<&str>, count: bool) -> Result<Self, Error> {
+    pub fn new(limit: Option<i64>, cursor: Option<&str>, count: bool) -> Result<Self> {
         let mut violations = Violations::default();
         let limit = match limit.map(u32::try_from) {
             None => Self::DEFAULT_LIMIT,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::Result;
 use crate::id::{JobId, SessionId, UserId};
 
 /// A text that must not be logged: a password, a token, a key. `Debug` shows nothing of it.
@@ -52,13 +52,13 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// # Errors
     /// `OVERLOADED` when too many calls wait.
-    async fn hash(&self, password: &Secret) -> Result<String, Error>;
+    async fn hash(&self, password: &Secret) -> Result<String>;
 
     /// Checks a password. `None`, for a user without a hash, takes as long and gives [`Verdict::Wrong`].
     ///
     /// # Errors
     /// `OVERLOADED` when too many calls wait.
-    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error>;
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict>;
 }
 
 /// The content of an access token.
@@ -80,7 +80,7 @@ pub trait TokenIssuer: Send + Sync {
     ///
     /// # Errors
     /// When the key cannot sign.
-    fn issue(&self, claims: &AccessClaims, jti: uuid::Uuid) -> Result<String, Error>;
+    fn issue(&self, claims: &AccessClaims, jti: uuid::Uuid) -> Result<String>;
 
     /// Reads a token; `None` if this issuer did not make it, it is of another kind, or it has expired.
     fn verify(&self, token: &str, now: Timestamp) -> Option<AccessClaims>;

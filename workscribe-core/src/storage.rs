@@ -2,7 +2,7 @@
 //!
 //! One transaction spans all stores and the outbox, so a job, the rows of a hook and the write that caused them commit together or
 //! not at all. Stores only read and write; services decide. A missing row is an `Option`. A rule that a user's input can break is
-//! enforced by the database: the result is a [`StoreError::Conflict`] with the [`Constraint`](crate::Constraint), and there is no
+//! enforced by the database: the result is a [`crate::StoreError::Conflict`] with the [`Constraint`](crate::Constraint), and there is no
 //! look-up before the insert. Any other broken rule is a fault of the program.
 //!
 //! **To add a store**, write its trait in its area and one line in `catalog.rs`.
@@ -12,7 +12,7 @@ use std::any::Any;
 use async_trait::async_trait;
 
 use crate::id::{OrgId, UserId};
-use crate::store_error::StoreError;
+use crate::store_error::StoreResult;
 
 /// A database.
 #[async_trait]
@@ -20,22 +20,22 @@ pub trait Storage: Send + Sync + 'static {
     /// A unit of work with a transaction, which begins at the first statement. Dropping the unit rolls back.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is no free connection.
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+    /// [`crate::StoreError::Unavailable`] when there is no free connection.
+    async fn begin(&self) -> StoreResult<Box<dyn UnitOfWork>>;
 
     /// A unit of work without a transaction, for reads on the hot path. Each statement sees what is committed when it runs. A write
     /// through it is a mistake that a storage may refuse.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is no free connection.
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+    /// [`crate::StoreError::Unavailable`] when there is no free connection.
+    async fn read(&self) -> StoreResult<Box<dyn UnitOfWork>>;
 
     /// A unit of work for reading in which every statement sees what was committed at the first one, however long it takes. A write
     /// through it is a mistake that a storage may refuse.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is no free connection.
-    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError>;
+    /// [`crate::StoreError::Unavailable`] when there is no free connection.
+    async fn snapshot(&self) -> StoreResult<Box<dyn UnitOfWork>>;
 
     /// The parts that are not ready to serve; empty when all are ready.
     async fn readiness(&self) -> Vec<NotReady>;
@@ -83,6 +83,6 @@ pub trait UnitOfWork: Send {
     /// Commits everything that was written.
     ///
     /// # Errors
-    /// [`StoreError`] when the database refuses; then nothing was written.
-    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+    /// [`crate::StoreError`] when the database refuses; then nothing was written.
+    async fn commit(self: Box<Self>) -> StoreResult<()>;
 }

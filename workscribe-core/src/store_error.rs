@@ -67,6 +67,9 @@ pub enum StoreError {
     Backend(#[source] Box<dyn StdError + Send + Sync>),
 }
 
+/// The result of a call of a store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
 impl StoreError {
     /// A broken rule, with the statement that broke it or the error of the database.
     pub fn conflict(constraint: Constraint, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::Result;
 
 pub use crate::portion::Portion;
 
@@ -62,7 +62,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// When the storage does not answer, or one kind cannot be removed. The other kinds are still removed.
-    pub async fn sweep(&self) -> Result<u64, Error> {
+    pub async fn sweep(&self) -> Result<u64> {
         let now = self.now();
         let (mut removed, mut failed) = (0, None);
         for old in Old::ALL {
@@ -83,7 +83,7 @@ impl WorkScribe {
     }
 
     /// Removes rows until none are left.
-    async fn sweep_in_portions(&self, old: Old, now: Timestamp) -> Result<u64, Error> {
+    async fn sweep_in_portions(&self, old: Old, now: Timestamp) -> Result<u64> {
         let (mut removed, Portion { rows, .. }) = (0, SWEPT_AT_ONCE);
         loop {
             let mut uow = self.begin().await?;

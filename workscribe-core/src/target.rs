@@ -1,6 +1,6 @@
 //! The row that a write is about, and the version in which the caller expects it: [`Target`], [`TargetIn`].
 
-use crate::store_error::StoreError;
+use crate::store_error::{StoreError, StoreResult};
 
 /// A row to change or to remove: its id, and the version in which the caller expects it (`If-Match`, RFC 9110 §13.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,6 @@ impl<I> From<I> for Target<I> {
 ///
 /// # Errors
 /// [`StoreError::StaleVersion`].
-pub(crate) fn expect_version(expected: Option<i64>, current: i64) -> Result<(), StoreError> {
+pub(crate) fn expect_version(expected: Option<i64>, current: i64) -> StoreResult<()> {
     if expected.is_some_and(|version| version != current) { Err(StoreError::StaleVersion) } else { Ok(()) }
 }

@@ -11,7 +11,7 @@ use deadpool_redis::redis::{
     RedisResult, ScriptInvocation, ServerErrorKind, cmd,
 };
 use deadpool_redis::{Connection, Manager, Pool, PoolConfig, PoolError, Runtime, Timeouts};
-use workscribe_core::StoreError;
+use workscribe_core::{StoreError, StoreResult};
 
 /// How to use a Redis.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ impl Redis {
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not respond in time; [`StoreError::Backend`] when it refuses, for example
     /// because of a wrong password.
-    pub async fn ping(&self) -> Result<(), StoreError> {
+    pub async fn ping(&self) -> StoreResult<()> {
         self.query::<String>(&cmd("PING")).await.map(drop)
     }
 
@@ -119,24 +119,21 @@ impl Redis {
     }
 
     /// Runs one command.
-    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
         let mut connection = self.connection().await?;
         let outcome = tokio::time::timeout(self.inner.timeout, command.query_async(&mut connection)).await;
         self.settle(connection, outcome)
     }
 
     /// Runs one script by its SHA-1, and sends its text if Redis does not know it.
-    pub(crate) async fn script<T: FromRedisValue>(
-        &self,
-        script: &ScriptInvocation<'_>,
-    ) -> Result<T, StoreError> {
+    pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
         let mut connection = self.connection().await?;
         let outcome = tokio::time::timeout(self.inner.timeout, script.invoke_async(&mut connection)).await;
         self.settle(connection, outcome)
     }
 
     /// A separate connection for a subscriber.
-    pub(crate) async fn subscriber(&self) -> Result<PubSub, StoreError> {
+    pub(crate) async fn subscriber(&self) -> StoreResult<PubSub> {
         let connecting = self.inner.client.get_async_pubsub();
         match tokio::time::timeout(self.inner.timeout, connecting).await {
             Ok(outcome) => outcome.map_err(store_error),
@@ -144,7 +141,7 @@ impl Redis {
         }
     }
 
-    async fn connection(&self) -> Result<Connection, StoreError> {
+    async fn connection(&self) -> StoreResult<Connection> {
         // The pool limits each of its steps. Several dead connections in a row take several steps, so the total is limited too.
         match tokio::time::timeout(self.inner.timeout, self.inner.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
@@ -159,7 +156,7 @@ impl Redis {
         &self,
         connection: Connection,
         outcome: Result<RedisResult<T>, tokio::time::error::Elapsed>,
-    ) -> Result<T, StoreError> {
+    ) -> StoreResult<T> {
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {

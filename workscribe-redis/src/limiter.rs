@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use deadpool_redis::redis::Script;
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::local::{LocalRateLimiter, gcra};
 use workscribe_core::ports::{RateDecision, RateLimiter, RateRule};
+use workscribe_core::{StoreError, StoreResult};
 
 use crate::client::Redis;
 
@@ -36,7 +36,7 @@ impl RedisRateLimiter {
         Self { redis, fallback, breaker: Breaker::default() }
     }
 
-    async fn arrival(&self, rule: &RateRule, key: &str, now: i64) -> Result<i64, StoreError> {
+    async fn arrival(&self, rule: &RateRule, key: &str, now: i64) -> StoreResult<i64> {
         let window = rule.window.as_micros();
         let step = window / u128::from(rule.limit.max(1));
         let mut script = GCRA.key(self.redis.key(&format!("rate:{}:{key}", rule.name)));

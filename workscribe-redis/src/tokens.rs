@@ -31,7 +31,7 @@ use workscribe_core::identity::{
     OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User,
 };
 use workscribe_core::storage::Party;
-use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork, every_store};
+use workscribe_core::{NotReady, Storage, StoreError, StoreResult, UnitOfWork, every_store};
 
 use crate::client::Redis;
 use commands::Write;
@@ -56,15 +56,15 @@ impl RedisTokens {
 
 #[async_trait]
 impl Storage for RedisTokens {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn begin(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(self.unit(self.inner.begin().await?, Writes::AfterCommit(Vec::new())))
     }
 
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn read(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(self.unit(self.inner.read().await?, Writes::AtOnce))
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn snapshot(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(self.unit(self.inner.snapshot().await?, Writes::AtOnce))
     }
 
@@ -96,7 +96,7 @@ struct Unit {
 }
 
 impl Unit {
-    async fn write(&mut self, write: Write) -> Result<(), StoreError> {
+    async fn write(&mut self, write: Write) -> StoreResult<()> {
         match &mut self.writes {
             Writes::AfterCommit(writes) => {
                 writes.push(write);
@@ -140,7 +140,7 @@ impl UnitOfWork for Unit {
         self.inner.as_any_mut()
     }
 
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+    async fn commit(self: Box<Self>) -> StoreResult<()> {
         let Self { inner, redis, writes } = *self;
         let writes = match writes {
             Writes::AfterCommit(writes) if !writes.is_empty() => writes,
@@ -164,7 +164,7 @@ impl UnitOfWork for Unit {
 
 #[async_trait]
 impl TokenStore for Unit {
-    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+    async fn insert_session(&mut self, session: &Session) -> StoreResult<()> {
         self.write(Write::InsertSession(Box::new(session.clone()))).await
     }
 
@@ -172,36 +172,36 @@ impl TokenStore for Unit {
         &mut self,
         id: SessionId,
         now: Timestamp,
-    ) -> Result<Option<(Session, User)>, StoreError> {
+    ) -> StoreResult<Option<(Session, User)>> {
         let Some(session) = self.redis.session(id, now).await? else { return Ok(None) };
         Ok(self.inner.users().find(session.user_id).await?.map(|user| (session, user)))
     }
 
-    async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+    async fn session(&mut self, id: SessionId, now: Timestamp) -> StoreResult<Option<Session>> {
         self.redis.session(id, now).await
     }
 
-    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>> {
         self.redis.sessions_of(user, now).await
     }
 
-    async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
+    async fn rotate(&mut self, rotation: &Rotation) -> StoreResult<Option<Rotated>> {
         self.redis.rotate(rotation).await
     }
 
-    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError> {
+    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> StoreResult<()> {
         self.write(Write::SetSessionEpoch(id, epoch)).await
     }
 
-    async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+    async fn delete_session(&mut self, user: UserId, id: SessionId) -> StoreResult<bool> {
         self.redis.delete_session(user, id).await
     }
 
-    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError> {
+    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> StoreResult<()> {
         self.write(Write::DeleteSessions(user, except)).await
     }
 
-    async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError> {
+    async fn put_one_time(&mut self, token: &OneTimeToken) -> StoreResult<()> {
         self.write(Write::PutOneTime(Box::new(token.clone()))).await
     }
 
@@ -210,7 +210,7 @@ impl TokenStore for Unit {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         self.redis.find_one_time(purpose, hash, now).await
     }
 
@@ -219,16 +219,16 @@ impl TokenStore for Unit {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         self.redis.take_one_time(purpose, hash, now).await
     }
 
-    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
+    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> StoreResult<()> {
         self.write(Write::DeleteOneTime(user, purpose)).await
     }
 
     /// Removes nothing: the keys expire by themselves.
-    async fn sweep(&mut self, _now: Timestamp, _limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, _now: Timestamp, _limit: u32) -> StoreResult<u64> {
         Ok(0)
     }
 }

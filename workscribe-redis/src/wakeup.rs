@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use deadpool_redis::redis::cmd;
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
-use workscribe_core::StoreError;
 use workscribe_core::clock::{Entropy, SystemEntropy};
 use workscribe_core::local::LocalWakeup;
 use workscribe_core::ports::Wakeup;
+use workscribe_core::{StoreError, StoreResult};
 
 use crate::client::Redis;
 
@@ -94,12 +94,7 @@ async fn listen(redis: Redis, local: Arc<LocalWakeup>, sender: String) {
 }
 
 /// Listens on one connection until it ends.
-async fn follow(
-    redis: &Redis,
-    local: &LocalWakeup,
-    sender: &str,
-    subscribed: &mut bool,
-) -> Result<(), StoreError> {
+async fn follow(redis: &Redis, local: &LocalWakeup, sender: &str, subscribed: &mut bool) -> StoreResult<()> {
     let (mut sink, mut messages) = redis.subscriber().await?.split();
     let within = |error: tokio::time::error::Elapsed| StoreError::Unavailable(Box::new(error));
     let broken = |error| StoreError::Unavailable(Box::new(error));

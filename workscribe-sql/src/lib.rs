@@ -18,7 +18,7 @@
 //! | `postgres/mod.rs`, `sqlite/mod.rs` | the storages: pools, limits, migrating |
 //! | `postgres/dialect/`, `sqlite/dialect/` | everything that differs between the two, under the same names |
 //! | `postgres/opening.rs`, [`Pooler`] | how units begin on the server, and through a pooler |
-//! | `error.rs` | converting sqlx's errors to [`StoreError`] |
+//! | `error.rs` | converting sqlx's errors to [`workscribe_core::StoreError`] |
 //!
 //! `stores/` is compiled once for each database: `postgres/mod.rs` and `sqlite/mod.rs` include it with `#[path]`, and it uses
 //! `Db`, `Conn`, `Ts` and the macros of the dialect from the module around it. Both databases accept `$1`, `RETURNING` and
@@ -43,7 +43,7 @@
 //! 1. Write the trait in the core, its line in `catalog.rs`, and a migration for each database.
 //! 2. For a table whose rows are read and written whole, write a `table!`; `work/relations.rs` shows the rest. For
 //!    another table, write a row struct (`FromRow`) and its conversion into the model; a value that cannot be read is
-//!    [`StoreError::Corrupt`]. Then implement the trait for `Unit` in a file of `stores/`. Stores may use the same method names.
+//!    [`workscribe_core::StoreError::Corrupt`]. Then implement the trait for `Unit` in a file of `stores/`. Stores may use the same method names.
 //! 3. Add the unique rules that users can break to [`UNIQUE_RULES`].
 
 #![cfg_attr(
@@ -63,7 +63,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use workscribe_core::ports::Wakeup;
-use workscribe_core::{Storage, StoreError};
+use workscribe_core::{Storage, StoreResult};
 
 pub use error::{UNIQUE_RULES, UniqueRule};
 #[cfg(feature = "postgres")]
@@ -127,20 +127,20 @@ pub trait Database: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the database refuses, or when an applied migration was edited later.
-    async fn migrate(&self) -> Result<(), StoreError>;
+    async fn migrate(&self) -> StoreResult<()>;
 
     /// The missing migrations, as `0001 foundation`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database does not answer.
-    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError>;
+    /// [`workscribe_core::StoreError::Unavailable`] when the database does not answer.
+    async fn pending_migrations(&self) -> StoreResult<Vec<String>>;
 
     /// Describes the stored values that are derived from other rows and differ from them; empty when all are right. It reads
     /// whole tables, without a time limit.
     ///
     /// # Errors
     /// When the database does not answer.
-    async fn differences(&self) -> Result<Vec<String>, StoreError>;
+    async fn differences(&self) -> StoreResult<Vec<String>>;
 
     /// Waits for the connections that are in use, and closes all connections.
     async fn close(&self);
@@ -149,9 +149,9 @@ pub trait Database: Send + Sync + 'static {
 /// Connects to the database of a URL: `sqlite:…`, `postgres:…` or `postgresql:…`.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when it does not answer; [`StoreError::Backend`] when the URL is invalid, or when the feature of
+/// [`workscribe_core::StoreError::Unavailable`] when it does not answer; [`workscribe_core::StoreError::Backend`] when the URL is invalid, or when the feature of
 /// its database was not compiled in.
-pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Database>, StoreError> {
+pub async fn connect(url: &str, options: &Options) -> StoreResult<Arc<dyn Database>> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         #[cfg(feature = "sqlite")]
         Some("sqlite") => Ok(Arc::new(SqliteStorage::connect(url, options).await?)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_core::{NotReady, Storage, StoreResult, UnitOfWork};
 use workscribe_sql::{Database, Options, Pooler};
 
 pub use crate::schema::{POSTGRES_URL, Schema};
@@ -65,15 +65,15 @@ struct Kept {
 
 #[async_trait]
 impl Storage for Kept {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn begin(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         self.storage.begin().await
     }
 
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn read(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         self.storage.read().await
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn snapshot(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         self.storage.snapshot().await
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::error::Error;
+use crate::error::Result;
 use crate::events::DomainEvent;
 use crate::storage::UnitOfWork;
 
@@ -18,11 +18,6 @@ pub trait Hook: Send + Sync {
     /// Runs once for each event, in order.
     ///
     /// # Errors
-    /// Any error rolls back the operation. The caller gets a 500 unless it is an [`Error`].
-    async fn on_event(
-        &self,
-        app: &WorkScribe,
-        uow: &mut dyn UnitOfWork,
-        event: &DomainEvent,
-    ) -> Result<(), Error>;
+    /// Any error rolls back the operation. The caller gets a 500 unless it is an [`crate::Error`].
+    async fn on_event(&self, app: &WorkScribe, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<()>;
 }

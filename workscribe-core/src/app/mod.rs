@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::clock::{Clock, Entropy, Timestamp};
-use crate::error::Error;
+use crate::error::Result;
 use crate::events::DomainEvent;
 use crate::id::{Id, OrgId, SessionId, UserId, uuid_v7};
 use crate::identity::{Hashing, SecretRing};
@@ -54,7 +54,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when the database does not answer.
-    pub async fn begin(&self) -> Result<Box<dyn UnitOfWork>, Error> {
+    pub async fn begin(&self) -> Result<Box<dyn UnitOfWork>> {
         Ok(self.inner.storage.begin().await?)
     }
 
@@ -62,7 +62,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` when the database does not answer.
-    pub async fn read(&self) -> Result<Box<dyn UnitOfWork>, Error> {
+    pub async fn read(&self) -> Result<Box<dyn UnitOfWork>> {
         Ok(self.inner.storage.read().await?)
     }
 
@@ -70,7 +70,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// `SERVICE_UNAVAILABLE` or `INTERNAL_ERROR` when the commit failed; then nothing was written.
-    pub async fn commit(&self, uow: Box<dyn UnitOfWork>) -> Result<(), Error> {
+    pub async fn commit(&self, uow: Box<dyn UnitOfWork>) -> Result<()> {
         let enqueued = uow.has_enqueued();
         uow.commit().await?;
         if enqueued {
@@ -80,7 +80,7 @@ impl WorkScribe {
     }
 
     /// Runs all hooks for an event, in its transaction.
-    pub(crate) async fn emit(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<(), Error> {
+    pub(crate) async fn emit(&self, uow: &mut dyn UnitOfWork, event: &DomainEvent) -> Result<()> {
         for hook in &self.inner.hooks {
             hook.on_event(self, uow, event).await?;
         }

@@ -76,6 +76,9 @@ macro_rules! codes {
 
 every_code!(codes);
 
+/// The result of a service.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// A refusal, with what the caller needs to act on it.
 pub struct Error(Box<Inner>);
 

@@ -1,6 +1,6 @@
 //! Addresses that refuse mail: marked when a mail server refuses a mail, unmarked when a mail is accepted.
 
-use crate::error::Error;
+use crate::error::Result;
 use crate::id::JobId;
 use crate::storage::UnitOfWork;
 
@@ -26,7 +26,7 @@ impl Identity<'_> {
         email: &Email,
         reason: &str,
         job: Option<JobId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let reason = reason.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
         let bounce = Bounce { email: email.clone(), reason, job, bounced_at: self.app.now() };
         Ok(uow.bounces().note(&bounce).await?)
@@ -36,7 +36,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn mail_arrived(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<(), Error> {
+    pub async fn mail_arrived(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<()> {
         uow.bounces().clear(email).await?;
         Ok(())
     }
@@ -45,7 +45,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn is_bouncing(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<bool, Error> {
+    pub async fn is_bouncing(&self, uow: &mut dyn UnitOfWork, email: &Email) -> Result<bool> {
         Ok(uow.bounces().find(email).await?.is_some())
     }
 }

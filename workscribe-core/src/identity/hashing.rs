@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::limits::{Limit, Limits};
 use crate::ports::{PasswordHasher, Secret, Verdict};
@@ -78,7 +78,7 @@ impl Hashing {
     }
 
     /// A new hash; `OVERLOADED` when the queue of the caller or of the hasher is full.
-    pub(crate) async fn hash(&self, asker: Asker, password: &Secret) -> Result<String, Error> {
+    pub(crate) async fn hash(&self, asker: Asker, password: &Secret) -> Result<String> {
         let (hasher, password) = (Arc::clone(&self.hasher), password.clone());
         self.in_turn(asker, async move { hasher.hash(&password).await }).await
     }
@@ -89,7 +89,7 @@ impl Hashing {
         asker: Asker,
         password: &Secret,
         hash: Option<&str>,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Verdict> {
         let (hasher, password, hash) = (Arc::clone(&self.hasher), password.clone(), hash.map(str::to_owned));
         self.in_turn(asker, async move { hasher.verify(&password, hash.as_deref()).await }).await
     }
@@ -97,8 +97,8 @@ impl Hashing {
     async fn in_turn<T: Send + 'static>(
         &self,
         asker: Asker,
-        work: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         let most = match &asker {
             Asker::User(_) => self.shares.per_user,
             Asker::Network(_) => self.shares.per_network,
@@ -126,7 +126,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn enter(lines: &Arc<Lines>, asker: Asker, most: usize) -> Result<(Self, Arc<Semaphore>), Error> {
+    fn enter(lines: &Arc<Lines>, asker: Asker, most: usize) -> Result<(Self, Arc<Semaphore>)> {
         let mut all = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
         let line = all
             .entry(asker.clone())
@@ -174,14 +174,14 @@ mod tests {
 
     #[async_trait]
     impl PasswordHasher for Held {
-        async fn hash(&self, _password: &Secret) -> Result<String, Error> {
+        async fn hash(&self, _password: &Secret) -> Result<String> {
             self.begun.fetch_add(1, Ordering::SeqCst);
             self.arrived.notify_one();
             self.released.acquire().await.map_err(Error::internal)?.forget();
             Ok(String::new())
         }
 
-        async fn verify(&self, password: &Secret, _hash: Option<&str>) -> Result<Verdict, Error> {
+        async fn verify(&self, password: &Secret, _hash: Option<&str>) -> Result<Verdict> {
             self.hash(password).await.map(|_| Verdict::Right)
         }
     }
@@ -196,7 +196,7 @@ mod tests {
         (held, Arc::new(Hashing::new(hasher, shares)))
     }
 
-    fn ask(hashing: &Arc<Hashing>, asker: &Asker) -> tokio::task::JoinHandle<Result<String, Error>> {
+    fn ask(hashing: &Arc<Hashing>, asker: &Asker) -> tokio::task::JoinHandle<Result<String>> {
         let (hashing, asker) = (Arc::clone(hashing), asker.clone());
         tokio::spawn(async move { hashing.hash(asker, &Secret::new("a password")).await })
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::{JobId, OneTimeTokenId};
 use crate::outbox::{Job, JobPriority};
 use crate::storage::UnitOfWork;
@@ -65,7 +65,7 @@ impl SendAccountMail {
         app: &WorkScribe,
         job: JobId,
         uow: &mut dyn UnitOfWork,
-    ) -> Result<Option<PreparedAccountMail>, Error> {
+    ) -> Result<Option<PreparedAccountMail>> {
         let Some(found) = uow.users().credentials_by_email(&self.email).await? else { return Ok(None) };
         let user = found.user;
         if user.disabled_at.is_some() {
@@ -96,7 +96,7 @@ async fn issue(
     purpose: Purpose,
     expires_at: Timestamp,
     id: OneTimeTokenId,
-) -> Result<String, Error> {
+) -> Result<String> {
     let token = app
         .secrets()
         .one_time(None, purpose, id.as_uuid())

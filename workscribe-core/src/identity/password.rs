@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::error::{Error, Fault};
+use crate::error::{Fault, Result};
 use crate::limits::Limit;
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
@@ -39,11 +39,11 @@ pub(crate) struct Normalising(pub(crate) Arc<dyn PasswordHasher>);
 
 #[async_trait]
 impl PasswordHasher for Normalising {
-    async fn hash(&self, password: &Secret) -> Result<String, Error> {
+    async fn hash(&self, password: &Secret) -> Result<String> {
         self.0.hash(&normalised(password)).await
     }
 
-    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict> {
         let normal = normalised(password);
         let verdict = self.0.verify(&normal, hash).await?;
         if verdict != Verdict::Wrong || normal.expose() == password.expose() {

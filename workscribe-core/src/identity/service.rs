@@ -1,7 +1,7 @@
 //! Accounts: registration, profile, passwords, and the verification of addresses.
 
 use crate::app::{RegistrationPolicy, WorkScribe};
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::{SessionId, UserId};
 use crate::identity::Actor;
@@ -71,12 +71,12 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` with all errors; `OVERLOADED`.
-    pub async fn prepare(&self, input: &Register) -> Result<PreparedUser, Error> {
+    pub async fn prepare(&self, input: &Register) -> Result<PreparedUser> {
         self.prepare_for(input, &Client::default()).await
     }
 
     /// The same, for a client: the hash waits in the queue of the client's network.
-    pub(crate) async fn prepare_for(&self, input: &Register, client: &Client) -> Result<PreparedUser, Error> {
+    pub(crate) async fn prepare_for(&self, input: &Register, client: &Client) -> Result<PreparedUser> {
         let mut violations = Violations::default();
         let email = violations.keep("/email", Email::parse(&input.email));
         let name = violations.keep("/display_name", display_name(&input.display_name));
@@ -98,7 +98,7 @@ impl Identity<'_> {
         uow: &mut dyn UnitOfWork,
         prepared: PreparedUser,
         email_verified: bool,
-    ) -> Result<User, Error> {
+    ) -> Result<User> {
         let new = NewUser {
             id: self.app.new_id(),
             email: prepared.email,
@@ -120,7 +120,7 @@ impl Identity<'_> {
         email: &str,
         name: &str,
         email_verified: bool,
-    ) -> Result<User, Error> {
+    ) -> Result<User> {
         let mut violations = Violations::default();
         let email = violations.keep("/email", Email::parse(email));
         let name = violations.keep("/display_name", display_name(name));
@@ -140,7 +140,7 @@ impl Identity<'_> {
         self.insert(uow, &new).await
     }
 
-    async fn insert(&self, uow: &mut dyn UnitOfWork, new: &NewUser) -> Result<User, Error> {
+    async fn insert(&self, uow: &mut dyn UnitOfWork, new: &NewUser) -> Result<User> {
         let user = uow.users().insert(new).await.map_err(|error| match error {
             StoreError::Conflict { constraint: Constraint::UserEmail, .. } => Error::new(
                 Code::EmailTaken,
@@ -161,7 +161,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, `EMAIL_TAKEN` (under `open`), `OVERLOADED`.
-    pub async fn register(&self, input: &Register, client: &Client) -> Result<RegisterOutcome, Error> {
+    pub async fn register(&self, input: &Register, client: &Client) -> Result<RegisterOutcome> {
         let prepared = self.prepare_for(input, client).await?;
         let email = prepared.email.clone();
         let mut uow = self.app.begin().await?;
@@ -196,7 +196,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when it does not exist.
-    pub async fn me(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<User, Error> {
+    pub async fn me(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<User> {
         uow.users().find(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
     }
 
@@ -204,7 +204,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when it does not exist.
-    pub async fn account(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Account, Error> {
+    pub async fn account(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Account> {
         uow.users().account(actor.user).await?.ok_or_else(super::sessions::unauthenticated)
     }
 
@@ -218,7 +218,7 @@ impl Identity<'_> {
         actor: &Actor,
         change: &ProfileChange,
         expected: Option<i64>,
-    ) -> Result<User, Error> {
+    ) -> Result<User> {
         let mut violations = Violations::default();
         let checked = ProfileChange {
             display_name: change
@@ -241,7 +241,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` when the text is not an address.
-    pub async fn forgot_password(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<(), Error> {
+    pub async fn forgot_password(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<()> {
         let email = parse_email(email)?;
         self.app.enqueue(uow, &SendAccountMail { mail: AccountMail::ResetPassword, email }).await?;
         Ok(())
@@ -252,7 +252,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` (the token stays valid), `INVALID_TOKEN`, `OVERLOADED`.
-    pub async fn reset_password(&self, token: &str, password: &Secret, client: &Client) -> Result<(), Error> {
+    pub async fn reset_password(&self, token: &str, password: &Secret, client: &Client) -> Result<()> {
         self.check_password("/new_password", password)?;
         let (now, hash) = (self.app.now(), TokenHash::of(token));
         // The token is looked up before the slow hash. It is taken after the hash, in the transaction.
@@ -283,7 +283,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, with `UNCHANGED` for the current password; `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`.
-    pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<(), Error> {
+    pub async fn change_password(&self, actor: &Actor, current: &Secret, new: &Secret) -> Result<()> {
         self.check_password("/new_password", new)?;
         if current == new {
             let mut violations = Violations::default();
@@ -326,7 +326,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `INVALID_TOKEN`.
-    pub async fn verify_email(&self, uow: &mut dyn UnitOfWork, token: &str) -> Result<(), Error> {
+    pub async fn verify_email(&self, uow: &mut dyn UnitOfWork, token: &str) -> Result<()> {
         let now = self.app.now();
         let hash = TokenHash::of(token);
         let token =
@@ -342,7 +342,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn resend_verification(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
+    pub async fn resend_verification(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<()> {
         let Account { user, email_bouncing } = self.account(uow, actor).await?;
         if !user.email_verified || email_bouncing {
             self.app
@@ -356,12 +356,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when there is no such account.
-    pub async fn set_disabled(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        user: UserId,
-        disabled: bool,
-    ) -> Result<User, Error> {
+    pub async fn set_disabled(&self, uow: &mut dyn UnitOfWork, user: UserId, disabled: bool) -> Result<User> {
         let now = self.app.now();
         let changed = uow
             .users()
@@ -379,11 +374,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn sessions(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        actor: &Actor,
-    ) -> Result<Vec<super::Session>, Error> {
+    pub async fn sessions(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Vec<super::Session>> {
         Ok(uow.tokens().sessions_of(actor.user, self.app.now()).await?)
     }
 
@@ -396,7 +387,7 @@ impl Identity<'_> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         session: SessionId,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.app.sessions().forget(actor.user, self.app.now());
         if uow.tokens().delete_session(actor.user, session).await? {
             Ok(())
@@ -409,19 +400,19 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn end_other_sessions(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
+    pub async fn end_other_sessions(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<()> {
         self.app.sessions().forget(actor.user, self.app.now());
         Ok(uow.tokens().delete_sessions(actor.user, Some(actor.session)).await?)
     }
 
-    fn check_password(&self, pointer: &str, password: &Secret) -> Result<(), Error> {
+    fn check_password(&self, pointer: &str, password: &Secret) -> Result<()> {
         let mut violations = Violations::default();
         violations.keep(pointer, self.app.settings().password.check(password));
         violations.into_result()
     }
 }
 
-pub(crate) fn parse_email(text: &str) -> Result<Email, Error> {
+pub(crate) fn parse_email(text: &str) -> Result<Email> {
     let mut violations = Violations::default();
     let email = violations.keep("/email", Email::parse(text));
     violations.into_result()?;

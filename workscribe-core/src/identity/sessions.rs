@@ -2,7 +2,7 @@
 
 use crate::app::RegistrationPolicy;
 use crate::clock::Timestamp;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::events::DomainEvent;
 use crate::id::SessionId;
 use crate::ports::{AccessClaims, Secret, Verdict};
@@ -40,12 +40,7 @@ impl Identity<'_> {
     /// # Errors
     /// `INVALID_CREDENTIALS`; `ACCOUNT_DISABLED` and `EMAIL_NOT_VERIFIED` only after a right password; `RATE_LIMITED`
     /// during the delay; `OVERLOADED`.
-    pub async fn login(
-        &self,
-        email: &str,
-        password: &Secret,
-        client: &Client,
-    ) -> Result<IssuedTokens, Error> {
+    pub async fn login(&self, email: &str, password: &Secret, client: &Client) -> Result<IssuedTokens> {
         // A text that cannot be an address has no account. It is refused like an address without an account.
         let email =
             Email::parse(email).unwrap_or_else(|_| Email::from_stored(email.chars().take(300).collect()));
@@ -98,7 +93,7 @@ impl Identity<'_> {
         uow: &mut dyn UnitOfWork,
         user: User,
         client: &Client,
-    ) -> Result<IssuedTokens, Error> {
+    ) -> Result<IssuedTokens> {
         let now = self.app.now();
         let id: SessionId = self.app.new_id();
         let refresh = RefreshToken::first(self.app.secrets(), id, self.app.entropy());
@@ -131,7 +126,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `INVALID_TOKEN` (401) for an unknown or expired token, `TOKEN_REUSED` when it was used before: the session is ended.
-    pub async fn refresh(&self, token: &str) -> Result<IssuedTokens, Error> {
+    pub async fn refresh(&self, token: &str) -> Result<IssuedTokens> {
         let presented = RefreshToken::decode(token).ok_or_else(invalid_refresh_token)?;
         let (now, settings) = (self.app.now(), self.app.settings());
         let rotates = settings.refresh_rotation;
@@ -162,7 +157,7 @@ impl Identity<'_> {
         mut uow: Box<dyn UnitOfWork>,
         presented: &RefreshToken,
         now: Timestamp,
-    ) -> Result<IssuedTokens, Error> {
+    ) -> Result<IssuedTokens> {
         let session = uow.tokens().session(presented.session, now).await?;
         let Some(session) = session.filter(|_| presented.is_ours(self.app.secrets())) else {
             return Err(invalid_refresh_token());
@@ -188,7 +183,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn logout(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<(), Error> {
+    pub async fn logout(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<()> {
         self.app.sessions().forget(actor.user, self.app.now());
         uow.tokens().delete_session(actor.user, actor.session).await?;
         Ok(())
@@ -199,7 +194,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `UNAUTHENTICATED`.
-    pub async fn authenticate(&self, access_token: &str) -> Result<Actor, Error> {
+    pub async fn authenticate(&self, access_token: &str) -> Result<Actor> {
         let now = self.app.now();
         let claims = self.app.issuer().verify(access_token, now).ok_or_else(unauthenticated)?;
         let actor = Actor { user: claims.user, session: claims.session };
@@ -222,7 +217,7 @@ impl Identity<'_> {
         session: SessionId,
         refresh: &RefreshToken,
         now: Timestamp,
-    ) -> Result<IssuedTokens, Error> {
+    ) -> Result<IssuedTokens> {
         let ttl = self.app.settings().access_ttl;
         let claims = AccessClaims { user: user.id, session, issued_at: now, expires_at: now + ttl };
         let jti: crate::id::RequestId = self.app.new_id();
@@ -238,7 +233,7 @@ impl Identity<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` when the text is not an address.
-    pub async fn find_by_email(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<Option<User>, Error> {
+    pub async fn find_by_email(&self, uow: &mut dyn UnitOfWork, email: &str) -> Result<Option<User>> {
         let email = parse_email(email)?;
         Ok(uow.users().credentials_by_email(&email).await?.map(|found| found.user))
     }

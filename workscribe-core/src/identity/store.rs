@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
-use crate::store_error::StoreError;
+use crate::store_error::StoreResult;
 
 use super::delay::LoginPlace;
 use super::email::Email;
@@ -17,41 +17,32 @@ use super::secrets::TokenHash;
 #[async_trait]
 pub trait UserStore: Send {
     /// Inserts a user; [`crate::Constraint::UserEmail`] when the address is taken.
-    async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError>;
+    async fn insert(&mut self, user: &NewUser) -> StoreResult<User>;
     /// Finds a user by id.
-    async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+    async fn find(&mut self, id: UserId) -> StoreResult<Option<User>>;
     /// Finds a user by id, and whether their address refuses mail, in one round trip.
-    async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError>;
+    async fn account(&mut self, id: UserId) -> StoreResult<Option<Account>>;
     /// Finds a user and the hash of their password by address.
-    async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError>;
+    async fn credentials_by_email(&mut self, email: &Email) -> StoreResult<Option<Credentials>>;
     /// Finds a user and the hash of their password by id.
-    async fn credentials(&mut self, id: UserId) -> Result<Option<Credentials>, StoreError>;
-    /// Changes a profile; [`StoreError::StaleVersion`] when `expected` is not the stored version.
+    async fn credentials(&mut self, id: UserId) -> StoreResult<Option<Credentials>>;
+    /// Changes a profile; [`crate::StoreError::StaleVersion`] when `expected` is not the stored version.
     async fn update_profile(
         &mut self,
         id: UserId,
         change: &ProfileChange,
         expected: Option<i64>,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError>;
+    ) -> StoreResult<Option<User>>;
     /// Sets a password and begins a new session epoch.
-    async fn set_password(
-        &mut self,
-        id: UserId,
-        hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<User>, StoreError>;
+    async fn set_password(&mut self, id: UserId, hash: &str, now: Timestamp) -> StoreResult<Option<User>>;
     /// Replaces the hash of the same password, if the stored hash is still `old`. The epoch does not change.
-    async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError>;
+    async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> StoreResult<bool>;
     /// Marks the address as verified, if the user's address is still `email`.
-    async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> Result<bool, StoreError>;
+    async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> StoreResult<bool>;
     /// Disables the account and begins a new session epoch, or enables it again.
-    async fn set_disabled(
-        &mut self,
-        id: UserId,
-        disabled: bool,
-        now: Timestamp,
-    ) -> Result<Option<User>, StoreError>;
+    async fn set_disabled(&mut self, id: UserId, disabled: bool, now: Timestamp)
+    -> StoreResult<Option<User>>;
 }
 
 /// Failed logins, and the networks of successful logins. They are counted under hashes ([`LoginPlace`]), whether the account exists
@@ -65,37 +56,37 @@ pub trait AttemptStore: Send {
         place: &LoginPlace,
         now: Timestamp,
         known_since: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError>;
+    ) -> StoreResult<Option<Timestamp>>;
     /// Counts a failure and returns the number of failures in a row. Failures before `forget_before` do not count.
     async fn record_failure(
         &mut self,
         account: &TokenHash,
         now: Timestamp,
         forget_before: Timestamp,
-    ) -> Result<u32, StoreError>;
+    ) -> StoreResult<u32>;
     /// Makes further logins wait until a time.
-    async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError>;
+    async fn block(&mut self, account: &TokenHash, until: Timestamp) -> StoreResult<()>;
     /// Forgets the failures from a network after a login succeeded there, and stores the time of that login.
-    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError>;
+    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> StoreResult<()>;
     /// Forgets the failures of an account from all networks.
-    async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError>;
+    async fn clear(&mut self, place: &LoginPlace) -> StoreResult<()>;
     /// Removes up to `limit` networks without a login since a time, and returns their number.
-    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64>;
     /// Removes up to `limit` rows of failures that do not count any more.
-    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> StoreResult<u64>;
 }
 
 /// Addresses that refuse mail.
 #[async_trait]
 pub trait BounceStore: Send {
     /// Marks an address. It replaces an earlier mark.
-    async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError>;
+    async fn note(&mut self, bounce: &Bounce) -> StoreResult<()>;
     /// Finds the mark of an address.
-    async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError>;
+    async fn find(&mut self, email: &Email) -> StoreResult<Option<Bounce>>;
     /// Removes the mark of an address; `false` when there was none.
-    async fn clear(&mut self, email: &Email) -> Result<bool, StoreError>;
+    async fn clear(&mut self, email: &Email) -> StoreResult<bool>;
     /// Removes up to `limit` marks that are older than a time, and returns their number.
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64>;
 }
 
 /// One use of a refresh token.
@@ -132,43 +123,43 @@ pub struct Rotated {
 #[async_trait]
 pub trait TokenStore: Send {
     /// Inserts a session.
-    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
+    async fn insert_session(&mut self, session: &Session) -> StoreResult<()>;
     /// Finds a session that has not expired, with its user, in one round trip.
     async fn session_with_user(
         &mut self,
         id: SessionId,
         now: Timestamp,
-    ) -> Result<Option<(Session, User)>, StoreError>;
+    ) -> StoreResult<Option<(Session, User)>>;
     /// Finds a session that has not expired.
-    async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError>;
+    async fn session(&mut self, id: SessionId, now: Timestamp) -> StoreResult<Option<Session>>;
     /// The sessions of a user that have not expired, newest first; at most 100.
-    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError>;
+    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>>;
     /// Rotates the refresh token with one compare-and-set. `None` when the token is neither current nor within the grace period.
-    async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError>;
+    async fn rotate(&mut self, rotation: &Rotation) -> StoreResult<Option<Rotated>>;
     /// Moves a session into a new epoch of its user.
-    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError>;
+    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> StoreResult<()>;
     /// Ends one session of a user; `false` if there is none.
-    async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError>;
+    async fn delete_session(&mut self, user: UserId, id: SessionId) -> StoreResult<bool>;
     /// Ends all sessions of a user, except one if it is given.
-    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError>;
+    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> StoreResult<()>;
     /// Inserts a single-use token. An existing token with the same id stays unchanged; a taken or removed token does not return.
-    async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError>;
+    async fn put_one_time(&mut self, token: &OneTimeToken) -> StoreResult<()>;
     /// Finds a token that can be taken now.
     async fn find_one_time(
         &mut self,
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError>;
+    ) -> StoreResult<Option<OneTimeToken>>;
     /// Takes a token. Of many callers at the same time, only one gets it.
     async fn take_one_time(
         &mut self,
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError>;
+    ) -> StoreResult<Option<OneTimeToken>>;
     /// Removes the tokens of a user for a purpose, so that they cannot be taken any more.
-    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError>;
+    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> StoreResult<()>;
     /// Removes expired rows, up to `limit` sessions and as many tokens, and returns the number of rows.
-    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> StoreResult<u64>;
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 
 use super::delay::LoginPlace;
 
 /// Refuses during the delay.
-pub(crate) async fn check(app: &WorkScribe, place: &LoginPlace) -> Result<(), Error> {
+pub(crate) async fn check(app: &WorkScribe, place: &LoginPlace) -> Result<()> {
     let (now, rule) = (app.now(), app.settings().login_delay);
     match app.read().await?.attempts().blocked_until(place, now, now - rule.known_for).await? {
         Some(until) => Err(refusal(until, now)),
@@ -18,7 +18,7 @@ pub(crate) async fn check(app: &WorkScribe, place: &LoginPlace) -> Result<(), Er
 }
 
 /// Counts a failure in a separate transaction, so that it is stored however the request ends.
-pub(crate) async fn failed(app: &WorkScribe, place: &LoginPlace) -> Result<(), Error> {
+pub(crate) async fn failed(app: &WorkScribe, place: &LoginPlace) -> Result<()> {
     let (now, rule) = (app.now(), app.settings().login_delay);
     let mut uow = app.begin().await?;
     let here = uow.attempts().record_failure(&place.network, now, now - rule.forget_after).await?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, is_writable};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::identity::{SecretKey, SecretRing};
 use crate::ports::{AccessClaims, Secret, TokenIssuer};
 
@@ -226,7 +226,7 @@ impl JwtIssuer {
 }
 
 impl TokenIssuer for JwtIssuer {
-    fn issue(&self, claims: &AccessClaims, jti: Uuid) -> Result<String, Error> {
+    fn issue(&self, claims: &AccessClaims, jti: Uuid) -> Result<String> {
         let keys = self.keys();
         let header = header_of(self.algorithm, &keys.current.verifying);
         let claims = Claims {

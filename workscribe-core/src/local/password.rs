@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::identity::secrets::hmac;
 use crate::ports::{PasswordHasher, Secret, Verdict};
 
@@ -70,7 +70,7 @@ impl BcryptHasher {
         STANDARD_NO_PAD.encode(hmac(&self.key, &[password.expose().as_bytes()]))
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let place = Place::take(&self.waiting, self.most_waiting)?;
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
         drop(place);
@@ -131,7 +131,7 @@ impl Default for BcryptHasher {
 struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, most: usize) -> Result<Self, Error> {
+    fn take(waiting: &'a AtomicUsize, most: usize) -> Result<Self> {
         if waiting.fetch_add(1, Ordering::Relaxed) >= most {
             waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::new(
@@ -152,13 +152,13 @@ impl Drop for Place<'_> {
 
 #[async_trait]
 impl PasswordHasher for BcryptHasher {
-    async fn hash(&self, password: &Secret) -> Result<String, Error> {
+    async fn hash(&self, password: &Secret) -> Result<String> {
         let (keyed, cost) = (self.keyed_hash(password), self.cost);
         let hash = self.run(move || bcrypt::hash(keyed, cost)).await?.map_err(Error::internal)?;
         Ok(format!("{SCHEME}{hash}"))
     }
 
-    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict, Error> {
+    async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verdict> {
         let (keyed, cost) = (self.keyed_hash(password), self.cost);
         let Some(stored) = hash else {
             // As much work as a real check, so that the time does not reveal that the account does not exist.

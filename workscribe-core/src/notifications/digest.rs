@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::Result;
 use crate::id::{JobId, UserId};
 use crate::identity::{Account, User};
 use crate::outbox::{Job, JobPriority};
@@ -43,7 +43,7 @@ impl Notifications<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn prepare_digest(&self, job: JobId, user: UserId) -> Result<Option<PreparedDigest>, Error> {
+    pub async fn prepare_digest(&self, job: JobId, user: UserId) -> Result<Option<PreparedDigest>> {
         let digest = Digest { user, job };
         let mut uow = self.app().begin().await?;
         uow.notifications().close_digest(&digest).await?;
@@ -60,7 +60,7 @@ impl Notifications<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn digest_sent(&self, job: JobId, user: UserId) -> Result<(), Error> {
+    pub async fn digest_sent(&self, job: JobId, user: UserId) -> Result<()> {
         let mut uow = self.app().begin().await?;
         uow.notifications().digest_sent(&Digest { user, job }).await?;
         self.app().commit(uow).await

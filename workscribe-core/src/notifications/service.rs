@@ -1,7 +1,7 @@
 //! The operations of a person on their own notifications.
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::NotificationId;
 use crate::identity::Actor;
 use crate::limits::Limit;
@@ -56,7 +56,7 @@ impl<'a> Notifications<'a> {
         actor: &Actor,
         filter: &NotificationFilter,
         page: &PageRequest,
-    ) -> Result<NotificationPage, Error> {
+    ) -> Result<NotificationPage> {
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.notifications().list(actor.user, filter, page).await?;
         let unread = NotificationFilter { unread: true, ..filter.clone() };
@@ -83,7 +83,7 @@ impl<'a> Notifications<'a> {
         actor: &Actor,
         id: NotificationId,
         is_read: bool,
-    ) -> Result<Notification, Error> {
+    ) -> Result<Notification> {
         let found = uow.notifications().set_read(actor.user, id, is_read).await?;
         found.ok_or_else(|| Error::new(Code::NotificationNotFound, "You have no notification with this id."))
     }
@@ -97,7 +97,7 @@ impl<'a> Notifications<'a> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         filter: &NotificationFilter,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64> {
         Ok(uow.notifications().read_all(actor.user, filter).await?)
     }
 
@@ -105,7 +105,7 @@ impl<'a> Notifications<'a> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn preferences(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Preferences, Error> {
+    pub async fn preferences(&self, uow: &mut dyn UnitOfWork, actor: &Actor) -> Result<Preferences> {
         Ok(uow.notifications().preferences(actor.user).await?)
     }
 
@@ -118,7 +118,7 @@ impl<'a> Notifications<'a> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         change: &PreferencesChange,
-    ) -> Result<Preferences, Error> {
+    ) -> Result<Preferences> {
         let kinds = [
             (NotificationType::TaskAssigned, change.task_assigned),
             (NotificationType::Mention, change.mention),

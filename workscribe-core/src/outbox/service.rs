@@ -1,7 +1,7 @@
 //! Jobs outside of a unit of work: [`Jobs`], for enqueueing and for operators.
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::JobId;
 use crate::storage::UnitOfWork;
 
@@ -27,7 +27,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// When the job cannot be written.
-    pub async fn enqueue<J: Job>(&self, uow: &mut dyn UnitOfWork, job: &J) -> Result<JobId, Error> {
+    pub async fn enqueue<J: Job>(&self, uow: &mut dyn UnitOfWork, job: &J) -> Result<JobId> {
         let job = self.jobs().prepare(job)?;
         self.enqueue_all(uow, std::slice::from_ref(&job)).await?;
         Ok(job.id)
@@ -38,11 +38,7 @@ impl WorkScribe {
     ///
     /// # Errors
     /// When the jobs cannot be written.
-    pub async fn enqueue_all(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        jobs: &[NewJob],
-    ) -> Result<Vec<Enqueued>, Error> {
+    pub async fn enqueue_all(&self, uow: &mut dyn UnitOfWork, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
         Ok(uow.outbox().enqueue(jobs).await?)
     }
 }
@@ -52,7 +48,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the payload cannot be written as JSON.
-    pub fn prepare<J: Job>(&self, job: &J) -> Result<NewJob, Error> {
+    pub fn prepare<J: Job>(&self, job: &J) -> Result<NewJob> {
         NewJob::now(self.app.new_id(), job, self.app.now()).map_err(Error::internal)
     }
 
@@ -60,7 +56,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Error> {
+    pub async fn enqueue(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
         let mut uow = self.app.begin().await?;
         let enqueued = uow.outbox().enqueue(jobs).await?;
         self.app.commit(uow).await?;
@@ -76,7 +72,7 @@ impl Jobs<'_> {
         filter: &JobFilter,
         before: Option<JobId>,
         limit: u32,
-    ) -> Result<Vec<JobRecord>, Error> {
+    ) -> Result<Vec<JobRecord>> {
         Ok(self.app.read().await?.jobs().list(filter, before, limit).await?)
     }
 
@@ -84,7 +80,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`.
-    pub async fn find(&self, id: JobId) -> Result<JobRecord, Error> {
+    pub async fn find(&self, id: JobId) -> Result<JobRecord> {
         self.app.read().await?.jobs().find(id).await?.ok_or_else(no_such_job)
     }
 
@@ -92,7 +88,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`; `JOB_RUNNING` when a worker runs it.
-    pub async fn retry(&self, id: JobId) -> Result<JobRecord, Error> {
+    pub async fn retry(&self, id: JobId) -> Result<JobRecord> {
         let mut uow = self.app.begin().await?;
         let job = uow.jobs().run_now(id, self.app.now()).await?.ok_or_else(no_such_job)?;
         if job.state == JobState::Running {
@@ -110,7 +106,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// `JOB_NOT_FOUND`; `JOB_FINISHED` when the job has ended.
-    pub async fn cancel(&self, id: JobId) -> Result<JobRecord, Error> {
+    pub async fn cancel(&self, id: JobId) -> Result<JobRecord> {
         let mut uow = self.app.begin().await?;
         let before = uow.jobs().find(id).await?.ok_or_else(no_such_job)?;
         if before.finished_at.is_some() {
@@ -125,7 +121,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn stats(&self) -> Result<Vec<KindCounts>, Error> {
+    pub async fn stats(&self) -> Result<Vec<KindCounts>> {
         Ok(self.app.read().await?.jobs().counts(self.app.now()).await?)
     }
 
@@ -133,7 +129,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn backlogs(&self, limit: u32) -> Result<Vec<Backlog>, Error> {
+    pub async fn backlogs(&self, limit: u32) -> Result<Vec<Backlog>> {
         Ok(self.app.read().await?.jobs().backlogs(limit).await?)
     }
 
@@ -141,7 +137,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn queues(&self) -> Result<Vec<QueueState>, Error> {
+    pub async fn queues(&self) -> Result<Vec<QueueState>> {
         Ok(self.app.read().await?.jobs().queues().await?)
     }
 
@@ -149,7 +145,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn pause(&self, queue: &str) -> Result<(), Error> {
+    pub async fn pause(&self, queue: &str) -> Result<()> {
         let mut uow = self.app.begin().await?;
         uow.jobs().pause(queue, self.app.now()).await?;
         self.app.commit(uow).await
@@ -159,7 +155,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn resume(&self, queue: &str) -> Result<(), Error> {
+    pub async fn resume(&self, queue: &str) -> Result<()> {
         let mut uow = self.app.begin().await?;
         uow.jobs().resume(queue).await?;
         self.app.commit(uow).await?;

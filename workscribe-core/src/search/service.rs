@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::id::{ProjectId, TaskId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::{Action, OrgScope};
@@ -69,7 +69,7 @@ impl Search<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         SearchRequest { text, kind, limit }: SearchRequest<'_>,
-    ) -> Result<Vec<SearchResult>, Error> {
+    ) -> Result<Vec<SearchResult>> {
         scope.require(self.app.authorizer(), Action::ViewWork)?;
         let query = text.trim();
         if query.is_empty() || query.chars().count() > QUERY_CHARS {

@@ -2,7 +2,7 @@
 //! [`InvitationPass`], and the look-up of a removed organization makes a [`VacatedOrg`].
 
 use crate::clock::Timestamp;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, UserId};
 use crate::identity::{Person, TokenHash};
 use crate::storage::{Party, UnitOfWork};
@@ -17,7 +17,7 @@ impl In<Organization> {
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`, the same for a user who is not a member as for a slug that does not exist.
-    pub async fn organization(uow: &mut dyn UnitOfWork, slug: &str, actor: UserId) -> Result<Self, Error> {
+    pub async fn organization(uow: &mut dyn UnitOfWork, slug: &str, actor: UserId) -> Result<Self> {
         let found = match Slug::existing(slug) {
             Some(slug) => uow.organizations().membership(&slug, actor).await?,
             None => None,
@@ -33,7 +33,7 @@ impl<T: Sync> In<T> {
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND` when they were removed in the meantime.
-    pub async fn person(&self, uow: &mut dyn UnitOfWork) -> Result<Person, Error> {
+    pub async fn person(&self, uow: &mut dyn UnitOfWork) -> Result<Person> {
         if let Some(person) = self.known_person() {
             return Ok(person.clone());
         }
@@ -64,7 +64,7 @@ impl InvitationPass {
         authorizer: &dyn Authorizer,
         token: &str,
         now: Timestamp,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let found = match org_of_token(token) {
             Some(org) => uow.invitations().find_by_token(org, &TokenHash::of(token)).await?,
             None => None,
@@ -99,7 +99,7 @@ impl VacatedOrg {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn enter(uow: &mut dyn UnitOfWork, org: OrgId) -> Result<Option<Self>, Error> {
+    pub async fn enter(uow: &mut dyn UnitOfWork, org: OrgId) -> Result<Option<Self>> {
         uow.on_behalf_of(Party::Organization(org));
         Ok(uow.organizations().is_vacated(org, &Self::slug(org)).await?.then_some(Self { org }))
     }

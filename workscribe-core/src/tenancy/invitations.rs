@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::error::{Code, Error, FieldError, Violations};
+use crate::error::{Code, Error, FieldError, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::{InvitationId, OneTimeTokenId, OrgId, UserId};
 use crate::identity::{Actor, Client, Email, IssuedTokens, PreparedUser, Purpose, Register, TokenHash, User};
@@ -115,7 +115,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Organization>,
         new: &NewInvitation,
-    ) -> Result<Invitation, Error> {
+    ) -> Result<Invitation> {
         let (scope, role) = (at.scope(), new.role);
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         let mut violations = Violations::default();
@@ -176,7 +176,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         page: &PageRequest,
-    ) -> Result<Page<ListedInvitation>, Error> {
+    ) -> Result<Page<ListedInvitation>> {
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         let rows = uow.invitations().list(scope, page).await?;
         let total = if page.wants_count() { Some(uow.invitations().count(scope).await?) } else { None };
@@ -194,7 +194,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Organization>,
         id: InvitationId,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let scope = at.scope();
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         self.require_verified(uow, scope).await?;
@@ -223,7 +223,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         invitation: Target<InvitationId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let Target { id, version: expected } = invitation;
         scope.require(self.app.authorizer(), Action::ManageInvitations)?;
         if uow.invitations().revoke(scope, id, expected).await? {
@@ -244,7 +244,7 @@ impl Organizations<'_> {
         &self,
         uow: &mut dyn UnitOfWork,
         token: &str,
-    ) -> Result<InvitationPreview, Error> {
+    ) -> Result<InvitationPreview> {
         Ok(InvitationPass::redeem(uow, self.app.authorizer(), token, self.app.now()).await?.into_preview())
     }
 
@@ -262,7 +262,7 @@ impl Organizations<'_> {
         actor: Option<&Actor>,
         account: &NewAccount,
         client: &Client,
-    ) -> Result<AcceptedInvitation, Error> {
+    ) -> Result<AcceptedInvitation> {
         // The token is checked before the slow hash, and again in the transaction.
         let email = self.invited_address(token, actor).await?;
         let newcomer = match actor {
@@ -295,7 +295,7 @@ impl Organizations<'_> {
 
     /// The address of a valid invitation, for a caller who is logged in or has no account yet. It returns its connection to the
     /// pool: callers that each hold one and wait for a second one would wait for each other.
-    async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email, Error> {
+    async fn invited_address(&self, token: &str, actor: Option<&Actor>) -> Result<Email> {
         let mut uow = self.app.read().await?;
         let pass = InvitationPass::redeem(&mut *uow, self.app.authorizer(), token, self.app.now()).await?;
         let email = &pass.invitation().email;
@@ -306,12 +306,7 @@ impl Organizations<'_> {
     }
 
     /// Makes the user a member, and returns their new state, with a verified address.
-    async fn join(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        pass: &InvitationPass,
-        mut user: User,
-    ) -> Result<User, Error> {
+    async fn join(&self, uow: &mut dyn UnitOfWork, pass: &InvitationPass, mut user: User) -> Result<User> {
         let now = self.app.now();
         if !uow.invitations().accept(pass, now).await? {
             return Err(super::door::ended());
@@ -344,7 +339,7 @@ impl Organizations<'_> {
         email: &Email,
         account: &NewAccount,
         client: &Client,
-    ) -> Result<PreparedUser, Error> {
+    ) -> Result<PreparedUser> {
         let (Some(display_name), Some(password)) = (account.display_name.clone(), account.password.clone())
         else {
             let required = |pointer: &str, missing: bool| {
@@ -369,7 +364,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         id: InvitationId,
-    ) -> Result<Error, Error> {
+    ) -> Result<Error> {
         let found = uow.invitations().find(scope, id).await?;
         Ok(match found.map(|invitation| invitation.stored_status) {
             Some(InvitationStatus::Accepted) => Error::new(
@@ -386,7 +381,7 @@ impl Organizations<'_> {
         (organization, invitation): (&Organization, &Invitation),
         inviter: &Member,
         token_id: OneTimeTokenId,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let mail = SendInvitationMail {
             email: invitation.email.clone(),
             org_name: organization.name.clone(),
@@ -402,7 +397,7 @@ impl Organizations<'_> {
     }
 
     /// Refuses to send mail for a user who has not verified their own address.
-    async fn require_verified(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
+    async fn require_verified(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<()> {
         if !self.app.settings().verified_inviters {
             return Ok(());
         }
@@ -417,7 +412,7 @@ impl Organizations<'_> {
 
     /// Counts a mail to an address, and refuses it over a limit. It counts for the address first, so that a mail that is not sent
     /// does not count for the organization.
-    async fn count_mail(&self, scope: &OrgScope, email: &Email) -> Result<(), Error> {
+    async fn count_mail(&self, scope: &OrgScope, email: &Email) -> Result<()> {
         const TO_ADDRESS: &str = "This address was sent several invitations already. Wait until the time in Retry-After has passed.";
         const OF_ORGANIZATION: &str = "This organization has sent many invitations today. Wait until the time in Retry-After has passed.";
         let (recipient, org) = (mail_limits::key_of(email), scope.org().to_string());
@@ -428,7 +423,7 @@ impl Organizations<'_> {
         mail_limits::count(self.app, Limit::InvitationMailsPerOrganization, &org, OF_ORGANIZATION).await
     }
 
-    fn new_token(&self, org: OrgId) -> Result<NewToken, Error> {
+    fn new_token(&self, org: OrgId) -> Result<NewToken> {
         let id: OneTimeTokenId = self.app.new_id();
         let token = self.app.secrets().one_time(None, Purpose::Invitation, id.as_uuid());
         let token = token.ok_or_else(|| Error::internal("the key in use is gone"))?;

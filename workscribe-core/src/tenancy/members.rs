@@ -1,6 +1,6 @@
 //! The members of an organization and their roles.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::page::{Cursor, Page, PageRequest};
@@ -22,7 +22,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         page: &PageRequest,
-    ) -> Result<Page<Member>, Error> {
+    ) -> Result<Page<Member>> {
         scope.require(self.app.authorizer(), Action::ViewOrganization)?;
         let rows = uow.members().list(scope, page).await?;
         let total = if page.wants_count() { Some(uow.members().count(scope).await?) } else { None };
@@ -41,7 +41,7 @@ impl Organizations<'_> {
         scope: &OrgScope,
         member: Target<UserId>,
         role: Option<Role>,
-    ) -> Result<Member, Error> {
+    ) -> Result<Member> {
         let Target { id: user, version: expected } = member;
         scope.require(self.app.authorizer(), Action::ManageMembers)?;
         let (member, actor_role) = self.lock_and_find(uow, scope, user).await?;
@@ -81,7 +81,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         member: Target<UserId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let Target { id: user, version: expected } = member;
         let oneself = user == scope.actor();
         if !oneself {
@@ -110,7 +110,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         user: UserId,
-    ) -> Result<(Member, Role), Error> {
+    ) -> Result<(Member, Role)> {
         uow.organizations().lock(scope).await?;
         let actor = uow.members().find(scope, scope.actor()).await?.ok_or_else(super::organizations::gone)?;
         if user == scope.actor() {
@@ -123,14 +123,14 @@ impl Organizations<'_> {
     }
 
     /// Refuses to remove or demote the last owner. The caller holds the organization's lock.
-    async fn keep_an_owner(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<(), Error> {
+    async fn keep_an_owner(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<()> {
         if uow.members().count_owners(scope).await? > 1 {
             return Ok(());
         }
         Err(Error::new(Code::LastOwner, "An organization needs an owner. Make somebody else an owner first."))
     }
 
-    fn require_as(&self, role: Role, action: Action) -> Result<(), Error> {
+    fn require_as(&self, role: Role, action: Action) -> Result<()> {
         super::scope::require(self.app.authorizer(), role, action)
     }
 }

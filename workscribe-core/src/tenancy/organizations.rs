@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::OrgId;
 use crate::identity::{Actor, display_name};
@@ -85,7 +85,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         new: &NewOrganization,
-    ) -> Result<In<Organization>, Error> {
+    ) -> Result<In<Organization>> {
         let mut violations = Violations::default();
         let name = violations.keep("/name", display_name(&new.name));
         let slug = violations.keep("/slug", Slug::parse(&new.slug));
@@ -111,7 +111,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         actor: &Actor,
         page: &PageRequest,
-    ) -> Result<Page<(Organization, Role)>, Error> {
+    ) -> Result<Page<(Organization, Role)>> {
         let rows = uow.organizations().list_of(actor.user, page).await?;
         let total =
             if page.wants_count() { Some(uow.organizations().count_of(actor.user).await?) } else { None };
@@ -128,7 +128,7 @@ impl Organizations<'_> {
         scope: &OrgScope,
         edit: &OrganizationEdit,
         expected: Option<i64>,
-    ) -> Result<Organization, Error> {
+    ) -> Result<Organization> {
         scope.require(self.app.authorizer(), Action::UpdateOrganization)?;
         let mut violations = Violations::default();
         let change = OrganizationChange {
@@ -153,7 +153,7 @@ impl Organizations<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         expected: Option<i64>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         scope.require(self.app.authorizer(), Action::DeleteOrganization)?;
         // The event comes before the removal, so that a hook can still read the rows.
         self.app
@@ -175,7 +175,7 @@ impl Organizations<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn clear(&self, job: &ClearOrganization) -> Result<(), Error> {
+    pub async fn clear(&self, job: &ClearOrganization) -> Result<()> {
         loop {
             let mut uow = self.app.begin().await?;
             let Some(vacated) = VacatedOrg::enter(&mut *uow, job.org_id).await? else { return Ok(()) };

@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::{OrgId, UserId};
 use crate::identity::Person;
 
@@ -65,7 +65,7 @@ impl OrgScope {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<(), Error> {
+    pub fn require(&self, authorizer: &dyn Authorizer, action: Action) -> Result<()> {
         require(authorizer, self.role, action)
     }
 }
@@ -127,7 +127,7 @@ impl<T> Deref for In<T> {
 }
 
 /// Refuses an action that a role may not do.
-pub(super) fn require(authorizer: &dyn Authorizer, role: Role, action: Action) -> Result<(), Error> {
+pub(super) fn require(authorizer: &dyn Authorizer, role: Role, action: Action) -> Result<()> {
     if authorizer.allows(role, action) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::TaskId;
 
 use super::check::{Check, HangingOn, Tree};
@@ -28,7 +28,7 @@ impl Bundle {
     /// # Errors
     /// `VALIDATION_FAILED` with the faults, each with the number of its line: the file is not an export, has another version, is
     /// incomplete, or has inconsistent rows.
-    pub fn read(mut input: impl BufRead) -> Result<Self, Error> {
+    pub fn read(mut input: impl BufRead) -> Result<Self> {
         // Faults of unreadable lines come before faults in the content of lines.
         let (mut lines, mut check) = (Check::default(), Check::default());
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
@@ -103,7 +103,7 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`Bundle::read`] for inconsistent rows, and the errors of the iterator.
-    pub fn of(lines: impl IntoIterator<Item = Result<(u64, Record), Error>>) -> Result<Self, Error> {
+    pub fn of(lines: impl IntoIterator<Item = Result<(u64, Record)>>) -> Result<Self> {
         let mut check = Check::default();
         let (mut head, mut rest) = (Vec::new(), SpoolWriter::new()?);
         for line in lines {
@@ -123,7 +123,7 @@ impl Bundle {
     ///
     /// # Errors
     /// When its temporary file cannot be read.
-    pub fn records(&self) -> Result<Vec<Record>, Error> {
+    pub fn records(&self) -> Result<Vec<Record>> {
         let most = usize::try_from(self.rest.len()).unwrap_or(usize::MAX);
         let mut records = self.head.clone();
         records.extend(self.rest.rows()?.next(most)?);
@@ -148,7 +148,7 @@ impl Bundle {
     }
 
     /// The rows of unbounded number.
-    pub(super) fn rest(&self) -> Result<Rows, Error> {
+    pub(super) fn rest(&self) -> Result<Rows> {
         self.rest.rows()
     }
 

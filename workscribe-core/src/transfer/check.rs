@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::clock::is_writable_day;
-use crate::error::{Error, Fault, FieldError};
+use crate::error::{Error, Fault, FieldError, Result};
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::{Email, avatar_url, display_name};
 use crate::tenancy::{Role, Slug};
@@ -97,7 +97,7 @@ impl Check {
     }
 
     /// Checks what needs all rows, and refuses them if any line has a fault.
-    pub(super) fn finish(mut self) -> Result<Tree, Error> {
+    pub(super) fn finish(mut self) -> Result<Tree> {
         if !self.is_full() {
             self.whole();
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::clock::Timestamp;
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::identity::{Asker, Email};
 use crate::ports::Secret;
 
@@ -52,7 +52,7 @@ impl Transfer<'_> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` for an invalid slug or password, `SLUG_TAKEN`.
-    pub async fn demo(&self, options: &DemoOptions) -> Result<Demonstrated, Error> {
+    pub async fn demo(&self, options: &DemoOptions) -> Result<Demonstrated> {
         self.demo_with(options, &mut |_| {}).await
     }
 
@@ -64,7 +64,7 @@ impl Transfer<'_> {
         &self,
         options: &DemoOptions,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Demonstrated, Error> {
+    ) -> Result<Demonstrated> {
         let mut violations = Violations::default();
         violations.keep("/password", self.app.settings().password.check(&options.password));
         violations.into_result()?;
@@ -88,7 +88,7 @@ impl Transfer<'_> {
 ///
 /// # Errors
 /// `VALIDATION_FAILED` for an invalid slug.
-pub fn demo(slug: &str, tasks: u32, seed: u64, end: Timestamp) -> Result<Bundle, Error> {
+pub fn demo(slug: &str, tasks: u32, seed: u64, end: Timestamp) -> Result<Bundle> {
     let (name, email) = PEOPLE[0];
     let draft = Draft::new(&Settings {
         name: "Analytical Engines".to_owned(),

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::error::{Error, FieldError, Violations};
+use crate::error::{Error, FieldError, Result, Violations};
 use crate::events::EventKind;
 use crate::id::{LabelId, StatusId, TaskId, UserId, uuid_v7};
 use crate::identity::{Email, display_name};
@@ -84,7 +84,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
         let mut violations = Violations::default();
         let name = violations.keep("/name", display_name(&settings.name));
         let slug = violations.keep("/slug", Slug::parse(&settings.slug));
@@ -356,7 +356,7 @@ impl Draft {
     }
 
     /// The organization, if there were no faults.
-    pub(super) fn finish(mut self) -> Result<Foreign, Error> {
+    pub(super) fn finish(mut self) -> Result<Foreign> {
         if !self.faults.is_empty() {
             return Err(Error::invalid(self.faults));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::storage::UnitOfWork;
 use crate::tenancy::{Action, In, OrgScope, Organization, Slug};
@@ -43,7 +43,7 @@ impl Transfer<'_> {
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`, `INSUFFICIENT_ROLE`.
-    pub async fn export(&self, slug: &str, actor: UserId) -> Result<Export, Error> {
+    pub async fn export(&self, slug: &str, actor: UserId) -> Result<Export> {
         self.begin_export(self.app.storage().snapshot().await?, slug, actor).await
     }
 
@@ -51,7 +51,7 @@ impl Transfer<'_> {
     ///
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND`.
-    pub async fn export_as_operator(&self, slug: &str) -> Result<Export, Error> {
+    pub async fn export_as_operator(&self, slug: &str) -> Result<Export> {
         let mut uow = self.app.storage().snapshot().await?;
         let owner = match Slug::existing(slug) {
             Some(slug) => uow.transfer().first_owner(&slug).await?,
@@ -62,12 +62,7 @@ impl Transfer<'_> {
         self.begin_export(uow, slug, owner.ok_or_else(gone)?).await
     }
 
-    async fn begin_export(
-        &self,
-        mut uow: Box<dyn UnitOfWork>,
-        slug: &str,
-        actor: UserId,
-    ) -> Result<Export, Error> {
+    async fn begin_export(&self, mut uow: Box<dyn UnitOfWork>, slug: &str, actor: UserId) -> Result<Export> {
         let at = In::organization(&mut *uow, slug, actor).await?;
         let scope = *at.scope();
         scope.require(self.app.authorizer(), Action::ExportOrganization)?;
@@ -99,7 +94,7 @@ impl Export {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn next(&mut self) -> Result<Option<String>, Error> {
+    pub async fn next(&mut self) -> Result<Option<String>> {
         let records = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Ended => return Ok(None),
             Stage::Begin(header) => {
@@ -119,7 +114,7 @@ impl Export {
         Ok(Some(lines))
     }
 
-    async fn rows(&mut self, mut stage: usize, mut after: Option<Uuid>) -> Result<Vec<Record>, Error> {
+    async fn rows(&mut self, mut stage: usize, mut after: Option<Uuid>) -> Result<Vec<Record>> {
         while let Some(kind) = Kind::ALL.get(stage) {
             let rows = self.uow.transfer().page(&self.scope, *kind, after, PAGE).await?;
             let is_last = rows.len() < PAGE as usize;
@@ -134,7 +129,7 @@ impl Export {
     }
 
     /// The rows, after the people whom they name for the first time.
-    async fn introduced(&mut self, rows: Vec<Record>) -> Result<Vec<Record>, Error> {
+    async fn introduced(&mut self, rows: Vec<Record>) -> Result<Vec<Record>> {
         let named: BTreeSet<UserId> = rows.iter().flat_map(Record::people).collect();
         let new: Vec<UserId> = named.difference(&self.known).copied().collect();
         if new.is_empty() {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::{Timestamp, is_writable};
-use crate::error::{Error, FieldError};
+use crate::error::{Error, FieldError, Result};
 use crate::id::UserId;
 use crate::work::{Priority, ProjectKey, StatusCategory, TaskType, name_key};
 
@@ -73,7 +73,7 @@ impl Label {
 ///
 /// # Errors
 /// `VALIDATION_FAILED` with the faults: the text is not JSON, or issues are broken, each with its place in the file.
-pub fn github(input: &str, settings: &Settings) -> Result<Foreign, Error> {
+pub fn github(input: &str, settings: &Settings) -> Result<Foreign> {
     let mut draft = Draft::new(settings)?;
     let key = settings.project_key.as_deref().map(ProjectKey::parse).transpose();
     let key = key.map_err(|fault| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, FieldError, Violations};
+use crate::error::{Code, Error, FieldError, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::UserId;
 use crate::identity::{Email, NewUser, Person, ProfileChange, User, display_name};
@@ -94,7 +94,7 @@ impl Transfer<'_> {
         uow: &mut dyn UnitOfWork,
         bundle: &Bundle,
         options: &ImportOptions,
-    ) -> Result<Imported, Error> {
+    ) -> Result<Imported> {
         self.import_with(uow, bundle, options, &mut |_| {}).await
     }
 
@@ -108,7 +108,7 @@ impl Transfer<'_> {
         bundle: &Bundle,
         options: &ImportOptions,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Imported, Error> {
+    ) -> Result<Imported> {
         let (mut made, mut known) = (Vec::new(), Vec::new());
         let users = self.people(uow, bundle.head(), options, &mut made, &mut known).await?;
         let key = (options.ids == Ids::Remap).then(|| {
@@ -168,7 +168,7 @@ impl Transfer<'_> {
         scope: &OrgScope,
         rows: &[Record],
         counts: &mut BTreeMap<&'static str, u64>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         uow.transfer().restore(scope, rows).await?;
         let documents: Vec<SearchDocument> =
             rows.iter().filter_map(|record| document(scope, record)).collect();
@@ -185,7 +185,7 @@ impl Transfer<'_> {
         options: &ImportOptions,
         made: &mut Vec<Email>,
         known: &mut Vec<Email>,
-    ) -> Result<HashMap<UserId, UserId>, Error> {
+    ) -> Result<HashMap<UserId, UserId>> {
         let mut ids = HashMap::new();
         let mut violations = Violations::default();
         for record in records {
@@ -213,7 +213,7 @@ impl Transfer<'_> {
         Ok(ids)
     }
 
-    async fn make(&self, uow: &mut dyn UnitOfWork, row: &UserRow, ids: Ids) -> Result<UserId, Error> {
+    async fn make(&self, uow: &mut dyn UnitOfWork, row: &UserRow, ids: Ids) -> Result<UserId> {
         let id = match ids {
             Ids::Keep => row.id,
             Ids::Remap => renewed(self.app, row.id.into()).into(),
@@ -256,7 +256,7 @@ impl Transfer<'_> {
         organization: &Organization,
         owner: UserId,
         records: &[Record],
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let event = DomainEvent::OrganizationCreated { organization: organization.clone(), owner };
         self.app.emit(uow, &event).await?;
         for record in records {
@@ -280,7 +280,7 @@ fn first_owner(records: &[Record]) -> Option<UserId> {
     owners.min().map(|(_, user)| user)
 }
 
-fn organization(records: &[Record], options: &ImportOptions) -> Result<Organization, Error> {
+fn organization(records: &[Record], options: &ImportOptions) -> Result<Organization> {
     let row = records.iter().find_map(|record| match record {
         Record::Organization(row) => Some(row.clone()),
         _ => None,

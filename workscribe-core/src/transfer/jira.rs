@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use csv::StringRecord;
 
 use crate::clock::Timestamp;
-use crate::error::{Error, FieldError};
+use crate::error::{Error, FieldError, Result};
 use crate::id::TaskId;
 use crate::names::mended_line;
 use crate::work::{Priority, StatusCategory, TaskKey, TaskType, name_key};
@@ -35,7 +35,7 @@ const DAYS: [&str; 6] = ["%d/%b/%y", "%d/%b/%Y", "%Y-%m-%d", "%d.%m.%Y", "%d/%m/
 ///
 /// # Errors
 /// `VALIDATION_FAILED` with the faults: the file is not such an export, or rows are broken, each with its line.
-pub fn jira(input: impl Read, settings: &Settings) -> Result<Foreign, Error> {
+pub fn jira(input: impl Read, settings: &Settings) -> Result<Foreign> {
     let mut draft = Draft::new(settings)?;
     // A byte order mark is not a part of the first column's name.
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);

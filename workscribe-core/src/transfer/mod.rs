@@ -23,6 +23,7 @@ mod foreign;
 mod github;
 mod import;
 mod jira;
+mod json;
 mod record;
 mod remap;
 mod rows;

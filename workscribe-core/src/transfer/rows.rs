@@ -1,7 +1,7 @@
 //! The rows of an export: what each contains, which ids and people it names, and how an import checks it.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, micros};
@@ -17,6 +17,7 @@ use crate::work::{
 
 use super::check::Check;
 use super::foreign::person_name;
+use super::json::{kind_of_history, rich_text, rich_text_or_none};
 use super::record::Row;
 use super::remap::Remap;
 
@@ -430,13 +431,6 @@ impl Row for NotificationRow {
     }
 }
 
-/// A kind of event that the history contains; any other kind is an error.
-fn kind_of_history<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
-    let kind = EventKind::deserialize(from)?;
-    let unknown = || <D::Error as serde::de::Error>::custom(format!("the history has no {}", kind.as_str()));
-    if kind.is_in_history() { Ok(kind) } else { Err(unknown()) }
-}
-
 fn mend(name: &mut String) -> bool {
     let kept = kept_form(name).trim().to_owned();
     replace(name, kept)
@@ -452,36 +446,4 @@ fn replace(text: &mut String, kept: String) -> bool {
     let is_other = kept != *text;
     *text = kept;
     is_other
-}
-
-/// A rich text as JSON.
-mod rich_text {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::work::Document;
-
-    pub(super) fn serialize<S: Serializer>(document: &Document, to: S) -> Result<S::Ok, S::Error> {
-        document.as_json().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Document, D::Error> {
-        let value = serde_json::Value::deserialize(from)?;
-        Document::parse(value).map_err(|fault| D::Error::custom(fault.message))
-    }
-}
-
-/// The same for an optional text.
-mod rich_text_or_none {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::work::Document;
-
-    pub(super) fn serialize<S: Serializer>(document: &Option<Document>, to: S) -> Result<S::Ok, S::Error> {
-        document.as_ref().map(Document::as_json).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Document>, D::Error> {
-        let value = Option::<serde_json::Value>::deserialize(from)?;
-        value.map(Document::parse).transpose().map_err(|fault| D::Error::custom(fault.message))
-    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::Result;
 use crate::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use crate::identity::User;
 use crate::outbox::Job;
@@ -81,7 +81,7 @@ impl SendWebhookMail {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn recipient(&self, app: &WorkScribe) -> Result<Option<User>, Error> {
+    pub async fn recipient(&self, app: &WorkScribe) -> Result<Option<User>> {
         let mut uow = app.read().await?;
         let Some(user) = uow.users().find(self.user).await? else { return Ok(None) };
         let is_out_of_reach =
@@ -99,7 +99,7 @@ impl DeliveryPass {
         uow: &mut dyn UnitOfWork,
         org: OrgId,
         delivery: WebhookDeliveryId,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<Self>> {
         uow.on_behalf_of(Party::Organization(org));
         Ok(uow.webhooks().enter_delivery(org, delivery).await?.map(|entered| Self { org, entered }))
     }
@@ -195,7 +195,7 @@ impl Webhooks<'_> {
     ///
     /// # Errors
     /// When the storage does not answer, or when the server's keys do not open the secrets of the endpoint.
-    pub async fn prepare_delivery(&self, job: &DeliverWebhook) -> Result<Option<PreparedDelivery>, Error> {
+    pub async fn prepare_delivery(&self, job: &DeliverWebhook) -> Result<Option<PreparedDelivery>> {
         let mut uow = self.app.begin().await?;
         let Some(pass) = DeliveryPass::enter(&mut *uow, job.org_id, job.delivery_id).await? else {
             return Ok(None);
@@ -223,7 +223,7 @@ impl Webhooks<'_> {
         &self,
         prepared: &PreparedDelivery,
         sent: &Sent,
-    ) -> Result<Option<DeliveryRetry>, Error> {
+    ) -> Result<Option<DeliveryRetry>> {
         let pass = &prepared.pass;
         let number = pass.delivery().attempts + 1;
         let outcome = outcome(&sent.result, number);
@@ -267,7 +267,7 @@ impl Webhooks<'_> {
         pass: &DeliveryPass,
         reason: DisabledReason,
         unless_since: Option<Timestamp>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let disabled = Disabled { reason, at: self.app.now() };
         if !uow.webhooks().turn_off(pass, disabled, unless_since).await? {
             return Ok(());

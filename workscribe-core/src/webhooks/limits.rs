@@ -1,7 +1,7 @@
 //! How much an organization may send to one host (a name or an address, with the port). The tenant chose the host, which may
 //! belong to somebody who never agreed to it.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::OrgId;
 use crate::limits::Limit;
 
@@ -17,7 +17,7 @@ pub fn host_and_port(url: &str) -> String {
 
 impl Webhooks<'_> {
     /// Counts a message that a member sends manually, and refuses it over the limit.
-    pub(super) async fn limit_by_hand(&self, org: OrgId, url: &str) -> Result<(), Error> {
+    pub(super) async fn limit_by_hand(&self, org: OrgId, url: &str) -> Result<()> {
         let rule = self.app.limits().rule(Limit::WebhookMessagesByHand);
         let host = host_and_port(url);
         let decision = self.app.limiter().hit(&rule, &format!("{org}:{host}"), self.app.now()).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::WorkScribe;
-use crate::error::Error;
+use crate::error::Result;
 use crate::events::DomainEvent;
 use crate::id::WebhookId;
 use crate::storage::UnitOfWork;
@@ -21,7 +21,7 @@ impl WorkScribe {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         event: &DomainEvent,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.emit(uow, event).await?;
         self.webhooks().publish(uow, scope, event).await
     }
@@ -35,7 +35,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         event: &DomainEvent,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let kind = event.kind();
         if kind.webhook_data().is_none() {
             return Ok(());
@@ -53,11 +53,7 @@ impl Webhooks<'_> {
         Ok(())
     }
 
-    async fn subscriptions(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-    ) -> Result<Arc<[Subscription]>, Error> {
+    async fn subscriptions(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope) -> Result<Arc<[Subscription]>> {
         let now = self.app.now();
         if let Some(known) = self.app.subscriptions().get(&scope.org(), now) {
             return Ok(known);
@@ -73,7 +69,7 @@ impl Webhooks<'_> {
         scope: &OrgScope,
         message: &Message,
         to: &[WebhookId],
-    ) -> Result<Vec<WebhookDelivery>, Error> {
+    ) -> Result<Vec<WebhookDelivery>> {
         let now = self.app.now();
         let deliveries: Vec<WebhookDelivery> = to
             .iter()

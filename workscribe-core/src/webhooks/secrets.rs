@@ -2,7 +2,7 @@
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::id::{OrgId, WebhookId};
 use crate::identity::Sealed;
 
@@ -15,7 +15,7 @@ pub(super) fn seal(
     webhook: WebhookId,
     current: &SigningSecret,
     previous: Option<&SigningSecret>,
-) -> Result<Sealed, Error> {
+) -> Result<Sealed> {
     let mut plain = current.bytes().to_vec();
     plain.extend(previous.iter().flat_map(|secret| secret.bytes()));
     let sealed = app.secrets().seal(&context(org, webhook), &plain, app.entropy());
@@ -28,7 +28,7 @@ pub(super) fn open(
     org: OrgId,
     webhook: &Webhook,
     now: Timestamp,
-) -> Result<Vec<SigningSecret>, Error> {
+) -> Result<Vec<SigningSecret>> {
     let plain = app.secrets().open(&context(org, webhook.id), &webhook.secrets).ok_or_else(|| {
         Error::internal(
             "an endpoint's secrets cannot be opened: the server's key with which they were sealed is missing",

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::EventKind;
 use crate::id::{WebhookDeliveryId, WebhookId};
 use crate::limits::Limit;
@@ -80,7 +80,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         page: &PageRequest,
-    ) -> Result<Page<Webhook>, Error> {
+    ) -> Result<Page<Webhook>> {
         self.manage(scope)?;
         let rows = uow.webhooks().list(scope, page).await?;
         let total = if page.wants_count() { Some(uow.webhooks().count(scope).await?) } else { None };
@@ -91,12 +91,7 @@ impl Webhooks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `WEBHOOK_NOT_FOUND`.
-    pub async fn find(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: WebhookId,
-    ) -> Result<Webhook, Error> {
+    pub async fn find(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope, id: WebhookId) -> Result<Webhook> {
         self.manage(scope)?;
         uow.webhooks().find(scope, id).await?.ok_or_else(no_such_webhook)
     }
@@ -110,7 +105,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         new: &WebhookChange,
-    ) -> Result<(Webhook, SigningSecret), Error> {
+    ) -> Result<(Webhook, SigningSecret)> {
         self.manage(scope)?;
         let Checked { url: Some(url), description, events: Some(events) } = self.check(new)? else {
             return Err(Error::internal("a fault was not noted"));
@@ -150,7 +145,7 @@ impl Webhooks<'_> {
         scope: &OrgScope,
         webhook: Target<WebhookId>,
         change: &WebhookChange,
-    ) -> Result<Webhook, Error> {
+    ) -> Result<Webhook> {
         self.manage(scope)?;
         let checked = self.check(change)?;
         let before = self.lock(uow, scope, webhook).await?;
@@ -188,7 +183,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         id: WebhookId,
-    ) -> Result<(Webhook, SigningSecret), Error> {
+    ) -> Result<(Webhook, SigningSecret)> {
         self.manage(scope)?;
         let mut webhook = self.lock(uow, scope, id.into()).await?;
         let now = self.app.now();
@@ -210,7 +205,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         webhook: Target<WebhookId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.manage(scope)?;
         self.lock(uow, scope, webhook).await?;
         uow.webhooks().delete(scope, webhook.id).await?;
@@ -227,7 +222,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         id: WebhookId,
-    ) -> Result<WebhookDelivery, Error> {
+    ) -> Result<WebhookDelivery> {
         let webhook = self.enabled(uow, scope, id).await?;
         self.limit_by_hand(scope.org(), &webhook.url).await?;
         let data = json!({ "webhook_id": id, "events": webhook.events.names() });
@@ -245,7 +240,7 @@ impl Webhooks<'_> {
         scope: &OrgScope,
         of: DeliveryFilter,
         page: &PageRequest,
-    ) -> Result<Page<WebhookDelivery>, Error> {
+    ) -> Result<Page<WebhookDelivery>> {
         let DeliveryFilter { webhook: id, status } = of;
         self.find(uow, scope, id).await?;
         let rows = uow.webhooks().deliveries(scope, id, status, page).await?;
@@ -267,7 +262,7 @@ impl Webhooks<'_> {
         scope: &OrgScope,
         id: WebhookId,
         delivery: WebhookDeliveryId,
-    ) -> Result<(WebhookDelivery, Vec<DeliveryAttempt>), Error> {
+    ) -> Result<(WebhookDelivery, Vec<DeliveryAttempt>)> {
         self.manage(scope)?;
         let Some(found) = uow.webhooks().delivery(scope, id, delivery).await? else {
             self.find(uow, scope, id).await?;
@@ -288,7 +283,7 @@ impl Webhooks<'_> {
         scope: &OrgScope,
         id: WebhookId,
         delivery: WebhookDeliveryId,
-    ) -> Result<WebhookDelivery, Error> {
+    ) -> Result<WebhookDelivery> {
         let webhook = self.enabled(uow, scope, id).await?;
         let found = uow.webhooks().delivery(scope, id, delivery).await?.ok_or_else(no_such_delivery)?;
         let payload = found.payload.ok_or_else(|| Error::internal("a delivery has no payload"))?;
@@ -298,7 +293,7 @@ impl Webhooks<'_> {
     }
 
     /// Seals secrets again that are sealed under an earlier key of the server, so that the key can be removed.
-    pub(crate) async fn reseal(&self) -> Result<(), Error> {
+    pub(crate) async fn reseal(&self) -> Result<()> {
         let mut uow = self.app.begin().await?;
         let current = self.app.secrets().current().id();
         for which in uow.webhooks().sealed_otherwise(current, PORTION).await? {
@@ -319,7 +314,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         Target { id, version }: Target<WebhookId>,
-    ) -> Result<Webhook, Error> {
+    ) -> Result<Webhook> {
         let webhook = uow.webhooks().lock(scope, id).await?.ok_or_else(no_such_webhook)?;
         expect_version(version, webhook.version)?;
         Ok(webhook)
@@ -330,7 +325,7 @@ impl Webhooks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         mut webhook: Webhook,
-    ) -> Result<Webhook, Error> {
+    ) -> Result<Webhook> {
         webhook.version += 1;
         webhook.updated_at = self.app.now();
         uow.webhooks().update(scope, &webhook).await?;
@@ -338,12 +333,7 @@ impl Webhooks<'_> {
         Ok(webhook)
     }
 
-    async fn enabled(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        id: WebhookId,
-    ) -> Result<Webhook, Error> {
+    async fn enabled(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope, id: WebhookId) -> Result<Webhook> {
         let webhook = self.find(uow, scope, id).await?;
         if webhook.disabled.is_some() {
             return Err(Error::new(Code::WebhookDisabled, "This webhook is off. Turn it on first."));
@@ -351,7 +341,7 @@ impl Webhooks<'_> {
         Ok(webhook)
     }
 
-    fn check(&self, change: &WebhookChange) -> Result<Checked, Error> {
+    fn check(&self, change: &WebhookChange) -> Result<Checked> {
         let mut violations = Violations::default();
         let networks = &self.app.settings().webhook_networks;
         let url = change.url.as_deref().and_then(|url| violations.keep("/url", networks.check(url)));
@@ -364,7 +354,7 @@ impl Webhooks<'_> {
         Ok(Checked { url: url.map(String::from), description, events })
     }
 
-    fn manage(&self, scope: &OrgScope) -> Result<(), Error> {
+    fn manage(&self, scope: &OrgScope) -> Result<()> {
         scope.require(self.app.authorizer(), Action::ManageWebhooks)
     }
 }

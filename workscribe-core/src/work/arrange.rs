@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::id::{StatusId, TaskId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::In;
@@ -39,7 +39,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         placements: &[Placement],
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let scope = at.scope();
         self.edit(scope)?;
         let ids = distinct(placements.iter().map(|placement| placement.task_id), "/updates", "/task_id")?;
@@ -75,7 +75,7 @@ impl Tasks<'_> {
         at: &In<Task>,
         status: StatusId,
         mut waiting: &[Placement],
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         while !waiting.is_empty() {
             let absent: Vec<TaskId> = waiting.iter().map(|placement| placement.task_id).collect();
             let others = others_before(waiting);
@@ -128,12 +128,7 @@ impl Tasks<'_> {
         Ok(())
     }
 
-    async fn at_the_end(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-        count: usize,
-    ) -> Result<Vec<i64>, Error> {
+    async fn at_the_end(&self, uow: &mut dyn UnitOfWork, at: &In<Task>, count: usize) -> Result<Vec<i64>> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let end = self.advance(uow, at.scope(), at.project_id, GAP.saturating_mul(count)).await?;
         Ok((1..=count).map(|n| end - (count - n) * GAP).collect())

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::id::{ProjectId, StatusId, TaskId};
-use crate::store_error::StoreError;
+use crate::store_error::StoreResult;
 use crate::tenancy::OrgScope;
 
 use super::task::Task;
@@ -85,14 +85,9 @@ pub trait BoardStore: Send {
         scope: &OrgScope,
         column: Column<'_>,
         indexes: &[i64],
-    ) -> Result<Vec<(i64, BoardPosition)>, StoreError>;
+    ) -> StoreResult<Vec<(i64, BoardPosition)>>;
     /// Locks a task and reads it with the positions around a landmark, in one statement. `None` when the task does not exist.
-    async fn lift(
-        &mut self,
-        scope: &OrgScope,
-        task: TaskId,
-        goal: Goal,
-    ) -> Result<Option<Lifted>, StoreError>;
+    async fn lift(&mut self, scope: &OrgScope, task: TaskId, goal: Goal) -> StoreResult<Option<Lifted>>;
     /// Up to `limit` positions of a column before one (of the whole column for `None`), nearest first.
     async fn positions_before(
         &mut self,
@@ -100,7 +95,7 @@ pub trait BoardStore: Send {
         column: Column<'_>,
         before: Option<BoardPosition>,
         limit: u32,
-    ) -> Result<Vec<BoardPosition>, StoreError>;
+    ) -> StoreResult<Vec<BoardPosition>>;
     /// Up to `limit` positions of a column from one on, itself included, nearest first.
     async fn positions_from(
         &mut self,
@@ -108,9 +103,9 @@ pub trait BoardStore: Send {
         column: Column<'_>,
         from: BoardPosition,
         limit: u32,
-    ) -> Result<Vec<BoardPosition>, StoreError>;
+    ) -> StoreResult<Vec<BoardPosition>>;
     /// Writes the positions of tasks, and no other field.
-    async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> Result<(), StoreError>;
+    async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> StoreResult<()>;
     /// Moves all tasks of a status to the end of another, in their order: the first gets the position `after` plus
     /// [`super::order::GAP`], and the distances stay. Returns the last of the new positions; `None` when the status has no task.
     async fn move_column(
@@ -118,5 +113,5 @@ pub trait BoardStore: Send {
         scope: &OrgScope,
         column: ColumnMove,
         now: Timestamp,
-    ) -> Result<Option<i64>, StoreError>;
+    ) -> StoreResult<Option<i64>>;
 }

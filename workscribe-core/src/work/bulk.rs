@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::id::{LabelId, StatusId, TaskId, UserId};
 use crate::limits::Limit;
 use crate::storage::UnitOfWork;
@@ -52,7 +52,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<T>,
         change: &BulkChange,
-    ) -> Result<Vec<Task>, Error> {
+    ) -> Result<Vec<Task>> {
         self.edit(at.scope())?;
         let ids = distinct(change.task_ids.iter().copied(), "/task_ids", "")?;
         let at = In::new(*at.scope(), Some(at.person(uow).await?), ());
@@ -112,7 +112,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         Listed { ids, pointer, suffix }: Listed<'_>,
         fits: impl Fn(&Task) -> bool,
-    ) -> Result<Vec<Task>, Error> {
+    ) -> Result<Vec<Task>> {
         let mut locked = uow.tasks().lock(scope, ids).await?;
         locked.retain(&fits);
         let mut violations = Violations::default();
@@ -140,7 +140,7 @@ pub(super) fn distinct(
     ids: impl Iterator<Item = TaskId>,
     pointer: &str,
     suffix: &str,
-) -> Result<Vec<TaskId>, Error> {
+) -> Result<Vec<TaskId>> {
     let ids: Vec<TaskId> = ids.collect();
     let mut violations = Violations::default();
     if ids.is_empty() || ids.len() > MOST {

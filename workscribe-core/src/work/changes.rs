@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, Fault, Violations};
+use crate::error::{Code, Error, Fault, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::identity::Person;
@@ -90,11 +90,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks up all ids of a change.
-    pub(super) async fn resolve(
-        mut self,
-        uow: &mut dyn UnitOfWork,
-        change: &TaskChange,
-    ) -> Result<Resolved, Error> {
+    pub(super) async fn resolve(mut self, uow: &mut dyn UnitOfWork, change: &TaskChange) -> Result<Resolved> {
         let violations = &mut self.violations;
         let mut resolved = Resolved {
             title: change
@@ -130,7 +126,7 @@ impl<'a> Lookup<'a> {
         &mut self,
         uow: &mut dyn UnitOfWork,
         assignee: Option<UserId>,
-    ) -> Result<Option<Person>, Error> {
+    ) -> Result<Option<Person>> {
         let Some(id) = assignee else { return Ok(None) };
         let member = uow.members().hold(self.scope, id).await?;
         let member =
@@ -143,20 +139,12 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks up the status.
-    pub(super) async fn status(
-        &mut self,
-        uow: &mut dyn UnitOfWork,
-        id: StatusId,
-    ) -> Result<Option<Status>, Error> {
+    pub(super) async fn status(&mut self, uow: &mut dyn UnitOfWork, id: StatusId) -> Result<Option<Status>> {
         let status = uow.statuses().find(self.scope, self.project, id).await?;
         Ok(keep_found(&mut self.violations, "/status_id", "a status of this project", status))
     }
 
-    async fn parent(
-        &mut self,
-        uow: &mut dyn UnitOfWork,
-        id: Option<TaskId>,
-    ) -> Result<Option<Parent>, Error> {
+    async fn parent(&mut self, uow: &mut dyn UnitOfWork, id: Option<TaskId>) -> Result<Option<Parent>> {
         let Some(id) = id else { return Ok(None) };
         let task = uow.tasks().find(self.scope, id).await?.filter(|task| task.project_id == self.project);
         let found = keep_found(&mut self.violations, "/parent_task_id", "a task of this project", task);
@@ -169,7 +157,7 @@ impl<'a> Lookup<'a> {
         uow: &mut dyn UnitOfWork,
         pointer: &str,
         ids: &[LabelId],
-    ) -> Result<Vec<TaskLabel>, Error> {
+    ) -> Result<Vec<TaskLabel>> {
         let limits = self.app.limits();
         if count(ids.len()) > i64::from(limits.of(Limit::LabelsPerTask)) {
             self.violations.add(pointer, "TOO_MANY", limits.sentence(Limit::LabelsPerTask));
@@ -210,7 +198,7 @@ impl Tasks<'_> {
         at: &In<Task>,
         change: &TaskChange,
         expected: Option<i64>,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let scope = at.scope();
         self.edit(scope)?;
         writable(at.project_is_archived)?;
@@ -245,7 +233,7 @@ impl Tasks<'_> {
         mut trail: Trail<'_>,
         before: Task,
         change: &Resolved,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let after = self.put_down(uow, &mut trail, before, change).await?;
         trail.write(uow).await?;
         Ok(after)
@@ -258,7 +246,7 @@ impl Tasks<'_> {
         trail: &mut Trail<'_>,
         before: Task,
         change: &Resolved,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let scope = *trail.scope();
         let mut after = merged(&before, change);
         let labels_differ = labels(&before) != labels(&after);
@@ -321,7 +309,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         before: &Task,
         after: &Task,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let (old, new) = (labels(before), labels(after));
         let added: Vec<LabelId> = new.difference(&old).copied().collect();
         let removed: Vec<LabelId> = old.difference(&new).copied().collect();
@@ -341,7 +329,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         (before, after): (&Task, &Task),
         change: &Resolved,
-    ) -> Result<Vec<Change>, Error> {
+    ) -> Result<Vec<Change>> {
         let fields = readable(before).into_iter().zip(readable(after));
         let differing = fields.filter(|((_, old), (_, new))| old != new);
         let mut changes: Vec<Change> =

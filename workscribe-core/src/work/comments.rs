@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::CommentId;
 use crate::limits::Limit;
@@ -28,7 +28,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         page: &PageRequest,
-    ) -> Result<Page<Comment>, Error> {
+    ) -> Result<Page<Comment>> {
         let scope = at.scope();
         self.view(scope)?;
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
@@ -42,12 +42,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `VALIDATION_FAILED`, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
-    pub async fn comment(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-        body: Value,
-    ) -> Result<Comment, Error> {
+    pub async fn comment(&self, uow: &mut dyn UnitOfWork, at: &In<Task>, body: Value) -> Result<Comment> {
         let scope = at.scope();
         self.edit(scope)?;
         writable(at.project_is_archived)?;
@@ -93,7 +88,7 @@ impl Tasks<'_> {
         at: &In<Task>,
         comment: Target<CommentId>,
         body: Option<Value>,
-    ) -> Result<Comment, Error> {
+    ) -> Result<Comment> {
         let (scope, Target { id, version }) = (at.scope(), comment);
         self.edit(scope)?;
         let before = uow.comments().find(scope, at.id, id).await?.ok_or_else(no_such_comment)?;
@@ -139,7 +134,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         comment: Target<CommentId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let (scope, target) = (at.scope(), comment.within(at.id));
         self.edit(scope)?;
         let comment = uow.comments().find(scope, at.id, target.id).await?.ok_or_else(no_such_comment)?;
@@ -158,7 +153,7 @@ impl Tasks<'_> {
     }
 }
 
-fn document(body: Value) -> Result<Document, Error> {
+fn document(body: Value) -> Result<Document> {
     let mut violations = Violations::default();
     let document = violations.keep("/body_json", Document::parse(body));
     violations.into_values(document)

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::app::WorkScribe;
-use crate::error::Error;
+use crate::error::Result;
 use crate::id::{OrgId, TaskId, UserId};
 use crate::outbox::{Job, JobPriority, UPKEEP_QUEUE};
 use crate::storage::{Party, UnitOfWork};
@@ -62,7 +62,7 @@ pub(crate) async fn unassign_former(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
     user: UserId,
-) -> Result<(), Error> {
+) -> Result<()> {
     if let Portion::More(_) = portion(app, uow, scope, user, None).await? {
         let job = UnassignFormer { org_id: scope.org(), user_id: user, actor_id: scope.actor() };
         app.enqueue(uow, &job).await?;
@@ -77,7 +77,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// When the storage does not answer.
-    pub async fn unassign_former(&self, job: &UnassignFormer) -> Result<(), Error> {
+    pub async fn unassign_former(&self, job: &UnassignFormer) -> Result<()> {
         let scope = OrgScope::of_begun_work(job.org_id, job.actor_id);
         let mut reached = None;
         loop {
@@ -102,7 +102,7 @@ async fn portion(
     scope: &OrgScope,
     user: UserId,
     after: Reached,
-) -> Result<Portion, Error> {
+) -> Result<Portion> {
     let open = uow.tasks().open_of(scope, user, after, UNASSIGNED_AT_ONCE).await?;
     let mut ids: Vec<TaskId> = open.iter().map(|(_, id)| *id).collect();
     ids.sort_unstable();

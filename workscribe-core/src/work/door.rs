@@ -1,6 +1,6 @@
 //! The doors to a project and to a task. Each looks up the thing together with the caller's membership.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::id::{TaskId, UserId};
 use crate::storage::{Party, UnitOfWork};
 use crate::tenancy::{In, OrgScope, Slug, no_such_organization};
@@ -23,12 +23,7 @@ impl In<Project> {
     /// # Errors
     /// `ORGANIZATION_NOT_FOUND` for an unknown slug, and equally when the caller is not a member; `PROJECT_NOT_FOUND` when the
     /// organization does not have the project.
-    pub async fn project(
-        uow: &mut dyn UnitOfWork,
-        slug: &str,
-        project: &str,
-        user: UserId,
-    ) -> Result<Self, Error> {
+    pub async fn project(uow: &mut dyn UnitOfWork, slug: &str, project: &str, user: UserId) -> Result<Self> {
         let no_such_project =
             || Error::new(Code::ProjectNotFound, "This organization has no project with this id or key.");
         let Some(project) = ProjectRef::parse(project) else {
@@ -48,7 +43,7 @@ impl In<Task> {
     ///
     /// # Errors
     /// `TASK_NOT_FOUND` for an unknown id, and equally when the caller is not a member.
-    pub async fn task(uow: &mut dyn UnitOfWork, task: &str, user: UserId) -> Result<Self, Error> {
+    pub async fn task(uow: &mut dyn UnitOfWork, task: &str, user: UserId) -> Result<Self> {
         let entered = match task.parse::<TaskId>() {
             Ok(task) => uow.tasks().enter(user, task).await?,
             Err(_) => None,

@@ -1,6 +1,6 @@
 //! The labels of a project, which admins manage.
 
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::DomainEvent;
 use crate::id::LabelId;
 use crate::limits::Limit;
@@ -43,7 +43,7 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Project>,
         page: &PageRequest,
-    ) -> Result<Page<Label>, Error> {
+    ) -> Result<Page<Label>> {
         self.view(at.scope())?;
         let rows = uow.labels().list(at.scope(), at.id, page).await?;
         let total =
@@ -60,7 +60,7 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Project>,
         new: &NewLabel,
-    ) -> Result<Label, Error> {
+    ) -> Result<Label> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = violations.keep("/name", single_line(&new.name, NAME_CHARS));
@@ -90,7 +90,7 @@ impl Projects<'_> {
         at: &In<Project>,
         label: Target<LabelId>,
         edit: &LabelEdit,
-    ) -> Result<Label, Error> {
+    ) -> Result<Label> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name =
@@ -129,7 +129,7 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Project>,
         label: Target<LabelId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.manage(at.scope())?;
         self.lock_writable(uow, at).await?;
         let target = label.within(at.id);

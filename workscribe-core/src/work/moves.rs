@@ -1,6 +1,6 @@
 //! Moving a task on the board.
 
-use crate::error::{Error, FieldError};
+use crate::error::{Error, FieldError, Result};
 use crate::id::{ProjectId, StatusId, TaskId};
 use crate::storage::UnitOfWork;
 use crate::tenancy::{In, OrgScope};
@@ -54,7 +54,7 @@ impl Tasks<'_> {
         at: &In<Task>,
         to: Move,
         expected: Option<i64>,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let scope = at.scope();
         self.edit(scope)?;
         writable(at.project_is_archived)?;
@@ -82,7 +82,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         Move { status, to }: Move,
-    ) -> Result<(Task, Option<Gap>), Error> {
+    ) -> Result<(Task, Option<Gap>)> {
         let landmark = match to {
             Destination::End => return Ok((self.lock_one(uow, at.scope(), at.id).await?, None)),
             Destination::Index(index) => Landmark::Index(index),
@@ -112,7 +112,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         column: Column<'_>,
         gap: Option<Gap>,
-    ) -> Result<i64, Error> {
+    ) -> Result<i64> {
         let Some(Gap { above, next }) = gap else {
             return self.advance(uow, scope, column.project, GAP).await;
         };
@@ -133,7 +133,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         column: Column<'_>,
         (next, row): (BoardPosition, usize),
-    ) -> Result<Vec<i64>, Error> {
+    ) -> Result<Vec<i64>> {
         let mut window = WINDOW;
         loop {
             // One more than the window on each side is the bound, unless the column ends there.
@@ -176,7 +176,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         project: ProjectId,
         by: i64,
-    ) -> Result<i64, Error> {
+    ) -> Result<i64> {
         let end = uow.projects().advance_position(scope, project, by).await?;
         end.ok_or_else(no_such_project)
     }

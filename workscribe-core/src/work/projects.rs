@@ -1,7 +1,7 @@
 //! Projects: admins create, change and archive them.
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, Violations};
+use crate::error::{Code, Error, Result, Violations};
 use crate::events::DomainEvent;
 use crate::identity::display_name;
 use crate::limits::Limit;
@@ -64,7 +64,7 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Organization>,
         new: &NewProject,
-    ) -> Result<Project, Error> {
+    ) -> Result<Project> {
         let scope = at.scope();
         self.manage(scope)?;
         let mut violations = Violations::default();
@@ -132,7 +132,7 @@ impl Projects<'_> {
         at: &In<Organization>,
         archived: Archived,
         page: &PageRequest,
-    ) -> Result<Page<Project>, Error> {
+    ) -> Result<Page<Project>> {
         let scope = at.scope();
         self.view(scope)?;
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
@@ -155,7 +155,7 @@ impl Projects<'_> {
         at: &In<Project>,
         change: &ProjectChange,
         expected: Option<i64>,
-    ) -> Result<Project, Error> {
+    ) -> Result<Project> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = change.name.as_deref().and_then(|n| violations.keep("/name", display_name(n)));
@@ -202,22 +202,18 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Project>,
         expected: Option<i64>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let change = ProjectChange { is_archived: Some(true), ..ProjectChange::default() };
         self.update(uow, at, &change, expected).await.map(|_| ())
     }
 
     /// Locks the project and reads it.
-    async fn lock(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Project, Error> {
+    async fn lock(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Project> {
         uow.projects().lock(at.scope(), at.id).await?.ok_or_else(no_such_project)
     }
 
     /// Takes the project's lock, and refuses an archived project.
-    pub(super) async fn lock_writable(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Project>,
-    ) -> Result<(), Error> {
+    pub(super) async fn lock_writable(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<()> {
         writable(self.lock(uow, at).await?.is_archived)
     }
 
@@ -230,11 +226,11 @@ impl Projects<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub fn view(&self, scope: &OrgScope) -> Result<(), Error> {
+    pub fn view(&self, scope: &OrgScope) -> Result<()> {
         scope.require(self.app.authorizer(), Action::ViewWork)
     }
 
-    pub(super) fn manage(&self, scope: &OrgScope) -> Result<(), Error> {
+    pub(super) fn manage(&self, scope: &OrgScope) -> Result<()> {
         scope.require(self.app.authorizer(), Action::ManageProjects)
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::app::WorkScribe;
 use crate::clock::Timestamp;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::events::{DomainEvent, EventKind};
 use crate::id::{JobId, ProjectId, TaskId, UserId};
 use crate::notifications::{Digest, EntityType, NewNotification, NotificationType, SendDigest};
@@ -170,7 +170,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Notifies the reporter and the assignee of a finished task, if they are still members.
-    pub(crate) async fn finished(&mut self, uow: &mut dyn UnitOfWork, task: &Task) -> Result<(), Error> {
+    pub(crate) async fn finished(&mut self, uow: &mut dyn UnitOfWork, task: &Task) -> Result<()> {
         let assignee = task.assignee.as_ref().map(|person| person.id);
         let people: BTreeSet<UserId> = [Some(task.reporter.id), assignee].into_iter().flatten().collect();
         for user in self.members(uow, people).await? {
@@ -188,7 +188,7 @@ impl<'a> Trail<'a> {
         task: &Task,
         comment: &Comment,
         people: impl IntoIterator<Item = UserId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         for user in self.members(uow, people).await? {
             let title = format!("{} mentioned you on {}", comment.author.display_name, task.key());
             let text = shortened(&comment.body.plain_text());
@@ -203,13 +203,13 @@ impl<'a> Trail<'a> {
         &self,
         uow: &mut dyn UnitOfWork,
         people: impl IntoIterator<Item = UserId>,
-    ) -> Result<Vec<UserId>, Error> {
+    ) -> Result<Vec<UserId>> {
         let others: Vec<UserId> = people.into_iter().filter(|user| *user != self.scope.actor()).collect();
         Ok(if others.is_empty() { others } else { uow.members().among(&self.scope, &others).await? })
     }
 
     /// Writes the entries that were added so far.
-    pub(crate) async fn write_entries(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+    pub(crate) async fn write_entries(&mut self, uow: &mut dyn UnitOfWork) -> Result<()> {
         let entries = std::mem::take(&mut self.entries);
         if !entries.is_empty() {
             uow.activity().add(&self.scope, &entries).await?;
@@ -218,7 +218,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Publishes the events that were added so far to hooks and webhooks.
-    pub(crate) async fn announce(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+    pub(crate) async fn announce(&mut self, uow: &mut dyn UnitOfWork) -> Result<()> {
         for event in std::mem::take(&mut self.events) {
             self.app.announce(uow, &self.scope, &event).await?;
         }
@@ -227,13 +227,13 @@ impl<'a> Trail<'a> {
 
     /// Writes everything and publishes the events. A digest locks its person, so this comes last in a transaction, with the
     /// people ordered by id.
-    pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+    pub(crate) async fn write(mut self, uow: &mut dyn UnitOfWork) -> Result<()> {
         self.write_entries(uow).await?;
         self.write_notifications(uow).await?;
         self.announce(uow).await
     }
 
-    async fn write_notifications(&mut self, uow: &mut dyn UnitOfWork) -> Result<(), Error> {
+    async fn write_notifications(&mut self, uow: &mut dyn UnitOfWork) -> Result<()> {
         let mut new = std::mem::take(&mut self.notifications);
         if new.is_empty() {
             return Ok(());
@@ -264,7 +264,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// Refuses an archived project.
-pub(crate) fn writable(is_archived: bool) -> Result<(), Error> {
+pub(crate) fn writable(is_archived: bool) -> Result<()> {
     if !is_archived {
         return Ok(());
     }
@@ -279,7 +279,7 @@ pub(crate) async fn index_project(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
     project: &Project,
-) -> Result<(), Error> {
+) -> Result<()> {
     Ok(uow.search().put(scope, &project_document(project)).await?)
 }
 
@@ -290,7 +290,7 @@ pub(crate) async fn index_task(
     task: TaskId,
     fields: &TaskFields,
     updated_at: Timestamp,
-) -> Result<(), Error> {
+) -> Result<()> {
     Ok(uow.search().put(scope, &task_document(task, fields, updated_at)).await?)
 }
 
@@ -299,7 +299,7 @@ pub(crate) async fn index_comment(
     uow: &mut dyn UnitOfWork,
     scope: &OrgScope,
     comment: &Comment,
-) -> Result<(), Error> {
+) -> Result<()> {
     Ok(uow.search().put(scope, &comment_document(comment)).await?)
 }
 
@@ -339,7 +339,7 @@ pub(super) async fn amend(
     before: Task,
     mut after: Task,
     change: Change,
-) -> Result<(), Error> {
+) -> Result<()> {
     (after.version, after.updated_at) = (before.version + 1, trail.now());
     let (id, fields) = (after.id, TaskFields::of(&after));
     trail.happened(DomainEvent::TaskUpdated { before: Box::new(before), after: Box::new(after) }, [change]);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Timestamp, micros};
 use crate::id::{ProjectId, RelationId, StatusId, TaskId};
 use crate::named::names;
-use crate::store_error::StoreError;
+use crate::store_error::StoreResult;
 use crate::tenancy::OrgScope;
 
 use super::model::{StatusCategory, TaskKey};
@@ -95,20 +95,15 @@ pub struct RelatedTask {
 #[async_trait]
 pub trait RelationStore: Send {
     /// All relations of a task, on either side, by age (`created_at`, `id`). One statement.
-    async fn list(&mut self, scope: &OrgScope, task: TaskId) -> Result<Vec<RelatedTask>, StoreError>;
+    async fn list(&mut self, scope: &OrgScope, task: TaskId) -> StoreResult<Vec<RelatedTask>>;
     /// One relation.
-    async fn find(&mut self, scope: &OrgScope, id: RelationId) -> Result<Option<Relation>, StoreError>;
+    async fn find(&mut self, scope: &OrgScope, id: RelationId) -> StoreResult<Option<Relation>>;
     /// The number of relations of a task, on either side.
-    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError>;
+    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> StoreResult<i64>;
     /// The tasks that a task blocks, directly or through others, itself among them; at most `limit`.
-    async fn blocked_by(
-        &mut self,
-        scope: &OrgScope,
-        task: TaskId,
-        limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError>;
+    async fn blocked_by(&mut self, scope: &OrgScope, task: TaskId, limit: u32) -> StoreResult<Vec<TaskId>>;
     /// Adds a relation; `false` when the two tasks have one of this type and direction. The caller holds the locks of both tasks.
-    async fn insert(&mut self, scope: &OrgScope, relation: &Relation) -> Result<bool, StoreError>;
+    async fn insert(&mut self, scope: &OrgScope, relation: &Relation) -> StoreResult<bool>;
     /// Removes a relation; `false` when it does not exist.
-    async fn delete(&mut self, scope: &OrgScope, id: RelationId) -> Result<bool, StoreError>;
+    async fn delete(&mut self, scope: &OrgScope, id: RelationId) -> StoreResult<bool>;
 }

@@ -1,6 +1,6 @@
 //! Relations between tasks: what members do with them.
 
-use crate::error::{Code, Error, FieldError};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::events::DomainEvent;
 use crate::id::{RelationId, TaskId};
 use crate::limits::Limit;
@@ -26,11 +26,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub async fn relations(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-    ) -> Result<Vec<RelatedTask>, Error> {
+    pub async fn relations(&self, uow: &mut dyn UnitOfWork, at: &In<Task>) -> Result<Vec<RelatedTask>> {
         self.view(at.scope())?;
         Ok(uow.relations().list(at.scope(), at.id).await?)
     }
@@ -46,7 +42,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         new: NewRelation,
-    ) -> Result<RelatedTask, Error> {
+    ) -> Result<RelatedTask> {
         let scope = at.scope();
         self.edit(scope)?;
         if new.task == at.id {
@@ -99,12 +95,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`; `RELATION_NOT_FOUND`; `PROJECT_ARCHIVED` for the project of either task; `TASK_NOT_FOUND`.
-    pub async fn unrelate(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-        id: RelationId,
-    ) -> Result<(), Error> {
+    pub async fn unrelate(&self, uow: &mut dyn UnitOfWork, at: &In<Task>, id: RelationId) -> Result<()> {
         let scope = at.scope();
         self.edit(scope)?;
         let relation = uow.relations().find(scope, id).await?;
@@ -128,7 +119,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         other: TaskId,
-    ) -> Result<(Task, Option<Task>), Error> {
+    ) -> Result<(Task, Option<Task>)> {
         let (mut own, mut others) = (None, None);
         for task in uow.tasks().lock(at.scope(), &[at.id, other]).await? {
             if task.id == at.id { own = Some(task) } else { others = Some(task) }

@@ -1,6 +1,6 @@
 //! The statuses of a project, which admins manage.
 
-use crate::error::{Code, Error, FieldError, Violations};
+use crate::error::{Code, Error, FieldError, Result, Violations};
 use crate::events::{DomainEvent, EventKind};
 use crate::id::StatusId;
 use crate::limits::{Limit, count};
@@ -51,7 +51,7 @@ impl Projects<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub async fn statuses(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Vec<Status>, Error> {
+    pub async fn statuses(&self, uow: &mut dyn UnitOfWork, at: &In<Project>) -> Result<Vec<Status>> {
         self.view(at.scope())?;
         Ok(uow.statuses().list(at.scope(), at.id).await?)
     }
@@ -65,7 +65,7 @@ impl Projects<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Project>,
         new: &NewStatus,
-    ) -> Result<Status, Error> {
+    ) -> Result<Status> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name = violations.keep("/name", single_line(&new.name, NAME_CHARS));
@@ -109,7 +109,7 @@ impl Projects<'_> {
         at: &In<Project>,
         status: Target<StatusId>,
         edit: &StatusEdit,
-    ) -> Result<Status, Error> {
+    ) -> Result<Status> {
         self.manage(at.scope())?;
         let mut violations = Violations::default();
         let name =
@@ -160,7 +160,7 @@ impl Projects<'_> {
         at: &In<Project>,
         status: Target<StatusId>,
         move_to: Option<StatusId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.manage(at.scope())?;
         self.lock_writable(uow, at).await?;
         let (id, gone) = (status.id, status);
@@ -211,7 +211,7 @@ impl Projects<'_> {
         at: &In<Project>,
         from: &Status,
         to: &Status,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let (scope, project) = (at.scope(), at.id);
         let mut after = None;
         loop {
@@ -235,12 +235,7 @@ impl Projects<'_> {
         Ok(())
     }
 
-    async fn find_status(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Project>,
-        id: StatusId,
-    ) -> Result<Status, Error> {
+    async fn find_status(&self, uow: &mut dyn UnitOfWork, at: &In<Project>, id: StatusId) -> Result<Status> {
         uow.statuses().find(at.scope(), at.id, id).await?.ok_or_else(no_such_status)
     }
 }

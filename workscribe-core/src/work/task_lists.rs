@@ -6,7 +6,7 @@ use chrono::{Datelike as _, NaiveDate};
 use uuid::Uuid;
 
 use crate::clock::{Timestamp, is_writable, is_writable_day};
-use crate::error::{Error, Violations};
+use crate::error::{Result, Violations};
 use crate::id::{LabelId, ProjectId, StatusId, TaskId, UserId};
 use crate::page::{ITEM_BYTES, Page, PageRequest, fitting, json_bytes};
 
@@ -223,7 +223,7 @@ impl TaskQuery {
         limit: Option<i64>,
         cursor: Option<&str>,
         count: bool,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let limit = PageRequest::new(limit, None, count)?.limit();
         let mut violations = Violations::default();
         let after = cursor.and_then(|text| {

@@ -1,7 +1,7 @@
 //! Tasks: creating, listing, finding and removing them, and their labels.
 
 use crate::app::WorkScribe;
-use crate::error::{Code, Error, FieldError};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::events::{DomainEvent, EventKind};
 use crate::id::{LabelId, ProjectId, TaskId};
 use crate::limits::Limit;
@@ -41,12 +41,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`; `VALIDATION_FAILED`, also for ids of another project; `PROJECT_ARCHIVED`; `LIMIT_REACHED`.
-    pub async fn create(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Project>,
-        new: &TaskChange,
-    ) -> Result<Task, Error> {
+    pub async fn create(&self, uow: &mut dyn UnitOfWork, at: &In<Project>, new: &TaskChange) -> Result<Task> {
         let scope = at.scope();
         self.edit(scope)?;
         writable(at.is_archived)?;
@@ -120,7 +115,7 @@ impl Tasks<'_> {
     }
 
     /// Why a project gave no number: it has none left, or was archived or removed after the door. The unit of work has failed.
-    async fn closed(&self, scope: &OrgScope, project: ProjectId) -> Result<Error, Error> {
+    async fn closed(&self, scope: &OrgScope, project: ProjectId) -> Result<Error> {
         let found = self.app.read().await?.projects().find(scope, project).await?;
         Ok(match found.map(|project| writable(project.is_archived)) {
             Some(Err(archived)) => archived,
@@ -138,7 +133,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         query: &TaskQuery,
-    ) -> Result<Page<Task>, Error> {
+    ) -> Result<Page<Task>> {
         self.view(scope)?;
         let rows = uow.tasks().list(scope, query).await?;
         let total = if query.wants_count() { Some(uow.tasks().count(scope, query).await?) } else { None };
@@ -149,12 +144,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `TASK_NOT_FOUND`.
-    pub async fn find_by_key(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        scope: &OrgScope,
-        key: &str,
-    ) -> Result<Task, Error> {
+    pub async fn find_by_key(&self, uow: &mut dyn UnitOfWork, scope: &OrgScope, key: &str) -> Result<Task> {
         self.view(scope)?;
         let found = match TaskKey::parse(key) {
             Some(key) => uow.tasks().find_by_key(scope, &key.project, key.number).await?,
@@ -167,12 +157,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE` unless the caller created it or is an admin, `PROJECT_ARCHIVED`, `TASK_NOT_FOUND`, `STALE_VERSION`.
-    pub async fn delete(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-        expected: Option<i64>,
-    ) -> Result<(), Error> {
+    pub async fn delete(&self, uow: &mut dyn UnitOfWork, at: &In<Task>, expected: Option<i64>) -> Result<()> {
         let scope = at.scope();
         self.edit(scope)?;
         if at.reporter.id != at.actor() {
@@ -198,7 +183,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         task: &In<Task>,
         trail: &mut Trail<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const BATCH: u32 = 1_000;
         loop {
             let ids = uow.tasks().children(task.scope(), task.id, BATCH).await?;
@@ -220,12 +205,7 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`, `PROJECT_ARCHIVED`, `LABEL_NOT_FOUND`, `TASK_NOT_FOUND`, `LIMIT_REACHED`.
-    pub async fn add_label(
-        &self,
-        uow: &mut dyn UnitOfWork,
-        at: &In<Task>,
-        label: LabelId,
-    ) -> Result<Task, Error> {
+    pub async fn add_label(&self, uow: &mut dyn UnitOfWork, at: &In<Task>, label: LabelId) -> Result<Task> {
         self.relabel(uow, at, label, true).await
     }
 
@@ -238,7 +218,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         at: &In<Task>,
         label: LabelId,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         self.relabel(uow, at, label, false).await
     }
 
@@ -248,7 +228,7 @@ impl Tasks<'_> {
         at: &In<Task>,
         label: LabelId,
         is_on: bool,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let scope = at.scope();
         self.edit(scope)?;
         writable(at.project_is_archived)?;
@@ -275,7 +255,7 @@ impl Tasks<'_> {
         scope: &OrgScope,
         task: Option<TaskId>,
         page: &PageRequest,
-    ) -> Result<Page<Activity>, Error> {
+    ) -> Result<Page<Activity>> {
         self.view(scope)?;
         let page = &page.within(self.app.limits().of(Limit::PageBytes));
         let rows = uow.activity().list(scope, task, page).await?;
@@ -292,7 +272,7 @@ impl Tasks<'_> {
         uow: &mut dyn UnitOfWork,
         scope: &OrgScope,
         id: TaskId,
-    ) -> Result<Task, Error> {
+    ) -> Result<Task> {
         let locked = uow.tasks().lock(scope, &[id]).await?;
         locked.into_iter().next().ok_or_else(no_such_task)
     }
@@ -301,11 +281,11 @@ impl Tasks<'_> {
     ///
     /// # Errors
     /// `INSUFFICIENT_ROLE`.
-    pub fn view(&self, scope: &OrgScope) -> Result<(), Error> {
+    pub fn view(&self, scope: &OrgScope) -> Result<()> {
         scope.require(self.app.authorizer(), Action::ViewWork)
     }
 
-    pub(super) fn edit(&self, scope: &OrgScope) -> Result<(), Error> {
+    pub(super) fn edit(&self, scope: &OrgScope) -> Result<()> {
         scope.require(self.app.authorizer(), Action::EditWork)
     }
 }

@@ -16,12 +16,12 @@ use std::sync::LazyLock;
 use chrono::TimeDelta;
 use deadpool_redis::redis::{Script, cmd};
 use serde::{Deserialize, Serialize};
-use workscribe_core::StoreError;
 use workscribe_core::clock::{Clock, SystemClock, Timestamp};
 use workscribe_core::id::{OneTimeTokenId, SessionId, UserId};
 use workscribe_core::identity::{
     Client, Email, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash,
 };
+use workscribe_core::{StoreError, StoreResult};
 
 use crate::client::Redis;
 
@@ -80,7 +80,7 @@ impl Redis {
         self.key(&format!("user:{user}:once:{}", purpose.as_str()))
     }
 
-    pub(super) async fn apply(&self, write: &Write) -> Result<(), StoreError> {
+    pub(super) async fn apply(&self, write: &Write) -> StoreResult<()> {
         match write {
             Write::InsertSession(session) => self.insert_session(session).await,
             Write::SetSessionEpoch(id, epoch) => {
@@ -99,7 +99,7 @@ impl Redis {
         }
     }
 
-    async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
+    async fn insert_session(&self, session: &Session) -> StoreResult<()> {
         let mut script = INSERT_SESSION.key(self.session_key(session.id));
         script
             .key(self.sessions_key(session.user_id))
@@ -117,7 +117,7 @@ impl Redis {
         }
     }
 
-    async fn put_one_time(&self, token: &OneTimeToken) -> Result<(), StoreError> {
+    async fn put_one_time(&self, token: &OneTimeToken) -> StoreResult<()> {
         let value = StoredOneTime {
             id: token.id,
             user_id: token.user_id,
@@ -139,7 +139,7 @@ impl Redis {
         self.script(&script).await
     }
 
-    pub(super) async fn session(&self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+    pub(super) async fn session(&self, id: SessionId, now: Timestamp) -> StoreResult<Option<Session>> {
         let fields: Fields = self.query(cmd("HGETALL").arg(self.session_key(id))).await?;
         if fields.is_empty() {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Redis {
         Ok(Some(session(id, &fields)?).filter(|session| session.expires_at > now))
     }
 
-    pub(super) async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    pub(super) async fn sessions_of(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>> {
         let mut script = SESSIONS_OF.key(self.sessions_key(user));
         script.arg(self.key("session:")).arg(now.timestamp_micros());
         let rows: Vec<(String, Fields)> = self.script(&script).await?;
@@ -156,7 +156,7 @@ impl Redis {
             .collect()
     }
 
-    pub(super) async fn rotate(&self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
+    pub(super) async fn rotate(&self, rotation: &Rotation) -> StoreResult<Option<Rotated>> {
         let mut script = ROTATE.key(self.session_key(rotation.session));
         script
             .arg(rotation.session.to_string())
@@ -173,7 +173,7 @@ impl Redis {
             .transpose()
     }
 
-    pub(super) async fn delete_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+    pub(super) async fn delete_session(&self, user: UserId, id: SessionId) -> StoreResult<bool> {
         let mut script = DELETE_SESSION.key(self.session_key(id));
         script.key(self.sessions_key(user)).arg(user.to_string()).arg(id.to_string());
         self.script(&script).await
@@ -184,7 +184,7 @@ impl Redis {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         let value = self.query(cmd("GET").arg(self.one_time_key(purpose, &hash.to_hex()))).await?;
         Ok(one_time(purpose, hash, value)?.filter(|token| token.expires_at > now))
     }
@@ -194,18 +194,14 @@ impl Redis {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         let mut script = TAKE_ONE_TIME.key(self.one_time_key(purpose, &hash.to_hex()));
         let value = self.script(script.arg(now.timestamp_micros())).await?;
         one_time(purpose, hash, value)
     }
 }
 
-fn one_time(
-    purpose: Purpose,
-    hash: &TokenHash,
-    value: Option<String>,
-) -> Result<Option<OneTimeToken>, StoreError> {
+fn one_time(purpose: Purpose, hash: &TokenHash, value: Option<String>) -> StoreResult<Option<OneTimeToken>> {
     let Some(value) = value else { return Ok(None) };
     // The error does not quote the value, which could contain an address.
     let stored: StoredOneTime = serde_json::from_str(&value).map_err(|_| corrupt("once", "its JSON"))?;
@@ -239,7 +235,7 @@ fn fields(session: &Session) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn session(id: SessionId, fields: &Fields) -> Result<Session, StoreError> {
+fn session(id: SessionId, fields: &Fields) -> StoreResult<Session> {
     let text = |field: &'static str| fields.get(field).ok_or_else(|| corrupt("session", field));
     let number = |field: &'static str| text(field)?.parse::<i64>().map_err(|_| corrupt("session", field));
     let time = |field: &'static str| {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, SqlStr, query, query_as};
 use workscribe_core::ports::Wakeup;
-use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_core::{NotReady, Storage, StoreError, StoreResult, UnitOfWork};
 use workscribe_migrations::POSTGRES as MIGRATIONS;
 
 use crate::error::{migrate_error, misuse, store_error};
@@ -51,7 +51,7 @@ impl PostgresStorage {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server does not answer; [`StoreError::Backend`] for a URL it cannot use.
-    pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
+    pub async fn connect(url: &str, options: &Options) -> StoreResult<Self> {
         let connect = with_limits(PgConnectOptions::from_str(url).map_err(refused)?, options);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
@@ -121,7 +121,7 @@ impl PostgresStorage {
     ///
     /// # Errors
     /// When the database refuses, or when an applied migration was edited later.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    pub async fn migrate(&self) -> StoreResult<()> {
         // Detached from the pool and closed at the end, because its settings and locks belong to the session.
         let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         let outcome = match self.opening.prepares {
@@ -138,7 +138,7 @@ impl PostgresStorage {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server does not answer.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn pending_migrations(&self) -> StoreResult<Vec<String>> {
         stores::schema::pending(self.reader().connection().await?, &MIGRATIONS).await
     }
 
@@ -184,7 +184,7 @@ macro_rules! lock_of_migrations {
 /// the other process, if it builds an index concurrently, would wait for that snapshot.
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
-async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
+async fn migrate(conn: &mut PgConnection) -> StoreResult<()> {
     // A change of the schema may take longer than a statement of a request.
     for limit in ["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"] {
         query(limit).execute(&mut *conn).await.map_err(refused)?;
@@ -202,7 +202,7 @@ async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 /// Migrates through a pooler, where a lock and a setting last for one transaction, so everything runs in one.
-async fn migrate_in_one(conn: &mut PgConnection) -> Result<(), StoreError> {
+async fn migrate_in_one(conn: &mut PgConnection) -> StoreResult<()> {
     let begin = concat!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; ",
         "SET LOCAL idle_in_transaction_session_timeout = 0"
@@ -223,7 +223,7 @@ async fn migrate_in_one(conn: &mut PgConnection) -> Result<(), StoreError> {
     }
 }
 
-async fn migrate_under_lock(conn: &mut PgConnection) -> Result<(), StoreError> {
+async fn migrate_under_lock(conn: &mut PgConnection) -> StoreResult<()> {
     let pending = stores::schema::pending_of(conn, &MIGRATIONS).await?;
     if let Some(migration) = pending.into_iter().find(|migration| migration.no_tx) {
         let version = migration.version;
@@ -245,16 +245,16 @@ fn refused(error: sqlx::Error) -> StoreError {
 
 #[async_trait]
 impl Storage for PostgresStorage {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn begin(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         let unit = self.unit(Some(&self.gates), Some(self.opening.write.clone()));
         Ok(Box::new(unit.reading_by(&self.reads)))
     }
 
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn read(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(Box::new(self.reader()))
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn snapshot(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(Box::new(self.unit(None, Some(self.opening.snapshot.clone()))))
     }
 
@@ -274,15 +274,15 @@ impl Database for PostgresStorage {
         self.opening.prepares.then(|| Arc::new(PostgresWakeup::new(&self.source.pool)) as Arc<dyn Wakeup>)
     }
 
-    async fn migrate(&self) -> Result<(), StoreError> {
+    async fn migrate(&self) -> StoreResult<()> {
         Self::migrate(self).await
     }
 
-    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+    async fn pending_migrations(&self) -> StoreResult<Vec<String>> {
         Self::pending_migrations(self).await
     }
 
-    async fn differences(&self) -> Result<Vec<String>, StoreError> {
+    async fn differences(&self) -> StoreResult<Vec<String>> {
         // Closed at the end, because its settings belong to the session. These statements join whole tables.
         let mut conn = self.source.pool.acquire().await.map_err(refused)?.detach();
         query("SET statement_timeout = 0").execute(&mut conn).await.map_err(refused)?;

@@ -18,7 +18,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, SqlStr, query};
 use workscribe_core::ports::Wakeup;
-use workscribe_core::{NotReady, Storage, StoreError, UnitOfWork};
+use workscribe_core::{NotReady, Storage, StoreError, StoreResult, UnitOfWork};
 use workscribe_migrations::SQLITE as MIGRATIONS;
 
 use crate::error::{migrate_error, store_error};
@@ -44,7 +44,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be opened or another process keeps it locked.
-    pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
+    pub async fn connect(url: &str, options: &Options) -> StoreResult<Self> {
         let given = SqliteConnectOptions::from_str(url).map_err(refused)?;
         let connect = given
             .create_if_missing(true)
@@ -131,7 +131,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// When the database refuses, or when an applied migration was edited later.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
+    pub async fn migrate(&self) -> StoreResult<()> {
         let mut patience = Patience::new();
         let mut transaction = loop {
             let outcome = self.writer.pool.begin_with(dialect::BEGIN).await;
@@ -160,7 +160,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file is locked.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn pending_migrations(&self) -> StoreResult<Vec<String>> {
         stores::schema::pending(self.reader().connection().await?, &MIGRATIONS).await
     }
 
@@ -184,7 +184,7 @@ impl Patience {
     }
 
     /// Checks the outcome of an attempt: `None`, after a pause, when the caller should try again.
-    async fn judge<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Option<Result<T, StoreError>> {
+    async fn judge<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Option<StoreResult<T>> {
         self.tries -= 1;
         match outcome {
             Err(error) if self.tries > 0 && is_locked(&error) => {
@@ -208,16 +208,16 @@ fn refused(error: sqlx::Error) -> StoreError {
 
 #[async_trait]
 impl Storage for SqliteStorage {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn begin(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         let begin = Some(SqlStr::from_static(dialect::BEGIN));
         Ok(Box::new(Unit::waiting(&self.writer, None, begin).reading_by(&self.reads)))
     }
 
-    async fn read(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn read(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         Ok(Box::new(self.reader()))
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn UnitOfWork>, StoreError> {
+    async fn snapshot(&self) -> StoreResult<Box<dyn UnitOfWork>> {
         let begin = Some(SqlStr::from_static(dialect::SNAPSHOT));
         Ok(Box::new(Unit::waiting(&self.readers, None, begin)))
     }
@@ -238,15 +238,15 @@ impl Database for SqliteStorage {
         None
     }
 
-    async fn migrate(&self) -> Result<(), StoreError> {
+    async fn migrate(&self) -> StoreResult<()> {
         Self::migrate(self).await
     }
 
-    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+    async fn pending_migrations(&self) -> StoreResult<Vec<String>> {
         Self::pending_migrations(self).await
     }
 
-    async fn differences(&self) -> Result<Vec<String>, StoreError> {
+    async fn differences(&self) -> StoreResult<Vec<String>> {
         stores::truth::differences(self.reader().connection().await?).await
     }
 

@@ -7,7 +7,7 @@ use sqlx::{FromRow, query, query_as};
 use workscribe_core::clock::Timestamp;
 use workscribe_core::idempotency::{Claim, IdempotencyKey, IdempotencyStore, StoredAnswer};
 use workscribe_core::sweep::Portion;
-use workscribe_core::{Constraint, StoreError};
+use workscribe_core::{Constraint, StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::{Unit, corrupt, hash_bytes};
@@ -24,7 +24,7 @@ struct TakenRow {
 impl TryFrom<TakenRow> for Claim {
     type Error = StoreError;
 
-    fn try_from(row: TakenRow) -> Result<Self, StoreError> {
+    fn try_from(row: TakenRow) -> StoreResult<Self> {
         let answer = match (row.status, row.body) {
             (Some(status), Some(Json(body))) => {
                 let status =
@@ -42,7 +42,7 @@ fn written(body: &Value) -> Json<String> {
     Json(body.to_string())
 }
 
-fn read(stored: Value) -> Result<Value, StoreError> {
+fn read(stored: Value) -> StoreResult<Value> {
     match stored {
         Value::String(body) => serde_json::from_str(&body).map_err(|error| corrupt(TABLE, error.to_string())),
         // An earlier version stored the body as JSON itself.
@@ -58,7 +58,7 @@ impl IdempotencyStore for Unit {
         now: Timestamp,
         stale_before: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<Claim, StoreError> {
+    ) -> StoreResult<Claim> {
         // The row may be removed between the two statements, when its claim is released or swept; then the key is free.
         for _ in 0..3 {
             let claim = query_as::<_, (i64,)>(
@@ -93,7 +93,7 @@ impl IdempotencyStore for Unit {
         Err(StoreError::Unavailable("the key is claimed and released again and again".into()))
     }
 
-    async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> Result<(), StoreError> {
+    async fn finish(&mut self, key: &IdempotencyKey, answer: &StoredAnswer) -> StoreResult<()> {
         // Another request may have taken over a stale claim and stored its response. This error rolls this request's work back, so
         // that only one of the two is done.
         let update = query(
@@ -107,7 +107,7 @@ impl IdempotencyStore for Unit {
         }
     }
 
-    async fn release(&mut self, key: &IdempotencyKey) -> Result<(), StoreError> {
+    async fn release(&mut self, key: &IdempotencyKey) -> StoreResult<()> {
         let delete = query(
             "DELETE FROM ws_idempotency_keys
               WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND status IS NULL",
@@ -117,7 +117,7 @@ impl IdempotencyStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, now: Timestamp, portion: Portion) -> StoreResult<u64> {
         let delete = query(concat!(
             "DELETE FROM ws_idempotency_keys WHERE (scope, key) IN (",
             first_bytes!(

@@ -25,7 +25,7 @@ mod webhooks;
 mod work;
 
 use sqlx::types::Uuid;
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::TokenHash;
 use workscribe_core::page::{Cursor, PageRequest};
@@ -41,11 +41,11 @@ pub(super) use unit::Source;
 pub use unit::Unit;
 
 /// Reads a stored 32-byte hash.
-fn hash_bytes(table: &'static str, column: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+fn hash_bytes(table: &'static str, column: &str, bytes: Vec<u8>) -> StoreResult<[u8; 32]> {
     bytes.try_into().map_err(|bytes: Vec<u8>| corrupt(table, format!("{column} has {} bytes", bytes.len())))
 }
 
-fn token_hash(table: &'static str, bytes: Vec<u8>) -> Result<TokenHash, StoreError> {
+fn token_hash(table: &'static str, bytes: Vec<u8>) -> StoreResult<TokenHash> {
     hash_bytes(table, "a hash", bytes).map(TokenHash)
 }
 
@@ -74,12 +74,12 @@ fn named<T>(
     column: &str,
     name: &str,
     parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, StoreError> {
+) -> StoreResult<T> {
     parse(name).ok_or_else(|| corrupt(table, format!("{column} is {name:?}")))
 }
 
 /// Reads a stored rich text.
-fn document(table: &'static str, column: &str, text: &str) -> Result<Document, StoreError> {
+fn document(table: &'static str, column: &str, text: &str) -> StoreResult<Document> {
     Document::from_stored(text).ok_or_else(|| corrupt(table, format!("{column} is not JSON")))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{NotificationId, UserId};
 use workscribe_core::notifications::{
@@ -97,7 +97,7 @@ macro_rules! old {
 
 #[async_trait]
 impl NotificationStore for Unit {
-    async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> Result<(), StoreError> {
+    async fn add(&mut self, scope: &OrgScope, new: &[NewNotification]) -> StoreResult<()> {
         let org = scope.org().as_uuid();
         for new in new.chunks(pending::ROWS_AT_ONCE) {
             let rows = new.iter().map(|new| NotificationRow {
@@ -125,7 +125,7 @@ impl NotificationStore for Unit {
         user: UserId,
         filter: &NotificationFilter,
         page: &PageRequest,
-    ) -> Result<Vec<Notification>, StoreError> {
+    ) -> StoreResult<Vec<Notification>> {
         let (at, id) = before(page);
         // Two statements, because unread notifications have their own index.
         let list = if filter.unread {
@@ -137,7 +137,7 @@ impl NotificationStore for Unit {
         Ok(self.all("ws_notifications: list", list).await?.into_iter().map(Notification::from).collect())
     }
 
-    async fn count(&mut self, user: UserId, filter: &NotificationFilter) -> Result<i64, StoreError> {
+    async fn count(&mut self, user: UserId, filter: &NotificationFilter) -> StoreResult<i64> {
         let count = if filter.unread {
             query_as::<_, (i64,)>(
                 "SELECT CAST(COALESCE(sum(c.unread), 0) AS bigint)
@@ -161,7 +161,7 @@ impl NotificationStore for Unit {
         user: UserId,
         id: NotificationId,
         is_read: bool,
-    ) -> Result<Option<Notification>, StoreError> {
+    ) -> StoreResult<Option<Notification>> {
         // By the primary key, which begins with the organization.
         let update = query_as::<_, (Uuid,)>(
             "UPDATE ws_notifications SET is_read = $3
@@ -181,7 +181,7 @@ impl NotificationStore for Unit {
         Ok(self.optional("ws_notifications: find", find).await?.map(Notification::from))
     }
 
-    async fn read_all(&mut self, user: UserId, filter: &NotificationFilter) -> Result<u64, StoreError> {
+    async fn read_all(&mut self, user: UserId, filter: &NotificationFilter) -> StoreResult<u64> {
         macro_rules! unread_of {
             () => {
                 concat!(
@@ -216,11 +216,11 @@ impl NotificationStore for Unit {
         Ok(read)
     }
 
-    async fn preferences(&mut self, user: UserId) -> Result<Preferences, StoreError> {
+    async fn preferences(&mut self, user: UserId) -> StoreResult<Preferences> {
         Ok(self.preferences_of(&[user]).await?.pop().unwrap_or_default())
     }
 
-    async fn preferences_of(&mut self, users: &[UserId]) -> Result<Vec<Preferences>, StoreError> {
+    async fn preferences_of(&mut self, users: &[UserId]) -> StoreResult<Vec<Preferences>> {
         let mut preferences = vec![Preferences::default(); users.len()];
         if users.is_empty() {
             return Ok(preferences);
@@ -238,12 +238,7 @@ impl NotificationStore for Unit {
         Ok(preferences)
     }
 
-    async fn set_preference(
-        &mut self,
-        user: UserId,
-        kind: NotificationType,
-        mails: bool,
-    ) -> Result<(), StoreError> {
+    async fn set_preference(&mut self, user: UserId, kind: NotificationType, mails: bool) -> StoreResult<()> {
         let upsert = query(
             "INSERT INTO ws_notification_preferences (user_id, type, email) VALUES ($1, $2, $3)
              ON CONFLICT (user_id, type) DO UPDATE SET email = excluded.email",
@@ -253,7 +248,7 @@ impl NotificationStore for Unit {
         Ok(())
     }
 
-    async fn open_digest(&mut self, digest: &Digest) -> Result<bool, StoreError> {
+    async fn open_digest(&mut self, digest: &Digest) -> StoreResult<bool> {
         // An open digest is also written, without a change, for its lock: until the commit no other transaction closes it without
         // the notifications that this transaction adds.
         let open = query_as::<_, (Uuid,)>(
@@ -265,7 +260,7 @@ impl NotificationStore for Unit {
         Ok(self.one("ws_digests: open", open).await?.0 == digest.job.as_uuid())
     }
 
-    async fn close_digest(&mut self, digest: &Digest) -> Result<(), StoreError> {
+    async fn close_digest(&mut self, digest: &Digest) -> StoreResult<()> {
         let close = query("DELETE FROM ws_digests WHERE user_id = $1 AND job_id = $2")
             .bind_all((digest.user, digest.job));
         if self.execute("ws_digests: close", close).await? == 0 {
@@ -289,7 +284,7 @@ impl NotificationStore for Unit {
         Ok(())
     }
 
-    async fn digest(&mut self, digest: &Digest, limit: u32) -> Result<Vec<Notification>, StoreError> {
+    async fn digest(&mut self, digest: &Digest, limit: u32) -> StoreResult<Vec<Notification>> {
         let list = query_as::<_, ShownRow>(concat!(
             notification_select!(),
             "WHERE n.user_id = $1 AND n.digest_id = $2 AND n.mail IN ('taken', 'sent')
@@ -299,7 +294,7 @@ impl NotificationStore for Unit {
         Ok(self.all("ws_notifications: digest", list).await?.into_iter().map(Notification::from).collect())
     }
 
-    async fn digest_sent(&mut self, digest: &Digest) -> Result<(), StoreError> {
+    async fn digest_sent(&mut self, digest: &Digest) -> StoreResult<()> {
         let update = query(
             "UPDATE ws_notifications SET mail = 'sent'
               WHERE user_id = $1 AND digest_id = $2 AND mail = 'taken' AND mail IN ('waiting', 'taken')",
@@ -309,7 +304,7 @@ impl NotificationStore for Unit {
         Ok(())
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64> {
         let counts = if dialect::WRITES_TOGETHER {
             concat!(
                 "WITH gone AS (DELETE FROM ws_notifications WHERE (org_id, id) IN ",
@@ -346,11 +341,7 @@ impl NotificationStore for Unit {
 
 impl Unit {
     /// Adds to the counts of an organization's unread notifications, in the order of user ids, as the digests that may follow.
-    pub(super) async fn count_unread(
-        &mut self,
-        org: Uuid,
-        unread: BTreeMap<Uuid, i64>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn count_unread(&mut self, org: Uuid, unread: BTreeMap<Uuid, i64>) -> StoreResult<()> {
         if unread.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::{query, query_as};
-use workscribe_core::{NotReady, StoreError, UnitOfWork as _};
+use workscribe_core::{NotReady, StoreError, StoreResult, UnitOfWork as _};
 use workscribe_migrations::TABLE;
 
 use super::batch::{Batch, Found, LookUp};
@@ -17,16 +17,13 @@ use super::{Conn, Db, Unit, dialect, store_error};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The missing migrations, as `0001 foundation`.
-pub(crate) async fn pending(conn: &mut Conn, known: &Migrator) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn pending(conn: &mut Conn, known: &Migrator) -> StoreResult<Vec<String>> {
     let name = |migration: &Migration| format!("{:04} {}", migration.version, migration.description);
     Ok(pending_of(conn, known).await?.into_iter().map(name).collect())
 }
 
 /// The missing migrations.
-pub(crate) async fn pending_of<'m>(
-    conn: &mut Conn,
-    known: &'m Migrator,
-) -> Result<Vec<&'m Migration>, StoreError> {
+pub(crate) async fn pending_of<'m>(conn: &mut Conn, known: &'m Migrator) -> StoreResult<Vec<&'m Migration>> {
     let applied = applied(conn).await.map_err(|error| store_error("migrations", error, dialect::classify))?;
     Ok(known.iter().filter(|migration| !applied.contains(&migration.version)).collect())
 }
@@ -83,11 +80,11 @@ impl LookUp for Try {
     type Row = Vec<NotReady>;
     type Connection = ();
 
-    async fn connect(&self) -> Result<(), StoreError> {
+    async fn connect(&self) -> StoreResult<()> {
         Ok(())
     }
 
-    async fn look_up(&self, (): (), _: &[()]) -> Result<Found<Vec<NotReady>>, StoreError> {
+    async fn look_up(&self, (): (), _: &[()]) -> StoreResult<Found<Vec<NotReady>>> {
         let parts = match tokio::time::timeout(PATIENCE, self.check()).await {
             Ok(Ok(missing)) if missing.is_empty() => Vec::new(),
             Ok(Ok(missing)) => not_ready("migrations", format!("not applied yet: {}", missing.join(", "))),
@@ -99,7 +96,7 @@ impl LookUp for Try {
 }
 
 impl Try {
-    async fn check(&self) -> Result<Vec<String>, StoreError> {
+    async fn check(&self) -> StoreResult<Vec<String>> {
         if !self.migrated.load(Ordering::Relaxed) {
             let mut unit = (self.unit)(Kind::Reads);
             let missing = pending(unit.connection().await?, self.known).await?;

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::id::TaskId;
 use workscribe_core::search::{SearchDocument, SearchHit, SearchKind, SearchQuery, SearchStore, Words};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::ProjectKey;
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::pending::{Statement, Write, push_rows};
@@ -30,7 +30,7 @@ struct HitRow {
 impl TryFrom<HitRow> for SearchHit {
     type Error = StoreError;
 
-    fn try_from(row: HitRow) -> Result<Self, StoreError> {
+    fn try_from(row: HitRow) -> StoreResult<Self> {
         Ok(Self {
             kind: named("ws_search", "kind", &row.kind, SearchKind::parse)?,
             id: row.id,
@@ -71,7 +71,7 @@ const COMMON: i64 = 20;
 
 impl Unit {
     /// Whether the sample of the newest documents suggests that one in ten documents has the words.
-    pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> Result<bool, StoreError> {
+    pub(super) async fn are_common(&mut self, scope: &OrgScope, words: &Words) -> StoreResult<bool> {
         let Some(sample) = dialect::SEARCH_SAMPLE else { return Ok(false) };
         let sample =
             query_as::<_, (i64,)>(sample).bind_all((scope, dialect::search_query(scope.org(), words, true)));
@@ -81,11 +81,11 @@ impl Unit {
 
 #[async_trait]
 impl SearchStore for Unit {
-    async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> Result<(), StoreError> {
+    async fn put(&mut self, scope: &OrgScope, document: &SearchDocument) -> StoreResult<()> {
         self.put_all(scope, std::slice::from_ref(document)).await
     }
 
-    async fn put_all(&mut self, scope: &OrgScope, documents: &[SearchDocument]) -> Result<(), StoreError> {
+    async fn put_all(&mut self, scope: &OrgScope, documents: &[SearchDocument]) -> StoreResult<()> {
         let org = scope.org().as_uuid();
         for documents in documents.chunks(DOCUMENTS_AT_ONCE) {
             let documents = documents.to_vec();
@@ -119,13 +119,13 @@ impl SearchStore for Unit {
         Ok(())
     }
 
-    async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> Result<(), StoreError> {
+    async fn remove(&mut self, scope: &OrgScope, id: Uuid) -> StoreResult<()> {
         let delete = query("DELETE FROM ws_search WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         self.execute("ws_search: remove", delete).await?;
         Ok(())
     }
 
-    async fn find(&mut self, scope: &OrgScope, search: &SearchQuery) -> Result<Vec<SearchHit>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, search: &SearchQuery) -> StoreResult<Vec<SearchHit>> {
         if search.words.is_empty() {
             return Ok(Vec::new());
         }

@@ -28,7 +28,7 @@ use workscribe_core::notifications::{EntityType, NotificationType};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Role};
 use workscribe_core::work::{Color, Document, Priority, ProjectKey, ProjectType, StatusCategory, TaskType};
-use workscribe_core::{StoreError, TargetIn, every_id, id};
+use workscribe_core::{StoreResult, TargetIn, every_id, id};
 
 use super::bind::BindAll as _;
 use super::pending::{Statement, Write, push_rows};
@@ -306,7 +306,7 @@ impl Unit {
         name: &'static str,
         org: Uuid,
         row: &T,
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         self.insert_few(name, org, slice::from_ref(row)).await
     }
 
@@ -316,7 +316,7 @@ impl Unit {
         name: &'static str,
         org: Uuid,
         rows: &[T],
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -325,7 +325,7 @@ impl Unit {
     }
 
     /// Inserts the rows of an import, in portions of equal size, so that nearly all statements have the same text.
-    pub(super) async fn restore_all<T: Table>(&mut self, org: Uuid, rows: &[T]) -> Result<(), StoreError> {
+    pub(super) async fn restore_all<T: Table>(&mut self, org: Uuid, rows: &[T]) -> StoreResult<()> {
         self.flush().await?;
         for rows in rows.chunks(PORTION) {
             let mut insert = Statement::default();
@@ -341,7 +341,7 @@ impl Unit {
         name: &'static str,
         scope: &OrgScope,
         parent: Uuid,
-    ) -> Result<i64, StoreError> {
+    ) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>(T::COUNT).bind_all((scope, parent));
         Ok(self.one(name, count).await?.0)
     }
@@ -353,7 +353,7 @@ impl Unit {
         scope: &OrgScope,
         parent: Uuid,
         page: &PageRequest,
-    ) -> Result<Vec<T>, StoreError> {
+    ) -> StoreResult<Vec<T>> {
         let (at, id) = after(page);
         let list = query_as::<_, Stored<T>>(T::LIST).bind_all((scope, parent));
         let rows = self.all(name, list.bind_all((at, id, page.fetch()))).await?;
@@ -361,11 +361,7 @@ impl Unit {
     }
 
     /// Finds a row of a parent.
-    pub(super) async fn find_in<T: Child>(
-        &mut self,
-        name: &'static str,
-        at: At,
-    ) -> Result<Option<T>, StoreError> {
+    pub(super) async fn find_in<T: Child>(&mut self, name: &'static str, at: At) -> StoreResult<Option<T>> {
         let find = query_as::<_, Stored<T>>(T::FIND).bind_all((at.org, at.parent, at.id));
         Ok(self.optional(name, find).await?.map(|row| row.0))
     }
@@ -376,7 +372,7 @@ impl Unit {
         name: &'static str,
         at: At,
         update: QueryAs<'_, Db, Stored<T>, Arguments>,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> StoreResult<Option<T>> {
         let updated = self.optional(name, update).await?;
         if updated.is_none() {
             self.refuse_stale_in::<T>(at).await?;
@@ -385,11 +381,7 @@ impl Unit {
     }
 
     /// Removes a row; `false` when it does not exist.
-    pub(super) async fn delete_in<T: Child>(
-        &mut self,
-        name: &'static str,
-        at: At,
-    ) -> Result<bool, StoreError> {
+    pub(super) async fn delete_in<T: Child>(&mut self, name: &'static str, at: At) -> StoreResult<bool> {
         let delete = query(T::DELETE).bind_all((at.org, at.parent, at.id, at.expected));
         let is_deleted = self.execute(name, delete).await? > 0;
         if !is_deleted {
@@ -399,7 +391,7 @@ impl Unit {
     }
 
     /// After a write that found no row: returns an error if the row exists with another version than the expected one.
-    pub(super) async fn refuse_stale_in<T: Child>(&mut self, at: At) -> Result<(), StoreError> {
+    pub(super) async fn refuse_stale_in<T: Child>(&mut self, at: At) -> StoreResult<()> {
         let current = query_as(T::VERSION).bind_all((at.org, at.parent, at.id));
         self.refuse_stale(T::NAME_OF_VERSION, at.expected, current).await
     }

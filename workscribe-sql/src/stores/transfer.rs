@@ -10,7 +10,7 @@ use workscribe_core::identity::Email;
 use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::{self, Kind, Record, TaskRow, TransferStore, UserRow};
 use workscribe_core::work::RelationType;
-use workscribe_core::{StoreError, every_row};
+use workscribe_core::{StoreResult, every_row};
 
 use super::Unit;
 use super::bind::BindAll as _;
@@ -21,7 +21,7 @@ use super::table::{PORTION, Stored, Table};
 macro_rules! page_of_kind {
     ($($(#[$doc:meta])* $kind:ident($row:ident) $($many:ident)? $(, $name:literal)?;)+) => {
         impl Unit {
-            async fn page_of(&mut self, kind: Kind, start: PageStart) -> Result<Vec<Record>, StoreError> {
+            async fn page_of(&mut self, kind: Kind, start: PageStart) -> StoreResult<Vec<Record>> {
                 Ok(match kind {
                     $(Kind::$kind => {
                         let rows = self.page_rows::<transfer::$row>(start).await?;
@@ -31,7 +31,7 @@ macro_rules! page_of_kind {
             }
 
             /// Adds rows, kind by kind.
-            async fn restore_rows(&mut self, org: Uuid, mut records: Vec<Record>) -> Result<(), StoreError> {
+            async fn restore_rows(&mut self, org: Uuid, mut records: Vec<Record>) -> StoreResult<()> {
                 $(
                     let (mut rows, mut others) = (Vec::new(), Vec::new());
                     for record in records {
@@ -61,13 +61,13 @@ struct PageStart {
 }
 
 impl Unit {
-    async fn page_rows<T: Table>(&mut self, start: PageStart) -> Result<Vec<T>, StoreError> {
+    async fn page_rows<T: Table>(&mut self, start: PageStart) -> StoreResult<Vec<T>> {
         let page = query_as::<_, Stored<T>>(T::PAGE).bind_all((start.org, start.after, start.limit));
         Ok(self.all(T::NAME_OF_PAGE, page).await?.into_iter().map(|row| row.0).collect())
     }
 
     /// Gives the tasks of a page their labels.
-    async fn label_page(&mut self, org: Uuid, records: &mut [Record]) -> Result<(), StoreError> {
+    async fn label_page(&mut self, org: Uuid, records: &mut [Record]) -> StoreResult<()> {
         let tasks = records.iter_mut().filter_map(|record| match record {
             Record::Task(task) => Some(task),
             _ => None,
@@ -94,7 +94,7 @@ impl Unit {
     }
 
     /// Adds the labels of restored tasks.
-    async fn restore_labels(&mut self, org: Uuid, tasks: &[&TaskRow]) -> Result<(), StoreError> {
+    async fn restore_labels(&mut self, org: Uuid, tasks: &[&TaskRow]) -> StoreResult<()> {
         let labels = tasks.iter().flat_map(|task| task.label_ids.iter().map(|label| (task.id, *label)));
         for labels in labels.collect::<Vec<(TaskId, LabelId)>>().chunks(PORTION) {
             let mut insert = Statement::new("INSERT INTO ws_task_labels (org_id, task_id, label_id) ");
@@ -110,7 +110,7 @@ impl Unit {
 
 #[async_trait]
 impl TransferStore for Unit {
-    async fn first_owner(&mut self, slug: &Slug) -> Result<Option<UserId>, StoreError> {
+    async fn first_owner(&mut self, slug: &Slug) -> StoreResult<Option<UserId>> {
         let owner = query_as::<_, (Uuid,)>(
             "SELECT m.user_id FROM ws_organizations o JOIN ws_members m ON m.org_id = o.id
               WHERE o.slug = $1 AND m.role = 'owner' ORDER BY m.joined_at, m.user_id LIMIT 1",
@@ -125,7 +125,7 @@ impl TransferStore for Unit {
         kind: Kind,
         after: Option<Uuid>,
         limit: u32,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> StoreResult<Vec<Record>> {
         let start = PageStart {
             org: scope.org().as_uuid(),
             after: after.unwrap_or(Uuid::nil()),
@@ -136,7 +136,7 @@ impl TransferStore for Unit {
         Ok(records)
     }
 
-    async fn people(&mut self, users: &[UserId]) -> Result<Vec<UserRow>, StoreError> {
+    async fn people(&mut self, users: &[UserId]) -> StoreResult<Vec<UserRow>> {
         let people = query_as::<_, (Uuid, String, String, Option<String>)>(concat!(
             "SELECT id, email, display_name, avatar_url FROM ws_users WHERE id IN ",
             ids_of!("$1"),
@@ -153,7 +153,7 @@ impl TransferStore for Unit {
         Ok(people.map(row).collect())
     }
 
-    async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> Result<(), StoreError> {
+    async fn restore(&mut self, scope: &OrgScope, rows: &[Record]) -> StoreResult<()> {
         let org = scope.org().as_uuid();
         // Each task without its parent at first, which may follow.
         let bare = rows.iter().cloned().map(|row| match row {
@@ -180,7 +180,7 @@ impl TransferStore for Unit {
         self.flush().await
     }
 
-    async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> Result<(), StoreError> {
+    async fn adopt(&mut self, scope: &OrgScope, parents: &[(TaskId, TaskId)]) -> StoreResult<()> {
         if parents.is_empty() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 //! unread notifications. It reads whole tables, so it is for an operator (`workscribe doctor --deep`) and for tests.
 
 use sqlx::query_as;
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 
 use super::{Conn, Db, dialect, store_error};
 
@@ -45,7 +45,7 @@ const COMPARED: [(&str, &str); 5] = [
 ];
 
 /// The differences, in words; empty when there are none.
-pub(crate) async fn differences(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn differences(conn: &mut Conn) -> StoreResult<Vec<String>> {
     let mut found = Vec::new();
     for (what, compare) in COMPARED {
         let counted = query_as::<Db, (i64,)>(compare).persistent(false).fetch_one(&mut *conn).await;

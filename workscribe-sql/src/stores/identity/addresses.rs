@@ -2,8 +2,8 @@
 
 use sqlx::types::Uuid;
 use sqlx::{query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::identity::Email;
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::{Conn, Db, dialect, store_error};
@@ -23,7 +23,7 @@ fn refused(error: sqlx::Error) -> StoreError {
 /// has the new form already, an account keeps the old form, which no login finds; the log names both accounts.
 ///
 /// Invitations and mailed tokens need no step: every read gives their addresses this form, and they end within days.
-pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreError> {
+pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> StoreResult<()> {
     let done = query_as::<Db, (String,)>("SELECT name FROM ws_steps WHERE name = $1")
         .bind(STEP)
         .persistent(false)
@@ -43,7 +43,7 @@ pub(crate) async fn bring_into_one_form(conn: &mut Conn) -> Result<(), StoreErro
     Ok(())
 }
 
-async fn change_all(conn: &mut Conn) -> Result<(), StoreError> {
+async fn change_all(conn: &mut Conn) -> StoreResult<()> {
     let mut after = Uuid::nil();
     loop {
         let others = query_as::<Db, (Uuid, String)>(

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::{query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{AttemptStore, LoginPlace, TokenHash};
 
@@ -16,7 +16,7 @@ impl AttemptStore for Unit {
         place: &LoginPlace,
         now: Timestamp,
         known_since: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> StoreResult<Option<Timestamp>> {
         let find = query_as::<_, (Ts,)>(
             "SELECT blocked_until FROM ws_login_attempts
               WHERE account IN ($1, $2) AND blocked_until > $3
@@ -33,7 +33,7 @@ impl AttemptStore for Unit {
         account: &TokenHash,
         now: Timestamp,
         forget_before: Timestamp,
-    ) -> Result<u32, StoreError> {
+    ) -> StoreResult<u32> {
         let upsert = query_as::<_, (i64,)>(
             "INSERT INTO ws_login_attempts (account, failures, last_failed_at) VALUES ($1, 1, $2)
              ON CONFLICT (account) DO UPDATE
@@ -47,7 +47,7 @@ impl AttemptStore for Unit {
         Ok(u32::try_from(failures).unwrap_or(u32::MAX))
     }
 
-    async fn block(&mut self, account: &TokenHash, until: Timestamp) -> Result<(), StoreError> {
+    async fn block(&mut self, account: &TokenHash, until: Timestamp) -> StoreResult<()> {
         // Failures at the same time may block in another order than they were counted in: the longest block stays.
         let upsert = query(
             "INSERT INTO ws_login_attempts (account, failures, last_failed_at, blocked_until) VALUES ($1, 0, $2, $2)
@@ -60,7 +60,7 @@ impl AttemptStore for Unit {
         Ok(())
     }
 
-    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> Result<(), StoreError> {
+    async fn succeeded(&mut self, place: &LoginPlace, now: Timestamp) -> StoreResult<()> {
         let delete = query("DELETE FROM ws_login_attempts WHERE account = $1").bind(&place.network.0[..]);
         self.execute("ws_login_attempts: clear", delete).await?;
         let upsert = query(
@@ -72,7 +72,7 @@ impl AttemptStore for Unit {
         Ok(())
     }
 
-    async fn clear(&mut self, place: &LoginPlace) -> Result<(), StoreError> {
+    async fn clear(&mut self, place: &LoginPlace) -> StoreResult<()> {
         let (first, last) = place.all_of_account();
         let delete = query("DELETE FROM ws_login_attempts WHERE account >= $1 AND account <= $2")
             .bind_all((first.0.to_vec(), last.0.to_vec()));
@@ -80,7 +80,7 @@ impl AttemptStore for Unit {
         Ok(())
     }
 
-    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep_networks(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64> {
         let delete = query(
             "DELETE FROM ws_login_networks
               WHERE place IN (SELECT place FROM ws_login_networks WHERE logged_in_at < $1
@@ -91,7 +91,7 @@ impl AttemptStore for Unit {
         self.execute("ws_login_networks: sweep", delete).await
     }
 
-    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, forget_before: Timestamp, limit: u32) -> StoreResult<u64> {
         let delete = query(concat!(
             "DELETE FROM ws_login_attempts WHERE last_failed_at < $1 AND account ",
             any_of!(

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::identity::{Bounce, BounceStore, Email};
 
@@ -31,7 +31,7 @@ impl From<BounceRow> for Bounce {
 
 #[async_trait]
 impl BounceStore for Unit {
-    async fn note(&mut self, bounce: &Bounce) -> Result<(), StoreError> {
+    async fn note(&mut self, bounce: &Bounce) -> StoreResult<()> {
         let upsert = query(
             "INSERT INTO ws_email_bounces (email, reason, job_id, bounced_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (email) DO UPDATE
@@ -47,7 +47,7 @@ impl BounceStore for Unit {
         Ok(())
     }
 
-    async fn find(&mut self, email: &Email) -> Result<Option<Bounce>, StoreError> {
+    async fn find(&mut self, email: &Email) -> StoreResult<Option<Bounce>> {
         let find = query_as::<_, BounceRow>(
             "SELECT email, reason, job_id, bounced_at FROM ws_email_bounces WHERE email = $1",
         )
@@ -55,12 +55,12 @@ impl BounceStore for Unit {
         Ok(self.optional("ws_email_bounces: find", find).await?.map(Bounce::from))
     }
 
-    async fn clear(&mut self, email: &Email) -> Result<bool, StoreError> {
+    async fn clear(&mut self, email: &Email) -> StoreResult<bool> {
         let delete = query("DELETE FROM ws_email_bounces WHERE email = $1").bind(email.as_str());
         Ok(self.execute("ws_email_bounces: clear", delete).await? > 0)
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64> {
         let delete = query(concat!(
             "DELETE FROM ws_email_bounces WHERE bounced_at < $1 AND email ",
             any_of!(

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{SessionId, UserId};
 use workscribe_core::identity::{
     Client, Email, OneTimeToken, Purpose, Rotated, Rotation, Session, TokenHash, TokenStore, User,
 };
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::users::UserRow;
@@ -32,7 +32,7 @@ struct SessionRow {
 impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
-    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+    fn try_from(row: SessionRow) -> StoreResult<Self> {
         let ip = row.ip.map(|ip| ip.parse::<IpAddr>()).transpose();
         Ok(Self {
             id: row.session_id.into(),
@@ -78,7 +78,7 @@ struct OneTimeRow {
 impl TryFrom<OneTimeRow> for OneTimeToken {
     type Error = StoreError;
 
-    fn try_from(row: OneTimeRow) -> Result<Self, StoreError> {
+    fn try_from(row: OneTimeRow) -> StoreResult<Self> {
         let purpose = [Purpose::ResetPassword, Purpose::VerifyEmail]
             .into_iter()
             .find(|purpose| purpose.as_str() == row.purpose)
@@ -97,14 +97,14 @@ impl TryFrom<OneTimeRow> for OneTimeToken {
 impl TryFrom<SessionWithUserRow> for (Session, User) {
     type Error = StoreError;
 
-    fn try_from(row: SessionWithUserRow) -> Result<Self, StoreError> {
+    fn try_from(row: SessionWithUserRow) -> StoreResult<Self> {
         Ok((row.session.try_into()?, row.user.into()))
     }
 }
 
 #[async_trait]
 impl TokenStore for Unit {
-    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError> {
+    async fn insert_session(&mut self, session: &Session) -> StoreResult<()> {
         let insert = query(
             "INSERT INTO ws_sessions (id, user_id, epoch, refresh_hash, repeats, created_at, last_used_at, expires_at,
                                       ip, user_agent)
@@ -123,7 +123,7 @@ impl TokenStore for Unit {
         &mut self,
         id: SessionId,
         now: Timestamp,
-    ) -> Result<Option<(Session, User)>, StoreError> {
+    ) -> StoreResult<Option<(Session, User)>> {
         let found = match self.together() {
             Some(reads) => reads.sessions.load(id).await?,
             None => Box::pin(self.session_and_user(id)).await?,
@@ -131,7 +131,7 @@ impl TokenStore for Unit {
         Ok(found.filter(|(session, _)| session.expires_at > now))
     }
 
-    async fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
+    async fn session(&mut self, id: SessionId, now: Timestamp) -> StoreResult<Option<Session>> {
         let find = query_as::<_, SessionRow>(concat!(
             "SELECT ",
             session_columns!(""),
@@ -141,7 +141,7 @@ impl TokenStore for Unit {
         self.optional("ws_sessions: find", find).await?.map(Session::try_from).transpose()
     }
 
-    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    async fn sessions_of(&mut self, user: UserId, now: Timestamp) -> StoreResult<Vec<Session>> {
         let list = query_as::<_, SessionRow>(concat!(
             "SELECT ",
             session_columns!(""),
@@ -151,7 +151,7 @@ impl TokenStore for Unit {
         self.all("ws_sessions: of user", list).await?.into_iter().map(Session::try_from).collect()
     }
 
-    async fn rotate(&mut self, rotation: &Rotation) -> Result<Option<Rotated>, StoreError> {
+    async fn rotate(&mut self, rotation: &Rotation) -> StoreResult<Option<Rotated>> {
         // One statement: of many at the same time, one rotates the token and the others see its result. Each SET reads the row as
         // it was, and in both branches the current token afterwards is the successor.
         let update = query_as::<_, RotatedRow>(concat!(
@@ -180,25 +180,25 @@ impl TokenStore for Unit {
             .transpose()
     }
 
-    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> Result<(), StoreError> {
+    async fn set_session_epoch(&mut self, id: SessionId, epoch: i64) -> StoreResult<()> {
         let update = query("UPDATE ws_sessions SET epoch = $2 WHERE id = $1").bind_all((id, epoch));
         self.execute("ws_sessions: set epoch", update).await?;
         Ok(())
     }
 
-    async fn delete_session(&mut self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+    async fn delete_session(&mut self, user: UserId, id: SessionId) -> StoreResult<bool> {
         let delete = query("DELETE FROM ws_sessions WHERE id = $1 AND user_id = $2").bind_all((id, user));
         Ok(self.execute("ws_sessions: delete", delete).await? > 0)
     }
 
-    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> Result<(), StoreError> {
+    async fn delete_sessions(&mut self, user: UserId, except: Option<SessionId>) -> StoreResult<()> {
         let delete = query("DELETE FROM ws_sessions WHERE user_id = $1 AND ($2 IS NULL OR id <> $2)")
             .bind_all((user, except.map(|id| id.as_uuid())));
         self.execute("ws_sessions: delete of user", delete).await?;
         Ok(())
     }
 
-    async fn put_one_time(&mut self, token: &OneTimeToken) -> Result<(), StoreError> {
+    async fn put_one_time(&mut self, token: &OneTimeToken) -> StoreResult<()> {
         let insert = query(
             "INSERT INTO ws_one_time_tokens (id, token_hash, purpose, user_id, email, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)
@@ -221,7 +221,7 @@ impl TokenStore for Unit {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         let find = query_as::<_, OneTimeRow>(concat!(
             "SELECT ",
             one_time_columns!(),
@@ -236,7 +236,7 @@ impl TokenStore for Unit {
         purpose: Purpose,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<OneTimeToken>, StoreError> {
+    ) -> StoreResult<Option<OneTimeToken>> {
         let take = query_as::<_, OneTimeRow>(concat!(
             "UPDATE ws_one_time_tokens SET spent = TRUE
               WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND NOT spent
@@ -247,14 +247,14 @@ impl TokenStore for Unit {
         self.optional("ws_one_time_tokens: take", take).await?.map(OneTimeToken::try_from).transpose()
     }
 
-    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> Result<(), StoreError> {
+    async fn delete_one_time(&mut self, user: UserId, purpose: Purpose) -> StoreResult<()> {
         let spend = query("UPDATE ws_one_time_tokens SET spent = TRUE WHERE user_id = $1 AND purpose = $2")
             .bind_all((user, purpose.as_str()));
         self.execute("ws_one_time_tokens: spend those of user", spend).await?;
         Ok(())
     }
 
-    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> StoreResult<u64> {
         let sessions = query(concat!(
             "DELETE FROM ws_sessions WHERE expires_at <= $1 AND id ",
             any_of!("(SELECT id FROM ws_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)")
@@ -274,10 +274,7 @@ impl TokenStore for Unit {
 
 impl Unit {
     /// A session, even if it has expired.
-    pub(crate) async fn session_and_user(
-        &mut self,
-        id: SessionId,
-    ) -> Result<Option<(Session, User)>, StoreError> {
+    pub(crate) async fn session_and_user(&mut self, id: SessionId) -> StoreResult<Option<(Session, User)>> {
         let find = query_as::<_, SessionWithUserRow>(concat!(
             "SELECT ",
             session_columns!("s."),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::{Account, Credentials, Email, NewUser, ProfileChange, User, UserStore};
@@ -70,7 +70,7 @@ impl From<AccountRow> for Account {
 
 #[async_trait]
 impl UserStore for Unit {
-    async fn insert(&mut self, user: &NewUser) -> Result<User, StoreError> {
+    async fn insert(&mut self, user: &NewUser) -> StoreResult<User> {
         let insert = query_as::<_, UserRow>(concat!(
             "INSERT INTO ws_users (id, email, display_name, password_hash, email_verified, session_epoch, version,
                                    created_at, updated_at)
@@ -85,21 +85,21 @@ impl UserStore for Unit {
         Ok(self.one("ws_users: insert", insert).await?.into())
     }
 
-    async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+    async fn find(&mut self, id: UserId) -> StoreResult<Option<User>> {
         let find =
             query_as::<_, UserRow>(concat!("SELECT ", user_columns!(""), " FROM ws_users WHERE id = $1"))
                 .bind(id.as_uuid());
         Ok(self.optional("ws_users: find", find).await?.map(User::from))
     }
 
-    async fn account(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+    async fn account(&mut self, id: UserId) -> StoreResult<Option<Account>> {
         if let Some(reads) = self.together() {
             return reads.accounts.load(id).await;
         }
         Box::pin(self.account_in(id)).await
     }
 
-    async fn credentials_by_email(&mut self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+    async fn credentials_by_email(&mut self, email: &Email) -> StoreResult<Option<Credentials>> {
         // A login passes on what the user typed, and Postgres answers a text with U+0000 with an error instead of no row.
         if email.as_str().contains('\0') {
             return Ok(None);
@@ -113,7 +113,7 @@ impl UserStore for Unit {
         Ok(self.optional("ws_users: credentials by email", find).await?.map(Credentials::from))
     }
 
-    async fn credentials(&mut self, id: UserId) -> Result<Option<Credentials>, StoreError> {
+    async fn credentials(&mut self, id: UserId) -> StoreResult<Option<Credentials>> {
         let find = query_as::<_, CredentialsRow>(concat!(
             "SELECT ",
             user_columns!(""),
@@ -129,7 +129,7 @@ impl UserStore for Unit {
         change: &ProfileChange,
         expected: Option<i64>,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> StoreResult<Option<User>> {
         let update = query_as::<_, UserRow>(concat!(
             "UPDATE ws_users
                 SET display_name = COALESCE($2, display_name),
@@ -155,12 +155,7 @@ impl UserStore for Unit {
         Ok(updated.map(User::from))
     }
 
-    async fn set_password(
-        &mut self,
-        id: UserId,
-        hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    async fn set_password(&mut self, id: UserId, hash: &str, now: Timestamp) -> StoreResult<Option<User>> {
         let update = query_as::<_, UserRow>(concat!(
             "UPDATE ws_users
                 SET password_hash = $2, session_epoch = session_epoch + 1, version = version + 1, updated_at = $3
@@ -172,13 +167,13 @@ impl UserStore for Unit {
         Ok(self.optional("ws_users: set password", update).await?.map(User::from))
     }
 
-    async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+    async fn rehash(&mut self, id: UserId, old: &str, new: &str) -> StoreResult<bool> {
         let update = query("UPDATE ws_users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
             .bind_all((id, old, new));
         Ok(self.execute("ws_users: rehash", update).await? > 0)
     }
 
-    async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> Result<bool, StoreError> {
+    async fn set_verified(&mut self, id: UserId, email: &Email, now: Timestamp) -> StoreResult<bool> {
         let update = query(
             "UPDATE ws_users
                 SET version = CASE WHEN email_verified THEN version ELSE version + 1 END,
@@ -195,7 +190,7 @@ impl UserStore for Unit {
         id: UserId,
         disabled: bool,
         now: Timestamp,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> StoreResult<Option<User>> {
         let update = query_as::<_, UserRow>(concat!(
             "UPDATE ws_users
                 SET disabled_at = CASE WHEN $2 THEN $3 ELSE NULL END,
@@ -212,7 +207,7 @@ impl UserStore for Unit {
 
 impl Unit {
     /// Reads on this unit's own connection. A separate function, so that a future that waits for a batch does not hold its state.
-    pub(crate) async fn account_in(&mut self, id: UserId) -> Result<Option<Account>, StoreError> {
+    pub(crate) async fn account_in(&mut self, id: UserId) -> StoreResult<Option<Account>> {
         let find = query_as::<_, AccountRow>(concat!(
             "SELECT ",
             user_columns!("u."),

@@ -3,10 +3,10 @@
 use serde_json::Value;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::OrgId;
 use workscribe_core::outbox::{Claim, ClaimedJob};
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::job_records::{attempts, duration};
@@ -30,7 +30,7 @@ struct ClaimedRow {
 impl TryFrom<ClaimedRow> for ClaimedJob {
     type Error = StoreError;
 
-    fn try_from(row: ClaimedRow) -> Result<Self, StoreError> {
+    fn try_from(row: ClaimedRow) -> StoreResult<Self> {
         Ok(Self {
             id: row.id.into(),
             org: row.org_id.map(OrgId::from),
@@ -154,7 +154,7 @@ macro_rules! is_open {
 
 impl Unit {
     /// Claims due jobs, by priority and in turns of their organizations.
-    pub(super) async fn claim_jobs(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+    pub(super) async fn claim_jobs(&mut self, claim: &Claim<'_>) -> StoreResult<Vec<ClaimedJob>> {
         self.mark_due(claim).await?;
         // Each part reads its own index in order. The parts are read one after the other until there are enough jobs. Rows that
         // were locked but not claimed are unlocked by the commit.
@@ -202,7 +202,7 @@ impl Unit {
     }
 
     /// Marks the jobs of a queue that have become due, earliest first, so that they take part in the turns.
-    async fn mark_due(&mut self, claim: &Claim<'_>) -> Result<(), StoreError> {
+    async fn mark_due(&mut self, claim: &Claim<'_>) -> StoreResult<()> {
         const AT_ONCE: i64 = 1_000;
         let mark = query(concat!(
             "UPDATE ws_jobs SET is_due = TRUE
@@ -225,7 +225,7 @@ impl Unit {
         &mut self,
         queue: &str,
         kinds: &[&str],
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> StoreResult<Option<Timestamp>> {
         let next = query_as::<_, (Option<Ts>,)>(concat!(
             "SELECT min(at) FROM (
                  SELECT at FROM (

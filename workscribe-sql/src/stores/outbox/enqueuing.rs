@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sqlx::query_as;
 use sqlx::types::{Json, Uuid};
-use workscribe_core::StoreError;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{Enqueued, NewJob, Outbox};
+use workscribe_core::{StoreError, StoreResult};
 
 use super::{Unit, dialect};
 
@@ -32,7 +32,7 @@ fn row_of(job: &NewJob) -> Value {
 
 impl Unit {
     /// Inserts the jobs whose unique keys are free, and returns their ids.
-    async fn insert_jobs(&mut self, jobs: &[&NewJob]) -> Result<Vec<Uuid>, StoreError> {
+    async fn insert_jobs(&mut self, jobs: &[&NewJob]) -> StoreResult<Vec<Uuid>> {
         let rows: Vec<Value> = jobs.iter().map(|job| row_of(job)).collect();
         // SQLite needs the WHERE to distinguish ON CONFLICT from a join.
         let insert = query_as::<_, (Uuid,)>(concat!(
@@ -61,7 +61,7 @@ impl Unit {
     }
 
     /// The jobs that hold these unique keys.
-    async fn jobs_of_keys(&mut self, keys: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
+    async fn jobs_of_keys(&mut self, keys: &[&str]) -> StoreResult<Vec<(String, Uuid)>> {
         let find = query_as::<_, (String, Uuid)>(concat!(
             "SELECT unique_key, id FROM ws_jobs WHERE unique_key ",
             any_of!(texts_of!("$1"))
@@ -73,7 +73,7 @@ impl Unit {
 
 #[async_trait]
 impl Outbox for Unit {
-    async fn enqueue(&mut self, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StoreError> {
+    async fn enqueue(&mut self, jobs: &[NewJob]) -> StoreResult<Vec<Enqueued>> {
         const TRIES: u32 = 5;
         let mut done: Vec<Option<Enqueued>> = vec![None; jobs.len()];
         for _ in 0..TRIES {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{JobId, OrgId};
 use workscribe_core::outbox::{
     Backlog, JobCounts, JobFilter, JobPriority, JobRecord, JobState, KindCounts, QueueState,
 };
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::{Ts, Unit, corrupt, named};
@@ -45,23 +45,23 @@ struct JobRow {
     finished_at: Option<Ts>,
 }
 
-pub(crate) fn attempts(column: &str, value: i64) -> Result<u32, StoreError> {
+pub(crate) fn attempts(column: &str, value: i64) -> StoreResult<u32> {
     u32::try_from(value).map_err(|_| corrupt("ws_jobs", format!("{column} is {value}")))
 }
 
-pub(crate) fn duration(millis: i64) -> Result<Duration, StoreError> {
+pub(crate) fn duration(millis: i64) -> StoreResult<Duration> {
     let millis = u64::try_from(millis).map_err(|_| corrupt("ws_jobs", format!("timeout_ms is {millis}")))?;
     Ok(Duration::from_millis(millis))
 }
 
-fn state(name: &str) -> Result<JobState, StoreError> {
+fn state(name: &str) -> StoreResult<JobState> {
     named("ws_jobs", "state", name, JobState::parse)
 }
 
 impl TryFrom<JobRow> for JobRecord {
     type Error = StoreError;
 
-    fn try_from(row: JobRow) -> Result<Self, StoreError> {
+    fn try_from(row: JobRow) -> StoreResult<Self> {
         let priority = u8::try_from(row.priority).ok().and_then(JobPriority::new);
         Ok(Self {
             id: row.id.into(),
@@ -89,7 +89,7 @@ impl TryFrom<JobRow> for JobRecord {
 }
 
 impl Unit {
-    pub(crate) async fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
+    pub(crate) async fn find_job(&mut self, id: JobId) -> StoreResult<Option<JobRecord>> {
         let find = query_as::<_, JobRow>(concat!("SELECT ", job_columns!(), " FROM ws_jobs WHERE id = $1"))
             .bind(id.as_uuid());
         self.optional("ws_jobs: find", find).await?.map(JobRecord::try_from).transpose()
@@ -100,7 +100,7 @@ impl Unit {
         filter: &JobFilter,
         before: Option<JobId>,
         limit: u32,
-    ) -> Result<Vec<JobRecord>, StoreError> {
+    ) -> StoreResult<Vec<JobRecord>> {
         let list = query_as::<_, JobRow>(concat!(
             "SELECT ",
             job_columns!(),
@@ -119,11 +119,7 @@ impl Unit {
         self.all("ws_jobs: list", list).await?.into_iter().map(JobRecord::try_from).collect()
     }
 
-    pub(crate) async fn cancel_job(
-        &mut self,
-        id: JobId,
-        now: Timestamp,
-    ) -> Result<Option<JobRecord>, StoreError> {
+    pub(crate) async fn cancel_job(&mut self, id: JobId, now: Timestamp) -> StoreResult<Option<JobRecord>> {
         let update = query_as::<_, JobRow>(concat!(
             "UPDATE ws_jobs
                 SET state = CASE WHEN state = 'available' THEN 'cancelled' ELSE state END,
@@ -139,11 +135,7 @@ impl Unit {
         self.optional("ws_jobs: cancel", update).await?.map(JobRecord::try_from).transpose()
     }
 
-    pub(crate) async fn run_job_now(
-        &mut self,
-        id: JobId,
-        now: Timestamp,
-    ) -> Result<Option<JobRecord>, StoreError> {
+    pub(crate) async fn run_job_now(&mut self, id: JobId, now: Timestamp) -> StoreResult<Option<JobRecord>> {
         let update = query_as::<_, JobRow>(concat!(
             "UPDATE ws_jobs
                 SET state = 'available', run_at = $2, is_due = TRUE, finished_at = NULL, cancel_requested = FALSE,
@@ -163,7 +155,7 @@ impl Unit {
         }
     }
 
-    pub(crate) async fn count_jobs(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
+    pub(crate) async fn count_jobs(&mut self, now: Timestamp) -> StoreResult<Vec<KindCounts>> {
         let count = query_as::<_, (String, String, String, i64, Option<Ts>)>(
             "SELECT queue, kind, state, count(*),
                     min(CASE WHEN state = 'available' AND run_at <= $1 THEN run_at END)
@@ -186,7 +178,7 @@ impl Unit {
         Ok(all)
     }
 
-    pub(crate) async fn list_backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+    pub(crate) async fn list_backlogs(&mut self, limit: u32) -> StoreResult<Vec<Backlog>> {
         let list = query_as::<_, (String, Uuid, i64, i64)>(
             "SELECT queue, org_id, count(*), sum(CASE WHEN put_off > 0 THEN 1 ELSE 0 END)
                FROM ws_jobs WHERE state = 'available' AND org_id IS NOT NULL
@@ -205,7 +197,7 @@ impl Unit {
             .collect())
     }
 
-    pub(crate) async fn list_queues(&mut self) -> Result<Vec<QueueState>, StoreError> {
+    pub(crate) async fn list_queues(&mut self) -> StoreResult<Vec<QueueState>> {
         let list = query_as::<_, (String, Option<Ts>)>(
             "SELECT q.name, p.paused_at
                FROM (SELECT queue AS name FROM ws_jobs UNION SELECT name FROM ws_job_queues) AS q

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sqlx::types::{Json, Uuid};
 use sqlx::{query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::JobId;
 use workscribe_core::outbox::{
@@ -18,7 +18,7 @@ use super::{Ts, Unit, dialect, storable};
 
 #[async_trait]
 impl JobStore for Unit {
-    async fn claim(&mut self, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>, StoreError> {
+    async fn claim(&mut self, claim: &Claim<'_>) -> StoreResult<Vec<ClaimedJob>> {
         self.claim_jobs(claim).await
     }
 
@@ -26,7 +26,7 @@ impl JobStore for Unit {
         &mut self,
         attempts: &[AttemptId],
         lease_until: Timestamp,
-    ) -> Result<Vec<ExtendedLease>, StoreError> {
+    ) -> StoreResult<Vec<ExtendedLease>> {
         let rows: Vec<_> = attempts.iter().map(|attempt| (attempt.id, attempt.attempt)).collect();
         let update = query_as::<_, (Uuid, bool)>(concat!(
             "UPDATE ws_jobs AS j SET lease_until = $2 FROM ",
@@ -47,7 +47,7 @@ impl JobStore for Unit {
         Ok(leases)
     }
 
-    async fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<JobId>, StoreError> {
+    async fn settle(&mut self, settlements: &[Settlement]) -> StoreResult<Vec<JobId>> {
         let rows: Vec<Value> = settlements
             .iter()
             .map(|Settlement { attempt, outcome, at }| {
@@ -103,11 +103,11 @@ impl JobStore for Unit {
         Ok(taken)
     }
 
-    async fn next_due(&mut self, queue: &str, kinds: &[&str]) -> Result<Option<Timestamp>, StoreError> {
+    async fn next_due(&mut self, queue: &str, kinds: &[&str]) -> StoreResult<Option<Timestamp>> {
         self.next_due_job(queue, kinds).await
     }
 
-    async fn find(&mut self, id: JobId) -> Result<Option<JobRecord>, StoreError> {
+    async fn find(&mut self, id: JobId) -> StoreResult<Option<JobRecord>> {
         self.find_job(id).await
     }
 
@@ -116,31 +116,31 @@ impl JobStore for Unit {
         filter: &JobFilter,
         before: Option<JobId>,
         limit: u32,
-    ) -> Result<Vec<JobRecord>, StoreError> {
+    ) -> StoreResult<Vec<JobRecord>> {
         self.list_jobs(filter, before, limit).await
     }
 
-    async fn cancel(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError> {
+    async fn cancel(&mut self, id: JobId, now: Timestamp) -> StoreResult<Option<JobRecord>> {
         self.cancel_job(id, now).await
     }
 
-    async fn run_now(&mut self, id: JobId, now: Timestamp) -> Result<Option<JobRecord>, StoreError> {
+    async fn run_now(&mut self, id: JobId, now: Timestamp) -> StoreResult<Option<JobRecord>> {
         self.run_job_now(id, now).await
     }
 
-    async fn counts(&mut self, now: Timestamp) -> Result<Vec<KindCounts>, StoreError> {
+    async fn counts(&mut self, now: Timestamp) -> StoreResult<Vec<KindCounts>> {
         self.count_jobs(now).await
     }
 
-    async fn backlogs(&mut self, limit: u32) -> Result<Vec<Backlog>, StoreError> {
+    async fn backlogs(&mut self, limit: u32) -> StoreResult<Vec<Backlog>> {
         self.list_backlogs(limit).await
     }
 
-    async fn queues(&mut self) -> Result<Vec<QueueState>, StoreError> {
+    async fn queues(&mut self) -> StoreResult<Vec<QueueState>> {
         self.list_queues().await
     }
 
-    async fn pause(&mut self, queue: &str, now: Timestamp) -> Result<(), StoreError> {
+    async fn pause(&mut self, queue: &str, now: Timestamp) -> StoreResult<()> {
         let insert = query(
             "INSERT INTO ws_job_queues (name, paused_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
@@ -149,7 +149,7 @@ impl JobStore for Unit {
         Ok(())
     }
 
-    async fn resume(&mut self, queue: &str) -> Result<bool, StoreError> {
+    async fn resume(&mut self, queue: &str) -> StoreResult<bool> {
         let delete = query("DELETE FROM ws_job_queues WHERE name = $1").bind(queue);
         Ok(self.execute("ws_job_queues: resume", delete).await? > 0)
     }
@@ -159,7 +159,7 @@ impl JobStore for Unit {
         completed_before: Timestamp,
         buried_before: Timestamp,
         portion: Portion,
-    ) -> Result<u64, StoreError> {
+    ) -> StoreResult<u64> {
         macro_rules! old_of {
             ($state:literal, $before:literal) => {
                 concat!(
@@ -199,7 +199,7 @@ impl JobStore for Unit {
         self.execute("ws_jobs: sweep", delete).await
     }
 
-    async fn schedule(&mut self, name: &str, begin: Timestamp) -> Result<Timestamp, StoreError> {
+    async fn schedule(&mut self, name: &str, begin: Timestamp) -> StoreResult<Timestamp> {
         let insert = query(
             "INSERT INTO ws_job_schedules (name, last_slot) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
@@ -209,7 +209,7 @@ impl JobStore for Unit {
         Ok(self.one("ws_job_schedules: last slot", find).await?.0.0)
     }
 
-    async fn take_slot(&mut self, name: &str, slot: Timestamp) -> Result<bool, StoreError> {
+    async fn take_slot(&mut self, name: &str, slot: Timestamp) -> StoreResult<bool> {
         let update = query("UPDATE ws_job_schedules SET last_slot = $2 WHERE name = $1 AND last_slot < $2")
             .bind_all((name, slot));
         Ok(self.execute("ws_job_schedules: take slot", update).await? > 0)

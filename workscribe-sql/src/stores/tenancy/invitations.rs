@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{InvitationId, OrgId, UserId};
 use workscribe_core::identity::{Email, TokenHash};
@@ -12,6 +11,7 @@ use workscribe_core::tenancy::{
     Invitation, InvitationPass, InvitationPreview, InvitationStatus, InvitationStore, ListedInvitation,
     OrgScope, Role, Slug,
 };
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::members::parse_role;
@@ -36,7 +36,7 @@ struct InvitationRow {
 impl TryFrom<InvitationRow> for Invitation {
     type Error = StoreError;
 
-    fn try_from(row: InvitationRow) -> Result<Self, StoreError> {
+    fn try_from(row: InvitationRow) -> StoreResult<Self> {
         Ok(Self {
             id: row.id.into(),
             org_id: row.org_id.into(),
@@ -63,7 +63,7 @@ struct ListedRow {
 impl TryFrom<ListedRow> for ListedInvitation {
     type Error = StoreError;
 
-    fn try_from(row: ListedRow) -> Result<Self, StoreError> {
+    fn try_from(row: ListedRow) -> StoreResult<Self> {
         Ok(Self { invitation: row.invitation.try_into()?, email_bouncing: row.email_bouncing })
     }
 }
@@ -80,7 +80,7 @@ struct PreviewRow {
 
 #[async_trait]
 impl InvitationStore for Unit {
-    async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> Result<(), StoreError> {
+    async fn put_pending(&mut self, scope: &OrgScope, invitation: &Invitation) -> StoreResult<()> {
         let upsert = query(
             "INSERT INTO ws_invitations (org_id, id, email, role, status, token_hash, invited_by, expires_at, version,
                                          created_at)
@@ -99,11 +99,7 @@ impl InvitationStore for Unit {
         Ok(())
     }
 
-    async fn list(
-        &mut self,
-        scope: &OrgScope,
-        page: &PageRequest,
-    ) -> Result<Vec<ListedInvitation>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> StoreResult<Vec<ListedInvitation>> {
         let (at, id) = before(page);
         let list = query_as::<_, ListedRow>(concat!(
             "SELECT ",
@@ -117,7 +113,7 @@ impl InvitationStore for Unit {
         self.all("ws_invitations: list", list).await?.into_iter().map(ListedInvitation::try_from).collect()
     }
 
-    async fn count_pending(&mut self, scope: &OrgScope, besides: &Email) -> Result<i64, StoreError> {
+    async fn count_pending(&mut self, scope: &OrgScope, besides: &Email) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>(
             "SELECT count(*) FROM ws_invitations WHERE org_id = $1 AND status = 'pending' AND email <> $2",
         )
@@ -125,13 +121,13 @@ impl InvitationStore for Unit {
         Ok(self.one("ws_invitations: count pending", count).await?.0)
     }
 
-    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_invitations WHERE org_id = $1")
             .bind(scope.org().as_uuid());
         Ok(self.one("ws_invitations: count", count).await?.0)
     }
 
-    async fn find(&mut self, scope: &OrgScope, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, id: InvitationId) -> StoreResult<Option<Invitation>> {
         let find = query_as::<_, InvitationRow>(concat!(
             "SELECT ",
             invitation_columns!(""),
@@ -147,7 +143,7 @@ impl InvitationStore for Unit {
         id: InvitationId,
         token_hash: &TokenHash,
         expires_at: Timestamp,
-    ) -> Result<Option<Invitation>, StoreError> {
+    ) -> StoreResult<Option<Invitation>> {
         let update = query_as::<_, InvitationRow>(concat!(
             "UPDATE ws_invitations SET token_hash = $3, expires_at = $4, version = version + 1
               WHERE org_id = $1 AND id = $2 AND status = 'pending'
@@ -163,7 +159,7 @@ impl InvitationStore for Unit {
         scope: &OrgScope,
         id: InvitationId,
         expected: Option<i64>,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let update = query(
             "UPDATE ws_invitations SET status = 'revoked', version = version + 1
               WHERE org_id = $1 AND id = $2 AND status = 'pending' AND ($3 IS NULL OR version = $3)",
@@ -180,7 +176,7 @@ impl InvitationStore for Unit {
         Ok(revoked)
     }
 
-    async fn revoke_of(&mut self, scope: &OrgScope, inviter: UserId) -> Result<u64, StoreError> {
+    async fn revoke_of(&mut self, scope: &OrgScope, inviter: UserId) -> StoreResult<u64> {
         let update = query(
             "UPDATE ws_invitations SET status = 'revoked', version = version + 1
               WHERE org_id = $1 AND invited_by = $2 AND status = 'pending'",
@@ -193,7 +189,7 @@ impl InvitationStore for Unit {
         &mut self,
         org: OrgId,
         token_hash: &TokenHash,
-    ) -> Result<Option<InvitationPreview>, StoreError> {
+    ) -> StoreResult<Option<InvitationPreview>> {
         let find = query_as::<_, PreviewRow>(concat!(
             "SELECT ",
             invitation_columns!("i."),
@@ -219,7 +215,7 @@ impl InvitationStore for Unit {
             .transpose()
     }
 
-    async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> Result<bool, StoreError> {
+    async fn accept(&mut self, pass: &InvitationPass, now: Timestamp) -> StoreResult<bool> {
         let invitation = pass.invitation();
         // The organization first, as the removal of the organization does; otherwise each could wait for the other's lock. The next
         // transaction that counts the members counts every member that joined before.
@@ -246,7 +242,7 @@ impl InvitationStore for Unit {
         .bind_all((invitation.org_id, invitation.id, &invitation.token_hash.0[..], now));
         Ok(self.execute("ws_invitations: accept", update).await? > 0)
     }
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64> {
         let sweep = query(
             "DELETE FROM ws_invitations
               WHERE (org_id, id) IN (SELECT org_id, id FROM ws_invitations

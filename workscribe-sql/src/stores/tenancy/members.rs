@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::UserId;
 use workscribe_core::identity::Email;
@@ -33,13 +33,13 @@ impl From<ShownRow> for Member {
     }
 }
 
-pub(crate) fn parse_role(table: &'static str, name: &str) -> Result<Role, StoreError> {
+pub(crate) fn parse_role(table: &'static str, name: &str) -> StoreResult<Role> {
     Role::parse(name).ok_or_else(|| corrupt(table, format!("role is {name:?}")))
 }
 
 #[async_trait]
 impl MemberStore for Unit {
-    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Member>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> StoreResult<Vec<Member>> {
         let (at, id) = after(page);
         let list = query_as::<_, ShownRow>(concat!(
             member_select!(),
@@ -49,20 +49,20 @@ impl MemberStore for Unit {
         Ok(self.all("ws_members: list", list).await?.into_iter().map(Member::from).collect())
     }
 
-    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE org_id = $1")
             .bind(scope.org().as_uuid());
         Ok(self.one("ws_members: count", count).await?.0)
     }
 
-    async fn find(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, user: UserId) -> StoreResult<Option<Member>> {
         let find =
             query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND m.user_id = $2"))
                 .bind_all((scope, user));
         Ok(self.optional("ws_members: find", find).await?.map(Member::from))
     }
 
-    async fn hold(&mut self, scope: &OrgScope, user: UserId) -> Result<Option<Member>, StoreError> {
+    async fn hold(&mut self, scope: &OrgScope, user: UserId) -> StoreResult<Option<Member>> {
         let find = query_as::<_, ShownRow>(concat!(
             member_select!(),
             "WHERE m.org_id = $1 AND m.user_id = $2",
@@ -72,7 +72,7 @@ impl MemberStore for Unit {
         Ok(self.optional("ws_members: hold", find).await?.map(Member::from))
     }
 
-    async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    async fn among(&mut self, scope: &OrgScope, users: &[UserId]) -> StoreResult<Vec<UserId>> {
         if users.is_empty() {
             return Ok(Vec::new());
         }
@@ -86,13 +86,13 @@ impl MemberStore for Unit {
         Ok(found.into_iter().map(|(user,)| user.into()).collect())
     }
 
-    async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> Result<Option<Member>, StoreError> {
+    async fn find_by_email(&mut self, scope: &OrgScope, email: &Email) -> StoreResult<Option<Member>> {
         let find = query_as::<_, ShownRow>(concat!(member_select!(), "WHERE m.org_id = $1 AND u.email = $2"))
             .bind_all((scope, email.as_str()));
         Ok(self.optional("ws_members: find by email", find).await?.map(Member::from))
     }
 
-    async fn count_owners(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+    async fn count_owners(&mut self, scope: &OrgScope) -> StoreResult<i64> {
         let count =
             query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE org_id = $1 AND role = 'owner'")
                 .bind(scope.org().as_uuid());
@@ -105,7 +105,7 @@ impl MemberStore for Unit {
         user: UserId,
         role: Role,
         expected: Option<i64>,
-    ) -> Result<Option<Member>, StoreError> {
+    ) -> StoreResult<Option<Member>> {
         let update = query(
             "UPDATE ws_members SET role = $3, version = version + 1
               WHERE org_id = $1 AND user_id = $2 AND ($4 IS NULL OR version = $4)",
@@ -118,12 +118,7 @@ impl MemberStore for Unit {
         MemberStore::find(self, scope, user).await
     }
 
-    async fn remove(
-        &mut self,
-        scope: &OrgScope,
-        user: UserId,
-        expected: Option<i64>,
-    ) -> Result<bool, StoreError> {
+    async fn remove(&mut self, scope: &OrgScope, user: UserId, expected: Option<i64>) -> StoreResult<bool> {
         let delete = query(
             "DELETE FROM ws_members WHERE org_id = $1 AND user_id = $2 AND ($3 IS NULL OR version = $3)",
         )
@@ -135,7 +130,7 @@ impl MemberStore for Unit {
         Ok(removed)
     }
 
-    async fn join(&mut self, pass: &InvitationPass, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+    async fn join(&mut self, pass: &InvitationPass, user: UserId, now: Timestamp) -> StoreResult<()> {
         let invitation = pass.invitation();
         let member = MemberRow { user_id: user, role: invitation.role, version: 1, joined_at: now };
         self.insert_row("ws_members: join", invitation.org_id.as_uuid(), &member).await
@@ -148,7 +143,7 @@ impl Unit {
         scope: &OrgScope,
         user: UserId,
         expected: Option<i64>,
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         let current = query_as("SELECT version FROM ws_members WHERE org_id = $1 AND user_id = $2")
             .bind_all((scope, user));
         self.refuse_stale("ws_members: version", expected, current).await

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId};
 use workscribe_core::page::PageRequest;
@@ -12,6 +11,7 @@ use workscribe_core::tenancy::{
     OrgScope, Organization, OrganizationChange, OrganizationStore, Role, Slug, VacatedOrg,
 };
 use workscribe_core::transfer::MemberRow;
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::members::parse_role;
@@ -50,14 +50,14 @@ pub(crate) struct MembershipRow {
 impl TryFrom<MembershipRow> for (Organization, Role) {
     type Error = StoreError;
 
-    fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
+    fn try_from(row: MembershipRow) -> StoreResult<Self> {
         Ok((row.organization.into(), parse_role("ws_members", &row.role)?))
     }
 }
 
 #[async_trait]
 impl OrganizationStore for Unit {
-    async fn insert(&mut self, organization: &Organization, owner: UserId) -> Result<(), StoreError> {
+    async fn insert(&mut self, organization: &Organization, owner: UserId) -> StoreResult<()> {
         let insert = query(
             "INSERT INTO ws_organizations (id, name, slug, version, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -76,11 +76,7 @@ impl OrganizationStore for Unit {
         self.insert_row("ws_members: insert owner", organization.id.as_uuid(), &owner).await
     }
 
-    async fn membership(
-        &mut self,
-        slug: &Slug,
-        user: UserId,
-    ) -> Result<Option<(Organization, Role)>, StoreError> {
+    async fn membership(&mut self, slug: &Slug, user: UserId) -> StoreResult<Option<(Organization, Role)>> {
         let Some(named) = self.named(slug).await? else { return Ok(None) };
         let mut found = self.find_membership(named.org, slug, user).await?;
         if found.is_none() && !named.is_fresh {
@@ -90,11 +86,7 @@ impl OrganizationStore for Unit {
         Ok(found)
     }
 
-    async fn list_of(
-        &mut self,
-        user: UserId,
-        page: &PageRequest,
-    ) -> Result<Vec<(Organization, Role)>, StoreError> {
+    async fn list_of(&mut self, user: UserId, page: &PageRequest) -> StoreResult<Vec<(Organization, Role)>> {
         let (at, id) = after(page);
         let list = query_as::<_, MembershipRow>(concat!(
             "SELECT ",
@@ -107,13 +99,13 @@ impl OrganizationStore for Unit {
         self.all("ws_organizations: list of user", list).await?.into_iter().map(TryFrom::try_from).collect()
     }
 
-    async fn count_of(&mut self, user: UserId) -> Result<i64, StoreError> {
+    async fn count_of(&mut self, user: UserId) -> StoreResult<i64> {
         let count =
             query_as::<_, (i64,)>("SELECT count(*) FROM ws_members WHERE user_id = $1").bind(user.as_uuid());
         Ok(self.one("ws_members: count of user", count).await?.0)
     }
 
-    async fn count_owned(&mut self, user: UserId) -> Result<i64, StoreError> {
+    async fn count_owned(&mut self, user: UserId) -> StoreResult<i64> {
         let lock = query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_users WHERE id = $1", for_update!()))
             .bind(user.as_uuid());
         self.optional("ws_users: lock an owner", lock).await?;
@@ -123,7 +115,7 @@ impl OrganizationStore for Unit {
         Ok(self.one("ws_members: count owned", count).await?.0)
     }
 
-    async fn lock(&mut self, scope: &OrgScope) -> Result<(), StoreError> {
+    async fn lock(&mut self, scope: &OrgScope) -> StoreResult<()> {
         let lock =
             query_as::<_, (Uuid,)>(concat!("SELECT id FROM ws_organizations WHERE id = $1", for_update!()))
                 .bind(scope.org().as_uuid());
@@ -137,7 +129,7 @@ impl OrganizationStore for Unit {
         change: &OrganizationChange,
         expected: Option<i64>,
         now: Timestamp,
-    ) -> Result<Option<Organization>, StoreError> {
+    ) -> StoreResult<Option<Organization>> {
         let update = query_as::<_, OrganizationRow>(concat!(
             "UPDATE ws_organizations
                 SET name = COALESCE($2, name), slug = COALESCE($3, slug), version = version + 1, updated_at = $4
@@ -153,7 +145,7 @@ impl OrganizationStore for Unit {
         Ok(updated.map(Organization::from))
     }
 
-    async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, expected: Option<i64>) -> StoreResult<bool> {
         let delete = query("DELETE FROM ws_organizations WHERE id = $1 AND ($2 IS NULL OR version = $2)")
             .bind_all((scope, expected));
         let deleted = self.execute("ws_organizations: delete", delete).await? > 0;
@@ -163,7 +155,7 @@ impl OrganizationStore for Unit {
         Ok(deleted)
     }
 
-    async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> Result<bool, StoreError> {
+    async fn is_larger_than(&mut self, scope: &OrgScope, portion: Portion) -> StoreResult<bool> {
         macro_rules! some_of {
             ($bytes:expr, $table:literal) => {
                 concat!(
@@ -204,7 +196,7 @@ impl OrganizationStore for Unit {
         expected: Option<i64>,
         slug: &Slug,
         rows: u32,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let org = scope.org().as_uuid();
         let rename = query(
             "UPDATE ws_organizations SET slug = $2, version = version + 1
@@ -233,13 +225,13 @@ impl OrganizationStore for Unit {
         Ok(true)
     }
 
-    async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> Result<bool, StoreError> {
+    async fn is_vacated(&mut self, org: OrgId, slug: &Slug) -> StoreResult<bool> {
         let find = query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE id = $1 AND slug = $2")
             .bind_all((org, slug.as_str()));
         Ok(self.optional("ws_organizations: is vacated", find).await?.is_some())
     }
 
-    async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> Result<u64, StoreError> {
+    async fn clear(&mut self, vacated: &VacatedOrg, portion: Portion) -> StoreResult<u64> {
         let of = |statement: &'static str| query(statement).bind_all((vacated.org(), portion.rows));
         let large = |statement: &'static str| of(statement).bind(i64::from(portion.bytes));
         // A row is removed after the rows that refer to it; by then no task has a parent. A test checks every table of the catalogue.
@@ -304,7 +296,7 @@ impl Unit {
         org: Uuid,
         slug: &Slug,
         user: UserId,
-    ) -> Result<Option<(Organization, Role)>, StoreError> {
+    ) -> StoreResult<Option<(Organization, Role)>> {
         if let Some(reads) = self.together() {
             return reads.memberships.load((org, slug.clone(), user)).await;
         }
@@ -316,7 +308,7 @@ impl Unit {
         org: Uuid,
         slug: &Slug,
         user: UserId,
-    ) -> Result<Option<(Organization, Role)>, StoreError> {
+    ) -> StoreResult<Option<(Organization, Role)>> {
         let find = query_as::<_, MembershipRow>(concat!(
             "SELECT ",
             organization_columns!("o."),
@@ -331,7 +323,7 @@ impl Unit {
         &mut self,
         scope: &OrgScope,
         expected: Option<i64>,
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         let current =
             query_as("SELECT version FROM ws_organizations WHERE id = $1").bind(scope.org().as_uuid());
         self.refuse_stale("ws_organizations: version", expected, current).await

@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use sqlx::query_as;
 use sqlx::types::Uuid;
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::tenancy::Slug;
 
 use super::Unit;
@@ -44,7 +44,7 @@ pub(crate) struct Named {
 
 impl Unit {
     /// The organization of a slug, from a hint if there is one.
-    pub(crate) async fn named(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
+    pub(crate) async fn named(&mut self, slug: &Slug) -> StoreResult<Option<Named>> {
         match self.slugs.get(slug) {
             Some(org) => Ok(Some(Named { org, is_fresh: false })),
             None => Box::pin(self.named_now(slug)).await,
@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// The organization of a slug, read from the database. For callers whose hint led to nothing.
-    pub(crate) async fn named_now(&mut self, slug: &Slug) -> Result<Option<Named>, StoreError> {
+    pub(crate) async fn named_now(&mut self, slug: &Slug) -> StoreResult<Option<Named>> {
         let find =
             query_as::<_, (Uuid,)>("SELECT id FROM ws_organizations WHERE slug = $1").bind(slug.as_str());
         let Some((org,)) = self.optional("ws_organizations: by slug", find).await? else { return Ok(None) };

@@ -19,7 +19,7 @@ use sqlx::query::{Query, QueryAs};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Database, FromRow, Pool, SqlSafeStr as _, SqlStr, Transaction};
 use workscribe_core::storage::Party;
-use workscribe_core::{StoreError, UnitOfWork, every_store};
+use workscribe_core::{StoreError, StoreResult, UnitOfWork, every_store};
 
 use self::gate::{Gates, Turn};
 use self::held::{Held, Own, within};
@@ -141,7 +141,7 @@ impl Unit {
     }
 
     /// Begins, if the unit has not begun yet.
-    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn begin(&mut self) -> StoreResult<()> {
         self.open().await
     }
 
@@ -175,7 +175,7 @@ impl Unit {
     ///
     /// # Errors
     /// When an earlier statement failed, or when the unit was made in another way.
-    pub async fn into_transaction(mut self) -> Result<Transaction<'static, Db>, StoreError> {
+    pub async fn into_transaction(mut self) -> StoreResult<Transaction<'static, Db>> {
         self.flush().await?;
         match self.state {
             _ if self.failed => Err(misuse("unit", "an earlier statement of this transaction failed")),
@@ -190,7 +190,7 @@ impl Unit {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is available.
-    pub async fn connection(&mut self) -> Result<&mut Conn, StoreError> {
+    pub async fn connection(&mut self) -> StoreResult<&mut Conn> {
         self.flush().await?;
         self.open().await?;
         self.lent = true;
@@ -208,7 +208,7 @@ impl Unit {
     }
 
     /// Takes a connection, if the unit has none yet.
-    async fn open(&mut self) -> Result<(), StoreError> {
+    async fn open(&mut self) -> StoreResult<()> {
         let State::Waiting { source, begin } = &self.state else { return Ok(()) };
         if let Some(party) = self.party {
             self.share = Some(source.shares.enter(party).await?);
@@ -230,7 +230,7 @@ impl Unit {
     }
 
     /// The connection, for a statement whose end is reported to [`Unit::note`].
-    async fn begins(&mut self) -> Result<&mut Conn, StoreError> {
+    async fn begins(&mut self) -> StoreResult<&mut Conn> {
         self.open().await?;
         let limit = self.limit;
         match &mut self.state {
@@ -253,7 +253,7 @@ impl Unit {
         &mut self,
         name: &'static str,
         query: Query<'_, Db, Arguments>,
-    ) -> Result<u64, StoreError> {
+    ) -> StoreResult<u64> {
         self.flush().await?;
         self.execute_now(name, query, true).await
     }
@@ -264,7 +264,7 @@ impl Unit {
         name: &'static str,
         query: Query<'_, Db, Arguments>,
         keep: bool,
-    ) -> Result<u64, StoreError> {
+    ) -> StoreResult<u64> {
         let limit = self.limit;
         let done =
             within(limit, query.traced(name).persistent(keep && self.prepares).execute(self.begins().await?))
@@ -276,7 +276,7 @@ impl Unit {
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
-    ) -> Result<T, StoreError>
+    ) -> StoreResult<T>
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
@@ -291,7 +291,7 @@ impl Unit {
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
-    ) -> Result<Option<T>, StoreError>
+    ) -> StoreResult<Option<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
@@ -305,7 +305,7 @@ impl Unit {
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
         keep: bool,
-    ) -> Result<Option<T>, StoreError>
+    ) -> StoreResult<Option<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
@@ -322,7 +322,7 @@ impl Unit {
         &mut self,
         name: &'static str,
         query: QueryAs<'_, Db, T, Arguments>,
-    ) -> Result<Vec<T>, StoreError>
+    ) -> StoreResult<Vec<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
@@ -338,7 +338,7 @@ impl Unit {
         &mut self,
         name: &'static str,
         query: Query<'_, Db, Arguments>,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> StoreResult<Vec<Row>> {
         self.flush().await?;
         let limit = self.limit;
         let rows =
@@ -352,7 +352,7 @@ impl Unit {
         name: &'static str,
         expected: Option<i64>,
         current: QueryAs<'_, Db, (i64,), Arguments>,
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         match expected {
             Some(_) if self.optional(name, current).await?.is_some() => Err(StoreError::StaleVersion),
             _ => Ok(()),
@@ -360,7 +360,7 @@ impl Unit {
     }
 
     /// Records how a statement ended.
-    fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+    fn note<T>(&mut self, name: &'static str, result: Result<T, sqlx::Error>) -> StoreResult<T> {
         // A statement that took too long has not ended: it is interrupted when the connection is dropped.
         let is_over = !matches!(result, Err(sqlx::Error::Io(_)));
         match &mut self.state {
@@ -413,7 +413,7 @@ impl UnitOfWork for Unit {
         self
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+    async fn commit(mut self: Box<Self>) -> StoreResult<()> {
         if !self.failed {
             self.flush().await?;
         }

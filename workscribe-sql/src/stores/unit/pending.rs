@@ -10,7 +10,7 @@ use std::mem::take;
 use sqlx::query_builder::Separated;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, QueryBuilder};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::id::{LabelId, TaskId};
 use workscribe_core::tenancy::OrgScope;
 
@@ -147,7 +147,7 @@ impl Pending {
 
 impl Unit {
     /// Adds a statement to the pending writes.
-    pub(crate) async fn write_later(&mut self, write: Write) -> Result<(), StoreError> {
+    pub(crate) async fn write_later(&mut self, write: Write) -> StoreResult<()> {
         if write.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
         }
@@ -162,7 +162,7 @@ impl Unit {
         task: TaskId,
         added: &[LabelId],
         removed: &[LabelId],
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         let (org, task) = (scope.org().as_uuid(), task.as_uuid());
         if self.pending.touches((TASKS, task)) {
             self.flush().await?;
@@ -177,7 +177,7 @@ impl Unit {
     pub(crate) async fn take_pending(
         &mut self,
         task: Uuid,
-    ) -> Result<(Vec<Write>, Option<Relabelling>), StoreError> {
+    ) -> StoreResult<(Vec<Write>, Option<Relabelling>)> {
         if self.pending.writes.iter().any(|write| write.updates.contains(&(TASKS, task))) {
             self.flush().await?;
         }
@@ -192,7 +192,7 @@ impl Unit {
     }
 
     /// Runs the pending writes.
-    pub(crate) async fn flush(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn flush(&mut self) -> StoreResult<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl Unit {
     }
 
     /// Runs the pending writes and then this one, and returns how many rows this one wrote.
-    pub(crate) async fn flush_with(&mut self, last: Write) -> Result<u64, StoreError> {
+    pub(crate) async fn flush_with(&mut self, last: Write) -> StoreResult<u64> {
         if last.updates.iter().any(|row| self.pending.touches(*row)) {
             self.flush().await?;
         }
@@ -211,7 +211,7 @@ impl Unit {
     }
 
     /// Runs writes, and returns how many rows the last one wrote.
-    pub(crate) async fn write_all(&mut self, mut writes: Vec<Write>) -> Result<u64, StoreError> {
+    pub(crate) async fn write_all(&mut self, mut writes: Vec<Write>) -> StoreResult<u64> {
         if dialect::WRITES_TOGETHER && writes.len() > 1 {
             let last = writes.pop();
             let (name, rows) = (writes[0].name, writes.iter().map(|write| write.rows).sum::<usize>());
@@ -240,7 +240,7 @@ impl Unit {
         arguments: Arguments,
         end: &'static str,
         writes: Vec<Write>,
-    ) -> Result<Option<T>, StoreError>
+    ) -> StoreResult<Option<T>>
     where
         T: Send + Unpin + for<'r> FromRow<'r, Row>,
     {
@@ -260,7 +260,7 @@ impl Unit {
         name: &'static str,
         mut statement: Statement,
         rows: usize,
-    ) -> Result<u64, StoreError> {
+    ) -> StoreResult<u64> {
         // Many rows are written in hundreds, so that their statement stays prepared too.
         self.execute_now(name, statement.build(), rows <= KEPT_ROWS || rows == 100).await
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sqlx::types::Uuid;
 use sqlx::{FromRow, Row as _, SqlStr, query};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::id::{SessionId, TaskId, UserId};
 use workscribe_core::identity::{Account, Session, User};
 use workscribe_core::tenancy::{Organization, Role, Slug};
@@ -34,10 +34,7 @@ pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     type Row: Clone + Send + 'static;
 
     /// Looks up different keys.
-    fn find(
-        unit: &mut Unit,
-        keys: &[Self],
-    ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
+    fn find(unit: &mut Unit, keys: &[Self]) -> impl Future<Output = StoreResult<Found<Self::Row>>> + Send;
 }
 
 /// The key of a membership: organization, slug, user.
@@ -100,7 +97,7 @@ impl<K: Key> LookUp for Reading<K> {
     type Row = K::Row;
     type Connection = Unit;
 
-    async fn connect(&self) -> Result<Unit, StoreError> {
+    async fn connect(&self) -> StoreResult<Unit> {
         let Readers { source, begin, prepares } = &*self.readers;
         let unit = Unit::waiting(source, None, begin.clone());
         let mut unit = if *prepares { unit } else { unit.unprepared() };
@@ -109,13 +106,13 @@ impl<K: Key> LookUp for Reading<K> {
     }
 
     /// The next look-up gets the connection before the callers continue.
-    async fn look_up(&self, mut unit: Unit, keys: &[K]) -> Result<Found<K::Row>, StoreError> {
+    async fn look_up(&self, mut unit: Unit, keys: &[K]) -> StoreResult<Found<K::Row>> {
         K::find(&mut unit, keys).await
     }
 }
 
 /// The rows found, each with the number of its key. A row that cannot be read is an error for its key only.
-fn found<T, R>(name: &'static str, rows: Vec<Row>, read: impl Fn(T) -> Result<R, StoreError>) -> Found<R>
+fn found<T, R>(name: &'static str, rows: Vec<Row>, read: impl Fn(T) -> StoreResult<R>) -> Found<R>
 where
     T: for<'r> FromRow<'r, Row>,
 {
@@ -136,7 +133,7 @@ fn alone<R>(found: Option<R>) -> Found<R> {
 impl Key for SessionId {
     type Row = (Session, User);
 
-    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<(Session, User)>, StoreError> {
+    async fn find(unit: &mut Unit, keys: &[Self]) -> StoreResult<Found<(Session, User)>> {
         if let [id] = keys {
             return Ok(alone(unit.session_and_user(*id).await?));
         }
@@ -159,7 +156,7 @@ impl Key for SessionId {
 impl Key for UserId {
     type Row = Account;
 
-    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Account>, StoreError> {
+    async fn find(unit: &mut Unit, keys: &[Self]) -> StoreResult<Found<Account>> {
         if let [id] = keys {
             return Ok(alone(unit.account_in(*id).await?));
         }
@@ -181,7 +178,7 @@ impl Key for UserId {
 impl Key for Membership {
     type Row = (Organization, Role);
 
-    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<(Organization, Role)>, StoreError> {
+    async fn find(unit: &mut Unit, keys: &[Self]) -> StoreResult<Found<(Organization, Role)>> {
         if let [(org, slug, user)] = keys {
             return Ok(alone(unit.membership_in(*org, slug, *user).await?));
         }
@@ -206,7 +203,7 @@ impl Key for Membership {
 impl Key for ProjectDoor {
     type Row = Entered<Option<Project>>;
 
-    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Entered<Option<Project>>>, StoreError> {
+    async fn find(unit: &mut Unit, keys: &[Self]) -> StoreResult<Found<Entered<Option<Project>>>> {
         if let [(org, slug, user, project)] = keys {
             return Ok(alone(unit.enter_in(*org, slug, *user, project).await?));
         }
@@ -257,7 +254,7 @@ fn key_of(project: &ProjectRef) -> Option<String> {
 impl Key for (UserId, TaskId) {
     type Row = Entered<Task>;
 
-    async fn find(unit: &mut Unit, keys: &[Self]) -> Result<Found<Entered<Task>>, StoreError> {
+    async fn find(unit: &mut Unit, keys: &[Self]) -> StoreResult<Found<Entered<Task>>> {
         if let [(user, id)] = keys {
             return Ok(alone(unit.enter_task_in(*user, *id).await?));
         }

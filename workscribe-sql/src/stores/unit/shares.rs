@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use workscribe_core::StoreError;
 use workscribe_core::limits::Limit;
 use workscribe_core::storage::Party;
+use workscribe_core::{StoreError, StoreResult};
 
 /// The maximum number of units that wait in one party's queue. The next unit of that party is refused.
 const LONGEST_QUEUE: usize = Limit::DatabaseWaitingPerParty.default_value() as usize;
@@ -51,7 +51,7 @@ impl Shares {
     ///
     /// # Errors
     /// [`StoreError::Crowded`] when the party's queue is full, or when no place was free in time.
-    pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> Result<Share, StoreError> {
+    pub(crate) async fn enter(self: &Arc<Self>, party: Party) -> StoreResult<Share> {
         let turn = {
             let mut state = self.lock();
             let queue = state.queues.entry(party).or_default();
@@ -163,7 +163,7 @@ mod tests {
         Party::Organization(OrgId::from(sqlx::types::Uuid::from_u128(number)))
     }
 
-    type Entering = Pin<Box<dyn Future<Output = Result<Share, StoreError>>>>;
+    type Entering = Pin<Box<dyn Future<Output = StoreResult<Share>>>>;
 
     fn enters(shares: &Arc<Shares>, party: Party) -> Entering {
         let shares = Arc::clone(shares);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     /// The result, if the future is ready.
-    fn poll(entering: &mut Entering) -> Option<Result<Share, StoreError>> {
+    fn poll(entering: &mut Entering) -> Option<StoreResult<Share>> {
         match pin!(entering).poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(entered) => Some(entered),
             std::task::Poll::Pending => None,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::events::EventKind;
 use workscribe_core::sweep::Portion;
 use workscribe_core::tenancy::Slug;
 use workscribe_core::webhooks::{DeliveryAttempt, DeliveryStatus, EnteredDelivery, WebhookDelivery};
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::endpoints::WebhookRow;
@@ -35,7 +35,7 @@ pub(crate) struct DeliveryRow {
 impl TryFrom<DeliveryRow> for WebhookDelivery {
     type Error = StoreError;
 
-    fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
+    fn try_from(row: DeliveryRow) -> StoreResult<Self> {
         Ok(Self {
             id: row.delivery_id.into(),
             webhook_id: row.delivered_to.into(),
@@ -64,7 +64,7 @@ pub(crate) struct EnteredRow {
 impl TryFrom<EnteredRow> for EnteredDelivery {
     type Error = StoreError;
 
-    fn try_from(row: EnteredRow) -> Result<Self, StoreError> {
+    fn try_from(row: EnteredRow) -> StoreResult<Self> {
         Ok(Self {
             delivery: row.delivery.try_into()?,
             webhook: row.webhook.try_into()?,
@@ -86,7 +86,7 @@ pub(crate) struct AttemptRow {
 impl TryFrom<AttemptRow> for DeliveryAttempt {
     type Error = StoreError;
 
-    fn try_from(row: AttemptRow) -> Result<Self, StoreError> {
+    fn try_from(row: AttemptRow) -> StoreResult<Self> {
         const TABLE: &str = "ws_webhook_attempts";
         Ok(Self {
             number: number(TABLE, "number", row.number)?,
@@ -101,7 +101,7 @@ impl TryFrom<AttemptRow> for DeliveryAttempt {
     }
 }
 
-fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> Result<T, StoreError> {
+fn number<T: TryFrom<i64>>(table: &'static str, column: &str, value: i64) -> StoreResult<T> {
     T::try_from(value).map_err(|_| corrupt(table, format!("{column} is {value}")))
 }
 
@@ -111,7 +111,7 @@ impl Unit {
         &mut self,
         before: Timestamp,
         portion: Portion,
-    ) -> Result<u64, StoreError> {
+    ) -> StoreResult<u64> {
         let delete = query(concat!(
             "DELETE FROM ws_webhook_messages WHERE (org_id, id) IN (",
             first_bytes!(

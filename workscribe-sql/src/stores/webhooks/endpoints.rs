@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{OrgId, UserId, WebhookDeliveryId, WebhookId};
 use workscribe_core::identity::Sealed;
@@ -17,6 +16,7 @@ use workscribe_core::webhooks::{
     DeliveryAttempt, DeliveryPass, DeliveryState, DeliveryStatus, Disabled, DisabledReason, EnteredDelivery,
     EventSet, Resealing, Subscription, Webhook, WebhookDelivery, WebhookStore,
 };
+use workscribe_core::{StoreError, StoreResult};
 
 use super::bind::BindAll as _;
 use super::deliveries::{AttemptRow, DeliveryRow, EnteredRow};
@@ -47,7 +47,7 @@ pub(crate) struct WebhookRow {
 impl TryFrom<WebhookRow> for Webhook {
     type Error = StoreError;
 
-    fn try_from(row: WebhookRow) -> Result<Self, StoreError> {
+    fn try_from(row: WebhookRow) -> StoreResult<Self> {
         let disabled = match (row.disabled_reason, row.disabled_at) {
             (Some(reason), Some(Ts(at))) => {
                 let reason = named("ws_webhooks", "disabled_reason", &reason, DisabledReason::parse)?;
@@ -74,7 +74,7 @@ impl TryFrom<WebhookRow> for Webhook {
 
 #[async_trait]
 impl WebhookStore for Unit {
-    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> Result<Vec<Webhook>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, page: &PageRequest) -> StoreResult<Vec<Webhook>> {
         let (at, id) = after(page);
         let list = query_as::<_, WebhookRow>(concat!(
             "SELECT ",
@@ -86,13 +86,13 @@ impl WebhookStore for Unit {
         self.all("ws_webhooks: list", list).await?.into_iter().map(Webhook::try_from).collect()
     }
 
-    async fn count(&mut self, scope: &OrgScope) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>("SELECT count(*) FROM ws_webhooks WHERE org_id = $1")
             .bind(scope.org().as_uuid());
         Ok(self.one("ws_webhooks: count", count).await?.0)
     }
 
-    async fn find(&mut self, scope: &OrgScope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, id: WebhookId) -> StoreResult<Option<Webhook>> {
         let find = query_as::<_, WebhookRow>(concat!(
             "SELECT ",
             webhook_columns!(),
@@ -102,7 +102,7 @@ impl WebhookStore for Unit {
         self.optional("ws_webhooks: find", find).await?.map(Webhook::try_from).transpose()
     }
 
-    async fn lock(&mut self, scope: &OrgScope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
+    async fn lock(&mut self, scope: &OrgScope, id: WebhookId) -> StoreResult<Option<Webhook>> {
         let lock = query_as::<_, WebhookRow>(concat!(
             "SELECT ",
             webhook_columns!(),
@@ -113,7 +113,7 @@ impl WebhookStore for Unit {
         self.optional("ws_webhooks: lock", lock).await?.map(Webhook::try_from).transpose()
     }
 
-    async fn insert(&mut self, scope: &OrgScope, webhook: &Webhook) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, webhook: &Webhook) -> StoreResult<()> {
         let insert = query(
             "INSERT INTO ws_webhooks (org_id, id, url, description, events, disabled_reason, disabled_at, secrets,
                                       secrets_key, previous_until, last_success_at, created_by, version, created_at,
@@ -131,7 +131,7 @@ impl WebhookStore for Unit {
         Ok(())
     }
 
-    async fn update(&mut self, scope: &OrgScope, webhook: &Webhook) -> Result<(), StoreError> {
+    async fn update(&mut self, scope: &OrgScope, webhook: &Webhook) -> StoreResult<()> {
         let update = query(
             "UPDATE ws_webhooks
                 SET url = $3, description = $4, events = $5, disabled_reason = $6, disabled_at = $7, secrets = $8,
@@ -148,7 +148,7 @@ impl WebhookStore for Unit {
         Ok(())
     }
 
-    async fn delete(&mut self, scope: &OrgScope, id: WebhookId) -> Result<(), StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, id: WebhookId) -> StoreResult<()> {
         loop {
             let portion = query(
                 "DELETE FROM ws_webhook_deliveries
@@ -165,7 +165,7 @@ impl WebhookStore for Unit {
         Ok(())
     }
 
-    async fn subscriptions(&mut self, scope: &OrgScope) -> Result<Vec<Subscription>, StoreError> {
+    async fn subscriptions(&mut self, scope: &OrgScope) -> StoreResult<Vec<Subscription>> {
         let find = query_as::<_, (Uuid, String)>(
             "SELECT id, events FROM ws_webhooks WHERE org_id = $1 AND disabled_at IS NULL ORDER BY id",
         )
@@ -177,11 +177,7 @@ impl WebhookStore for Unit {
             .collect())
     }
 
-    async fn add_deliveries(
-        &mut self,
-        scope: &OrgScope,
-        deliveries: &[WebhookDelivery],
-    ) -> Result<(), StoreError> {
+    async fn add_deliveries(&mut self, scope: &OrgScope, deliveries: &[WebhookDelivery]) -> StoreResult<()> {
         if deliveries.is_empty() {
             return Ok(());
         }
@@ -233,7 +229,7 @@ impl WebhookStore for Unit {
         webhook: WebhookId,
         status: Option<DeliveryStatus>,
         page: &PageRequest,
-    ) -> Result<Vec<WebhookDelivery>, StoreError> {
+    ) -> StoreResult<Vec<WebhookDelivery>> {
         let (at, id) = before(page);
         let list = query_as::<_, DeliveryRow>(concat!(
             "SELECT ",
@@ -252,7 +248,7 @@ impl WebhookStore for Unit {
         scope: &OrgScope,
         webhook: WebhookId,
         status: Option<DeliveryStatus>,
-    ) -> Result<i64, StoreError> {
+    ) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>(
             "SELECT count(*) FROM ws_webhook_deliveries
               WHERE org_id = $1 AND webhook_id = $2 AND ($3 IS NULL OR status = $3)",
@@ -266,7 +262,7 @@ impl WebhookStore for Unit {
         scope: &OrgScope,
         webhook: WebhookId,
         id: WebhookDeliveryId,
-    ) -> Result<Option<WebhookDelivery>, StoreError> {
+    ) -> StoreResult<Option<WebhookDelivery>> {
         let find = query_as::<_, DeliveryRow>(concat!(
             "SELECT ",
             delivery_columns!("m.payload"),
@@ -282,7 +278,7 @@ impl WebhookStore for Unit {
         &mut self,
         scope: &OrgScope,
         delivery: WebhookDeliveryId,
-    ) -> Result<Vec<DeliveryAttempt>, StoreError> {
+    ) -> StoreResult<Vec<DeliveryAttempt>> {
         let list = query_as::<_, AttemptRow>(
             "SELECT number, at, took_ms, response_status, error FROM ws_webhook_attempts
               WHERE org_id = $1 AND delivery_id = $2 ORDER BY number",
@@ -295,7 +291,7 @@ impl WebhookStore for Unit {
         &mut self,
         org: OrgId,
         delivery: WebhookDeliveryId,
-    ) -> Result<Option<EnteredDelivery>, StoreError> {
+    ) -> StoreResult<Option<EnteredDelivery>> {
         let find = query_as::<_, EnteredRow>(concat!(
             "SELECT ",
             delivery_columns!("m.payload"),
@@ -318,7 +314,7 @@ impl WebhookStore for Unit {
         attempt: Option<&DeliveryAttempt>,
         DeliveryState { status, next_attempt_at }: DeliveryState,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let known = i64::from(pass.delivery().attempts);
         let update = query(
             "UPDATE ws_webhook_deliveries SET status = $4, attempts = $5, next_attempt_at = $6, finished_at = $7
@@ -345,7 +341,7 @@ impl WebhookStore for Unit {
         Ok(true)
     }
 
-    async fn note_success(&mut self, pass: &DeliveryPass, now: Timestamp) -> Result<(), StoreError> {
+    async fn note_success(&mut self, pass: &DeliveryPass, now: Timestamp) -> StoreResult<()> {
         let update = query("UPDATE ws_webhooks SET last_success_at = $3 WHERE org_id = $1 AND id = $2")
             .bind_all((pass.org(), pass.webhook().id, now));
         self.execute("ws_webhooks: note success", update).await?;
@@ -357,7 +353,7 @@ impl WebhookStore for Unit {
         pass: &DeliveryPass,
         disabled: Disabled,
         unless_since: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let update = query(
             "UPDATE ws_webhooks
                 SET disabled_reason = $3, disabled_at = $4, version = version + 1, updated_at = $4
@@ -374,7 +370,7 @@ impl WebhookStore for Unit {
         Ok(self.execute("ws_webhooks: turn off", update).await? > 0)
     }
 
-    async fn owners(&mut self, pass: &DeliveryPass) -> Result<Vec<UserId>, StoreError> {
+    async fn owners(&mut self, pass: &DeliveryPass) -> StoreResult<Vec<UserId>> {
         let find = query_as::<_, (Uuid,)>(
             "SELECT user_id FROM ws_members WHERE org_id = $1 AND role = 'owner' ORDER BY user_id",
         )
@@ -382,7 +378,7 @@ impl WebhookStore for Unit {
         Ok(self.all("ws_members: owners", find).await?.into_iter().map(|(id,)| id.into()).collect())
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> StoreResult<u64> {
         let sweep = query(
             "DELETE FROM ws_webhook_deliveries
               WHERE (org_id, id) IN (SELECT org_id, id FROM ws_webhook_deliveries
@@ -392,11 +388,11 @@ impl WebhookStore for Unit {
         self.execute("ws_webhook_deliveries: sweep", sweep).await
     }
 
-    async fn sweep_messages(&mut self, before: Timestamp, portion: Portion) -> Result<u64, StoreError> {
+    async fn sweep_messages(&mut self, before: Timestamp, portion: Portion) -> StoreResult<u64> {
         self.remove_old_messages(before, portion).await
     }
 
-    async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> Result<Vec<Resealing>, StoreError> {
+    async fn sealed_otherwise(&mut self, key_id: &str, limit: u32) -> StoreResult<Vec<Resealing>> {
         let find = query_as::<_, (Uuid, Uuid, String, Vec<u8>)>(
             "SELECT org_id, id, secrets_key, secrets FROM ws_webhooks WHERE secrets_key <> $1 LIMIT $2",
         )
@@ -412,7 +408,7 @@ impl WebhookStore for Unit {
             .collect())
     }
 
-    async fn reseal(&mut self, which: &Resealing, secrets: &Sealed) -> Result<(), StoreError> {
+    async fn reseal(&mut self, which: &Resealing, secrets: &Sealed) -> StoreResult<()> {
         let update = query(
             "UPDATE ws_webhooks SET secrets = $3, secrets_key = $4
               WHERE org_id = $1 AND id = $2 AND secrets_key = $5 AND secrets = $6",

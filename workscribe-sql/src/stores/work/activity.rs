@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::{FromRow, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::id::TaskId;
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
@@ -42,7 +42,7 @@ impl ShownRow {
 
 #[async_trait]
 impl ActivityStore for Unit {
-    async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> Result<(), StoreError> {
+    async fn add(&mut self, scope: &OrgScope, lines: &[NewActivity]) -> StoreResult<()> {
         for lines in lines.chunks(pending::ROWS_AT_ONCE) {
             let rows = lines.iter().map(|line| ActivityRow {
                 id: line.id,
@@ -66,7 +66,7 @@ impl ActivityStore for Unit {
         scope: &OrgScope,
         task: Option<TaskId>,
         page: &PageRequest,
-    ) -> Result<Vec<Activity>, StoreError> {
+    ) -> StoreResult<Vec<Activity>> {
         let (at, id) = before(page);
         let list = match task {
             Some(task) => query_as::<_, ShownRow>(concat!(
@@ -85,7 +85,7 @@ impl ActivityStore for Unit {
         Ok(self.all("ws_activity: list", list).await?.into_iter().map(|row| row.shown(scope)).collect())
     }
 
-    async fn count(&mut self, scope: &OrgScope, task: Option<TaskId>) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, task: Option<TaskId>) -> StoreResult<i64> {
         let count = match task {
             Some(task) => {
                 query_as::<_, (i64,)>("SELECT count(*) FROM ws_activity WHERE org_id = $1 AND task_id = $2")

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
 use workscribe_core::clock::Timestamp;
 use workscribe_core::id::TaskId;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{BoardPosition, BoardStore, Column, ColumnMove, Goal, Landmark, Lifted, order};
+use workscribe_core::{StoreError, StoreResult};
 
 use super::Unit;
 use super::bind::BindAll as _;
@@ -65,7 +65,7 @@ struct LiftedRow {
 impl TryFrom<LiftedRow> for Lifted {
     type Error = StoreError;
 
-    fn try_from(row: LiftedRow) -> Result<Self, StoreError> {
+    fn try_from(row: LiftedRow) -> StoreResult<Self> {
         Ok(Self {
             task: row.task.try_into()?,
             landmark: row.landmark_position.zip(row.landmark_id).map(position),
@@ -91,7 +91,7 @@ impl BoardStore for Unit {
         scope: &OrgScope,
         column: Column<'_>,
         indexes: &[i64],
-    ) -> Result<Vec<(i64, BoardPosition)>, StoreError> {
+    ) -> StoreResult<Vec<(i64, BoardPosition)>> {
         let Some(last) = indexes.iter().max() else { return Ok(Vec::new()) };
         let find = query_as::<_, (i64, i64, Uuid)>(concat!(
             "SELECT c.n, c.position, c.id
@@ -124,7 +124,7 @@ impl BoardStore for Unit {
         scope: &OrgScope,
         task: TaskId,
         Goal { project, status, landmark }: Goal,
-    ) -> Result<Option<Lifted>, StoreError> {
+    ) -> StoreResult<Option<Lifted>> {
         let lift = match landmark {
             // Finds the task by its key, then checks that it is in the column.
             Landmark::Task(_) => query_as::<_, LiftedRow>(lift!(
@@ -156,7 +156,7 @@ impl BoardStore for Unit {
         column: Column<'_>,
         before: Option<BoardPosition>,
         limit: u32,
-    ) -> Result<Vec<BoardPosition>, StoreError> {
+    ) -> StoreResult<Vec<BoardPosition>> {
         let (last, id) = before.map_or((i64::MAX, Uuid::max()), |one| (one.position, one.id.as_uuid()));
         let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
@@ -174,7 +174,7 @@ impl BoardStore for Unit {
         column: Column<'_>,
         from: BoardPosition,
         limit: u32,
-    ) -> Result<Vec<BoardPosition>, StoreError> {
+    ) -> StoreResult<Vec<BoardPosition>> {
         let list = query_as::<_, (i64, Uuid)>(concat!(
             "SELECT position, id FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND (position, id) >= ($4, $5) AND NOT id ",
@@ -187,7 +187,7 @@ impl BoardStore for Unit {
         Ok(self.all("ws_tasks: positions from", list).await?.into_iter().map(position).collect())
     }
 
-    async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> Result<(), StoreError> {
+    async fn place(&mut self, scope: &OrgScope, positions: &[BoardPosition]) -> StoreResult<()> {
         let org = scope.org().as_uuid();
         match positions {
             [] => Ok(()),
@@ -226,7 +226,7 @@ impl BoardStore for Unit {
         scope: &OrgScope,
         ColumnMove { project, from, to, after }: ColumnMove,
         now: Timestamp,
-    ) -> Result<Option<i64>, StoreError> {
+    ) -> StoreResult<Option<i64>> {
         // The caller holds the project's lock, so no task moves between the two statements.
         let ends = query_as::<_, (Option<i64>, Option<i64>)>(
             "SELECT min(position), max(position) FROM ws_tasks

@@ -9,7 +9,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::transfer::CommentRow;
 use workscribe_core::work::{Comment, CommentStore, Document, Person};
-use workscribe_core::{Constraint, StoreError, TargetIn};
+use workscribe_core::{Constraint, StoreError, StoreResult, TargetIn};
 
 use super::bind::BindAll as _;
 use super::pending::{Statement, TASKS, Write};
@@ -36,7 +36,7 @@ impl From<ShownRow> for Comment {
 
 #[async_trait]
 impl CommentStore for Unit {
-    async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, comment: &Comment, most: i64) -> StoreResult<()> {
         let (org, task) = (scope.org().as_uuid(), comment.task_id.as_uuid());
         let Comment { id, task_id, ref author, ref body, is_edited, version, created_at, updated_at } =
             *comment;
@@ -63,12 +63,7 @@ impl CommentStore for Unit {
         Err(StoreError::conflict(constraint, "ws_tasks: count a comment"))
     }
 
-    async fn find(
-        &mut self,
-        scope: &OrgScope,
-        task: TaskId,
-        id: CommentId,
-    ) -> Result<Option<Comment>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, task: TaskId, id: CommentId) -> StoreResult<Option<Comment>> {
         let find = query_as::<_, ShownRow>(concat!(
             comment_select!(),
             "WHERE c.org_id = $1 AND c.task_id = $2 AND c.id = $3"
@@ -82,7 +77,7 @@ impl CommentStore for Unit {
         scope: &OrgScope,
         task: TaskId,
         page: &PageRequest,
-    ) -> Result<Vec<Comment>, StoreError> {
+    ) -> StoreResult<Vec<Comment>> {
         let (at, id) = after(page);
         // Reads no bodies of comments after the end of the page, except one, which shows that a next page exists.
         let list = query_as::<_, ShownRow>(concat!(
@@ -104,7 +99,7 @@ impl CommentStore for Unit {
         Ok(self.all("ws_comments: list", list).await?.into_iter().map(Comment::from).collect())
     }
 
-    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> StoreResult<i64> {
         self.count_in::<CommentRow>("ws_comments: count", scope, task.as_uuid()).await
     }
 
@@ -114,7 +109,7 @@ impl CommentStore for Unit {
         target: TargetIn<TaskId, CommentId>,
         body: &Document,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let at = At::of(scope, target);
         let update = query(
             "UPDATE ws_comments SET body = $4, is_edited = TRUE, version = version + 1, updated_at = $5
@@ -128,11 +123,7 @@ impl CommentStore for Unit {
         Ok(updated)
     }
 
-    async fn delete(
-        &mut self,
-        scope: &OrgScope,
-        target: TargetIn<TaskId, CommentId>,
-    ) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, target: TargetIn<TaskId, CommentId>) -> StoreResult<bool> {
         let at = At::of(scope, target);
         let deleted = self.delete_in::<CommentRow>("ws_comments: delete", at).await?;
         if deleted {

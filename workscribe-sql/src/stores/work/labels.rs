@@ -8,7 +8,7 @@ use workscribe_core::id::{LabelId, ProjectId, TaskId};
 use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Label, LabelChange, LabelStore, name_key};
-use workscribe_core::{StoreError, TargetIn};
+use workscribe_core::{StoreResult, TargetIn};
 
 use super::Unit;
 use super::bind::BindAll as _;
@@ -21,11 +21,11 @@ impl LabelStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         page: &PageRequest,
-    ) -> Result<Vec<Label>, StoreError> {
+    ) -> StoreResult<Vec<Label>> {
         self.list_in("ws_labels: list", scope, project.as_uuid(), page).await
     }
 
-    async fn count(&mut self, scope: &OrgScope, project: ProjectId) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, project: ProjectId) -> StoreResult<i64> {
         self.count_in::<Label>("ws_labels: count", scope, project.as_uuid()).await
     }
 
@@ -34,7 +34,7 @@ impl LabelStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         id: LabelId,
-    ) -> Result<Option<Label>, StoreError> {
+    ) -> StoreResult<Option<Label>> {
         self.find_in("ws_labels: find", At::new(scope, project, id)).await
     }
 
@@ -43,7 +43,7 @@ impl LabelStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         ids: &[LabelId],
-    ) -> Result<Vec<Label>, StoreError> {
+    ) -> StoreResult<Vec<Label>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -58,7 +58,7 @@ impl LabelStore for Unit {
         Ok(self.all("ws_labels: find many", find).await?.into_iter().map(|row| row.0).collect())
     }
 
-    async fn insert(&mut self, scope: &OrgScope, label: &Label) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, label: &Label) -> StoreResult<()> {
         self.insert_row("ws_labels: insert", scope.org().as_uuid(), label).await
     }
 
@@ -68,7 +68,7 @@ impl LabelStore for Unit {
         target: TargetIn<ProjectId, LabelId>,
         change: &LabelChange,
         now: Timestamp,
-    ) -> Result<Option<Label>, StoreError> {
+    ) -> StoreResult<Option<Label>> {
         let at = At::of(scope, target);
         let update = query_as(concat!(
             "UPDATE ws_labels
@@ -86,22 +86,18 @@ impl LabelStore for Unit {
         self.update_in("ws_labels: update", at, update).await
     }
 
-    async fn delete(
-        &mut self,
-        scope: &OrgScope,
-        target: TargetIn<ProjectId, LabelId>,
-    ) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, target: TargetIn<ProjectId, LabelId>) -> StoreResult<bool> {
         self.delete_in::<Label>("ws_labels: delete", At::of(scope, target)).await
     }
 
-    async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError> {
+    async fn attach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> StoreResult<()> {
         if labels.is_empty() {
             return Ok(());
         }
         self.relabel_later(scope, task, labels, &[]).await
     }
 
-    async fn detach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> Result<(), StoreError> {
+    async fn detach(&mut self, scope: &OrgScope, task: TaskId, labels: &[LabelId]) -> StoreResult<()> {
         if labels.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use workscribe_core::page::PageRequest;
 use workscribe_core::tenancy::{OrgScope, Slug};
 use workscribe_core::transfer::ProjectRow;
 use workscribe_core::work::{Archived, Entered, Project, ProjectChange, ProjectRef, ProjectStore, Status};
-use workscribe_core::{StoreError, Target};
+use workscribe_core::{StoreError, StoreResult, Target};
 
 use super::bind::BindAll as _;
 use super::members::parse_role;
@@ -44,7 +44,7 @@ pub(crate) struct EnteredRow {
 }
 
 impl EnteredRow {
-    pub(crate) fn with<T>(self, found: T) -> Result<Entered<T>, StoreError> {
+    pub(crate) fn with<T>(self, found: T) -> StoreResult<Entered<T>> {
         Ok(Entered {
             org: self.entered_org_id.into(),
             role: parse_role("ws_members", &self.entered_role)?,
@@ -101,7 +101,7 @@ impl ProjectStore for Unit {
         slug: &Slug,
         user: UserId,
         project: &ProjectRef,
-    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
+    ) -> StoreResult<Option<Entered<Option<Project>>>> {
         let Some(named) = self.named(slug).await? else { return Ok(None) };
         let mut found = self.find_entered(named.org, slug, user, project).await?;
         if found.is_none() && !named.is_fresh {
@@ -111,12 +111,7 @@ impl ProjectStore for Unit {
         Ok(found)
     }
 
-    async fn insert(
-        &mut self,
-        scope: &OrgScope,
-        project: &Project,
-        statuses: &[Status],
-    ) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, project: &Project, statuses: &[Status]) -> StoreResult<()> {
         let (org, new) = (scope.org().as_uuid(), project.clone());
         let row = ProjectRow {
             id: new.id,
@@ -136,7 +131,7 @@ impl ProjectStore for Unit {
         self.insert_few("ws_statuses: insert", org, statuses).await
     }
 
-    async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, id: ProjectId) -> StoreResult<Option<Project>> {
         let find = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
             project_columns!(),
@@ -151,7 +146,7 @@ impl ProjectStore for Unit {
         scope: &OrgScope,
         archived: Archived,
         page: &PageRequest,
-    ) -> Result<Vec<Project>, StoreError> {
+    ) -> StoreResult<Vec<Project>> {
         let (at, id) = after(page);
         let list = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
@@ -169,7 +164,7 @@ impl ProjectStore for Unit {
             .collect())
     }
 
-    async fn count(&mut self, scope: &OrgScope, archived: Archived) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, archived: Archived) -> StoreResult<i64> {
         let count = query_as::<_, (i64,)>(
             "SELECT count(*) FROM ws_projects WHERE org_id = $1 AND ($2 IS NULL OR is_archived = $2)",
         )
@@ -177,7 +172,7 @@ impl ProjectStore for Unit {
         Ok(self.one("ws_projects: count", count).await?.0)
     }
 
-    async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> Result<Option<Project>, StoreError> {
+    async fn lock(&mut self, scope: &OrgScope, id: ProjectId) -> StoreResult<Option<Project>> {
         let lock = query_as::<_, Stored<ProjectRow>>(concat!(
             "SELECT ",
             project_columns!(),
@@ -189,7 +184,7 @@ impl ProjectStore for Unit {
         Ok(self.optional("ws_projects: lock", lock).await?.map(|row| project(scope.org(), row)))
     }
 
-    async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> Result<(), StoreError> {
+    async fn hold(&mut self, scope: &OrgScope, id: ProjectId) -> StoreResult<()> {
         self.wait_for_turn(id.as_uuid()).await;
         if self.begins_with(dialect::hold_project(scope.org(), id)) {
             return self.begin().await;
@@ -208,7 +203,7 @@ impl ProjectStore for Unit {
         Target { id, version }: Target<ProjectId>,
         change: &ProjectChange,
         now: Timestamp,
-    ) -> Result<Option<Project>, StoreError> {
+    ) -> StoreResult<Option<Project>> {
         let update = query_as::<_, Stored<ProjectRow>>(concat!(
             "UPDATE ws_projects
                 SET name = COALESCE($3, name),
@@ -243,7 +238,7 @@ impl ProjectStore for Unit {
         scope: &OrgScope,
         id: ProjectId,
         by: i64,
-    ) -> Result<Option<i64>, StoreError> {
+    ) -> StoreResult<Option<i64>> {
         let update = query_as::<_, (i64,)>(
             "UPDATE ws_projects SET last_position = last_position + $3 WHERE org_id = $1 AND id = $2
              RETURNING last_position",
@@ -257,7 +252,7 @@ impl ProjectStore for Unit {
 impl TryFrom<EnteredProjectRow> for Entered<Option<Project>> {
     type Error = StoreError;
 
-    fn try_from(row: EnteredProjectRow) -> Result<Self, StoreError> {
+    fn try_from(row: EnteredProjectRow) -> StoreResult<Self> {
         let org = row.entered.entered_org_id.into();
         row.entered.with(row.project.map(|row| project(org, row)))
     }
@@ -270,7 +265,7 @@ impl Unit {
         slug: &Slug,
         user: UserId,
         project: &ProjectRef,
-    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
+    ) -> StoreResult<Option<Entered<Option<Project>>>> {
         if let Some(reads) = self.together() {
             return reads.projects.load((org, slug.clone(), user, project.clone())).await;
         }
@@ -283,7 +278,7 @@ impl Unit {
         slug: &Slug,
         user: UserId,
         project: &ProjectRef,
-    ) -> Result<Option<Entered<Option<Project>>>, StoreError> {
+    ) -> StoreResult<Option<Entered<Option<Project>>>> {
         let enter = match project {
             ProjectRef::Id(_) => query_as::<_, EnteredProjectRow>(enter_project!("ws_projects.id = $4")),
             ProjectRef::Key(_) => query_as(enter_project!("ws_projects.key = $4")),

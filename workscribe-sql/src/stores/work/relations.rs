@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::query_builder::Separated;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::id::{RelationId, TaskId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{RelatedTask, Relation, RelationStore, RelationType, TaskKey};
@@ -55,7 +55,7 @@ impl FromRow<'_, Row> for RelatedRow {
 
 #[async_trait]
 impl RelationStore for Unit {
-    async fn list(&mut self, scope: &OrgScope, task: TaskId) -> Result<Vec<RelatedTask>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, task: TaskId) -> StoreResult<Vec<RelatedTask>> {
         let list = query_as::<_, RelatedRow>(concat!(
             "SELECT ",
             relation_columns!(),
@@ -74,7 +74,7 @@ impl RelationStore for Unit {
         Ok(self.all("ws_relations: list", list).await?.into_iter().map(|row| row.0).collect())
     }
 
-    async fn find(&mut self, scope: &OrgScope, id: RelationId) -> Result<Option<Relation>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, id: RelationId) -> StoreResult<Option<Relation>> {
         let find = query_as::<_, Stored<Relation>>(concat!(
             "SELECT ",
             relation_columns!(),
@@ -84,18 +84,13 @@ impl RelationStore for Unit {
         Ok(self.optional("ws_relations: find", find).await?.map(|row| row.0))
     }
 
-    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, task: TaskId) -> StoreResult<i64> {
         let count = concat!("SELECT count(*) FROM ", relations_of_task!("r.id"));
         let count = query_as::<_, (i64,)>(count).bind_all((scope, task));
         Ok(self.one("ws_relations: count", count).await?.0)
     }
 
-    async fn blocked_by(
-        &mut self,
-        scope: &OrgScope,
-        task: TaskId,
-        limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError> {
+    async fn blocked_by(&mut self, scope: &OrgScope, task: TaskId, limit: u32) -> StoreResult<Vec<TaskId>> {
         // `UNION` skips tasks that were found before, so a cycle ends.
         let walk = query_as::<_, (Uuid,)>(
             "WITH RECURSIVE ahead (id) AS (
@@ -111,7 +106,7 @@ impl RelationStore for Unit {
         Ok(found.into_iter().map(|(id,)| id.into()).collect())
     }
 
-    async fn insert(&mut self, scope: &OrgScope, relation: &Relation) -> Result<bool, StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, relation: &Relation) -> StoreResult<bool> {
         self.flush().await?;
         let (org, rows) = (scope.org().as_uuid(), vec![relation.clone()]);
         let insert = insertion("ws_relations: insert", org, rows, Relation::RESTORE_END);
@@ -122,7 +117,7 @@ impl RelationStore for Unit {
         Ok(is_new)
     }
 
-    async fn delete(&mut self, scope: &OrgScope, id: RelationId) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, id: RelationId) -> StoreResult<bool> {
         let delete = query("DELETE FROM ws_relations WHERE org_id = $1 AND id = $2").bind_all((scope, id));
         Ok(self.execute("ws_relations: delete", delete).await? > 0)
     }
@@ -130,7 +125,7 @@ impl RelationStore for Unit {
 
 impl Unit {
     /// Notes that tasks have blockers.
-    pub(crate) async fn note_blockers(&mut self, org: Uuid, tasks: &[TaskId]) -> Result<(), StoreError> {
+    pub(crate) async fn note_blockers(&mut self, org: Uuid, tasks: &[TaskId]) -> StoreResult<()> {
         if tasks.is_empty() {
             return Ok(());
         }

@@ -7,19 +7,19 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{ProjectId, StatusId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Status, StatusCategory, StatusChange, StatusStore, name_key};
-use workscribe_core::{StoreError, TargetIn};
+use workscribe_core::{StoreResult, TargetIn};
 
 use super::bind::BindAll as _;
 use super::table::{At, Stored};
 use super::{Unit, named};
 
-pub(crate) fn parse_category(name: &str) -> Result<StatusCategory, StoreError> {
+pub(crate) fn parse_category(name: &str) -> StoreResult<StatusCategory> {
     named("ws_statuses", "category", name, StatusCategory::parse)
 }
 
 #[async_trait]
 impl StatusStore for Unit {
-    async fn list(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Vec<Status>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, project: ProjectId) -> StoreResult<Vec<Status>> {
         let list = query_as::<_, Stored<Status>>(concat!(
             "SELECT ",
             status_columns!(),
@@ -34,11 +34,11 @@ impl StatusStore for Unit {
         scope: &OrgScope,
         project: ProjectId,
         id: StatusId,
-    ) -> Result<Option<Status>, StoreError> {
+    ) -> StoreResult<Option<Status>> {
         self.find_in("ws_statuses: find", At::new(scope, project, id)).await
     }
 
-    async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> Result<Option<Status>, StoreError> {
+    async fn first(&mut self, scope: &OrgScope, project: ProjectId) -> StoreResult<Option<Status>> {
         let first = query_as::<_, Stored<Status>>(concat!(
             "SELECT ",
             status_columns!(),
@@ -48,7 +48,7 @@ impl StatusStore for Unit {
         Ok(self.optional("ws_statuses: first", first).await?.map(|row| row.0))
     }
 
-    async fn insert(&mut self, scope: &OrgScope, status: &Status) -> Result<(), StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, status: &Status) -> StoreResult<()> {
         self.insert_row("ws_statuses: insert", scope.org().as_uuid(), status).await
     }
 
@@ -58,7 +58,7 @@ impl StatusStore for Unit {
         target: TargetIn<ProjectId, StatusId>,
         change: &StatusChange,
         now: Timestamp,
-    ) -> Result<Option<Status>, StoreError> {
+    ) -> StoreResult<Option<Status>> {
         let at = At::of(scope, target);
         let update = query_as(concat!(
             "UPDATE ws_statuses
@@ -79,12 +79,7 @@ impl StatusStore for Unit {
         self.update_in("ws_statuses: update", at, update).await
     }
 
-    async fn arrange(
-        &mut self,
-        scope: &OrgScope,
-        project: ProjectId,
-        order: &[StatusId],
-    ) -> Result<(), StoreError> {
+    async fn arrange(&mut self, scope: &OrgScope, project: ProjectId, order: &[StatusId]) -> StoreResult<()> {
         let positions: Vec<_> = order.iter().map(|id| id.as_uuid()).enumerate().collect();
         let update = query(concat!(
             "UPDATE ws_statuses AS s SET position = CAST(given.value ->> 0 AS bigint)
@@ -98,11 +93,7 @@ impl StatusStore for Unit {
         Ok(())
     }
 
-    async fn delete(
-        &mut self,
-        scope: &OrgScope,
-        target: TargetIn<ProjectId, StatusId>,
-    ) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, target: TargetIn<ProjectId, StatusId>) -> StoreResult<bool> {
         self.delete_in::<Status>("ws_statuses: delete", At::of(scope, target)).await
     }
 }

@@ -5,7 +5,7 @@
 
 use sqlx::QueryBuilder;
 use sqlx::types::Uuid;
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::id::{OrgId, ProjectId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
@@ -26,11 +26,7 @@ macro_rules! due {
 }
 
 impl Unit {
-    pub(crate) async fn list_tasks(
-        &mut self,
-        scope: &OrgScope,
-        query: &TaskQuery,
-    ) -> Result<Vec<Task>, StoreError> {
+    pub(crate) async fn list_tasks(&mut self, scope: &OrgScope, query: &TaskQuery) -> StoreResult<Vec<Task>> {
         for _ in 0..TRIES {
             let way = self.way(scope, query.filter()).await?;
             let mut list = Statement::new("WITH t AS MATERIALIZED (");
@@ -47,11 +43,7 @@ impl Unit {
         Err(corrupt("ws_tasks", "the project, the status or a person of a task is not there".to_owned()))
     }
 
-    pub(crate) async fn count_tasks(
-        &mut self,
-        scope: &OrgScope,
-        filter: &TaskFilter,
-    ) -> Result<i64, StoreError> {
+    pub(crate) async fn count_tasks(&mut self, scope: &OrgScope, filter: &TaskFilter) -> StoreResult<i64> {
         let way = self.way(scope, filter).await?;
         let mut count = Statement::new("SELECT count(*) FROM ");
         push_tasks(&mut count, scope.org(), filter, way);
@@ -88,7 +80,7 @@ enum Few {
 }
 
 impl Unit {
-    async fn way(&mut self, scope: &OrgScope, filter: &TaskFilter) -> Result<Way, StoreError> {
+    async fn way(&mut self, scope: &OrgScope, filter: &TaskFilter) -> StoreResult<Way> {
         let words = match &filter.search {
             Some(words) if !words.is_empty() => self.are_common(scope, words).await?,
             _ => false,
@@ -107,7 +99,7 @@ impl Unit {
         scope: &OrgScope,
         project: ProjectId,
         filter: &TaskFilter,
-    ) -> Result<Option<Few>, StoreError> {
+    ) -> StoreResult<Option<Few>> {
         let most = dialect::FEW;
         let org = scope.org().as_uuid();
         let assignee = match filter.assignee {

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use sqlx::FromRow;
 use sqlx::types::{Json, Uuid};
-use workscribe_core::StoreError;
 use workscribe_core::work::{Color, Priority, ProjectKey, Status, Task, TaskLabel, TaskType};
+use workscribe_core::{StoreError, StoreResult};
 
 use super::statuses::parse_category;
 use super::{Ts, corrupt, document, named, person};
@@ -51,7 +51,7 @@ pub(crate) struct TaskRow {
 impl TryFrom<TaskRow> for Task {
     type Error = StoreError;
 
-    fn try_from(row: TaskRow) -> Result<Self, StoreError> {
+    fn try_from(row: TaskRow) -> StoreResult<Self> {
         let priority = Priority::of_rank(row.priority)
             .ok_or_else(|| corrupt("ws_tasks", format!("priority is {}", row.priority)))?;
         let description =

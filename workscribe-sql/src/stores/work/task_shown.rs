@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, query_as};
-use workscribe_core::StoreError;
+use workscribe_core::StoreResult;
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Color, Person, Priority, ProjectKey, Status, Task, TaskLabel, TaskType};
 
@@ -79,11 +79,7 @@ pub(crate) struct Shown {
 
 impl Unit {
     /// Reads the rows with which tasks are shown.
-    pub(crate) async fn shown_with(
-        &mut self,
-        scope: &OrgScope,
-        tasks: &[ListedRow],
-    ) -> Result<Shown, StoreError> {
+    pub(crate) async fn shown_with(&mut self, scope: &OrgScope, tasks: &[ListedRow]) -> StoreResult<Shown> {
         let mut shown = Shown::default();
         if tasks.is_empty() {
             return Ok(shown);
@@ -146,7 +142,7 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Json<Vec<Uuid>> {
 }
 
 impl Shown {
-    fn add(&mut self, row: ShownRow) -> Result<(), StoreError> {
+    fn add(&mut self, row: ShownRow) -> StoreResult<()> {
         match row.what {
             PROJECT => {
                 self.projects.insert(row.id, (ProjectKey::from_stored(row.name), row.is_archived));
@@ -182,7 +178,7 @@ impl Shown {
 
     /// A task with all its fields; `None` when its project, its status or a person is missing, because the task was changed or
     /// removed after it was read.
-    pub(crate) fn task(&self, row: ListedRow) -> Result<Option<Task>, StoreError> {
+    pub(crate) fn task(&self, row: ListedRow) -> StoreResult<Option<Task>> {
         let assignee = match row.assignee_id {
             Some(id) => self.people.get(&id).map(Some),
             None => Some(None),

@@ -10,7 +10,7 @@ use workscribe_core::clock::Timestamp;
 use workscribe_core::id::{LabelId, TaskId};
 use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{Document, NewTask, Numbered, TaskWrite, order};
-use workscribe_core::{Constraint, StoreError, Target};
+use workscribe_core::{Constraint, StoreError, StoreResult, Target};
 
 use super::bind::BindAll as _;
 use super::pending::{Relabelling, Statement};
@@ -84,17 +84,13 @@ const DELETE_COUNTED: &str = "
          WHERE org_id = $1 AND id = (SELECT parent_id FROM written)
     )";
 
-fn arguments_of(mut query: Query<'_, Db, Arguments>) -> Result<Arguments, StoreError> {
+fn arguments_of(mut query: Query<'_, Db, Arguments>) -> StoreResult<Arguments> {
     let taken = query.take_arguments().map_err(|error| misuse("bind", error.to_string()))?;
     Ok(taken.unwrap_or_default())
 }
 
 impl Unit {
-    pub(crate) async fn insert_task(
-        &mut self,
-        scope: &OrgScope,
-        task: &NewTask,
-    ) -> Result<Numbered, StoreError> {
+    pub(crate) async fn insert_task(&mut self, scope: &OrgScope, task: &NewTask) -> StoreResult<Numbered> {
         self.wait_for_turn(task.project_id.as_uuid()).await;
         let (writes, labels) = self.take_pending(task.id.as_uuid()).await?;
         let fields = &task.fields;
@@ -163,7 +159,7 @@ impl Unit {
         Target { id, version }: Target<TaskId>,
         TaskWrite { fields, position }: TaskWrite<'_>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let (writes, labels) = self.take_pending(id.as_uuid()).await?;
         let update = query("").bind_all((
             scope,
@@ -217,7 +213,7 @@ impl Unit {
         &mut self,
         scope: &OrgScope,
         Target { id, version }: Target<TaskId>,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         // Labels that are pending for this task are not written.
         let (writes, _) = self.take_pending(id.as_uuid()).await?;
         let delete = query("").bind_all((scope, id, version));
@@ -243,7 +239,7 @@ impl Unit {
         scope: &OrgScope,
         parent: Option<TaskId>,
         by: i64,
-    ) -> Result<(), StoreError> {
+    ) -> StoreResult<()> {
         let Some(parent) = parent else { return Ok(()) };
         let count =
             query("UPDATE ws_tasks SET subtask_count = subtask_count + $3 WHERE org_id = $1 AND id = $2")

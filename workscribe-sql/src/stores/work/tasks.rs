@@ -12,7 +12,7 @@ use workscribe_core::tenancy::OrgScope;
 use workscribe_core::work::{
     Entered, NewTask, Numbered, ProjectKey, Status, Task, TaskQuery, TaskStore, TaskWrite,
 };
-use workscribe_core::{StoreError, Target};
+use workscribe_core::{StoreError, StoreResult, Target};
 
 use super::Unit;
 use super::bind::BindAll as _;
@@ -30,7 +30,7 @@ pub(crate) struct EnteredTaskRow {
 impl TryFrom<EnteredTaskRow> for Entered<Task> {
     type Error = StoreError;
 
-    fn try_from(row: EnteredTaskRow) -> Result<Self, StoreError> {
+    fn try_from(row: EnteredTaskRow) -> StoreResult<Self> {
         row.entered.with(row.task.try_into()?)
     }
 }
@@ -67,14 +67,14 @@ macro_rules! tasks_by_id {
 
 #[async_trait]
 impl TaskStore for Unit {
-    async fn enter(&mut self, user: UserId, id: TaskId) -> Result<Option<Entered<Task>>, StoreError> {
+    async fn enter(&mut self, user: UserId, id: TaskId) -> StoreResult<Option<Entered<Task>>> {
         if let Some(reads) = self.together() {
             return reads.tasks.load((user, id)).await;
         }
         Box::pin(self.enter_task_in(user, id)).await
     }
 
-    async fn find(&mut self, scope: &OrgScope, id: TaskId) -> Result<Option<Task>, StoreError> {
+    async fn find(&mut self, scope: &OrgScope, id: TaskId) -> StoreResult<Option<Task>> {
         let find = query_as::<_, TaskRow>(task_select!("ws_tasks i WHERE i.org_id = $1 AND i.id = $2"))
             .bind_all((scope, id));
         self.optional("ws_tasks: find", find).await?.map(Task::try_from).transpose()
@@ -85,7 +85,7 @@ impl TaskStore for Unit {
         scope: &OrgScope,
         project: &ProjectKey,
         number: i64,
-    ) -> Result<Option<Task>, StoreError> {
+    ) -> StoreResult<Option<Task>> {
         let find = query_as::<_, TaskRow>(task_select!(
             "ws_tasks i
               WHERE i.org_id = $1 AND i.project_id = (SELECT id FROM ws_projects WHERE org_id = $1 AND key = $2)
@@ -95,7 +95,7 @@ impl TaskStore for Unit {
         self.optional("ws_tasks: find by key", find).await?.map(Task::try_from).transpose()
     }
 
-    async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> Result<Vec<Task>, StoreError> {
+    async fn lock(&mut self, scope: &OrgScope, ids: &[TaskId]) -> StoreResult<Vec<Task>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -115,7 +115,7 @@ impl TaskStore for Unit {
         Ok(tasks)
     }
 
-    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> Result<Numbered, StoreError> {
+    async fn insert(&mut self, scope: &OrgScope, task: &NewTask) -> StoreResult<Numbered> {
         self.insert_task(scope, task).await
     }
 
@@ -125,30 +125,25 @@ impl TaskStore for Unit {
         target: Target<TaskId>,
         write: TaskWrite<'_>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         let updated = self.update_task(scope, target, write, now).await?;
         self.written(scope, target, updated).await
     }
 
-    async fn delete(&mut self, scope: &OrgScope, target: Target<TaskId>) -> Result<bool, StoreError> {
+    async fn delete(&mut self, scope: &OrgScope, target: Target<TaskId>) -> StoreResult<bool> {
         let deleted = self.delete_task(scope, target).await?;
         self.written(scope, target, deleted).await
     }
 
-    async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+    async fn list(&mut self, scope: &OrgScope, query: &TaskQuery) -> StoreResult<Vec<Task>> {
         self.list_tasks(scope, query).await
     }
 
-    async fn count(&mut self, scope: &OrgScope, query: &TaskQuery) -> Result<i64, StoreError> {
+    async fn count(&mut self, scope: &OrgScope, query: &TaskQuery) -> StoreResult<i64> {
         self.count_tasks(scope, query.filter()).await
     }
 
-    async fn children(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError> {
+    async fn children(&mut self, scope: &OrgScope, id: TaskId, limit: u32) -> StoreResult<Vec<TaskId>> {
         let list = query_as::<_, (Uuid,)>(
             "SELECT id FROM ws_tasks WHERE org_id = $1 AND parent_id = $2 ORDER BY id LIMIT $3",
         )
@@ -156,12 +151,7 @@ impl TaskStore for Unit {
         Ok(ids(self.all("ws_tasks: children", list).await?))
     }
 
-    async fn is_within(
-        &mut self,
-        scope: &OrgScope,
-        id: TaskId,
-        ancestor: TaskId,
-    ) -> Result<bool, StoreError> {
+    async fn is_within(&mut self, scope: &OrgScope, id: TaskId, ancestor: TaskId) -> StoreResult<bool> {
         // `UNION` drops rows that were found before, so a circle ends.
         let walk = query_as::<_, (i64,)>(
             "WITH RECURSIVE above (id) AS (
@@ -182,7 +172,7 @@ impl TaskStore for Unit {
         assignee: UserId,
         after: Option<(Option<NaiveDate>, TaskId)>,
         limit: u32,
-    ) -> Result<Vec<(Option<NaiveDate>, TaskId)>, StoreError> {
+    ) -> StoreResult<Vec<(Option<NaiveDate>, TaskId)>> {
         // As in the index of a person's tasks: a task without a due date comes last.
         let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();
         let (due, id) = match after {
@@ -206,7 +196,7 @@ impl TaskStore for Unit {
         status: &Status,
         after: Option<TaskId>,
         limit: u32,
-    ) -> Result<Vec<TaskId>, StoreError> {
+    ) -> StoreResult<Vec<TaskId>> {
         let list = query_as::<_, (Uuid,)>(
             "SELECT id FROM ws_tasks
               WHERE org_id = $1 AND project_id = $2 AND status_id = $3 AND id > $4 ORDER BY id LIMIT $5",
@@ -232,7 +222,7 @@ impl Unit {
         &mut self,
         user: UserId,
         id: TaskId,
-    ) -> Result<Option<Entered<Task>>, StoreError> {
+    ) -> StoreResult<Option<Entered<Task>>> {
         // First finds the user's organizations, then looks for the task by its key in each of them.
         let enter = query_as::<_, EnteredTaskRow>(concat!(
             "WITH m AS MATERIALIZED (SELECT org_id, user_id, role FROM ws_members WHERE user_id = $2),
@@ -261,7 +251,7 @@ impl Unit {
         scope: &OrgScope,
         Target { id, version }: Target<TaskId>,
         written: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> StoreResult<bool> {
         if !written {
             let current =
                 query_as("SELECT version FROM ws_tasks WHERE org_id = $1 AND id = $2").bind_all((scope, id));

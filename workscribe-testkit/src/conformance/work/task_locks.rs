@@ -5,7 +5,7 @@ use super::prelude::*;
 use super::tasks::update;
 
 use workscribe_core::work::{NewTask, Numbered, Task, TaskFields, order};
-use workscribe_core::{Constraint, StoreError, Target};
+use workscribe_core::{Constraint, StoreError, StoreResult, Target};
 
 pub async fn a_hundred_tasks_at_once_are_numbered_without_gaps(storage: Arc<dyn Storage>) {
     let (scope, board) = project_of(&storage, "engines").await;
@@ -85,7 +85,7 @@ async fn meddle(
     stored: &Task,
     label: LabelId,
     deed: usize,
-) -> Result<(), StoreError> {
+) -> StoreResult<()> {
     match deed % 5 {
         0 => update(storage, scope, stored.id, &TaskFields::of(stored), Some(1)).await.map(drop),
         1 => update(storage, scope, stored.id, &TaskFields::of(stored), None).await.map(drop),

@@ -8,7 +8,7 @@ use workscribe_core::work::{
     Document, Entered, NewTask, Numbered, Priority, ProjectChange, Task, TaskFields, TaskLabel, TaskType,
     TaskWrite, order,
 };
-use workscribe_core::{StoreError, Target};
+use workscribe_core::{StoreResult, Target};
 
 pub(super) async fn update(
     storage: &Arc<dyn Storage>,
@@ -16,7 +16,7 @@ pub(super) async fn update(
     task: TaskId,
     fields: &TaskFields,
     expected: Option<i64>,
-) -> Result<bool, StoreError> {
+) -> StoreResult<bool> {
     settle!(storage, uow => uow.tasks().update(scope, Target::new(task, expected), fields.into(), at(5)))
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use workscribe_core::StoreError;
+use workscribe_core::{StoreError, StoreResult};
 
 /// The maximum number of callers of one statement.
 const MOST: usize = 64;
@@ -27,7 +27,7 @@ const FLIGHTS: usize = 4;
 const LATE: Duration = Duration::from_millis(10);
 
 /// The result of a batch: the index of a key, from 0, and the row for it.
-pub(crate) type Found<R> = Vec<(usize, Result<R, StoreError>)>;
+pub(crate) type Found<R> = Vec<(usize, StoreResult<R>)>;
 
 /// How keys of one kind are looked up.
 pub(crate) trait LookUp: Send + Sync + 'static {
@@ -39,17 +39,17 @@ pub(crate) trait LookUp: Send + Sync + 'static {
     type Connection: Send;
 
     /// Waits for a connection.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, StoreError>> + Send;
+    fn connect(&self) -> impl Future<Output = StoreResult<Self::Connection>> + Send;
 
     /// Looks up distinct keys in one statement.
     fn look_up(
         &self,
         connection: Self::Connection,
         keys: &[Self::Key],
-    ) -> impl Future<Output = Result<Found<Self::Row>, StoreError>> + Send;
+    ) -> impl Future<Output = StoreResult<Found<Self::Row>>> + Send;
 }
 
-type Answer<R> = oneshot::Sender<Result<Option<R>, StoreError>>;
+type Answer<R> = oneshot::Sender<StoreResult<Option<R>>>;
 
 /// Look-ups of one kind, with the callers that wait for them.
 pub(crate) struct Batch<L: LookUp> {
@@ -92,7 +92,7 @@ impl<L: LookUp> Batch<L> {
     }
 
     /// The row for a key, as committed at the time of the call or later.
-    pub(crate) async fn load(self: &Arc<Self>, key: L::Key) -> Result<Option<L::Row>, StoreError> {
+    pub(crate) async fn load(self: &Arc<Self>, key: L::Key) -> StoreResult<Option<L::Row>> {
         let (caller, answer) = oneshot::channel();
         if self.joins_a_new_flight(key, caller) {
             tokio::spawn(Flight { batch: Arc::clone(self), is_over: false }.fly());
@@ -218,9 +218,8 @@ impl<L: LookUp> Boarded<L> {
     }
 
     /// Sends each caller the result for its key. A caller that has stopped waiting gets nothing.
-    fn answer(self, found: Result<Found<L::Row>, StoreError>) {
-        let mut answers: Vec<Result<Option<L::Row>, StoreError>> =
-            self.keys.iter().map(|_| Ok(None)).collect();
+    fn answer(self, found: StoreResult<Found<L::Row>>) {
+        let mut answers: Vec<StoreResult<Option<L::Row>>> = self.keys.iter().map(|_| Ok(None)).collect();
         match found {
             Ok(found) => {
                 for (number, row) in found {
@@ -244,7 +243,7 @@ impl<L: LookUp> Boarded<L> {
     }
 }
 
-fn share<R: Clone>(answer: &mut Result<Option<R>, StoreError>) -> Result<Option<R>, StoreError> {
+fn share<R: Clone>(answer: &mut StoreResult<Option<R>>) -> StoreResult<Option<R>> {
     match answer {
         Ok(row) => Ok(row.clone()),
         Err(error) => {
