@@ -174,6 +174,8 @@ impl OrganizationStore for Unit {
             " UNION ALL ",
             some_of!("0", "ws_task_labels"),
             " UNION ALL ",
+            some_of!("0", "ws_relations"),
+            " UNION ALL ",
             some_of!(bytes_of!("body"), "ws_comments"),
             " UNION ALL ",
             some_of!("0", "ws_activity"),
@@ -258,6 +260,7 @@ impl OrganizationStore for Unit {
                 bytes_of!("body")
             )),
             of(portion_by!("ws_task_labels", "task_id")),
+            of(portion_of!("DELETE FROM ws_relations", "ws_relations WHERE org_id = $1")),
             large(large_portion_of!(
                 "UPDATE ws_tasks SET parent_id = NULL",
                 "ws_tasks WHERE org_id = $1 AND parent_id IS NOT NULL",
